@@ -1,0 +1,9 @@
+# The numbers of the README. Sourced by `./x bench`; needs the real data beside the project (tests only, see its licence).
+need
+python_tools
+cargo build --release --bin craton
+ls -l target/release/craton | awk '{printf "binary: %.1f MB\n", $5 / 1e6}'
+echo "--- a commit and what bounds it"
+cargo run --release --quiet -p store --example commit_cost || true
+echo "--- Olist, then Olist x 12, release build, full syncs"
+for copies in 1 12; do replay target/release/craton "$copies"; done

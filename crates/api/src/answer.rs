@@ -1,0 +1,215 @@
+//! Answers as they go over the wire: JSON, streams, pages, problems.
+
+use crate::error::status;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use base::{Kind, Problem};
+use hyper::body::Frame;
+use serde_json::{Map, Value, json};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
+
+/// The media type of problems (RFC 9457).
+pub(crate) const PROBLEM: &str = "application/problem+json";
+
+/// The beginning of a problem's `type`; the code follows.
+pub(crate) const PROBLEM_TYPE: &str = "urn:craton:error:";
+
+/// Seconds after which a refused request may be worth repeating.
+const RETRY_SECONDS: &str = "1";
+
+/// The pieces of a streamed answer.
+pub(crate) type Pieces = Box<dyn Iterator<Item = Result<Vec<u8>, Problem>> + Send>;
+
+/// Returns an answer of a media type.
+pub(crate) fn full(
+    status: StatusCode,
+    media: &'static str,
+    body: impl Into<Body>,
+) -> Response<Body> {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    put(&mut response, header::CONTENT_TYPE, media);
+    response
+}
+
+/// Returns an answer without a body that names the possible methods.
+pub(crate) fn options(allow: &str) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    put(&mut response, header::ALLOW, allow);
+    response
+}
+
+/// Returns a refusal.
+pub(crate) fn refusal(problem: &Problem) -> Response<Body> {
+    let number = status(&problem.code, problem.kind);
+    let status = StatusCode::from_u16(number).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = full(status, PROBLEM, problem_json(problem));
+    match number {
+        401 => put(&mut response, header::WWW_AUTHENTICATE, "Bearer realm=\"craton\""),
+        429 | 503 => put(&mut response, header::RETRY_AFTER, RETRY_SECONDS),
+        408 => put(&mut response, header::CONNECTION, "close"),
+        _ => {}
+    }
+    response
+}
+
+/// Sets a header.
+pub(crate) fn put(response: &mut Response<Body>, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+/// Sets the headers that every answer has: nothing is cached, no browser guesses a media type or runs anything.
+pub(crate) fn secure(response: &mut Response<Body>) {
+    put(response, header::CACHE_CONTROL, "no-store");
+    put(response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    put(response, header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+}
+
+/// Returns a problem as RFC 9457 JSON.
+pub(crate) fn problem_json(problem: &Problem) -> Vec<u8> {
+    let number = status(&problem.code, problem.kind);
+    let title = StatusCode::from_u16(number).ok().and_then(|status| status.canonical_reason());
+    let mut object = Map::new();
+    object.insert("type".into(), json!(format!("{PROBLEM_TYPE}{}", problem.code)));
+    object.insert("title".into(), json!(title.unwrap_or("Error")));
+    object.insert("status".into(), json!(number));
+    object.insert("detail".into(), json!(problem.message));
+    object.insert("code".into(), json!(problem.code));
+    object.insert("kind".into(), json!(problem.kind));
+    if let Some(hint) = &problem.hint {
+        object.insert("hint".into(), json!(hint));
+    }
+    if let Some(place) = &problem.place {
+        object.insert("place".into(), json!(place));
+    }
+    if !problem.also.is_empty() {
+        object.insert("also".into(), json!(problem.also));
+    }
+    Value::Object(object).to_string().into_bytes()
+}
+
+/// Returns a problem as a whole HTTP/1.1 answer after which the connection ends, for what never became a request.
+pub(crate) fn raw_refusal(problem: &Problem) -> Vec<u8> {
+    let body = problem_json(problem);
+    let number = status(&problem.code, problem.kind);
+    let reason = StatusCode::from_u16(number).ok().and_then(|status| status.canonical_reason());
+    let retry =
+        if number == 503 { format!("retry-after: {RETRY_SECONDS}\r\n") } else { String::new() };
+    let mut bytes = format!(
+        "HTTP/1.1 {number} {}\r\ncontent-type: {PROBLEM}\r\ncontent-length: {}\r\ncache-control: no-store\r\n\
+         x-content-type-options: nosniff\r\n{retry}connection: close\r\n\r\n",
+        reason.unwrap_or("Error"),
+        body.len(),
+    )
+    .into_bytes();
+    bytes.extend(body);
+    bytes
+}
+
+/// Returns what the caller may see of a problem. The detail of a defect goes to the log under an id, which the caller gets.
+pub(crate) fn shown(problem: Problem, id: &str) -> Problem {
+    if problem.kind != Kind::Internal {
+        return problem;
+    }
+    Problem {
+        message: format!("something went wrong inside; the log has it as {id}"),
+        hint: Some("give the id to whoever runs this unit".into()),
+        place: None,
+        also: Vec::new(),
+        ..problem
+    }
+}
+
+/// A body made piece by piece. The next piece is made on a thread of its own while the last one is being sent; a client that
+/// reads slowly holds no thread. What goes wrong after the first piece breaks the connection off, so that nobody takes a part
+/// for the whole.
+pub(crate) struct Streamed {
+    next: Next,
+    streams: Arc<Semaphore>,
+    _request: OwnedSemaphorePermit,
+}
+
+type Made = (Pieces, Option<Result<Vec<u8>, Problem>>);
+
+enum Next {
+    Ready(Option<Vec<u8>>, Option<Pieces>),
+    Making(JoinHandle<Option<Made>>),
+    End,
+}
+
+impl Streamed {
+    /// Returns a body that begins with `first`. The permit of the request is held until the body ends.
+    pub(crate) fn new(
+        first: Option<Vec<u8>>,
+        pieces: Pieces,
+        streams: Arc<Semaphore>,
+        request: OwnedSemaphorePermit,
+    ) -> Self {
+        let rest = first.is_some().then_some(pieces);
+        Self { next: Next::Ready(first, rest), streams, _request: request }
+    }
+
+    fn make(&self, mut pieces: Pieces) -> Next {
+        let streams = Arc::clone(&self.streams);
+        Next::Making(tokio::spawn(async move {
+            let permit = streams.acquire_owned().await.ok()?;
+            let made = tokio::task::spawn_blocking(move || {
+                let _permit = permit;
+                let piece = pieces.next();
+                (pieces, piece)
+            });
+            made.await.ok()
+        }))
+    }
+}
+
+impl HttpBody for Streamed {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        loop {
+            match &mut self.next {
+                Next::End => return Poll::Ready(None),
+                Next::Ready(piece, pieces) => {
+                    let (piece, pieces) = (piece.take(), pieces.take());
+                    self.next = pieces.map_or(Next::End, |pieces| self.make(pieces));
+                    match piece {
+                        Some(piece) if !piece.is_empty() => {
+                            return Poll::Ready(Some(Ok(Frame::data(piece.into()))));
+                        }
+                        _ => {}
+                    }
+                }
+                Next::Making(making) => {
+                    let made = ready!(Pin::new(making).poll(context)).ok().flatten();
+                    self.next = Next::End;
+                    match made {
+                        Some((pieces, Some(Ok(piece)))) => {
+                            self.next = Next::Ready(Some(piece), Some(pieces));
+                        }
+                        Some((_, None)) => {}
+                        Some((_, Some(Err(problem)))) => {
+                            return Poll::Ready(Some(Err(std::io::Error::other(problem.message))));
+                        }
+                        None => {
+                            let text = "the answer broke off";
+                            return Poll::Ready(Some(Err(std::io::Error::other(text))));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

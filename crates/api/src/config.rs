@@ -1,0 +1,85 @@
+//! Limits of the HTTP door.
+
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Limits of the HTTP door, with their defaults.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The largest body of a request in bytes.
+    pub body_bytes_max: usize,
+    /// Bytes of bodies that are held at the same time, over all requests; further ones wait.
+    pub bodies_bytes_max: usize,
+    /// Seconds in which a body must have arrived.
+    pub body_seconds_max: u64,
+    /// Seconds that a body may stand still while it arrives.
+    pub body_stall_seconds_max: u64,
+    /// The largest head of a request (request line and headers) in bytes; 8,192 at least.
+    pub head_bytes_max: usize,
+    /// Headers of one request.
+    pub headers_max: usize,
+    /// Seconds in which the head of a request must have arrived; also how long an idle connection is kept.
+    pub head_seconds_max: u64,
+    /// Seconds that a client may take no byte of an answer.
+    pub write_stall_seconds_max: u64,
+    /// Seconds that a TLS handshake may take.
+    pub handshake_seconds_max: u64,
+    /// Connections at the same time; further ones are refused with `http.busy`.
+    pub connections_max: usize,
+    /// Requests at the same time; further ones are refused with `http.busy`.
+    pub requests_max: usize,
+    /// Reads that run at the same time, each on a thread; further ones wait.
+    pub reads_max: usize,
+    /// Streamed answers of which the next piece is made at the same time; further ones wait.
+    pub streams_max: usize,
+    /// Seconds that requests under way may take when the server stops.
+    pub drain_seconds_max: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            body_bytes_max: 8 << 20,
+            bodies_bytes_max: 64 << 20,
+            body_seconds_max: 120,
+            body_stall_seconds_max: 10,
+            head_bytes_max: 32 << 10,
+            headers_max: 100,
+            head_seconds_max: 15,
+            write_stall_seconds_max: 30,
+            handshake_seconds_max: 10,
+            connections_max: 1_024,
+            requests_max: 512,
+            reads_max: 32,
+            streams_max: 64,
+            drain_seconds_max: 10,
+        }
+    }
+}
+
+impl Config {
+    pub(crate) fn body_time_max(&self) -> Duration {
+        Duration::from_secs(self.body_seconds_max)
+    }
+
+    pub(crate) fn body_stall_max(&self) -> Duration {
+        Duration::from_secs(self.body_stall_seconds_max)
+    }
+
+    pub(crate) fn head_time_max(&self) -> Duration {
+        Duration::from_secs(self.head_seconds_max)
+    }
+
+    pub(crate) fn write_stall_max(&self) -> Duration {
+        Duration::from_secs(self.write_stall_seconds_max)
+    }
+
+    pub(crate) fn handshake_time_max(&self) -> Duration {
+        Duration::from_secs(self.handshake_seconds_max)
+    }
+
+    pub(crate) fn drain_time_max(&self) -> Duration {
+        Duration::from_secs(self.drain_seconds_max)
+    }
+}

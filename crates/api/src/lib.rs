@@ -1,0 +1,29 @@
+//! The HTTP door, made from the kernel's tables of operations. Knows the kernel and no engine.
+//!
+//! Every request to an operation takes one way: find the route, authenticate, read the body within its limits, make a
+//! [`kernel::Call`], hand it to the kernel, write the reply. No handler checks rights: the kernel does. Whatever is refused
+//! is answered as RFC 9457 `application/problem+json` with a stable code.
+//!
+//! [`router`] gives the routes, [`serve`] and [`serve_tls`] the listeners, [`probe`] the black-box check that no door
+//! stands open.
+
+mod answer;
+mod body;
+mod config;
+mod connection;
+mod error;
+mod openapi;
+pub mod probe;
+mod reference;
+mod request;
+mod route;
+mod router;
+mod server;
+
+pub use config::Config;
+pub use error::Error;
+pub use openapi::document;
+pub use reference::reference;
+pub use route::{Line, lines};
+pub use router::{Options, router};
+pub use server::{serve, serve_tls};

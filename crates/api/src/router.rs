@@ -1,0 +1,343 @@
+//! The way of one request: route, credential, body, call, answer.
+
+use crate::answer::{self, Pieces, Streamed};
+use crate::body::{self, Held};
+use crate::request::{self, Brought, Shown};
+use crate::route::{Door, Line, Page, Routes, lines, segments};
+use crate::{Config, Error, openapi};
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{Method, Response, StatusCode, header};
+use base::{Code, Kind, Problem};
+use kernel::{Call, Credential, Handle, Identity, Principal, Reader, Reply, ResourceRef};
+use serde_json::Value;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Bodies up to this size are parsed where they arrived; larger ones on a thread of their own.
+const INLINE_BYTES_MAX: usize = 64 << 10;
+
+const JSON: &str = "application/json";
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// What the unit gives to its HTTP door.
+#[derive(Clone)]
+pub struct Options {
+    /// The name of the unit.
+    pub title: String,
+    /// The version of Craton.
+    pub version: String,
+    /// The limits.
+    pub config: Config,
+    /// Says whether the unit is ready for requests. Must return at once.
+    pub ready: Arc<dyn Fn() -> Result<(), Problem> + Send + Sync>,
+    /// Writes a defect to the log, with the id under which the caller hears of it.
+    pub report: Arc<dyn Fn(&str, &Problem) + Send + Sync>,
+}
+
+impl Options {
+    /// Returns options of a unit that is always ready and writes defects to standard error.
+    pub fn new(title: impl Into<String>, version: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            version: version.into(),
+            config: Config::default(),
+            ready: Arc::new(|| Ok(())),
+            report: Arc::new(|id, problem| {
+                eprintln!("error {id}: {} [{}]", problem.message, problem.code)
+            }),
+        }
+    }
+}
+
+/// Returns the routes of a kernel's operations and of the door's own pages.
+pub fn router(handle: Handle, options: Options) -> axum::Router {
+    let lines = lines(handle.kernel());
+    let document = openapi::document(&lines, &options.title, &options.version).to_string();
+    let limit = |limit: usize| Arc::new(Semaphore::new(limit.clamp(1, Semaphore::MAX_PERMITS)));
+    let edge = Edge {
+        routes: Routes::new(lines),
+        document: document.into(),
+        requests: limit(options.config.requests_max),
+        reads: limit(options.config.reads_max),
+        streams: limit(options.config.streams_max),
+        memory: body::memory(&options.config),
+        handle,
+        options,
+    };
+    axum::Router::new().fallback(answer).with_state(Arc::new(edge))
+}
+
+async fn answer(State(edge): State<Arc<Edge>>, request: Request) -> Response<Body> {
+    let result = Arc::clone(&edge).answer(request).await;
+    let mut response = result.unwrap_or_else(|problem| edge.refuse(problem));
+    answer::secure(&mut response);
+    response
+}
+
+/// The HTTP door of one unit.
+struct Edge {
+    handle: Handle,
+    options: Options,
+    routes: Routes,
+    document: Bytes,
+    requests: Arc<Semaphore>,
+    reads: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+    memory: Arc<Semaphore>,
+}
+
+/// A request to an operation, on its way.
+struct Task {
+    line: Arc<Line>,
+    resource: ResourceRef,
+    head: Parts,
+    shown: Shown,
+}
+
+/// What comes of a task on a thread of its own.
+enum Outcome {
+    Call(Box<Call>),
+    Json(Vec<u8>),
+    Stream(&'static str, Option<Vec<u8>>, Pieces),
+    Later,
+}
+
+impl Edge {
+    async fn answer(self: Arc<Self>, request: Request) -> Result<Response<Body>, Problem> {
+        let (head, body) = request.into_parts();
+        let path = segments(head.uri.path())?;
+        if head.method == Method::OPTIONS && head.uri.path() == "*" {
+            return Ok(answer::options("DELETE, GET, HEAD, OPTIONS, POST"));
+        }
+        let (node, parameters) = self.routes.find(&path)?;
+        if head.method == Method::OPTIONS {
+            return Ok(answer::options(&node.allow()));
+        }
+        match node.door(head.method.as_str()) {
+            Some(Door::Page(page)) => self.page(*page),
+            Some(Door::Operation(line)) => {
+                let task = Task {
+                    resource: line.resource(&parameters),
+                    line: Arc::clone(line),
+                    shown: request::shown(&head.headers)?,
+                    head,
+                };
+                Arc::clone(&self).operate(task, body).await
+            }
+            None => {
+                let method = head.method.as_str().chars().take(20).collect();
+                let allow = node.allow();
+                let mut response =
+                    self.refuse(Error::Method { method, allow: allow.clone() }.into());
+                answer::put(&mut response, header::ALLOW, &allow);
+                Ok(response)
+            }
+        }
+    }
+
+    /// Answers a problem; the detail of a defect goes to the log.
+    fn refuse(&self, problem: Problem) -> Response<Body> {
+        if problem.kind != Kind::Internal {
+            return answer::refusal(&problem);
+        }
+        let id = format!("{:016x}", self.handle.kernel().entropy().number());
+        (self.options.report)(&id, &problem);
+        answer::refusal(&answer::shown(problem, &id))
+    }
+
+    fn page(&self, page: Page) -> Result<Response<Body>, Problem> {
+        Ok(match page {
+            Page::Welcome => {
+                let Options { title, version, .. } = &self.options;
+                let text = format!(
+                    "{title}: a unit run by Craton {version}.\n\n\
+                     GET /v1/openapi.json   all operations\n\
+                     GET /health/ready      whether it takes requests\n\n\
+                     Send `Authorization: Bearer TOKEN`; `craton token create` makes one.\n"
+                );
+                answer::full(StatusCode::OK, TEXT, text)
+            }
+            Page::OpenApi => answer::full(StatusCode::OK, JSON, self.document.clone()),
+            Page::Live => answer::full(StatusCode::OK, TEXT, "live\n"),
+            Page::Ready => {
+                (self.options.ready)()?;
+                answer::full(StatusCode::OK, TEXT, "ready\n")
+            }
+        })
+    }
+
+    /// Takes a request to an operation from its credential to its answer.
+    async fn operate(self: Arc<Self>, task: Task, body: Body) -> Result<Response<Body>, Problem> {
+        let limit = self.options.config.requests_max;
+        let permit = Arc::clone(&self.requests)
+            .try_acquire_owned()
+            .map_err(|_| Error::Busy { what: "places for requests", limit })?;
+        let mut task = task;
+        let mut identity = None;
+        let is_empty = body.is_end_stream();
+        if !is_empty && task.shown != Shown::Signature {
+            // Nobody whom we do not know makes us read a body.
+            let edge = Arc::clone(&self);
+            let (same, known) = self
+                .blocking(move || {
+                    let known = edge.identify(&task);
+                    (task, known)
+                })
+                .await?;
+            (task, identity) = (same, Some(known?));
+        }
+        let mut held = Held { bytes: Vec::new(), _memory: None };
+        if !is_empty {
+            held = self.body(&task, body).await?;
+        }
+        let (bytes, memory) = (held.bytes, held._memory);
+        let outcome = match identity {
+            Some(identity) if !task.line.is_read() && bytes.len() <= INLINE_BYTES_MAX => {
+                Outcome::Call(Box::new(task.call(bytes, identity)?))
+            }
+            identity => {
+                let edge = Arc::clone(&self);
+                self.blocking(move || edge.decide(task, bytes, identity)).await??
+            }
+        };
+        let response = self.finish(outcome, permit).await;
+        drop(memory);
+        response
+    }
+
+    /// Reads the body, after its media type was looked at.
+    async fn body(&self, task: &Task, body: Body) -> Result<Held, Problem> {
+        request::media(&task.line, &task.head.headers)?;
+        body::read(body, &task.head.headers, &self.options.config, &self.memory).await
+    }
+
+    /// Says who sends a request without a signature. Somebody without a credential goes on only where the policies let
+    /// anonymous callers do this; otherwise the kernel notes a failed authentication.
+    fn identify(&self, task: &Task) -> Result<Identity, Problem> {
+        let kernel = self.handle.kernel();
+        match &task.shown {
+            Shown::Bearer(token) => kernel.authenticate(&Credential::Bearer(token)),
+            Shown::Signature | Shown::None => {
+                let reader = Reader::new(kernel, Principal::Anonymous)?;
+                let operation = task.line.operation.name;
+                if reader.allows(operation, &task.resource)? {
+                    return kernel.authenticate(&Credential::None);
+                }
+                kernel.authenticate(&Credential::Bearer(""))
+            }
+        }
+    }
+
+    /// Does on a thread what may wait for the store: authenticates where that is still to be done, makes the call, and runs
+    /// it where it only looks.
+    fn decide(
+        &self,
+        task: Task,
+        mut body: Vec<u8>,
+        identity: Option<Identity>,
+    ) -> Result<Outcome, Problem> {
+        let kernel = self.handle.kernel();
+        let identity = match identity {
+            Some(identity) => identity,
+            None if task.shown == Shown::Signature => {
+                let head = &task.head;
+                let mut signed = request::signed(&head.method, &head.uri, &head.headers, body);
+                let identity = kernel.authenticate(&Credential::Signed(&signed))?;
+                body = std::mem::take(&mut signed.body);
+                identity
+            }
+            None => self.identify(&task)?,
+        };
+        let call = task.call(body, identity)?;
+        if !task.line.is_read() {
+            return Ok(Outcome::Call(Box::new(call)));
+        }
+        outcome(kernel.read(&call)?)
+    }
+
+    /// Runs what changes something and answers.
+    async fn finish(
+        &self,
+        outcome: Outcome,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Response<Body>, Problem> {
+        let outcome = match outcome {
+            Outcome::Call(call) => self.submit(*call).await?,
+            outcome => outcome,
+        };
+        Ok(match outcome {
+            Outcome::Json(bytes) => answer::full(StatusCode::OK, JSON, bytes),
+            Outcome::Stream(media, first, pieces) => {
+                let body = Streamed::new(first, pieces, Arc::clone(&self.streams), permit);
+                answer::full(StatusCode::OK, media, Body::new(body))
+            }
+            Outcome::Later | Outcome::Call(_) => {
+                answer::full(StatusCode::ACCEPTED, JSON, r#"{"accepted":true}"#)
+            }
+        })
+    }
+
+    async fn submit(&self, call: Call) -> Result<Outcome, Problem> {
+        let (send, receive) = tokio::sync::oneshot::channel();
+        self.handle.submit(
+            call,
+            Box::new(move |reply| {
+                // Nobody waits any more where the client has gone; the commit stands.
+                let _ = send.send(reply);
+            }),
+        );
+        let stopped = |_| Problem::from(kernel::Error::Stopping);
+        let reply = receive.await.map_err(stopped)??;
+        match reply {
+            Reply::Stream { .. } => self.blocking(move || outcome(reply)).await?,
+            reply => outcome(reply),
+        }
+    }
+
+    /// Runs something on a thread, within the limit of such threads.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let broken = |text: String| Problem::new(Code("kernel.internal", Kind::Internal), text);
+        let permit = Arc::clone(&self.reads).acquire_owned().await;
+        let permit = permit.map_err(|error| broken(error.to_string()))?;
+        let done = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            work()
+        });
+        done.await.map_err(|error| broken(format!("a read broke off: {error}")))
+    }
+}
+
+impl Task {
+    fn call(&self, body: Vec<u8>, identity: Identity) -> Result<Call, Problem> {
+        let brought = Brought {
+            line: &self.line,
+            resource: self.resource.clone(),
+            query: self.head.uri.query().unwrap_or_default(),
+            headers: &self.head.headers,
+            body,
+        };
+        request::call(brought, identity)
+    }
+}
+
+/// Writes a reply down as far as that needs no network. The first piece of a stream is made at once, so that what goes wrong
+/// at the beginning is a clear refusal.
+fn outcome(reply: Reply) -> Result<Outcome, Problem> {
+    match reply {
+        Reply::Value(value) => Ok(Outcome::Json(text(&value))),
+        Reply::Later => Ok(Outcome::Later),
+        Reply::Stream { media, mut pieces } => {
+            let first = pieces.next().transpose()?;
+            Ok(Outcome::Stream(media, first, pieces))
+        }
+    }
+}
+
+fn text(value: &Value) -> Vec<u8> {
+    value.to_string().into_bytes()
+}

@@ -1,0 +1,56 @@
+//! No door without a check, generated from the table of operations.
+
+use crate::support::{shown, unit};
+use api::Config;
+use api::probe::Doors;
+use kernel::{Operation, ResourceRef};
+
+const OPEN_TO_ALL: [&str; 1] = ["exchange.card"];
+const OPEN_TO_USERS: [&str; 3] = ["policy.check", "unit.whoami", "task.list"];
+
+#[test]
+fn every_operation_refuses_whoever_may_not() {
+    let unit = unit(Config::default());
+    let doors = Doors {
+        address: unit.address,
+        wrong: &unit.wrong,
+        right: &unit.right,
+        open_to_all: &OPEN_TO_ALL,
+        open_to_users: &OPEN_TO_USERS,
+    };
+    let resource = |operation: &Operation| match operation.kind() {
+        "resource" => ResourceRef::new("user", "ned"),
+        kind => ResourceRef::new(kind, "probe"),
+    };
+    let findings = doors.try_all(unit.handle.kernel(), &resource).expect("the unit answers");
+    // Of all that was tried only the operation that panics on purpose is at fault.
+    let (panics, faults): (Vec<_>, Vec<_>) =
+        findings.faults.into_iter().partition(|fault| fault.starts_with("note.panic for Right"));
+    assert_eq!(faults, Vec::<String>::new());
+    assert_eq!(panics.len(), 1);
+    assert_eq!(findings.undecided, ["token.delete"]);
+    assert!(15 < findings.operations, "{}", findings.operations);
+}
+
+#[test]
+fn a_door_that_stands_open_is_found() {
+    let unit = unit(Config::default());
+    // The wrong user's token is one that may do everything: every refusal that should be there is missing.
+    let doors = Doors {
+        address: unit.address,
+        wrong: &unit.right,
+        right: &unit.right,
+        open_to_all: &[],
+        open_to_users: &[],
+    };
+    let resource = |operation: &Operation| ResourceRef::new(operation.kind(), "probe");
+    let findings = doors.try_all(unit.handle.kernel(), &resource).expect("the unit answers");
+    assert!(findings.faults.iter().any(|fault| fault.starts_with("note.get for Wrong")));
+}
+
+#[test]
+fn what_no_door_offers_has_no_route() {
+    let unit = unit(Config::default());
+    let answer = unit.send("POST", "/v1/notes/a/hidden", &[], b"");
+    assert_eq!(shown(&answer), "404 http.not_found");
+}

@@ -1,0 +1,6 @@
+//! The HTTP door seen from outside.
+
+mod doors;
+mod requests;
+mod support;
+mod tls;

@@ -1,0 +1,124 @@
+//! The commands: one file for each group, with its arguments, its examples and what it asks of the unit.
+
+mod access;
+mod apply;
+mod documents;
+mod exchange;
+mod input;
+mod resource;
+mod running;
+mod sql;
+mod stream;
+mod unit;
+mod work;
+
+use crate::{arguments::Arguments, commerce, replay};
+use base::Problem;
+use std::process::ExitCode;
+
+/// A command.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Makes a unit in a folder: configuration, key, the owner's token, a starter application
+    Init(unit::Init),
+    /// Runs a unit, or every unit of a folder
+    Up(unit::Up),
+    /// Checks the store of a unit that is not running
+    Verify(unit::Verify),
+    /// Declares the manifests of a folder: shows the plan, then does all of it or none
+    Apply(apply::Apply),
+    /// Shows resources
+    Get(resource::Get),
+    /// Shows everything about a resource
+    Describe(resource::Describe),
+    /// Shows the versions of a resource
+    History(resource::History),
+    /// Removes a resource; its history stays
+    Delete(resource::Delete),
+    /// Starts, shows and cancels process instances
+    Process(work::Process),
+    /// Shows, claims and completes the tasks of people
+    Task(work::Task),
+    /// Shows, fetches, completes and fails the jobs of programs
+    Job(work::Job),
+    /// Shows and resolves incidents: instances that cannot go on
+    Incident(work::Incident),
+    /// Appends to streams and reads them
+    Stream(stream::Stream),
+    /// Asks in SQL
+    Sql(sql::Sql),
+    /// Shows other units, and gets to know them
+    Peer(exchange::Peer),
+    /// Shows what units offer to each other
+    Offer(exchange::Offer),
+    /// Proposes, accepts, shows and revokes contracts
+    Contract(exchange::Contract),
+    /// Shows what is owed between the units, contract by contract
+    Ledger(exchange::Ledger),
+    /// Shows everything that runs: process instances, queries, jobs, calls between units
+    Ps(running::Ps),
+    /// Ends something that runs
+    Kill(running::Kill),
+    /// Says whether somebody may do something, and which policy decides
+    CanI(access::CanI),
+    /// Makes, shows and revokes tokens
+    Token(access::Token),
+    /// Shows and moves the business clock
+    Clock(access::Clock),
+    /// Plays a market through the units and reports their answers
+    Replay(replay::Replay),
+    /// Runs the example business on a generated market, from nothing to the ledger
+    Demo(commerce::Demo),
+    /// Prints what a shell needs to complete commands
+    Completion(documents::Completion),
+    /// Prints or writes the manual pages
+    Man(documents::Man),
+    /// Prints the reference of all operations of a unit
+    Reference(documents::Reference),
+    /// Prints the version
+    Version(documents::Version),
+    /// Evaluates decisions for the unit that started it
+    #[command(hide = true)]
+    Worker(unit::Worker),
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// What the command says.
+pub fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
+    let globals = &arguments.globals;
+    let done = match arguments.command {
+        Command::Init(command) => command.run(),
+        Command::Up(command) => command.run(),
+        Command::Verify(command) => command.run(),
+        Command::Apply(command) => command.run(globals),
+        Command::Get(command) => command.run(globals),
+        Command::Describe(command) => command.run(globals),
+        Command::History(command) => command.run(globals),
+        Command::Delete(command) => command.run(globals),
+        Command::Process(command) => command.run(globals),
+        Command::Task(command) => command.run(globals),
+        Command::Job(command) => command.run(globals),
+        Command::Incident(command) => command.run(globals),
+        Command::Stream(command) => command.run(globals),
+        Command::Sql(command) => command.run(globals),
+        Command::Peer(command) => command.run(globals),
+        Command::Offer(command) => command.run(globals),
+        Command::Contract(command) => command.run(globals),
+        Command::Ledger(command) => command.run(globals),
+        Command::Ps(command) => command.run(globals),
+        Command::Kill(command) => command.run(globals),
+        Command::CanI(command) => return command.run(globals),
+        Command::Token(command) => command.run(globals),
+        Command::Clock(command) => command.run(globals),
+        Command::Replay(command) => command.run(globals),
+        Command::Demo(command) => command.run(),
+        Command::Completion(command) => command.run(),
+        Command::Man(command) => command.run(),
+        Command::Reference(command) => command.run(globals),
+        Command::Version(command) => command.run(globals),
+        Command::Worker(command) => command.run(),
+    };
+    done.map(|()| ExitCode::SUCCESS)
+}

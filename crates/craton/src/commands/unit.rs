@@ -1,0 +1,239 @@
+//! `init`, `up`, `verify`, `worker`: what happens in a unit's folder itself.
+
+use crate::{client::Client, connect, error::Error, manifests, output, report, routes, supervise};
+use base::{Name, Problem};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The folder of the starter application inside a unit's folder.
+const STARTER: &str = "starter";
+/// Present until the starter application was applied.
+const STARTER_PENDING: &str = "starter/.apply-at-first-start";
+/// The starter application.
+const STARTER_FILES: [(&str, &str); 4] = [
+    ("README.md", include_str!("../../../../examples/starter/README.md")),
+    ("people.yaml", include_str!("../../../../examples/starter/people.yaml")),
+    ("desk.yaml", include_str!("../../../../examples/starter/desk.yaml")),
+    ("answer-request.bpmn", include_str!("../../../../examples/starter/answer-request.bpmn")),
+];
+/// The first ports that units are given, for HTTP and for other units.
+const PORT: usize = 8080;
+const PORT_PEERS: usize = 9080;
+/// Units beside each other that are given ports of their own.
+const PORTS_MAX: usize = 1_000;
+/// How often, and how many times, a unit that starts is asked whether it is ready.
+const READY_INTERVAL: Duration = Duration::from_millis(100);
+const READY_TRIES_MAX: usize = 600;
+
+/// Makes a unit in a folder: configuration, key, the owner's token, a starter application
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  craton init shop\n  craton init units/payment --bare --listen 127.0.0.1:8082 --listen-peers 127.0.0.1:8443"
+)]
+pub struct Init {
+    /// The folder; made where it is not there
+    folder: PathBuf,
+    /// What the unit calls itself; the name of the folder where absent
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Where people and programs reach it by HTTP; the first port from 8080 that no unit beside it has
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+    /// Where other units reach it by TLS; the first port from 9080 that no unit beside it has
+    #[arg(long, value_name = "ADDRESS")]
+    listen_peers: Option<String>,
+    /// A business clock that stands still until `craton clock advance` moves it: for replays and tests
+    #[arg(long)]
+    driven: bool,
+    /// Leave the starter application out
+    #[arg(long)]
+    bare: bool,
+}
+
+impl Init {
+    /// Makes the unit and says what to do next.
+    pub fn run(self) -> Result<(), Problem> {
+        let folder = &self.folder;
+        let made = unit::init(folder, &self.options()?)?;
+        keep_token(folder, &made.owner_token)?;
+        if !self.bare {
+            write_starter(folder)?;
+        }
+        let shown = folder.display();
+        output::print(&format!(
+            "unit {} made in {shown}\nowner token (shown once, kept in {shown}/{}): {}\n\nnext:\n",
+            made.unit_id,
+            connect::OWNER_TOKEN,
+            made.owner_token
+        ));
+        output::line(format!("  craton up {shown}"));
+        if self.bare {
+            output::line(format!("  craton --unit {shown} apply -f YOUR-FOLDER"));
+            output::line(format!("  craton --unit {shown} ps"));
+        } else {
+            let row = r#"'{"id": "r1", "customer": "ana", "subject": "Where is my parcel?"}'"#;
+            output::line(format!("  craton --unit {shown} stream append requests --row {row}"));
+            output::line(format!("  craton --unit {shown} task list"));
+        }
+        Ok(())
+    }
+
+    fn options(&self) -> Result<unit::Options, Problem> {
+        let own_name = || {
+            let full = std::path::absolute(&self.folder).unwrap_or_else(|_| self.folder.clone());
+            full.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+        };
+        let name = self.name.clone().unwrap_or_else(own_name);
+        let name = Name::new(name).map_err(|problem| problem.with_hint("name the unit with `--name`"))?;
+        let number = free_number(&self.folder);
+        let address = |given: &Option<String>, base: usize| {
+            given.clone().unwrap_or_else(|| format!("127.0.0.1:{}", base + number))
+        };
+        Ok(unit::Options {
+            name: name.into(),
+            listen: address(&self.listen, PORT),
+            listen_peers: address(&self.listen_peers, PORT_PEERS),
+            clock: if self.driven { unit::Clock::Driven } else { unit::Clock::System },
+        })
+    }
+}
+
+/// Returns the smallest number whose ports no unit beside this folder has.
+fn free_number(folder: &Path) -> usize {
+    let beside = std::path::absolute(folder).ok().and_then(|full| full.parent().map(Path::to_owned));
+    let configurations: Vec<String> = connect::units_inside(&beside.unwrap_or_default())
+        .iter()
+        .filter_map(|unit| std::fs::read_to_string(unit.join(connect::CONFIGURATION)).ok())
+        .collect();
+    let is_taken = |number: usize| {
+        let ports = [PORT + number, PORT_PEERS + number].map(|port| format!(":{port}\""));
+        configurations.iter().any(|text| ports.iter().any(|port| text.contains(port)))
+    };
+    (0..PORTS_MAX).find(|number| !is_taken(*number)).unwrap_or(0)
+}
+
+/// Runs a unit, or every unit of a folder, each as a process of its own
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  craton up shop\n  craton up units          every folder in `units` that has a unit.toml\n\nCtrl-C drains and stops; a second Ctrl-C stops at once."
+)]
+pub struct Up {
+    /// The folder of the unit, or of unit folders
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+    /// Stop when standard input ends: for a unit that is run by another process
+    #[arg(long, hide = true)]
+    supervised: bool,
+}
+
+impl Up {
+    /// Runs until told to stop.
+    pub fn run(self) -> Result<(), Problem> {
+        let units = connect::units_inside(&self.folder);
+        if !self.folder.join(connect::CONFIGURATION).is_file() && !units.is_empty() {
+            return supervise::run(units);
+        }
+        connect::expect_unit(&self.folder)?;
+        if self.supervised {
+            supervise::stop_with_standard_input();
+        } else {
+            supervise::end_at_second_signal()?;
+        }
+        if self.folder.join(STARTER_PENDING).is_file() {
+            let folder = self.folder.clone();
+            std::thread::spawn(move || {
+                if let Err(problem) = apply_starter(&folder) {
+                    report::show(&problem);
+                }
+            });
+        }
+        unit::run(&self.folder)
+    }
+}
+
+/// Checks the store of a unit that is not running: log, state, cursors, receipts
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  craton verify shop")]
+pub struct Verify {
+    /// The folder of the unit
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+}
+
+impl Verify {
+    /// Shows every fault.
+    pub fn run(self) -> Result<(), Problem> {
+        connect::expect_unit(&self.folder)?;
+        let faults = unit::verify(&self.folder)?;
+        if faults.is_empty() {
+            output::line("the store is sound");
+            return Ok(());
+        }
+        faults.iter().for_each(output::line);
+        Err(Error::Faults { count: faults.len() }.into())
+    }
+}
+
+/// Evaluates decisions for the unit that started it, over standard input and output
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  craton worker          (a unit starts it; people have no use for it)")]
+pub struct Worker {}
+
+impl Worker {
+    /// Serves until standard input ends.
+    pub fn run(self) -> Result<(), Problem> {
+        unit::worker()
+    }
+}
+
+/// Keeps the owner's token where only the owner of the folder can read it.
+fn keep_token(folder: &Path, token: &str) -> Result<(), Problem> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let path = folder.join(connect::OWNER_TOKEN);
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let written = options.open(&path).and_then(|mut file| writeln!(file, "{token}"));
+    written.map_err(|error| Error::unwritable(&path, error).into())
+}
+
+fn write_starter(folder: &Path) -> Result<(), Problem> {
+    let write = |path: PathBuf, text: &str| {
+        std::fs::write(&path, text).map_err(|error| Problem::from(Error::unwritable(&path, error)))
+    };
+    let starter = folder.join(STARTER);
+    std::fs::create_dir_all(&starter).map_err(|error| Error::unwritable(&starter, error))?;
+    for (name, text) in STARTER_FILES {
+        write(starter.join(name), text)?;
+    }
+    write(folder.join(STARTER_PENDING), "")
+}
+
+/// Applies the starter application once the unit takes calls, the way a user would.
+fn apply_starter(folder: &Path) -> Result<(), Problem> {
+    let globals = crate::arguments::Globals {
+        unit: Some(folder.display().to_string()),
+        token: None,
+        output: output::Format::Table,
+    };
+    let client = connect::client(&globals)?;
+    wait_until_ready(&client)?;
+    let application = manifests::read(&folder.join(STARTER), None)?;
+    let request = routes::resource_apply().json(&application.body(false));
+    client.send(&request).map_err(|problem| application.placed(problem))?;
+    let pending = folder.join(STARTER_PENDING);
+    std::fs::remove_file(&pending).map_err(|error| Error::unwritable(&pending, error))?;
+    Ok(())
+}
+
+fn wait_until_ready(client: &Client) -> Result<(), Problem> {
+    let mut tries = 1;
+    while let Err(problem) = client.open(&routes::ready()) {
+        if tries == READY_TRIES_MAX {
+            return Err(problem);
+        }
+        tries += 1;
+        std::thread::sleep(READY_INTERVAL);
+    }
+    Ok(())
+}

@@ -1,0 +1,374 @@
+//! `process`, `task`, `job`, `incident`: work in progress.
+
+use super::input::{Change, Variables};
+use crate::{arguments::Globals, connect, output, output::Column, routes};
+use base::Problem;
+use serde_json::json;
+
+/// How lists of instances are shown.
+pub(super) const INSTANCES: &[Column] = &[
+    Column("INSTANCE", &["instance"]),
+    Column("PROCESS", &["process"]),
+    Column("VERSION", &["version"]),
+    Column("BUSINESS KEY", &["business_key"]),
+    Column("STATE", &["state"]),
+    Column("STARTED", &["started_at"]),
+];
+/// How lists of tasks are shown.
+pub(super) const TASKS: &[Column] = &[
+    Column("TASK", &["task"]),
+    Column("NAME", &["name", "kind"]),
+    Column("PROCESS", &["process"]),
+    Column("BUSINESS KEY", &["business_key"]),
+    Column("ASSIGNEE", &["assignee"]),
+    Column("STATE", &["state"]),
+    Column("DUE", &["due"]),
+    Column("CREATED", &["created_at"]),
+];
+/// How lists of jobs are shown.
+pub(super) const JOBS: &[Column] = &[
+    Column("JOB", &["job"]),
+    Column("TYPE", &["type"]),
+    Column("PROCESS", &["process"]),
+    Column("BUSINESS KEY", &["business_key"]),
+    Column("RETRIES", &["retries"]),
+    Column("STATE", &["state"]),
+    Column("WORKER", &["worker"]),
+    Column("CREATED", &["created_at"]),
+];
+/// How lists of incidents are shown.
+pub(super) const INCIDENTS: &[Column] = &[
+    Column("INCIDENT", &["incident"]),
+    Column("PROCESS", &["process"]),
+    Column("BUSINESS KEY", &["business_key"]),
+    Column("ELEMENT", &["element"]),
+    Column("CODE", &["code"]),
+    Column("MESSAGE", &["message"]),
+    Column("SINCE", &["at"]),
+];
+
+/// Starts, shows and cancels process instances
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  craton process start answer-request --var subject=Hello\n  craton process list --state active\n  craton process get 42"
+)]
+pub struct Process {
+    #[command(subcommand)]
+    command: ProcessCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum ProcessCommand {
+    /// Starts an instance
+    #[command(
+        after_help = "Examples:\n  craton process start sell --var order=o1 --var total=12.5\n  craton process start sell --business-key o1 --variables @order.json"
+    )]
+    Start {
+        /// The process
+        name: String,
+        /// What the business calls the instance
+        #[arg(long, value_name = "KEY")]
+        business_key: Option<String>,
+        /// Refuse where an instance of this business key is active
+        #[arg(long, requires = "business_key")]
+        unique: bool,
+        #[command(flatten)]
+        variables: Variables,
+        #[command(flatten)]
+        change: Change,
+    },
+    /// Shows an instance with its variables and where it stands
+    #[command(after_help = "Examples:\n  craton process get 42\n  craton process get 42 -o json")]
+    Get {
+        /// The key of the instance
+        instance: String,
+    },
+    /// Shows instances
+    #[command(
+        after_help = "Examples:\n  craton process list\n  craton process list --process sell --state failed"
+    )]
+    List {
+        /// Only those of this process
+        #[arg(long, value_name = "NAME")]
+        process: Option<String>,
+        /// Only those in this state: active, failed (SQL knows the ended ones: system.process_instances)
+        #[arg(long, value_name = "STATE")]
+        state: Option<String>,
+        /// So many at most
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: u32,
+    },
+    /// Cancels an instance; what it waits for is withdrawn
+    #[command(after_help = "Examples:\n  craton process cancel 42")]
+    Cancel {
+        /// The key of the instance
+        instance: String,
+        #[command(flatten)]
+        change: Change,
+    },
+}
+
+impl Process {
+    /// Runs the command.
+    pub fn run(self, globals: &Globals) -> Result<(), Problem> {
+        let client = connect::client(globals)?;
+        match self.command {
+            ProcessCommand::Start { name, business_key, unique, variables, change } => {
+                let mut body = json!({"variables": variables.value()?});
+                if let Some(key) = business_key {
+                    body["business_key"] = key.into();
+                    body["unique"] = unique.into();
+                }
+                let request = change.put(routes::process_start(&name))?.json(&body);
+                output::one(globals.output, &client.send(&request)?)
+            }
+            ProcessCommand::Get { instance } => {
+                output::one(globals.output, &client.send(&routes::instance_get(bare(&instance)))?)
+            }
+            ProcessCommand::List { process, state, limit } => {
+                let request = routes::instance_list()
+                    .query("process", process)
+                    .query("state", state)
+                    .query("limit", Some(limit));
+                output::list(globals.output, &client.send(&request)?, INSTANCES)
+            }
+            ProcessCommand::Cancel { instance, change } => {
+                client.send(&change.put(routes::instance_cancel(bare(&instance)))?)?;
+                output::line(format!("instance/{} cancelled", bare(&instance)));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Shows, claims and completes the tasks of people
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  craton task list\n  craton task claim 42\n  craton task complete 42 --var answer='It is on its way'"
+)]
+pub struct Task {
+    #[command(subcommand)]
+    command: TaskCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum TaskCommand {
+    /// Shows tasks
+    #[command(after_help = "Examples:\n  craton task list\n  craton task list --state created --process answer-request")]
+    List {
+        /// Only those of this process
+        #[arg(long, value_name = "NAME")]
+        process: Option<String>,
+        /// Only those in this state: created, claimed
+        #[arg(long, value_name = "STATE")]
+        state: Option<String>,
+        /// Only those of this person
+        #[arg(long, value_name = "WHO")]
+        assignee: Option<String>,
+        /// So many at most
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: u32,
+    },
+    /// Takes a task on
+    #[command(after_help = "Examples:\n  craton task claim 42")]
+    Claim {
+        /// The task
+        id: String,
+        #[command(flatten)]
+        change: Change,
+    },
+    /// Completes a task; the variables go to the process
+    #[command(after_help = "Examples:\n  craton task complete 42 --var approved=true\n  craton task complete 42 --variables @answer.json")]
+    Complete {
+        /// The task
+        id: String,
+        #[command(flatten)]
+        variables: Variables,
+        #[command(flatten)]
+        change: Change,
+    },
+}
+
+impl Task {
+    /// Runs the command.
+    pub fn run(self, globals: &Globals) -> Result<(), Problem> {
+        let client = connect::client(globals)?;
+        match self.command {
+            TaskCommand::List { process, state, assignee, limit } => {
+                let request = routes::task_list()
+                    .query("process", process)
+                    .query("state", state)
+                    .query("assignee", assignee)
+                    .query("limit", Some(limit));
+                output::list(globals.output, &client.send(&request)?, TASKS)
+            }
+            TaskCommand::Claim { id, change } => {
+                client.send(&change.put(routes::task_claim(bare(&id)))?)?;
+                output::line(format!("task/{} claimed", bare(&id)));
+                Ok(())
+            }
+            TaskCommand::Complete { id, variables, change } => {
+                let body = json!({"variables": variables.value()?});
+                client.send(&change.put(routes::task_complete(bare(&id)))?.json(&body))?;
+                output::line(format!("task/{} completed", bare(&id)));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Shows, fetches, completes and fails the jobs of programs
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  craton job list\n  craton job fetch send-mail --count 5\n  craton job complete 42 --var sent=true\n  craton job fail 42 --message 'no such address'"
+)]
+pub struct Job {
+    #[command(subcommand)]
+    command: JobCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum JobCommand {
+    /// Shows jobs
+    #[command(after_help = "Examples:\n  craton job list\n  craton job list --type send-mail")]
+    List {
+        /// Only those of this type
+        #[arg(long = "type", value_name = "TYPE")]
+        job_type: Option<String>,
+        /// So many at most
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: u32,
+    },
+    /// Fetches jobs to work on
+    #[command(after_help = "Examples:\n  craton job fetch send-mail --count 5 --timeout 60 -o json")]
+    Fetch {
+        /// The type
+        job_type: String,
+        /// So many at most
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        count: u32,
+        /// After so many seconds others may fetch them again
+        #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+        timeout: u32,
+    },
+    /// Completes a job; the variables go to the process
+    #[command(after_help = "Examples:\n  craton job complete 42 --var sent=true")]
+    Complete {
+        /// The job
+        id: String,
+        #[command(flatten)]
+        variables: Variables,
+        #[command(flatten)]
+        change: Change,
+    },
+    /// Fails a job; without retries left it becomes an incident
+    #[command(after_help = "Examples:\n  craton job fail 42 --retries 2 --message 'mail server is down'")]
+    Fail {
+        /// The job
+        id: String,
+        /// How often it may be tried again; one time less than before where absent
+        #[arg(long, value_name = "N")]
+        retries: Option<u32>,
+        /// Why
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        message: String,
+        #[command(flatten)]
+        change: Change,
+    },
+}
+
+impl Job {
+    /// Runs the command.
+    pub fn run(self, globals: &Globals) -> Result<(), Problem> {
+        let client = connect::client(globals)?;
+        match self.command {
+            JobCommand::List { job_type, limit } => {
+                let request = routes::job_list().query("type", job_type).query("limit", Some(limit));
+                output::list(globals.output, &client.send(&request)?, JOBS)
+            }
+            JobCommand::Fetch { job_type, count, timeout } => {
+                let body = json!({"type": job_type, "max": count, "timeout": timeout});
+                output::list(globals.output, &client.send(&routes::job_activate().json(&body))?, JOBS)
+            }
+            JobCommand::Complete { id, variables, change } => {
+                let body = json!({"variables": variables.value()?});
+                client.send(&change.put(routes::job_complete(bare(&id)))?.json(&body))?;
+                output::line(format!("job/{} completed", bare(&id)));
+                Ok(())
+            }
+            JobCommand::Fail { id, retries, message, change } => {
+                let mut body = json!({"message": message});
+                if let Some(retries) = retries {
+                    body["retries"] = retries.into();
+                }
+                client.send(&change.put(routes::job_fail(bare(&id)))?.json(&body))?;
+                output::line(format!("job/{} failed", bare(&id)));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Shows and resolves incidents: instances that cannot go on
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  craton incident list\n  craton incident resolve 42 --var total=12.5"
+)]
+pub struct Incident {
+    #[command(subcommand)]
+    command: IncidentCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum IncidentCommand {
+    /// Shows incidents
+    #[command(after_help = "Examples:\n  craton incident list\n  craton incident list --process sell -o json")]
+    List {
+        /// Only those of this process
+        #[arg(long, value_name = "NAME")]
+        process: Option<String>,
+        /// Only those with this code
+        #[arg(long, value_name = "CODE")]
+        code: Option<String>,
+        /// So many at most
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: u32,
+    },
+    /// Changes variables where needed and tries again
+    #[command(after_help = "Examples:\n  craton incident resolve 42\n  craton incident resolve 42 --var total=12.5")]
+    Resolve {
+        /// The incident
+        id: String,
+        #[command(flatten)]
+        variables: Variables,
+        #[command(flatten)]
+        change: Change,
+    },
+}
+
+impl Incident {
+    /// Runs the command.
+    pub fn run(self, globals: &Globals) -> Result<(), Problem> {
+        let client = connect::client(globals)?;
+        match self.command {
+            IncidentCommand::List { process, code, limit } => {
+                let request = routes::incident_list()
+                    .query("process", process)
+                    .query("code", code)
+                    .query("limit", Some(limit));
+                output::list(globals.output, &client.send(&request)?, INCIDENTS)
+            }
+            IncidentCommand::Resolve { id, variables, change } => {
+                let body = json!({"variables": variables.value()?});
+                client.send(&change.put(routes::incident_resolve(bare(&id)))?.json(&body))?;
+                output::line(format!("incident/{} resolved", bare(&id)));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Returns a key without the kind before it: `instance/42` is `42`.
+pub(super) fn bare(id: &str) -> &str {
+    id.split_once('/').map_or(id, |(_, id)| id)
+}

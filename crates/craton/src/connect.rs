@@ -1,0 +1,88 @@
+//! Finds the unit that a command is meant for: its address and the token to call it with.
+
+use crate::{arguments::Globals, client::Client, error::Error};
+use base::Problem;
+use std::path::{Path, PathBuf};
+
+/// The name of a unit's configuration inside its folder.
+pub const CONFIGURATION: &str = "unit.toml";
+/// The name of the file with the first owner's token.
+pub const OWNER_TOKEN: &str = "owner.token";
+/// Where a unit listens when its configuration says nothing.
+const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
+
+/// Returns a client of the unit that the options name.
+///
+/// # Errors
+/// `cli.no_unit` where there is none, `cli.file` where its folder cannot be read.
+pub fn client(globals: &Globals) -> Result<Client, Problem> {
+    let named = globals.unit.as_deref().unwrap_or(".");
+    if named.starts_with("https://") {
+        let reason = "people and programs reach a unit by http on its own machine";
+        return Err(Error::usage(reason, "from elsewhere, forward its port: `ssh -L 8080:127.0.0.1:8080 HOST`").into());
+    }
+    if named.starts_with("http://") {
+        return Ok(Client::new(named, globals.token.clone()));
+    }
+    let folder = Path::new(named);
+    expect_unit(folder)?;
+    let token = match &globals.token {
+        Some(token) => Some(token.clone()),
+        None => owner_token(folder)?,
+    };
+    Ok(Client::new(&address(folder)?, token))
+}
+
+/// Refuses a folder that is no unit's.
+///
+/// # Errors
+/// `cli.no_unit`.
+pub fn expect_unit(folder: &Path) -> Result<(), Problem> {
+    if folder.join(CONFIGURATION).is_file() {
+        return Ok(());
+    }
+    let inside = units_inside(folder).iter().map(|unit| unit.display().to_string()).collect();
+    Err(Error::NoUnit { folder: folder.display().to_string(), inside }.into())
+}
+
+/// Returns the unit folders directly inside a folder, by name.
+pub fn units_inside(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut units: Vec<PathBuf> =
+        entries.map(|entry| entry.path()).filter(|path| path.join(CONFIGURATION).is_file()).collect();
+    units.sort();
+    units
+}
+
+/// Returns the address at which the unit of a folder listens.
+///
+/// # Errors
+/// `cli.file` where its configuration cannot be read, `cli.usage` where it is no TOML.
+pub fn address(folder: &Path) -> Result<String, Problem> {
+    let path = folder.join(CONFIGURATION);
+    let text = std::fs::read_to_string(&path).map_err(|error| Error::unreadable(&path, error))?;
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        let reason = format!("`{}` is not TOML: {}", path.display(), error.message());
+        Error::usage(reason, "correct the file")
+    })?;
+    let listen = table.get("listen").or_else(|| table.get("http")?.get("listen"));
+    let listen = listen.and_then(toml::Value::as_str).unwrap_or(LISTEN_DEFAULT);
+    Ok(format!("http://{}", reachable(listen)))
+}
+
+/// Returns the address under which a listener on all interfaces is reached from this machine.
+fn reachable(listen: &str) -> String {
+    match listen.rsplit_once(':') {
+        Some(("0.0.0.0" | "[::]" | "", port)) => format!("127.0.0.1:{port}"),
+        _ => listen.to_owned(),
+    }
+}
+
+fn owner_token(folder: &Path) -> Result<Option<String>, Problem> {
+    let path = folder.join(OWNER_TOKEN);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(text.trim().to_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::unreadable(&path, error).into()),
+    }
+}

@@ -1,0 +1,33 @@
+//! The command line `craton`: reads what the user wants, asks the unit over its public door, shows the answer.
+//!
+//! It has no powers of its own: whatever changes a running unit goes through the HTTP door, under the token of the caller.
+//! Only `init`, `up` and `verify` touch a unit's folder, through the `unit` crate.
+
+mod arguments;
+mod client;
+mod commands;
+mod commerce;
+mod connect;
+mod error;
+mod manifests;
+mod output;
+mod replay;
+mod report;
+mod routes;
+mod supervise;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let outcome = arguments::read().and_then(|wanted| match wanted {
+        arguments::Wanted::Run(arguments) => commands::run(*arguments),
+        arguments::Wanted::Help(text) => {
+            output::print(&text);
+            Ok(ExitCode::SUCCESS)
+        }
+    });
+    outcome.unwrap_or_else(|problem| {
+        report::show(&problem);
+        ExitCode::from(problem.kind.exit_code())
+    })
+}

@@ -1,0 +1,226 @@
+//! Where every operation is found: the only place that knows paths.
+
+use crate::client::Request;
+
+/// `resource.apply`
+pub fn resource_apply() -> Request {
+    Request::post(&["resources", "apply"])
+}
+
+/// `resource.list`
+pub fn resource_list(kind: &str) -> Request {
+    Request::get(&["resources", kind])
+}
+
+/// `resource.get`
+pub fn resource_get(kind: &str, name: &str) -> Request {
+    Request::get(&["resources", kind, name])
+}
+
+/// `resource.history`
+pub fn resource_history(kind: &str, name: &str) -> Request {
+    Request::get(&["resources", kind, name, "history"])
+}
+
+/// `resource.delete`
+pub fn resource_delete(kind: &str, name: &str) -> Request {
+    Request::delete(&["resources", kind, name])
+}
+
+/// `policy.check`
+pub fn policy_check() -> Request {
+    Request::post(&["policies", "check"])
+}
+
+/// `token.create`
+pub fn token_create() -> Request {
+    Request::post(&["tokens"])
+}
+
+/// `token.list`
+pub fn token_list() -> Request {
+    Request::get(&["tokens"])
+}
+
+/// `token.delete`
+pub fn token_delete(id: &str) -> Request {
+    Request::delete(&["tokens", id])
+}
+
+/// `clock.list`
+pub fn clock_get() -> Request {
+    Request::get(&["clocks"])
+}
+
+/// `clock.advance`
+pub fn clock_advance() -> Request {
+    Request::post(&["clocks", "advance"])
+}
+
+/// `process.start`
+pub fn process_start(name: &str) -> Request {
+    Request::post(&["processes", name, "start"])
+}
+
+/// `instance.list`
+pub fn instance_list() -> Request {
+    Request::get(&["instances"])
+}
+
+/// `instance.get`
+pub fn instance_get(key: &str) -> Request {
+    Request::get(&["instances", key])
+}
+
+/// `instance.cancel`
+pub fn instance_cancel(key: &str) -> Request {
+    Request::post(&["instances", key, "cancel"])
+}
+
+/// `job.list`
+pub fn job_list() -> Request {
+    Request::get(&["jobs"])
+}
+
+/// `job.activate`
+pub fn job_activate() -> Request {
+    Request::post(&["jobs", "activate"])
+}
+
+/// `job.complete`
+pub fn job_complete(id: &str) -> Request {
+    Request::post(&["jobs", id, "complete"])
+}
+
+/// `job.fail`
+pub fn job_fail(id: &str) -> Request {
+    Request::post(&["jobs", id, "fail"])
+}
+
+/// `task.list`
+pub fn task_list() -> Request {
+    Request::get(&["tasks"])
+}
+
+/// `task.claim`
+pub fn task_claim(id: &str) -> Request {
+    Request::post(&["tasks", id, "claim"])
+}
+
+/// `task.complete`
+pub fn task_complete(id: &str) -> Request {
+    Request::post(&["tasks", id, "complete"])
+}
+
+/// `incident.list`
+pub fn incident_list() -> Request {
+    Request::get(&["incidents"])
+}
+
+/// `incident.resolve`
+pub fn incident_resolve(id: &str) -> Request {
+    Request::post(&["incidents", id, "resolve"])
+}
+
+/// `stream.append`
+pub fn stream_append(name: &str) -> Request {
+    Request::post(&["streams", name, "append"])
+}
+
+/// `stream.read`
+pub fn stream_read(name: &str) -> Request {
+    Request::get(&["streams", name, "read"])
+}
+
+/// `sql.query`
+pub fn sql_query() -> Request {
+    Request::post(&["sql", "query"])
+}
+
+/// `sql.list`
+pub fn sql_list() -> Request {
+    Request::get(&["sql"])
+}
+
+/// `sql.cancel`
+pub fn sql_cancel(id: &str) -> Request {
+    Request::post(&["sql", "cancel"]).json(&serde_json::json!({"id": id}))
+}
+
+/// `peer.add`
+pub fn peer_add() -> Request {
+    Request::post(&["peers", "add"])
+}
+
+/// `peer.list`
+pub fn peer_list() -> Request {
+    Request::get(&["peers"])
+}
+
+/// `offer.list`
+pub fn offer_list() -> Request {
+    Request::get(&["offers"])
+}
+
+/// `contract.propose`
+pub fn contract_propose() -> Request {
+    Request::post(&["contracts", "propose"])
+}
+
+/// `contract.accept`
+pub fn contract_accept(name: &str) -> Request {
+    Request::post(&["contracts", name, "accept"])
+}
+
+/// `contract.revoke`
+pub fn contract_revoke(name: &str) -> Request {
+    Request::post(&["contracts", name, "revoke"])
+}
+
+/// `contract.get`
+pub fn contract_get(name: &str) -> Request {
+    Request::get(&["contracts", name])
+}
+
+/// `contract.list`
+pub fn contract_list() -> Request {
+    Request::get(&["contracts"])
+}
+
+/// `contract.calls`
+pub fn contract_calls(contract: &str) -> Request {
+    Request::get(&["contracts", contract, "calls"])
+}
+
+/// `contract.withdraw`
+pub fn contract_withdraw(contract: &str, call: &str) -> Request {
+    Request::post(&["contracts", contract, "withdraw"]).json(&serde_json::json!({"call": call}))
+}
+
+/// `exchange.card`
+pub fn exchange_card() -> Request {
+    Request::get(&["exchange", "card"])
+}
+
+/// `list` and `get` of a kind that exists by running.
+pub fn running(plural: &str, name: Option<&str>) -> Request {
+    match name {
+        Some(name) => Request::get(&[plural, name]),
+        None => Request::get(&[plural]),
+    }
+}
+
+/// `ledger.list`
+pub fn ledger_list() -> Request {
+    Request::get(&["ledger"])
+}
+
+/// The description of all operations (OpenAPI 3.1).
+pub fn openapi() -> Request {
+    Request::get(&["openapi.json"])
+}
+
+/// Whether the unit takes calls.
+pub fn ready() -> Request {
+    Request::at("/health/ready")
+}

@@ -1,0 +1,348 @@
+//! Which relations there are, for whom, and what stands behind each name.
+//!
+//! Streams with their `NAME_latest` and `NAME_set_aside`, views, and what the engines offer. A relation that the caller may
+//! not read looks like one that is not there. Inside a view the rights are those of whoever applied that version of it.
+
+use crate::engine::Shared;
+use crate::sql::guard::{self, TABLE_FUNCTIONS};
+use crate::sql::table::{RelationTable, StreamTable};
+use crate::streams::append::{log_of, set_aside_log_of};
+use crate::streams::schema::{Schema, StreamSpec};
+use crate::streams::tail::Range;
+use crate::Error;
+use base::{Place, Problem, nearest};
+use datafusion::catalog::TableProvider;
+use datafusion::common::TableReference;
+use kernel::{Principal, Read, Reader, Relation, Resource, ResourceRef};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+/// The schema of whatever names none.
+pub(crate) const PUBLIC: &str = "public";
+/// The catalogue that all schemas stand in.
+pub(crate) const CATALOG: &str = "craton";
+/// Schemas that no view can stand in.
+pub(crate) const RESERVED: [&str; 2] = ["system", "information_schema"];
+/// The ending of the table with the newest row of each key.
+pub(crate) const LATEST: &str = "_latest";
+/// The ending of the relation with the rows that were set aside.
+pub(crate) const SET_ASIDE: &str = "_set_aside";
+
+/// The `spec` of a `View`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ViewSpec {
+    /// What the view answers.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub summary: String,
+    /// The SQL schema in which it appears.
+    #[serde(default = "public")]
+    pub schema: String,
+    /// The query.
+    pub sql: String,
+}
+
+fn public() -> String {
+    PUBLIC.into()
+}
+
+/// A stream as it stands at a version.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) name: String,
+    pub(crate) spec: StreamSpec,
+    pub(crate) schema: Arc<Schema>,
+}
+
+impl Stream {
+    /// Returns the stream of a resource.
+    ///
+    /// # Errors
+    /// Where the stored spec cannot be read, which is a defect.
+    pub(crate) fn of(resource: &Resource) -> Result<Self, Problem> {
+        let spec: StreamSpec = serde_json::from_value(resource.spec.clone())
+            .map_err(|error| Error::Internal { detail: format!("{}: {error}", resource.reference()) })?;
+        let schema = Arc::new(Schema::new(&spec));
+        Ok(Self { name: resource.name.clone(), spec, schema })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_tests(spec: serde_json::Value) -> Self {
+        let spec: StreamSpec = serde_json::from_value(spec).expect("a spec");
+        let schema = Arc::new(Schema::new(&spec));
+        Self { name: "orders".into(), spec, schema }
+    }
+
+    /// Returns the offset at which the stream begins. A stream that was removed and declared again begins where the
+    /// old one ended.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub(crate) fn base(&self, read: &dyn Read) -> Result<u64, Problem> {
+        base_of(read, &log_of(&self.name))
+    }
+}
+
+/// Returns where a log begins for the stream that uses it now.
+pub(crate) fn base_of(read: &dyn Read, log: &str) -> Result<u64, Problem> {
+    let bytes = read.get(base_key(log).as_ref())?;
+    Ok(bytes.and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_be_bytes))
+}
+
+/// Returns the key under which the beginning of a log stands.
+pub(crate) fn base_key(log: &str) -> base::Key {
+    kernel::key(b's').text("base").text(log)
+}
+
+/// A relation that a statement names.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) schema: String,
+    pub(crate) name: String,
+    pub(crate) source: Source,
+}
+
+/// What stands behind a name.
+
+pub(crate) enum Source {
+    /// Rows.
+    Rows(Arc<dyn TableProvider>),
+    /// A query over other relations.
+    View {
+        /// The query.
+        sql: String,
+        /// The relations that it names.
+        tables: Vec<Table>,
+    },
+}
+
+/// The relations as one caller sees them.
+pub(crate) struct Catalog<'a> {
+    shared: &'a Arc<Shared>,
+    read: &'a dyn Read,
+    reader: Option<Arc<Reader>>,
+    on_behalf_of: Option<Principal>,
+    relations: OnceCell<Vec<Relation>>,
+}
+
+/// Who asks, and through which views.
+struct Way<'w> {
+    actor: &'w Principal,
+    on_behalf_of: Option<&'w Principal>,
+    views: &'w [String],
+}
+
+impl<'a> Catalog<'a> {
+    /// Returns the catalogue over a commit. Without a reader its relations can be planned, not scanned.
+    pub(crate) fn new(
+        shared: &'a Arc<Shared>,
+        read: &'a dyn Read,
+        reader: Option<Arc<Reader>>,
+        on_behalf_of: Option<Principal>,
+    ) -> Self {
+        Self { shared, read, reader, on_behalf_of, relations: OnceCell::new() }
+    }
+
+    /// Returns the relations that a statement names, as far as `actor` may read them.
+    ///
+    /// # Errors
+    /// `sql.invalid` for a name that is none, with the nearest one.
+    pub(crate) fn tables(&self, sql: &str, actor: &Principal) -> Result<Vec<Table>, Problem> {
+        let references = guard::references(sql, &self.shared.config)?;
+        let way = Way { actor, on_behalf_of: self.on_behalf_of.as_ref(), views: &[] };
+        self.resolve(sql, &references, &way)
+    }
+
+    /// Returns the relations that the query of a view names, as whoever applied it may read them.
+    ///
+    /// # Errors
+    /// `view.invalid`, `view.cycle`.
+    pub(crate) fn view(&self, resource: &Resource, spec: &ViewSpec) -> Result<Vec<Table>, Problem> {
+        self.tables_of_view(resource, spec, &[])
+    }
+
+    fn tables_of_view(&self, resource: &Resource, spec: &ViewSpec, views: &[String]) -> Result<Vec<Table>, Problem> {
+        if views.contains(&resource.name) {
+            let path: Vec<&str> = views.iter().map(String::as_str).chain([resource.name.as_str()]).collect();
+            return Err(Error::ViewCycle { view: resource.name.clone(), path: path.join(" -> ") }.into());
+        }
+        if self.shared.config.view_depth_max <= views.len() {
+            let what = format!("{} views that stand on each other", self.shared.config.view_depth_max);
+            return Err(Error::Exhausted { what }.into());
+        }
+        let mut views = views.to_vec();
+        views.push(resource.name.clone());
+        let definer = Principal::try_from(resource.changed_by.clone())?;
+        let way = Way { actor: &definer, on_behalf_of: None, views: &views };
+        let references = self.shared.references_of(resource, spec)?;
+        self.resolve(&spec.sql, &references, &way)
+    }
+
+    fn resolve(&self, sql: &str, references: &[TableReference], way: &Way<'_>) -> Result<Vec<Table>, Problem> {
+        if references.iter().any(|reference| reference.schema() == Some("information_schema")) {
+            return self.all(way);
+        }
+        let mut tables = Vec::new();
+        for reference in references {
+            let (schema, name) = (reference.schema().unwrap_or(PUBLIC), reference.table());
+            let is_ours = reference.catalog().is_none_or(|catalog| catalog == CATALOG);
+            let source = if is_ours { self.source(schema, name, way)? } else { None };
+            match source {
+                Some(source) => tables.push(Table { schema: schema.into(), name: name.into(), source }),
+                None if reference.schema().is_none() && TABLE_FUNCTIONS.contains(&name) => {}
+                None => return Err(self.missing(sql, reference, way)?.into()),
+            }
+        }
+        Ok(tables)
+    }
+
+    fn missing(&self, sql: &str, reference: &TableReference, way: &Way<'_>) -> Result<Error, Problem> {
+        let names = self.names(way)?;
+        let written = |schema: &str, name: &str| {
+            if schema == PUBLIC { name.to_owned() } else { format!("{schema}.{name}") }
+        };
+        let known: Vec<String> = names.iter().map(|(schema, name)| written(schema, name)).collect();
+        let asked = written(reference.schema().unwrap_or(PUBLIC), reference.table());
+        let elsewhere = names.iter().find(|(_, name)| name == reference.table());
+        let meant = match elsewhere {
+            Some((schema, name)) => Some(written(schema, name)),
+            None => nearest(&asked, known.iter().map(String::as_str)).map(str::to_owned),
+        };
+        let hint = meant.map_or_else(|| "SHOW TABLES lists them".into(), |meant| format!("did you mean `{meant}`?"));
+        let shown: String = asked.chars().take(80).collect();
+        let place: Option<Place> = guard::place_of_word(sql, reference.table());
+        Ok(Error::Sql { reason: format!("there is no table `{shown}`"), place, hint: Some(hint) })
+    }
+
+    /// Returns all that the caller may see. A view that cannot be read at the moment is left out.
+    fn all(&self, way: &Way<'_>) -> Result<Vec<Table>, Problem> {
+        let mut tables = Vec::new();
+        for (schema, name) in self.names(way)? {
+            if let Ok(Some(source)) = self.source(&schema, &name, way) {
+                tables.push(Table { schema, name, source });
+            }
+        }
+        Ok(tables)
+    }
+
+    fn names(&self, way: &Way<'_>) -> Result<Vec<(String, String)>, Problem> {
+        let mut names = Vec::new();
+        for resource in self.read.resources("stream")? {
+            let stream = self.shared.stream(&resource)?;
+            if !stream.spec.key.is_empty() && self.may_read(way, &resource, Part::Latest)? {
+                names.push((PUBLIC.into(), format!("{}{LATEST}", stream.name)));
+            }
+            if self.may_read(way, &resource, Part::All)? {
+                names.push((PUBLIC.into(), stream.name.clone()));
+                if self.read.log_end(&set_aside_log_of(&stream.name))? != 0 {
+                    names.push((PUBLIC.into(), format!("{}{SET_ASIDE}", stream.name)));
+                }
+            }
+        }
+        for resource in self.read.resources("view")? {
+            if self.may(way, "view.read", &resource.reference())? {
+                names.push((view_spec(&resource)?.schema, resource.name.clone()));
+            }
+        }
+        for relation in self.relations()? {
+            if self.may(way, "relation.read", &relation.resource)? {
+                names.push((relation.schema.clone(), relation.name.clone()));
+            }
+        }
+        Ok(names)
+    }
+
+    fn relations(&self) -> Result<&[Relation], Problem> {
+        if self.relations.get().is_none() {
+            let relations = self.read.kernel().relations(self.read)?;
+            // Nothing else sets it: the catalogue stays on its thread.
+            let _ = self.relations.set(relations);
+        }
+        Ok(self.relations.get().map_or(&[], Vec::as_slice))
+    }
+
+    fn may(&self, way: &Way<'_>, operation: &str, resource: &ResourceRef) -> Result<bool, Problem> {
+        self.read.kernel().is_allowed(self.read, operation, resource, way.actor, way.on_behalf_of)
+    }
+
+    fn source(&self, schema: &str, name: &str, way: &Way<'_>) -> Result<Option<Source>, Problem> {
+        if schema == PUBLIC {
+            if let Some(source) = self.stream_source(name, way)? {
+                return Ok(Some(source));
+            }
+        }
+        if let Some(resource) = self.read.resource("view", name)? {
+            let spec = view_spec(&resource)?;
+            if spec.schema == schema && self.may(way, "view.read", &resource.reference())? {
+                let tables = self.tables_of_view(&resource, &spec, way.views)?;
+                return Ok(Some(Source::View { sql: spec.sql, tables }));
+            }
+        }
+        let relation = self.relations()?.iter().find(|relation| relation.schema == schema && relation.name == name);
+        match relation {
+            Some(relation) if self.may(way, "relation.read", &relation.resource)? => {
+                let table = RelationTable::new(relation.clone(), self.reader.clone());
+                Ok(Some(Source::Rows(Arc::new(table))))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn stream_source(&self, name: &str, way: &Way<'_>) -> Result<Option<Source>, Problem> {
+        let candidates = [
+            (Some(name), Part::All),
+            (name.strip_suffix(LATEST), Part::Latest),
+            (name.strip_suffix(SET_ASIDE), Part::SetAside),
+        ];
+        for (stream, part) in candidates {
+            let Some(resource) = stream.map(|stream| self.read.resource("stream", stream)).transpose()?.flatten() else {
+                continue;
+            };
+            let stream = self.shared.stream(&resource)?;
+            let is_there = part != Part::Latest || !stream.spec.key.is_empty();
+            if !is_there || !self.may_read(way, &resource, part)? {
+                continue;
+            }
+            let range = self.range(&stream, part)?;
+            let kernel = Arc::clone(self.read.kernel());
+            let table = StreamTable::new(Arc::clone(self.shared), kernel, range, part == Part::Latest);
+            return Ok(Some(Source::Rows(Arc::new(table))));
+        }
+        Ok(None)
+    }
+
+    /// Who may read a stream may read its table; a table can also be allowed by itself.
+    fn may_read(&self, way: &Way<'_>, stream: &Resource, part: Part) -> Result<bool, Problem> {
+        let table = ResourceRef::new("table", format!("{}{LATEST}", stream.name));
+        Ok(self.may(way, "stream.read", &stream.reference())?
+            || part == Part::Latest && self.may(way, "table.read", &table)?)
+    }
+
+    fn range(&self, stream: &Stream, part: Part) -> Result<Range, Problem> {
+        let (log, schema) = match part {
+            Part::SetAside => (set_aside_log_of(&stream.name), Arc::clone(&self.shared.set_aside)),
+            Part::All | Part::Latest => (log_of(&stream.name), Arc::clone(&stream.schema)),
+        };
+        let base = base_of(self.read, &log)?;
+        let end = self.read.log_end(&log)?.max(base);
+        Ok(Range { log, base, end, schema })
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    All,
+    Latest,
+    SetAside,
+}
+
+/// Returns the spec of a view that is stored.
+///
+/// # Errors
+/// Where the stored spec cannot be read, which is a defect.
+pub(crate) fn view_spec(resource: &Resource) -> Result<ViewSpec, Problem> {
+    serde_json::from_value(resource.spec.clone())
+        .map_err(|error| Error::Internal { detail: format!("{}: {error}", resource.reference()) }.into())
+}

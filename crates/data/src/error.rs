@@ -1,0 +1,198 @@
+//! Why the data engine refuses or fails.
+
+use base::{Code, Explain, Kind, Place};
+
+/// Why the data engine refuses or fails.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A manifest of a stream that cannot work.
+    #[error("{reason}")]
+    Schema {
+        /// What is wrong.
+        reason: String,
+        /// Where in the manifest.
+        pointer: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// A change of a stream that its rows do not allow.
+    #[error("stream `{stream}` cannot change so: {reason}")]
+    SchemaChange {
+        /// Which stream.
+        stream: String,
+        /// What does not go.
+        reason: String,
+        /// Where in the manifest.
+        pointer: String,
+    },
+    /// Something still reads it.
+    #[error("{what} is read by view `{view}`")]
+    InUse {
+        /// The resource.
+        what: String,
+        /// Who reads it.
+        view: String,
+    },
+    /// A body that cannot be read at all.
+    #[error("{reason}")]
+    Body {
+        /// What is wrong.
+        reason: String,
+        /// Where.
+        place: Option<Place>,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// A row that does not fit the stream.
+    #[error("row {row}: {reason}")]
+    Row {
+        /// The number of the row in the body, from 1.
+        row: usize,
+        /// What is wrong.
+        reason: String,
+        /// Where.
+        place: Option<Place>,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// An event that is no CloudEvent.
+    #[error("event {event}: {reason}")]
+    Event {
+        /// The number of the event in the body, from 1.
+        event: usize,
+        /// What is wrong.
+        reason: String,
+        /// The attribute.
+        pointer: String,
+    },
+    /// A limit of an append.
+    #[error("{what} exceeds the limit of {limit}")]
+    TooLarge {
+        /// What.
+        what: String,
+        /// The limit.
+        limit: u64,
+    },
+    /// A view that cannot be planned.
+    #[error("view `{view}`: {reason}")]
+    View {
+        /// Which view.
+        view: String,
+        /// What is wrong.
+        reason: String,
+        /// Where.
+        place: Option<Place>,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// Views that stand on each other in a circle.
+    #[error("view `{view}` stands on itself: {path}")]
+    ViewCycle {
+        /// Which view.
+        view: String,
+        /// The way round.
+        path: String,
+    },
+    /// SQL that is wrong.
+    #[error("{reason}")]
+    Sql {
+        /// What is wrong.
+        reason: String,
+        /// Where.
+        place: Option<Place>,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// SQL that is no query.
+    #[error("{what} is not allowed")]
+    NotAllowed {
+        /// What it tries.
+        what: String,
+    },
+    /// A query that reached a limit.
+    #[error("the query exceeds {what}")]
+    Exhausted {
+        /// Which limit.
+        what: String,
+    },
+    /// A query that took too long.
+    #[error("the query was ended after {ms} ms")]
+    Timeout {
+        /// The limit.
+        ms: u64,
+    },
+    /// A query that somebody ended.
+    #[error("the query was cancelled")]
+    Cancelled,
+    /// A query that does not run.
+    #[error("there is no running query `{id}`")]
+    NoQuery {
+        /// As asked for.
+        id: String,
+    },
+    /// A defect, or something stored that cannot be read.
+    #[error("something went wrong inside: {detail}")]
+    Internal {
+        /// For the log.
+        detail: String,
+    },
+}
+
+impl Explain for Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::Schema { .. } => Code("stream.schema", Kind::Invalid),
+            Self::SchemaChange { .. } => Code("stream.schema_change", Kind::Conflict),
+            Self::InUse { .. } => Code("view.in_use", Kind::Conflict),
+            Self::Body { .. } => Code("stream.body_invalid", Kind::Invalid),
+            Self::Row { .. } => Code("stream.row_invalid", Kind::Invalid),
+            Self::Event { .. } => Code("event.invalid", Kind::Invalid),
+            Self::TooLarge { .. } => Code("stream.too_large", Kind::Invalid),
+            Self::View { .. } => Code("view.invalid", Kind::Invalid),
+            Self::ViewCycle { .. } => Code("view.cycle", Kind::Invalid),
+            Self::Sql { .. } => Code("sql.invalid", Kind::Invalid),
+            Self::NotAllowed { .. } => Code("sql.not_allowed", Kind::Invalid),
+            Self::Exhausted { .. } => Code("sql.exhausted", Kind::Exhausted),
+            Self::Timeout { .. } => Code("sql.timeout", Kind::Exhausted),
+            Self::Cancelled => Code("sql.cancelled", Kind::Conflict),
+            Self::NoQuery { .. } => Code("sql.not_found", Kind::NotFound),
+            Self::Internal { .. } => Code("sql.internal", Kind::Internal),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Schema { hint, .. }
+            | Self::Body { hint, .. }
+            | Self::Row { hint, .. }
+            | Self::View { hint, .. }
+            | Self::Sql { hint, .. } => return hint.clone(),
+            Self::SchemaChange { .. } => {
+                "add columns that are not required, or declare a new stream under another name"
+            }
+            Self::InUse { .. } => "remove or change the view in the same apply",
+            Self::Event { .. } => "see CloudEvents 1.0, JSON format, structured mode",
+            Self::TooLarge { .. } => "send it in several calls",
+            Self::ViewCycle { .. } => "let one of them read streams instead",
+            Self::NotAllowed { .. } => "send one SELECT, EXPLAIN or SHOW TABLES; data comes in through `stream.append`",
+            Self::Exhausted { .. } => "filter or group more, or add a LIMIT",
+            Self::Timeout { .. } => "filter more, or ask for more time up to the limit of the unit",
+            Self::NoQuery { .. } => "`craton ps` shows what runs",
+            Self::Cancelled | Self::Internal { .. } => return None,
+        };
+        Some(hint.into())
+    }
+
+    fn place(&self) -> Option<Place> {
+        match self {
+            Self::Schema { pointer, .. } | Self::SchemaChange { pointer, .. } | Self::Event { pointer, .. } => {
+                Some(Place::pointer(pointer))
+            }
+            Self::Body { place, .. } | Self::Row { place, .. } | Self::View { place, .. } | Self::Sql { place, .. } => {
+                place.clone()
+            }
+            Self::ViewCycle { .. } => Some(Place::pointer("/spec/sql")),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! What SQL may be: one query, EXPLAIN, DESCRIBE or SHOW of the catalogue, within limits that are checked before parsing.
+
+use crate::{Config, Error};
+use base::Place;
+use datafusion::common::TableReference;
+use datafusion::sql::parser::{DFParserBuilder, Statement};
+use datafusion::sql::resolve::resolve_table_references;
+use datafusion::sql::sqlparser::ast::{
+    Query, Select, SetExpr, Statement as SqlStatement, TableFactor, Visit, Visitor,
+};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use std::ops::ControlFlow;
+
+/// Table functions that touch nothing but their arguments.
+pub(crate) const TABLE_FUNCTIONS: [&str; 2] = ["generate_series", "range"];
+
+/// Above so many words and signs a statement is parsed on a stack of its own.
+const SMALL_TOKENS: usize = 1_000;
+
+/// A stack on which the longest statement that is allowed can be parsed and dropped.
+pub(crate) const STACK_BYTES: usize = 64 << 20;
+
+/// Runs `work` where recursion has room.
+///
+/// # Errors
+/// [`Error::Internal`] where the system gives no thread or the work panics.
+pub(crate) fn with_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, Error> {
+    let internal = |detail: String| Error::Internal { detail };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("sql-parse".into()).stack_size(STACK_BYTES);
+        let thread = thread.spawn_scoped(scope, work).map_err(|error| internal(error.to_string()))?;
+        thread.join().map_err(|_| internal("planning panicked".into()))
+    })
+}
+
+/// Checks a statement and returns the relations that it names.
+///
+/// # Errors
+/// [`Error::Sql`], [`Error::NotAllowed`] and [`Error::Exhausted`].
+pub(crate) fn references(sql: &str, config: &Config) -> Result<Vec<TableReference>, Error> {
+    let tokens = tokens(sql, config)?;
+    let find = || {
+        let statement = statement_of(tokens.clone(), config)?;
+        resolve_table_references(&statement, true)
+            .map(|(tables, _)| tables)
+            .map_err(|error| super::problem::of_planning(&error))
+    };
+    if tokens.len() < SMALL_TOKENS { find() } else { with_stack(find)? }
+}
+
+/// Parses a statement and checks that it only asks. To be called where recursion has room.
+///
+/// # Errors
+/// As [`references`].
+pub(crate) fn parse(sql: &str, config: &Config) -> Result<Statement, Error> {
+    statement_of(tokens(sql, config)?, config)
+}
+
+/// Takes the text apart without recursion and checks its size and depth.
+fn tokens(sql: &str, config: &Config) -> Result<Vec<TokenWithSpan>, Error> {
+    let exhausted = |what: String| Error::Exhausted { what };
+    if config.statement_bytes_max < sql.len() {
+        return Err(exhausted(format!("{} bytes of text", config.statement_bytes_max)));
+    }
+    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location().map_err(|error| {
+        let place = Some(place(error.location.line, error.location.column));
+        Error::Sql { reason: error.message, place, hint: None }
+    })?;
+    let tokens: Vec<TokenWithSpan> =
+        tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
+    if config.statement_tokens_max < tokens.len() {
+        return Err(exhausted(format!("{} words and signs", config.statement_tokens_max)));
+    }
+    let mut depth: usize = 0;
+    for token in &tokens {
+        match token.token {
+            Token::LParen | Token::LBracket | Token::LBrace => depth += 1,
+            Token::RParen | Token::RBracket | Token::RBrace => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if config.statement_depth_max < depth {
+            let start = token.span.start;
+            return Err(Error::Sql {
+                reason: format!("the statement nests more than {} deep", config.statement_depth_max),
+                place: Some(place(start.line, start.column)),
+                hint: Some("split it with WITH".into()),
+            });
+        }
+    }
+    Ok(tokens)
+}
+
+fn statement_of(tokens: Vec<TokenWithSpan>, config: &Config) -> Result<Statement, Error> {
+    let first = tokens.first().map(|token| token.token.to_string().to_uppercase()).unwrap_or_default();
+    let second = tokens.iter().skip_while(|token| token.token != Token::SemiColon);
+    let is_single = second.clone().all(|token| matches!(token.token, Token::SemiColon | Token::EOF));
+    // Some words begin statements that the parser does not even know.
+    let is_question = ["SELECT", "WITH", "EXPLAIN", "DESCRIBE", "DESC", "SHOW", "VALUES", "(", "TABLE"].contains(&first.as_str());
+    if first.is_empty() || first == "EOF" || first == ";" {
+        return Err(Error::Sql { reason: "there is no statement".into(), place: None, hint: None });
+    }
+    if !is_question {
+        if looks_like_statement(&first) {
+            return Err(not_allowed(&first));
+        }
+        let start = tokens.first().map(|token| token.span.start);
+        let place = start.map(|start| place(start.line, start.column));
+        let reason = format!("a statement cannot begin with `{}`", first.chars().take(40).collect::<String>());
+        return Err(Error::Sql { reason, place, hint: Some("begin with SELECT".into()) });
+    }
+    if !is_single {
+        return Err(not_allowed("more than one statement"));
+    }
+    let mut parser = DFParserBuilder::new(tokens)
+        .with_recursion_limit(config.statement_depth_max * 4)
+        .build()
+        .map_err(|error| super::problem::of_planning(&error))?;
+    let mut statements = parser.parse_statements().map_err(|error| super::problem::of_planning(&error))?;
+    let statement = statements.pop_front().filter(|_| statements.is_empty());
+    let statement = statement.ok_or_else(|| not_allowed("more than one statement"))?;
+    check(&statement, config)?;
+    Ok(statement)
+}
+
+fn looks_like_statement(word: &str) -> bool {
+    const WORDS: [&str; 46] = [
+        "ALTER", "ANALYZE", "ATTACH", "BEGIN", "CACHE", "CALL", "CLOSE", "COMMENT", "COMMIT", "COPY", "CREATE",
+        "DEALLOCATE", "DECLARE", "DELETE", "DETACH", "DISCARD", "DO", "DROP", "EXEC", "EXECUTE", "EXPORT", "FETCH",
+        "FLUSH", "GRANT", "IMPORT", "INSERT", "INSTALL", "KILL", "LISTEN", "LOAD", "LOCK", "MERGE", "MSCK", "NOTIFY",
+        "OPTIMIZE", "PRAGMA", "PREPARE", "RELEASE", "REPLACE", "RESET", "REVOKE", "ROLLBACK", "SET", "START",
+        "TRUNCATE", "UPDATE",
+    ];
+    const MORE: [&str; 6] = ["UNCACHE", "UNLISTEN", "UNLOAD", "USE", "VACUUM", "UNLOCK"];
+    WORDS.contains(&word) || MORE.contains(&word)
+}
+
+fn check(statement: &Statement, config: &Config) -> Result<(), Error> {
+    match statement {
+        Statement::Statement(statement) => check_sql(statement, config),
+        Statement::Explain(explain) => check(&explain.statement, config),
+        Statement::CopyTo(_) => Err(not_allowed("COPY")),
+        Statement::CreateExternalTable(_) => Err(not_allowed("CREATE EXTERNAL TABLE")),
+        Statement::Reset(_) => Err(not_allowed("RESET")),
+    }
+}
+
+fn check_sql(statement: &SqlStatement, config: &Config) -> Result<(), Error> {
+    match statement {
+        SqlStatement::Query(_) => {
+            let mut walk = Walk { tables: 0, tables_max: config.statement_tables_max };
+            match statement.visit(&mut walk) {
+                ControlFlow::Break(error) => Err(error),
+                ControlFlow::Continue(()) => Ok(()),
+            }
+        }
+        SqlStatement::Explain { statement, .. } => check_sql(statement, config),
+        SqlStatement::ExplainTable { .. } | SqlStatement::ShowTables { .. } | SqlStatement::ShowColumns { .. } => Ok(()),
+        other => {
+            let text = other.to_string();
+            let words: Vec<&str> = text.split_whitespace().take(2).collect();
+            Err(not_allowed(&words.join(" ").to_uppercase()))
+        }
+    }
+}
+
+/// Looks at every part of a query.
+struct Walk {
+    tables: usize,
+    tables_max: usize,
+}
+
+impl Walk {
+    fn count(&mut self) -> ControlFlow<Error> {
+        self.tables += 1;
+        if self.tables_max < self.tables {
+            let what = format!("{} tables and subqueries", self.tables_max);
+            return ControlFlow::Break(Error::Exhausted { what });
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Visitor for Walk {
+    type Break = Error;
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Error> {
+        if !query.locks.is_empty() {
+            return ControlFlow::Break(not_allowed("FOR UPDATE"));
+        }
+        let mut parts = vec![query.body.as_ref()];
+        while let Some(part) = parts.pop() {
+            match part {
+                SetExpr::SetOperation { left, right, .. } => parts.extend([left.as_ref(), right.as_ref()]),
+                SetExpr::Insert(_) => return ControlFlow::Break(not_allowed("INSERT")),
+                SetExpr::Update(_) => return ControlFlow::Break(not_allowed("UPDATE")),
+                SetExpr::Delete(_) => return ControlFlow::Break(not_allowed("DELETE")),
+                SetExpr::Merge(_) => return ControlFlow::Break(not_allowed("MERGE")),
+                SetExpr::Select(_) | SetExpr::Query(_) | SetExpr::Values(_) | SetExpr::Table(_) => {}
+            }
+            self.count()?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<Error> {
+        if select.into.is_some() {
+            return ControlFlow::Break(not_allowed("SELECT INTO"));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<Error> {
+        self.count()?;
+        let function = match factor {
+            TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => name.to_string(),
+            TableFactor::TableFunction { expr, .. } => expr.to_string(),
+            _ => return ControlFlow::Continue(()),
+        };
+        let name = function.to_lowercase();
+        if TABLE_FUNCTIONS.contains(&name.as_str()) || name == "unnest" {
+            return ControlFlow::Continue(());
+        }
+        let shown: String = function.chars().take(60).collect();
+        ControlFlow::Break(not_allowed(&format!("the table function `{shown}`")))
+    }
+}
+
+fn not_allowed(what: &str) -> Error {
+    Error::NotAllowed { what: what.into() }
+}
+
+/// Returns a place from a line and a column as the parser counts them.
+pub(crate) fn place(line: u64, column: u64) -> Place {
+    Place::line(u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+}
+
+/// Returns where a word first stands in a statement.
+pub(crate) fn place_of_word(sql: &str, word: &str) -> Option<Place> {
+    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location().ok()?;
+    let found = tokens.iter().find(|token| match &token.token {
+        Token::Word(found) => found.value == word || found.value.to_lowercase() == word,
+        _ => false,
+    })?;
+    Some(place(found.span.start.line, found.span.start.column))
+}

@@ -1,0 +1,94 @@
+//! The queries that run now: listed, counted, ended.
+
+use crate::sql::run::Stop;
+use crate::{Config, Error};
+use base::Time;
+use kernel::Principal;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A query that runs.
+#[derive(Clone)]
+pub(crate) struct Running {
+    pub(crate) id: String,
+    pub(crate) principal: Principal,
+    pub(crate) text: String,
+    pub(crate) since: Time,
+    stop: Arc<Stop>,
+}
+
+#[derive(Default)]
+struct Table {
+    next: u64,
+    running: BTreeMap<u64, Running>,
+}
+
+/// The queries that run now.
+#[derive(Default)]
+pub(crate) struct Queries {
+    table: Mutex<Table>,
+}
+
+/// A place among the running queries; it is given back when this is dropped.
+pub(crate) struct Entry {
+    queries: Arc<Queries>,
+    number: u64,
+    pub(crate) stop: Arc<Stop>,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.queries.table().running.remove(&self.number);
+    }
+}
+
+impl Queries {
+    /// Takes a place for a query.
+    ///
+    /// # Errors
+    /// [`Error::Exhausted`] where there is none left.
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        config: &Config,
+        principal: &Principal,
+        text: &str,
+        since: Time,
+    ) -> Result<Entry, Error> {
+        let mut table = self.table();
+        if config.queries_max <= table.running.len() {
+            return Err(Error::Exhausted { what: format!("{} queries at the same time", config.queries_max) });
+        }
+        table.next += 1;
+        let number = table.next;
+        let stop = Arc::new(Stop::default());
+        let running = Running {
+            id: format!("q{number}"),
+            principal: principal.clone(),
+            text: text.chars().take(1_000).collect(),
+            since,
+            stop: Arc::clone(&stop),
+        };
+        table.running.insert(number, running);
+        Ok(Entry { queries: Arc::clone(self), number, stop })
+    }
+
+    /// Returns the queries that run, the oldest first.
+    pub(crate) fn list(&self) -> Vec<Running> {
+        self.table().running.values().cloned().collect()
+    }
+
+    /// Ends a query.
+    ///
+    /// # Errors
+    /// [`Error::NoQuery`].
+    pub(crate) fn cancel(&self, id: &str) -> Result<(), Error> {
+        let table = self.table();
+        let running = table.running.values().find(|running| running.id == id);
+        let shown = || id.chars().take(40).collect();
+        running.map(|running| running.stop.set()).ok_or_else(|| Error::NoQuery { id: shown() })
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

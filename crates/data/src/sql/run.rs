@@ -1,0 +1,343 @@
+//! Runs a query on threads of its own, within its limits, and hands the result out in pieces.
+
+use super::output::{JsonRows, names, write_csv_text};
+use super::problem::of_query;
+use super::queries::Entry;
+use super::state::{self, Frame};
+use crate::catalog::Table;
+use crate::engine::Shared;
+use crate::{Config, Error};
+use base::{Clock, Problem, Time};
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::ipc::writer::StreamWriter;
+use datafusion::physical_plan::execute_stream;
+use futures::StreamExt;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+/// Bytes of a piece of the result.
+const PIECE_BYTES: usize = 64 << 10;
+/// Bytes that are waited for before the reply begins: an error up to there is a clean one.
+const FIRST_BYTES: usize = 4 << 20;
+
+/// The forms of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Format {
+    /// A list of objects.
+    Json,
+    /// An object a line.
+    Ndjson,
+    /// `{"columns": [{"name", "type"}], "rows": [[…]]}`.
+    Table,
+    /// RFC 4180 with a line of names.
+    Csv,
+    /// An Arrow IPC stream.
+    Arrow,
+}
+
+impl Format {
+    pub(crate) fn media(self) -> &'static str {
+        match self {
+            Self::Json | Self::Table => "application/json",
+            Self::Ndjson => "application/x-ndjson",
+            Self::Csv => "text/csv",
+            Self::Arrow => "application/vnd.apache.arrow.stream",
+        }
+    }
+}
+
+/// Ends a query from outside.
+#[derive(Debug, Default)]
+pub(crate) struct Stop {
+    is_set: AtomicBool,
+    news: tokio::sync::Notify,
+}
+
+impl Stop {
+    pub(crate) fn set(&self) {
+        self.is_set.store(true, Ordering::SeqCst);
+        self.news.notify_one();
+    }
+
+    pub(crate) fn is_set(&self) -> bool {
+        self.is_set.load(Ordering::SeqCst)
+    }
+}
+
+/// A query with all it needs.
+pub(crate) struct Query {
+    pub(crate) sql: String,
+    pub(crate) tables: Vec<Table>,
+    pub(crate) format: Format,
+    pub(crate) rows_max: usize,
+    pub(crate) ms_max: u64,
+    pub(crate) business: Time,
+    pub(crate) entry: Entry,
+}
+
+/// What travels from the query's thread to the caller's.
+enum Message {
+    Piece(Vec<u8>),
+    Problem(Problem),
+    End,
+}
+
+/// Starts a query and waits for the beginning of its result.
+///
+/// # Errors
+/// `sql.invalid`, `sql.exhausted`, `sql.timeout`, `sql.cancelled`, or what a relation says.
+pub(crate) fn start(shared: &Arc<Shared>, clock: Arc<dyn Clock>, query: Query) -> Result<Pieces, Problem> {
+    let (send, receive) = channel(4);
+    let limit = Duration::from_millis(query.ms_max);
+    let mut pieces = Pieces {
+        first: std::collections::VecDeque::new(),
+        receive: Some(receive),
+        stop: Arc::clone(&query.entry.stop),
+        deadline: clock.monotonic() + limit,
+        ms_max: query.ms_max,
+        clock,
+    };
+    let config = Arc::clone(&shared.config);
+    let all = Arc::clone(&shared.query_bytes);
+    shared.runtime()?.spawn(async move {
+        let stop = Arc::clone(&query.entry.stop);
+        let ms = query.ms_max;
+        let outcome = tokio::select! {
+            outcome = tokio::time::timeout(limit, run(&config, all, &query, &send)) => {
+                outcome.unwrap_or_else(|_| Err(Error::Timeout { ms }.into()))
+            }
+            () = stop.news.notified() => Err(Error::Cancelled.into()),
+            // Nobody waits for the result any more.
+            () = send.closed() => return,
+        };
+        let last = outcome.map_or_else(Message::Problem, |()| Message::End);
+        // The place is given back before the caller learns that the query has ended.
+        drop(query);
+        let _ = send.send(last).await;
+    });
+    pieces.fill()?;
+    Ok(pieces)
+}
+
+/// The result of a query, piece by piece. Dropping it ends the query.
+pub(crate) struct Pieces {
+    first: std::collections::VecDeque<Vec<u8>>,
+    receive: Option<Receiver<Message>>,
+    stop: Arc<Stop>,
+    deadline: Duration,
+    ms_max: u64,
+    clock: Arc<dyn Clock>,
+}
+
+impl Pieces {
+    /// Waits until there is enough to begin with, or all.
+    fn fill(&mut self) -> Result<(), Problem> {
+        let mut bytes = 0;
+        while bytes < FIRST_BYTES {
+            let Some(piece) = self.receive()? else { return Ok(()) };
+            bytes += piece.len();
+            self.first.push_back(piece);
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self) -> Result<Option<Vec<u8>>, Problem> {
+        let Some(receive) = self.receive.as_mut() else { return Ok(None) };
+        // A little later than the query's own limit, for queries that are too busy to see it.
+        let left = self.deadline.saturating_sub(self.clock.monotonic()) + Duration::from_millis(100);
+        let message = wait(receive.recv(), left, self.clock.as_ref());
+        let ended = match message {
+            Some(Some(Message::Piece(piece))) => return Ok(Some(piece)),
+            Some(Some(Message::End)) => Ok(None),
+            Some(Some(Message::Problem(problem))) => Err(problem),
+            Some(None) => Err(Error::Internal { detail: "the query panicked".into() }.into()),
+            None => Err(Error::Timeout { ms: self.ms_max }.into()),
+        };
+        self.stop.set();
+        self.receive = None;
+        ended
+    }
+}
+
+impl Iterator for Pieces {
+    type Item = Result<Vec<u8>, Problem>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.first.pop_front().map(Ok).or_else(|| self.receive().transpose())
+    }
+}
+
+impl Drop for Pieces {
+    fn drop(&mut self) {
+        self.stop.set();
+    }
+}
+
+/// Waits for a future on this thread, which may belong to any runtime or none.
+fn wait<F: Future>(future: F, limit: Duration, clock: &dyn Clock) -> Option<F::Output> {
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut future = pin!(future);
+    let deadline = clock.monotonic() + limit;
+    loop {
+        if let Poll::Ready(output) = Pin::as_mut(&mut future).poll(&mut Context::from_waker(&waker)) {
+            return Some(output);
+        }
+        let left = deadline.saturating_sub(clock.monotonic());
+        if left.is_zero() {
+            return None;
+        }
+        std::thread::park_timeout(left);
+    }
+}
+
+async fn run(
+    config: &Config,
+    all: Arc<std::sync::atomic::AtomicUsize>,
+    query: &Query,
+    send: &Sender<Message>,
+) -> Result<(), Problem> {
+    let pool = super::memory::QueryPool::new(config.query_bytes_max, all, config.queries_bytes_max);
+    let frame = Frame { business: query.business, pool: Arc::new(pool), stop: Arc::clone(&query.entry.stop) };
+    let mut state = state::new(config, frame)?;
+    let plan = state::plan(&mut state, config, &query.sql, &query.tables)?;
+    tokio::task::yield_now().await;
+    let physical = state.create_physical_plan(&plan).await.map_err(|error| of_query(&error))?;
+    let mut batches = execute_stream(physical, state.task_ctx()).map_err(|error| of_query(&error))?;
+    let mut writer = Writer::new(query.format, &batches.schema())?;
+    let mut rows = 0;
+    while let Some(batch) = batches.next().await {
+        let batch = batch.map_err(|error| of_query(&error))?;
+        rows += batch.num_rows();
+        if query.rows_max < rows {
+            return Err(Error::Exhausted { what: format!("{} rows of result", query.rows_max) }.into());
+        }
+        for from in (0..batch.num_rows()).step_by(1_024) {
+            let part = batch.slice(from, (batch.num_rows() - from).min(1_024));
+            writer.write(&part)?;
+            if PIECE_BYTES <= writer.bytes() {
+                // A failure to send means that nobody waits any more; the query ends at the next turn.
+                let _ = send.send(Message::Piece(writer.take())).await;
+            }
+        }
+    }
+    let _ = send.send(Message::Piece(writer.finish()?)).await;
+    Ok(())
+}
+
+/// Writes batches in one of the forms.
+struct Writer {
+    format: Format,
+    out: Vec<u8>,
+    arrow: Option<StreamWriter<Vec<u8>>>,
+    is_first: bool,
+}
+
+impl Writer {
+    fn new(format: Format, schema: &SchemaRef) -> Result<Self, Problem> {
+        let mut writer = Self { format, out: Vec::new(), arrow: None, is_first: true };
+        match format {
+            Format::Json => writer.out.push(b'['),
+            Format::Ndjson => {}
+            Format::Table => writer.begin_table(schema),
+            Format::Csv => {
+                for (number, name) in names(schema).iter().enumerate() {
+                    if 0 < number {
+                        writer.out.push(b',');
+                    }
+                    write_csv_text(name, &mut writer.out);
+                }
+                writer.out.extend_from_slice(b"\r\n");
+            }
+            Format::Arrow => writer.arrow = Some(StreamWriter::try_new(Vec::new(), schema).map_err(internal)?),
+        }
+        Ok(writer)
+    }
+
+    fn begin_table(&mut self, schema: &SchemaRef) {
+        let columns: Vec<serde_json::Value> = names(schema)
+            .into_iter()
+            .zip(schema.fields())
+            .map(|(name, field)| serde_json::json!({"name": name, "type": type_name(field.data_type())}))
+            .collect();
+        let columns = serde_json::Value::from(columns);
+        self.out.extend_from_slice(format!("{{\"columns\":{columns},\"rows\":[").as_bytes());
+    }
+
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), Problem> {
+        if let Some(arrow) = &mut self.arrow {
+            return arrow.write(batch).map_err(internal);
+        }
+        let rows = JsonRows::new(batch).map_err(internal)?;
+        for row in 0..batch.num_rows() {
+            let is_first = std::mem::take(&mut self.is_first);
+            if !is_first && matches!(self.format, Format::Json | Format::Table) {
+                self.out.extend_from_slice(b",\n");
+            }
+            match self.format {
+                Format::Json => rows.write(row, &mut self.out),
+                Format::Table => rows.write_list(row, &mut self.out),
+                Format::Csv => rows.write_csv(row, &mut self.out),
+                Format::Ndjson | Format::Arrow => {
+                    rows.write(row, &mut self.out).map(|()| self.out.push(b'\n'))
+                }
+            }
+            .map_err(internal)?;
+        }
+        Ok(())
+    }
+
+    fn bytes(&self) -> usize {
+        self.arrow.as_ref().map_or(self.out.len(), |arrow| arrow.get_ref().len())
+    }
+
+    fn take(&mut self) -> Vec<u8> {
+        std::mem::take(self.arrow.as_mut().map_or(&mut self.out, StreamWriter::get_mut))
+    }
+
+    fn finish(mut self) -> Result<Vec<u8>, Problem> {
+        if let Some(arrow) = &mut self.arrow {
+            arrow.finish().map_err(internal)?;
+        }
+        let end: &[u8] = match self.format {
+            Format::Json => b"]",
+            Format::Table => b"]}",
+            _ => b"",
+        };
+        let mut last = self.take();
+        last.extend_from_slice(end);
+        Ok(last)
+    }
+}
+
+fn internal(error: ArrowError) -> Problem {
+    Error::Internal { detail: error.to_string() }.into()
+}
+
+/// Returns the name of a type as manifests write it, where it has one.
+fn type_name(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Boolean => "bool".into(),
+        kind if kind.is_integer() => "int".into(),
+        kind if kind.is_floating() => "float".into(),
+        DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".into(),
+        DataType::Timestamp(..) => "time".into(),
+        DataType::Date32 | DataType::Date64 => "date".into(),
+        DataType::List(_) | DataType::LargeList(_) => "list".into(),
+        other => other.to_string().to_lowercase(),
+    }
+}

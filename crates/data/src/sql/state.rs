@@ -1,0 +1,142 @@
+//! What a query is planned with: functions, settings, its own tables, the business time as `now()`.
+
+use super::guard;
+use super::memory::QueryPool;
+use super::problem::{carry, of_planning, of_query};
+use super::run::Stop;
+use crate::catalog::{CATALOG, PUBLIC, Source, Table};
+use crate::sql::function;
+use crate::{Config, Error};
+use base::{Problem, Time};
+use datafusion::arrow::temporal_conversions::timestamp_ms_to_datetime;
+use datafusion::catalog::{
+    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider,
+    SchemaProvider, TableProvider,
+};
+use datafusion::datasource::ViewTable;
+use datafusion::execution::context::SQLOptions;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{SessionState, SessionStateBuilder, SessionStateDefaults};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::SessionConfig;
+use futures::FutureExt;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a query runs under.
+pub(crate) struct Frame {
+    pub(crate) business: Time,
+    pub(crate) pool: Arc<QueryPool>,
+    pub(crate) stop: Arc<Stop>,
+}
+
+/// Returns the state in which a query is planned and run. No files, no spilling, no settings that SQL could change.
+///
+/// # Errors
+/// `sql.internal`.
+pub(crate) fn new(config: &Config, frame: Frame) -> Result<SessionState, Problem> {
+    let mut settings = SessionConfig::new()
+        .with_information_schema(true)
+        .with_target_partitions(config.query_threads)
+        .with_default_catalog_and_schema(CATALOG, PUBLIC)
+        .with_extension(frame.stop);
+    let options = settings.options_mut();
+    options.sql_parser.parse_float_as_decimal = true;
+    options.sql_parser.collect_spans = true;
+    options.sql_parser.map_string_types_to_utf8view = false;
+    options.execution.time_zone = Some("UTC".into());
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(frame.pool)
+        .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
+        .build_arc()
+        .map_err(|error| of_query(&error))?;
+    let table_functions = SessionStateDefaults::default_table_functions();
+    let table_functions =
+        table_functions.into_iter().filter(|function| guard::TABLE_FUNCTIONS.contains(&function.name())).collect();
+    let mut state = SessionStateBuilder::new()
+        .with_config(settings)
+        .with_runtime_env(runtime)
+        .with_expr_planners(function::planners(config))
+        .with_scalar_functions(function::scalar(config, frame.business))
+        .with_aggregate_functions(SessionStateDefaults::default_aggregate_functions())
+        .with_window_functions(SessionStateDefaults::default_window_functions())
+        .with_table_function_list(table_functions)
+        .build();
+    let now = timestamp_ms_to_datetime(frame.business.0).map(|now| now.and_utc());
+    state.execution_props_mut().query_execution_start_time = now;
+    Ok(state)
+}
+
+/// Plans a statement over its tables. To be called where recursion has room.
+///
+/// # Errors
+/// `sql.invalid`, `sql.not_allowed`, `view.invalid`.
+pub(crate) fn plan(
+    state: &mut SessionState,
+    config: &Config,
+    sql: &str,
+    tables: &[Table],
+) -> Result<LogicalPlan, Problem> {
+    register(state, config, tables)?;
+    let statement = guard::parse(sql, config)?;
+    // Every table is in memory, so planning never waits.
+    let planned = state.statement_to_plan(statement).now_or_never();
+    let planned = planned.ok_or_else(|| Error::Internal { detail: "planning waits".into() })?;
+    let plan = planned.map_err(|error| Problem::from(of_planning(&error)))?;
+    let only_asking =
+        SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    only_asking.verify_plan(&plan).map_err(|error| {
+        let what = error.strip_backtrace();
+        Problem::from(Error::NotAllowed { what: what.rsplit(": ").next().unwrap_or(&what).to_owned() })
+    })?;
+    Ok(plan)
+}
+
+fn register(state: &mut SessionState, config: &Config, tables: &[Table]) -> Result<(), Problem> {
+    let mut schemas: BTreeMap<&str, Arc<MemorySchemaProvider>> = BTreeMap::new();
+    schemas.insert(PUBLIC, Arc::default());
+    for table in tables {
+        let provider: Arc<dyn TableProvider> = match &table.source {
+            Source::Rows(rows) => Arc::clone(rows),
+            Source::View { sql, tables } => {
+                let plan = plan(&mut state.clone(), config, sql, tables).map_err(|problem| of_view(&table.name, problem))?;
+                Arc::new(ViewTable::new(plan, Some(sql.clone())))
+            }
+        };
+        let schema = schemas.entry(&table.schema).or_default();
+        schema.register_table(table.name.clone(), provider).map_err(|error| of_query(&error))?;
+    }
+    let catalog = MemoryCatalogProvider::new();
+    for (name, schema) in schemas {
+        catalog.register_schema(name, schema).map_err(|error| of_query(&error))?;
+    }
+    let list = MemoryCatalogProviderList::new();
+    list.register_catalog(CATALOG.into(), Arc::new(catalog));
+    state.register_catalog_list(Arc::new(list));
+    Ok(())
+}
+
+/// Says in which view a problem is.
+pub(crate) fn of_view(view: &str, problem: Problem) -> Problem {
+    if problem.code != "sql.invalid" && problem.code != "sql.not_allowed" {
+        return problem;
+    }
+    let Problem { message, place, hint, .. } = problem;
+    Error::View { view: view.into(), reason: message, place, hint }.into()
+}
+
+/// Checks that a plan can be carried out at all: functions that do not exist, types that do not meet.
+///
+/// # Errors
+/// `sql.invalid`.
+pub(crate) fn check(state: &SessionState, plan: &LogicalPlan) -> Result<(), Problem> {
+    state.optimize(plan).map(|_| ()).map_err(|error| of_query(&carry_or(error)))
+}
+
+fn carry_or(error: datafusion::common::DataFusionError) -> datafusion::common::DataFusionError {
+    match error {
+        datafusion::common::DataFusionError::Internal(detail) => carry(Error::Internal { detail }),
+        other => other,
+    }
+}

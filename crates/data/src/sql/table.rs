@@ -1,0 +1,377 @@
+//! Streams and relations as tables of DataFusion: nothing is read before a query needs it.
+
+use super::problem::carry;
+use crate::Error;
+use crate::engine::Shared;
+use crate::sql::run::Stop;
+use crate::streams::decimal;
+use crate::streams::schema::time_type;
+use crate::streams::tail::{Range, SEGMENT_ROWS};
+use base::Problem;
+use datafusion::arrow::array::{
+    ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
+    TimestampMillisecondArray, UInt64Array,
+};
+use datafusion::arrow::compute::take_record_batch;
+use datafusion::arrow::datatypes::{DataType, Field, Schema as ArrowSchema, SchemaRef};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{DataFusionError, Result, ScalarValue};
+use datafusion::execution::memory_pool::MemoryConsumer;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::{Expr, Operator, TableProviderFilterPushDown, TableType};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use kernel::{Cell, ColumnType, Kernel, Reader, Relation, Scan};
+use std::sync::Arc;
+
+/// Rows that are handed on at once.
+const BATCH_ROWS: usize = 8_192;
+
+fn project(schema: &SchemaRef, projection: Option<&Vec<usize>>) -> Result<(Vec<usize>, SchemaRef)> {
+    let columns = projection.cloned().unwrap_or_else(|| (0..schema.fields().len()).collect());
+    let schema = Arc::new(schema.project(&columns)?);
+    Ok((columns, schema))
+}
+
+fn plan(part: Arc<dyn PartitionStream>, limit: Option<usize>) -> Result<Arc<dyn ExecutionPlan>> {
+    let schema = Arc::clone(part.schema());
+    Ok(Arc::new(StreamingTableExec::try_new(schema, vec![part], None, [], false, limit)?))
+}
+
+/// The rows of a stream, or the newest of each key.
+pub(crate) struct StreamTable {
+    shared: Arc<Shared>,
+    kernel: Arc<Kernel>,
+    range: Range,
+    is_latest: bool,
+}
+
+impl StreamTable {
+    pub(crate) fn new(shared: Arc<Shared>, kernel: Arc<Kernel>, range: Range, is_latest: bool) -> Self {
+        Self { shared, kernel, range, is_latest }
+    }
+}
+
+impl std::fmt::Debug for StreamTable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}..{}", self.range.log, self.range.base, self.range.end)
+    }
+}
+
+#[async_trait::async_trait]
+impl TableProvider for StreamTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.range.schema.arrow)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        _state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let (columns, schema) = project(&self.range.schema.arrow, projection)?;
+        let part = StreamPart {
+            shared: Arc::clone(&self.shared),
+            kernel: Arc::clone(&self.kernel),
+            range: self.range.clone(),
+            is_latest: self.is_latest,
+            columns,
+            schema,
+        };
+        plan(Arc::new(part), limit)
+    }
+}
+
+#[derive(Clone)]
+struct StreamPart {
+    shared: Arc<Shared>,
+    kernel: Arc<Kernel>,
+    range: Range,
+    is_latest: bool,
+    columns: Vec<usize>,
+    schema: SchemaRef,
+}
+
+impl std::fmt::Debug for StreamPart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}", self.range.log, if self.is_latest { " latest" } else { "" })
+    }
+}
+
+impl StreamPart {
+    fn segment(&self, segment: u64) -> Result<RecordBatch> {
+        self.shared.tail.batch(&self.kernel, &self.range, segment, &self.columns).map_err(carry)
+    }
+
+    /// Returns the rows at these offsets, which are ascending and of one segment.
+    fn rows_at(&self, segment: u64, offsets: &[u64]) -> Result<RecordBatch> {
+        let start = self.range.start(segment);
+        let indices = UInt64Array::from_iter_values(offsets.iter().map(|offset| offset - start));
+        if self.columns.is_empty() {
+            let options = RecordBatchOptions::new().with_row_count(Some(offsets.len()));
+            return Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), Vec::new(), &options)?);
+        }
+        Ok(take_record_batch(&self.segment(segment)?, &indices)?)
+    }
+
+    fn newest(&self) -> Result<Vec<(u64, Vec<u64>)>> {
+        let offsets = self.shared.latest.offsets(&self.kernel, &self.shared.tail, &self.range).map_err(carry)?;
+        let mut segments: Vec<(u64, Vec<u64>)> = Vec::new();
+        for offset in offsets {
+            let segment = (offset - self.range.base) / SEGMENT_ROWS;
+            match segments.last_mut() {
+                Some((last, held)) if *last == segment => held.push(offset),
+                _ => segments.push((segment, vec![offset])),
+            }
+        }
+        Ok(segments)
+    }
+}
+
+/// What is still to come of a stream.
+enum Rest {
+    Fresh,
+    Segments(std::ops::Range<u64>),
+    Newest(std::vec::IntoIter<(u64, Vec<u64>)>),
+}
+
+impl PartitionStream for StreamPart {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let part = self.clone();
+        let stream = futures::stream::try_unfold(Rest::Fresh, move |rest| {
+            let part = part.clone();
+            async move {
+                // Whoever ends the query gets a turn between two segments.
+                tokio::task::yield_now().await;
+                let mut rest = match rest {
+                    Rest::Fresh if part.is_latest => Rest::Newest(part.newest()?.into_iter()),
+                    Rest::Fresh => Rest::Segments(0..part.range.segments()),
+                    rest => rest,
+                };
+                let batch = match &mut rest {
+                    Rest::Segments(segments) => segments.next().map(|segment| part.segment(segment)),
+                    Rest::Newest(newest) => newest.next().map(|(segment, offsets)| part.rows_at(segment, &offsets)),
+                    Rest::Fresh => None,
+                };
+                Ok(batch.transpose()?.map(|batch| (batch, rest)))
+            }
+        });
+        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), stream))
+    }
+}
+
+/// What an engine offers.
+pub(crate) struct RelationTable {
+    relation: Relation,
+    schema: SchemaRef,
+    reader: Option<Arc<Reader>>,
+}
+
+impl RelationTable {
+    pub(crate) fn new(relation: Relation, reader: Option<Arc<Reader>>) -> Self {
+        let fields = relation.columns.iter().map(|column| Field::new(&column.name, data_type(column.column_type), true));
+        let schema = Arc::new(ArrowSchema::new(fields.collect::<Vec<_>>()));
+        Self { relation, schema, reader }
+    }
+
+    /// Returns the equality that a filter asks of an indexed column.
+    fn equality(&self, filter: &Expr) -> Option<(usize, Cell)> {
+        let Expr::BinaryExpr(binary) = filter else { return None };
+        if binary.op != Operator::Eq {
+            return None;
+        }
+        let (column, value) = match (binary.left.as_ref(), binary.right.as_ref()) {
+            (Expr::Column(column), Expr::Literal(value, _)) | (Expr::Literal(value, _), Expr::Column(column)) => {
+                (column, value)
+            }
+            _ => return None,
+        };
+        let number = self.relation.columns.iter().position(|known| known.name == column.name)?;
+        if !self.relation.columns[number].is_indexed {
+            return None;
+        }
+        Some((number, cell(value)?))
+    }
+}
+
+impl std::fmt::Debug for RelationTable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.relation.schema, self.relation.name)
+    }
+}
+
+fn data_type(column_type: ColumnType) -> DataType {
+    match column_type {
+        ColumnType::Bool => DataType::Boolean,
+        ColumnType::Int => DataType::Int64,
+        ColumnType::Float => DataType::Float64,
+        ColumnType::Decimal(scale) => DataType::Decimal128(38, scale.cast_signed()),
+        ColumnType::Text => DataType::Utf8,
+        ColumnType::Time => time_type(),
+    }
+}
+
+fn cell(value: &ScalarValue) -> Option<Cell> {
+    match value {
+        ScalarValue::Utf8(Some(text)) | ScalarValue::LargeUtf8(Some(text)) | ScalarValue::Utf8View(Some(text)) => {
+            Some(Cell::Text(text.clone()))
+        }
+        ScalarValue::Int64(Some(number)) => Some(Cell::Int(*number)),
+        ScalarValue::Boolean(Some(truth)) => Some(Cell::Bool(*truth)),
+        ScalarValue::TimestampMillisecond(Some(millis), _) => Some(Cell::Time(*millis)),
+        _ => None,
+    }
+}
+
+#[async_trait::async_trait]
+impl TableProvider for RelationTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        let support = |filter: &&Expr| match self.equality(filter) {
+            Some(_) => TableProviderFilterPushDown::Inexact,
+            None => TableProviderFilterPushDown::Unsupported,
+        };
+        Ok(filters.iter().map(support).collect())
+    }
+
+    async fn scan(
+        &self,
+        _state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let (columns, schema) = project(&self.schema, projection)?;
+        let equals = filters.iter().filter_map(|filter| self.equality(filter)).collect();
+        let part = RelationPart {
+            relation: self.relation.clone(),
+            reader: self.reader.clone(),
+            scan: Scan { columns, equals, limit },
+            schema,
+        };
+        plan(Arc::new(part), limit)
+    }
+}
+
+#[derive(Clone)]
+struct RelationPart {
+    relation: Relation,
+    reader: Option<Arc<Reader>>,
+    scan: Scan,
+    schema: SchemaRef,
+}
+
+impl std::fmt::Debug for RelationPart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.relation.schema, self.relation.name)
+    }
+}
+
+impl PartitionStream for RelationPart {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let part = self.clone();
+        let stream = futures::stream::once(async move {
+            let batches = part.batches(&context)?;
+            Ok::<_, DataFusionError>(futures::stream::iter(batches.into_iter().map(Ok)))
+        });
+        let stream = futures::TryStreamExt::try_flatten(stream);
+        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), stream))
+    }
+}
+
+impl RelationPart {
+    /// Reads all rows. What they take counts against the memory of the query.
+    fn batches(&self, context: &TaskContext) -> Result<Vec<RecordBatch>> {
+        let reader = self.reader.as_ref().ok_or_else(|| carry(internal("a relation was scanned without a reader")))?;
+        let stop = context.session_config().get_extension::<Stop>();
+        let reservation = MemoryConsumer::new("relation").register(context.memory_pool());
+        let (mut batches, mut held, mut count) = (Vec::new(), Vec::new(), 0_usize);
+        let mut full = None;
+        let limit = self.scan.limit.unwrap_or(usize::MAX);
+        let mut push = |cells: Vec<Cell>| {
+            if stop.as_ref().is_some_and(|stop| stop.is_set()) {
+                return Err(Error::Cancelled.into());
+            }
+            if cells.len() != self.relation.columns.len() {
+                return Err(internal("a relation gave a row of another width"));
+            }
+            held.push(cells);
+            count += 1;
+            if held.len() == BATCH_ROWS {
+                let batch = self.batch(&std::mem::take(&mut held))?;
+                if let Err(error) = reservation.try_grow(batch.get_array_memory_size()) {
+                    full = Some(error);
+                    return Ok(false);
+                }
+                batches.push(batch);
+            }
+            Ok(count < limit)
+        };
+        (self.relation.rows)(reader, &self.scan, &mut push).map_err(carry)?;
+        if let Some(error) = full {
+            return Err(error);
+        }
+        if !held.is_empty() {
+            batches.push(self.batch(&held).map_err(carry)?);
+        }
+        Ok(batches)
+    }
+
+    fn batch(&self, rows: &[Vec<Cell>]) -> Result<RecordBatch, Problem> {
+        let arrays = self.scan.columns.iter().map(|number| array(rows, *number, self.relation.columns[*number].column_type));
+        let arrays = arrays.collect::<Result<Vec<_>, Problem>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)
+            .map_err(|error| internal(&error.to_string()))
+    }
+}
+
+fn array(rows: &[Vec<Cell>], number: usize, column_type: ColumnType) -> Result<ArrayRef, Problem> {
+    let cells = rows.iter().map(|row| &row[number]);
+    Ok(match column_type {
+        ColumnType::Bool => Arc::new(cells.map(|cell| if let Cell::Bool(v) = cell { Some(*v) } else { None }).collect::<BooleanArray>()),
+        ColumnType::Int => Arc::new(cells.map(|cell| if let Cell::Int(v) = cell { Some(*v) } else { None }).collect::<Int64Array>()),
+        ColumnType::Float => Arc::new(cells.map(|cell| if let Cell::Float(v) = cell { Some(*v) } else { None }).collect::<Float64Array>()),
+        ColumnType::Text => Arc::new(cells.map(|cell| if let Cell::Text(v) = cell { Some(v.as_str()) } else { None }).collect::<StringArray>()),
+        ColumnType::Time => {
+            let times = cells.map(|cell| if let Cell::Time(v) = cell { Some(*v) } else { None });
+            Arc::new(times.collect::<TimestampMillisecondArray>().with_timezone("UTC"))
+        }
+        ColumnType::Decimal(scale) => {
+            let values = cells.map(|cell| match cell {
+                Cell::Decimal(text) => decimal::parse(text, 38, scale)
+                    .map(Some)
+                    .map_err(|_| internal(&format!("`{text}` is no decimal with {scale} digits behind the point"))),
+                _ => Ok(None),
+            });
+            let values = values.collect::<Result<Decimal128Array, Problem>>()?;
+            Arc::new(values.with_data_type(data_type(column_type)))
+        }
+    })
+}
+
+fn internal(detail: &str) -> Problem {
+    Error::Internal { detail: detail.into() }.into()
+}

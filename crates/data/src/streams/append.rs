@@ -1,0 +1,274 @@
+//! `stream.append`: all rows or none, unless the sender asks for the bad ones to be set aside.
+
+use super::body::{Item, items};
+use super::check::{Checker, Fault};
+use super::event;
+use crate::catalog::Stream;
+use crate::{Config, Error};
+use base::{Place, Problem, Time};
+use kernel::{Call, Read, Reply, Tx};
+use serde_json::json;
+
+/// Returns the log of a stream.
+pub(crate) fn log_of(stream: &str) -> String {
+    format!("stream/{stream}")
+}
+
+/// Returns the log of a stream's rows that were set aside.
+pub(crate) fn set_aside_log_of(stream: &str) -> String {
+    format!("set_aside/{stream}")
+}
+
+/// What an append came to.
+#[derive(Debug, Default)]
+pub(crate) struct Checked {
+    /// The rows that are good, as they are stored.
+    pub(crate) lines: Vec<u8>,
+    pub(crate) count: u32,
+    /// The rows that are not, as they are stored aside.
+    pub(crate) aside: Vec<u8>,
+    pub(crate) aside_count: u32,
+}
+
+/// Appends the rows of a call.
+///
+/// # Errors
+/// `stream.body_invalid`, `stream.row_invalid`, `event.invalid`, `stream.too_large`: nothing was appended.
+pub(crate) fn append(stream: &Stream, config: &Config, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+    let is_setting_aside = match call.text("on_error") {
+        None | Some("refuse") => false,
+        Some("set_aside") => true,
+        Some(other) => {
+            let reason = format!("`on_error` cannot be `{}`", other.chars().take(40).collect::<String>());
+            let (place, hint) = (Some(Place::pointer("/on_error")), Some("write refuse or set_aside".into()));
+            return Err(Error::Body { reason, place, hint }.into());
+        }
+    };
+    let checked = check(stream, config, call, tx.time_of(call), is_setting_aside)?;
+    let log = log_of(&stream.name);
+    let offset = match checked.count {
+        0 => tx.log_end(&log)?,
+        count => tx.append_rows(&log, &checked.lines, count)?,
+    };
+    if 0 < checked.aside_count {
+        tx.append_rows(&set_aside_log_of(&stream.name), &checked.aside, checked.aside_count)?;
+    }
+    tx.notify(&log);
+    let mut answer = json!({"offset": offset, "count": checked.count});
+    if is_setting_aside {
+        answer["set_aside"] = json!(checked.aside_count);
+    }
+    Ok(Reply::Value(answer))
+}
+
+/// Checks the rows of a call. Changes nothing.
+///
+/// # Errors
+/// As [`append`].
+pub(crate) fn check(
+    stream: &Stream,
+    config: &Config,
+    call: &Call,
+    time: Time,
+    is_setting_aside: bool,
+) -> Result<Checked, Problem> {
+    let items = items(call, config)?;
+    let mut checker = Checker::new(&stream.schema, config, time);
+    let mut checked = Checked { lines: Vec::with_capacity(call.body.len()), ..Checked::default() };
+    let mut problems: Vec<Problem> = Vec::new();
+    for (number, item) in (1_usize..).zip(&items.rows) {
+        let row = if items.is_event {
+            event::row_of(&item.text, &stream.schema.columns).map_err(|fault| (true, vec![fault]))
+        } else {
+            Ok(String::new())
+        };
+        let result = row.and_then(|row| {
+            let text = if items.is_event { row.as_str() } else { &item.text };
+            checker.check(text, &mut checked.lines).map_err(|faults| (false, faults))
+        });
+        match result {
+            Ok(()) => checked.count += 1,
+            Err((_, faults)) if is_setting_aside => set_aside(&mut checked, number, item, &faults, time),
+            Err((is_event, faults)) => {
+                problems.extend(faults.into_iter().map(|fault| problem(number, item, fault, is_event)));
+                if config.problems_max <= problems.len() {
+                    break;
+                }
+            }
+        }
+    }
+    gather(problems, config).map_or(Ok(checked), Err)
+}
+
+/// Makes one problem of several: the first, with the others behind it.
+fn gather(mut problems: Vec<Problem>, config: &Config) -> Option<Problem> {
+    problems.truncate(config.problems_max);
+    let mut problems = problems.into_iter();
+    let mut first = problems.next()?;
+    first.also = problems.collect();
+    Some(first)
+}
+
+fn problem(row: usize, item: &Item<'_>, fault: Fault, is_event: bool) -> Problem {
+    let pointer = format!("{}{}", item.pointer, fault.pointer);
+    let place = Place {
+        line: item.line,
+        column: fault.text_column,
+        pointer: Some(pointer.clone()).filter(|pointer| !pointer.is_empty()),
+        file: None,
+    };
+    if is_event {
+        let problem = Problem::from(Error::Event { event: row, reason: fault.reason, pointer });
+        return problem.at(place);
+    }
+    let place = Some(place).filter(|place| *place != Place::default());
+    Error::Row { row, reason: fault.reason, place, hint: fault.hint }.into()
+}
+
+fn set_aside(checked: &mut Checked, row: usize, item: &Item<'_>, faults: &[Fault], time: Time) {
+    let reasons: Vec<&str> = faults.iter().map(|fault| fault.reason.as_str()).collect();
+    let place = faults.first().map_or("", |fault| fault.pointer.as_str());
+    let line = json!({
+        "row_number": row,
+        "reason": reasons.join("; "),
+        "place": place,
+        "row": item.text,
+        "_time": time,
+    });
+    checked.aside.extend_from_slice(line.to_string().as_bytes());
+    checked.aside.push(b'\n');
+    checked.aside_count += 1;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+    use kernel::{Principal, ResourceRef};
+    use serde_json::Value;
+
+    fn call(media: &str, body: &str) -> Call {
+        let mut call = Call::new("stream.append", ResourceRef::new("stream", "orders"), Principal::User("ana".into()));
+        call.media = media.into();
+        call.body = body.as_bytes().to_vec();
+        call
+    }
+
+    fn stream() -> Stream {
+        Stream::for_tests(json!({"schema": [
+            {"name": "id", "type": "text", "required": true}, {"name": "n", "type": "int"},
+            {"name": "ce_id", "type": "text"},
+        ]}))
+    }
+
+    fn shown(result: Result<Checked, Problem>) -> String {
+        match result {
+            Ok(checked) => String::from_utf8(checked.lines).expect("UTF-8"),
+            Err(problem) => {
+                let all: Vec<Problem> = std::iter::once(problem.clone()).chain(problem.also).collect();
+                let line = |problem: &Problem| {
+                    let place = problem.place.as_ref().map_or(String::new(), ToString::to_string);
+                    format!("{} at {place}: {}\n", problem.code, problem.message)
+                };
+                all.iter().map(line).collect()
+            }
+        }
+    }
+
+    fn check(media: &str, body: &str, expected: Expect) {
+        let result = super::check(&stream(), &Config::default(), &call(media, body), Time(0), false);
+        expected.assert_eq(&shown(result));
+    }
+
+    #[test]
+    fn bodies_of_every_media_type_become_rows() {
+        let run = |media: &str, body: &str| shown(super::check(&stream(), &Config::default(), &call(media, body), Time(0), false));
+        let lines = run("application/x-ndjson", "{\"id\":\"a\"}\r\n\n{\"id\":\"b\",\"n\":2}");
+        expect![[r#"
+            {"id":"a","_time":"1970-01-01T00:00:00Z"}
+            {"id":"b","n":2,"_time":"1970-01-01T00:00:00Z"}
+        "#]]
+        .assert_eq(&lines);
+        assert_eq!(run("application/json", "[ {\"id\":\"a\"},\n{\"id\":\"b\",\"n\":2} ]"), lines);
+        check("application/json", " {\"id\":\"a\"} ", expect![[r#"
+            {"id":"a","_time":"1970-01-01T00:00:00Z"}
+        "#]]);
+        check(
+            "application/cloudevents-batch+json",
+            r#"[{"specversion":"1.0","id":"7","type":"t","source":"/s","data":{"id":"a"}}]"#,
+            expect![[r#"
+                {"id":"a","ce_id":"7","_time":"1970-01-01T00:00:00Z"}
+            "#]],
+        );
+        check("application/json", "[]", expect![""]);
+    }
+
+    #[test]
+    fn parameters_take_the_place_of_a_body() {
+        let mut call = call("", "");
+        call.args = json!({"row": {"id": "a", "n": 1}});
+        let result = super::check(&stream(), &Config::default(), &call, Time(0), false);
+        assert_eq!(shown(result), "{\"id\":\"a\",\"n\":1,\"_time\":\"1970-01-01T00:00:00Z\"}\n");
+        call.args = json!({"rows": [{"id": "a"}, {"n": 1}]});
+        let result = super::check(&stream(), &Config::default(), &call, Time(0), false);
+        assert_eq!(shown(result), "stream.row_invalid at /rows/1/id: row 2: column `id`: a value is required\n");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_row_line_and_column() {
+        check("application/x-ndjson", "{\"id\":\"a\"}\n\n{\"id\":1,\"m\":2}\n{\"id\"", expect![[r#"
+            stream.row_invalid at 3 (/id): row 2: column `id`: expected text, found `1`
+            stream.row_invalid at 3 (/m): row 2: there is no column `m`
+            stream.row_invalid at 4:5: row 3: this is no JSON: EOF while parsing an object
+        "#]]);
+        check("application/json", "[{\"id\":\"a\"},\n {\"n\":1}]", expect![[r#"
+            stream.row_invalid at 2 (/1/id): row 2: column `id`: a value is required
+        "#]]);
+        check("application/json", "{\"id\":", expect![[r#"
+            stream.body_invalid at 1:6: the body is no JSON: EOF while parsing a value
+        "#]]);
+        check("application/cloudevents+json", "{\"id\":\"a\"}", expect![[r#"
+            event.invalid at 1 (/specversion): event 1: attribute `specversion` is missing
+        "#]]);
+        check("text/plain", "x", expect![[r#"
+            stream.body_invalid at : `text/plain` is no media type of rows
+        "#]]);
+        check("application/vnd.apache.arrow.stream", "garbage", expect![[r#"
+            stream.body_invalid at : the body is no Arrow IPC stream: Parser error: Unable to get root as message: Utf8Error
+        "#]]);
+    }
+
+    #[test]
+    fn hostile_bodies_are_refused() {
+        check("application/json", &"[".repeat(100_000), expect![[r#"
+            stream.body_invalid at 1:100000: the body is no JSON: EOF while parsing a list
+        "#]]);
+        check("application/json", &format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)), expect![[r#"
+            stream.row_invalid at 1 (/0): row 1: expected an object, found a list
+        "#]]);
+        let mut call = call("application/x-ndjson", "");
+        call.body = b"{\"id\":\"a\"}\n{\"id\":\"\xff\"}".to_vec();
+        let result = super::check(&stream(), &Config::default(), &call, Time(0), false);
+        assert_eq!(shown(result), "stream.body_invalid at 2:8: the body is not UTF-8\n");
+        let many = Config { append_rows_max: 2, ..Config::default() };
+        call.body = b"{}\n{}\n{}".to_vec();
+        let result = super::check(&stream(), &many, &call, Time(0), false);
+        assert_eq!(shown(result), "stream.too_large at : an append of 3 rows exceeds the limit of 2\n");
+    }
+
+    #[test]
+    fn bad_rows_are_set_aside_with_their_reasons() {
+        let call = call("application/x-ndjson", "{\"id\":\"a\"}\n{\"n\":\"x\"}\nno\n{\"id\":\"b\"}");
+        let checked = super::check(&stream(), &Config::default(), &call, Time(0), true).expect("checked");
+        assert_eq!((checked.count, checked.aside_count), (2, 2));
+        let aside: Vec<Value> = String::from_utf8(checked.aside)
+            .expect("UTF-8")
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect();
+        assert_eq!(aside[0]["row"], "{\"n\":\"x\"}");
+        assert_eq!(aside[0]["row_number"], 2);
+        assert_eq!(aside[0]["reason"], "column `id`: a value is required; column `n`: expected int, found text `x`");
+        assert_eq!(aside[1]["reason"], "this is no JSON: expected ident");
+    }
+}

@@ -1,0 +1,132 @@
+//! A unit with nothing but the kernel and the data engine.
+
+use base::{DrivenClock, Problem, SeededEntropy, SystemClock, Time};
+use data::{Config, Data};
+use kernel::{Call, Kernel, Parts, Principal, Reply, ResourceRef, Writer};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use store::MemoryStore;
+
+pub struct Unit {
+    pub kernel: Arc<Kernel>,
+    pub writer: Writer,
+}
+
+pub fn unit() -> Unit {
+    unit_with(Config::default())
+}
+
+pub fn unit_with(config: Config) -> Unit {
+    let parts = Parts {
+        store: Arc::new(MemoryStore::new()),
+        clock: Arc::new(DrivenClock::new(Time(1_500_000_000_000), SystemClock::new())),
+        entropy: Arc::new(SeededEntropy::new(1)),
+        engines: vec![Data::new(config)],
+        decoder: None,
+        config: kernel::Config::default(),
+    };
+    let (kernel, writer) = Kernel::new(parts).expect("a kernel starts on an empty store");
+    let mut unit = Unit { kernel, writer };
+    let clerk = "permit(principal in Role::\"clerk\", action in Action::\"Read\", resource in [Kind::\"sql\", Kind::\"view\"]);";
+    unit.apply_as(
+        "unit:init",
+        json!([
+            manifest("User", "olga", json!({"roles": ["owner"]})),
+            manifest("User", "ann", json!({"roles": ["analyst"]})),
+            manifest("Role", "clerk", json!({"policies": clerk})),
+            manifest("User", "carl", json!({"roles": ["clerk"]})),
+        ]),
+    )
+    .expect("the first people are applied");
+    unit
+}
+
+pub fn manifest(kind: &str, name: &str, spec: Value) -> Value {
+    json!({"apiVersion": "craton/v1", "kind": kind, "metadata": {"name": name}, "spec": spec})
+}
+
+pub fn orders() -> Value {
+    manifest(
+        "Stream",
+        "orders",
+        json!({"schema": [
+            {"name": "id", "type": "text", "required": true},
+            {"name": "state", "type": "text"},
+            {"name": "price", "type": "decimal(12,2)"},
+            {"name": "weight", "type": "float"},
+            {"name": "n", "type": "int"},
+            {"name": "at", "type": "time"},
+            {"name": "notes", "type": "json"},
+            {"name": "items", "type": "list", "fields": [
+                {"name": "sku", "type": "text"}, {"name": "price", "type": "decimal(12,2)"},
+            ]},
+        ], "key": ["id"], "time": "at"}),
+    )
+}
+
+pub fn view(name: &str, sql: &str) -> Value {
+    manifest("View", name, json!({"sql": sql}))
+}
+
+impl Unit {
+    pub fn call(&mut self, call: Call) -> Result<Value, Problem> {
+        self.writer.turn(&[call]).remove(0).map(Reply::into_value)
+    }
+
+    pub fn apply_as(&mut self, who: &str, manifests: Value) -> Result<Value, Problem> {
+        let call = call(who, "resource.apply", ("resource", "")).with(json!({"manifests": manifests}));
+        self.call(call)
+    }
+
+    pub fn apply(&mut self, manifests: Value) -> Result<Value, Problem> {
+        self.apply_as("user:olga", manifests)
+    }
+
+    pub fn delete(&mut self, kind: &str, name: &str) -> Result<Value, Problem> {
+        self.call(call("user:olga", "resource.delete", (kind, name)))
+    }
+
+    pub fn append(&mut self, stream: &str, lines: &str) -> Result<Value, Problem> {
+        let mut call = call("user:olga", "stream.append", ("stream", stream));
+        call.media = "application/x-ndjson".into();
+        call.body = lines.as_bytes().to_vec();
+        self.call(call)
+    }
+
+    pub fn read(&self, call: &Call) -> Result<String, Problem> {
+        match self.kernel.read(call)? {
+            Reply::Stream { pieces, .. } => {
+                let bytes = pieces.collect::<Result<Vec<_>, _>>()?.concat();
+                Ok(String::from_utf8(bytes).expect("UTF-8"))
+            }
+            Reply::Value(value) => Ok(value.to_string()),
+            Reply::Later => panic!("a read answers at once"),
+        }
+    }
+
+    pub fn sql_as(&self, who: &str, sql: &str) -> Result<String, Problem> {
+        let args = json!({"sql": sql, "format": "csv"});
+        self.read(&call(who, "sql.query", ("sql", "")).with(args)).map(|text| text.replace("\r\n", "\n"))
+    }
+
+    pub fn sql(&self, sql: &str) -> Result<String, Problem> {
+        self.sql_as("user:olga", sql)
+    }
+}
+
+pub fn call(who: &str, operation: &str, on: (&str, &str)) -> Call {
+    let actor = Principal::try_from(who.to_owned()).expect("a principal");
+    Call::new(operation, ResourceRef::new(on.0, on.1), actor)
+}
+
+/// An answer, or the problem with its code, place and hint, as text.
+pub fn shown<T: ToString>(result: Result<T, Problem>) -> String {
+    match result {
+        Ok(answer) => answer.to_string(),
+        Err(problem) => {
+            let place = problem.place.as_ref().map_or(String::new(), |place| format!(" at {place}"));
+            let hint = problem.hint.as_ref().map_or(String::new(), |hint| format!(" ({hint})"));
+            format!("[{}]{place} {}{hint}", problem.code, problem.message)
+        }
+    }
+}

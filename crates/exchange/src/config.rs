@@ -1,0 +1,67 @@
+//! Limits of the exchange.
+
+use serde::{Deserialize, Serialize};
+
+/// Limits of the exchange, with their defaults.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// How far the time of a signature may be from the wall clock, in seconds.
+    pub signature_age_seconds_max: i64,
+    /// Nonces that are remembered. When they are more, the oldest go, and requests as old as they are refused.
+    pub nonces_max: usize,
+    /// Messages in one request to a peer.
+    pub batch_messages_max: usize,
+    /// Bytes of messages in one request to a peer.
+    pub batch_bytes_max: usize,
+    /// Messages that wait for one peer. Further calls to it are refused with `exchange.limit`.
+    pub outbox_messages_max: u64,
+    /// Messages that a peer has acknowledged and that may still stand in the outbox before they are cleared out.
+    pub acknowledged_messages_max: u64,
+    /// How long a link is quiet before acknowledged messages are cleared out, in milliseconds.
+    pub acknowledged_idle_ms: u64,
+    /// The first pause after a failed request to a peer, in milliseconds; it doubles with each further one.
+    pub retry_ms_min: u64,
+    /// The longest pause after failed requests, in milliseconds.
+    pub retry_ms_max: u64,
+    /// Open calls under one contract.
+    pub calls_open_max: u64,
+    /// Bytes of the input of one call, and of its answer.
+    pub call_bytes_max: usize,
+    /// Contracts that a peer may have proposed and that are not decided.
+    pub proposals_max: usize,
+    /// Offers under one contract.
+    pub offers_max: usize,
+    /// Receipts under one signature.
+    pub receipts_batch_max: usize,
+    /// How long receipts may stay without the consumer's signature before new calls are refused, in seconds.
+    pub receipt_age_seconds_max: i64,
+    /// Rows that one read of a lent relation gives.
+    pub lent_rows_max: usize,
+    /// Bytes of one answer of a peer.
+    pub response_bytes_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            signature_age_seconds_max: 300,
+            nonces_max: 200_000,
+            batch_messages_max: 1_000,
+            batch_bytes_max: 1 << 20,
+            outbox_messages_max: 1_000_000,
+            acknowledged_messages_max: 1_000,
+            acknowledged_idle_ms: 200,
+            retry_ms_min: 50,
+            retry_ms_max: 10_000,
+            calls_open_max: 1_000_000,
+            call_bytes_max: 256 << 10,
+            proposals_max: 100,
+            offers_max: 100,
+            receipts_batch_max: 1_000,
+            receipt_age_seconds_max: 86_400,
+            lent_rows_max: 1_000_000,
+            response_bytes_max: 64 << 20,
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The exchange as the kernel sees it.
+
+use crate::contracts::offer_spec;
+use crate::identity::{Card, Identity};
+use crate::operations;
+use crate::peers::Nonces;
+use crate::receipts::receipt_name;
+use crate::sender::{Bell, Network};
+use crate::state;
+use crate::terms::{OfferSpec, Terms};
+use crate::{Config, Error};
+use base::{Entropy, Problem, Time};
+use kernel::{
+    Address, Engine, Found, KindOf, Operation, Principal, Read, Relation, Resource, Signed, Tx,
+};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// The engine's name, and that of the unit's part in whose name it acts.
+pub(crate) const NAME: &str = "exchange";
+
+/// The topic of changes to the list of peers; the topics of single peers begin with it.
+pub(crate) const PEERS: &str = "exchange/";
+
+/// Peers, offers, contracts, durable calls between units, receipts and the ledger.
+pub struct Exchange {
+    pub(crate) identity: Identity,
+    pub(crate) card: Card,
+    pub(crate) config: Config,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) network: OnceLock<Arc<dyn Network>>,
+    pub(crate) terms: Mutex<HashMap<String, Arc<Terms>>>,
+    pub(crate) nonces: Mutex<Nonces>,
+    pub(crate) bell: Bell,
+    /// Receipts issued by this process, and how many there were when the last round began: a hint, no state.
+    pub(crate) issued: AtomicU64,
+    pub(crate) issued_seen: AtomicU64,
+}
+
+impl Exchange {
+    /// Returns the exchange of a unit. `card` is what the unit shows of itself, with its address and certificate.
+    pub fn new(identity: Identity, card: Card, config: Config, entropy: Arc<dyn Entropy>) -> Self {
+        Self {
+            identity,
+            card,
+            config,
+            entropy,
+            network: OnceLock::new(),
+            terms: Mutex::new(HashMap::new()),
+            nonces: Mutex::new(Nonces::default()),
+            bell: Bell::default(),
+            issued: AtomicU64::new(0),
+            issued_seen: AtomicU64::new(0),
+        }
+    }
+
+    /// Says how lent relations and offers of peers are fetched. The first network counts.
+    pub fn set_network(&self, network: Arc<dyn Network>) {
+        self.network.get_or_init(|| network);
+    }
+
+    /// Ends [`crate::Sender::run`] soon.
+    pub fn stop(&self) {
+        self.bell.stop();
+    }
+
+    /// Says when this process began to listen (wall time): signatures made earlier are refused, because nobody
+    /// remembers whether they were used. Without it, the time of the first signature counts.
+    #[must_use]
+    pub fn started(self, wall: Time) -> Self {
+        self.nonces.lock().unwrap_or_else(PoisonError::into_inner).start(wall);
+        self
+    }
+
+    /// Returns who this unit is.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Returns what this unit shows of itself to others.
+    pub fn card(&self) -> &Card {
+        &self.card
+    }
+}
+
+impl Engine for Exchange {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn kinds(&self) -> Vec<KindOf> {
+        let running = |name: &'static str, plural: &'static str| KindOf {
+            name,
+            manifest: "",
+            plural,
+            schema: Value::Null,
+            check: |_| Ok(()),
+            is_grant: false,
+            roles: |_| Vec::new(),
+        };
+        vec![
+            KindOf {
+                name: "offer",
+                manifest: "Offer",
+                plural: "offers",
+                schema: serde_json::to_value(schemars::schema_for!(OfferSpec)).unwrap_or_default(),
+                check: |spec| OfferSpec::deserialize(spec).map(|_| ()),
+                is_grant: false,
+                roles: |_| Vec::new(),
+            },
+            running("peer", "peers"),
+            running("contract", "contracts"),
+            running("receipt", "receipts"),
+            running("ledger", "ledger"),
+            running("exchange", "exchange"),
+        ]
+    }
+
+    fn operations(self: Arc<Self>) -> Vec<Operation> {
+        operations::table(&self)
+    }
+
+    fn relations(self: Arc<Self>, read: &dyn Read) -> Result<Vec<Relation>, Problem> {
+        let mut relations = self.system_relations();
+        relations.extend(self.lent_relations(read)?);
+        Ok(relations)
+    }
+
+    fn find(&self, read: &dyn Read, kind: &str, name: &str) -> Result<Option<Found>, Problem> {
+        let found = |peer: String, state: &str| Found {
+            attributes: BTreeMap::from([("peer", peer), ("state", state.to_owned())]),
+            candidates: Vec::new(),
+        };
+        match kind {
+            "peer" => {
+                let peer: Option<crate::wire::Peer> = state::load(read, &state::peer_key(name))?;
+                Ok(peer.map(|peer| found(peer.card.unit, "")))
+            }
+            "contract" => {
+                let contract = state::find_contract(read, name)?;
+                Ok(contract.map(|contract| found(contract.peer, contract.state.as_str())))
+            }
+            "receipt" => {
+                let Some((contract, number)) = receipt_name(name) else { return Ok(None) };
+                let Some(contract) = state::find_contract(read, &contract)? else { return Ok(None) };
+                let batch = state::batch_of(read, &contract.name, number)?;
+                Ok(batch.map(|_| found(contract.peer, "")))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn authenticate(&self, read: &dyn Read, signed: &Signed) -> Result<Option<Principal>, Problem> {
+        self.recognise(read, signed)
+    }
+
+    fn changed(&self, tx: &mut Tx<'_>, _old: Option<&Resource>, new: Option<&Resource>) -> Result<(), Problem> {
+        let Some(new) = new.filter(|new| new.kind == "offer") else { return Ok(()) };
+        let spec = offer_spec(&new.spec)?;
+        spec.check()?;
+        let missing = |reason: String, pointer: &str| {
+            Err(Error::Offer { reason, pointer: format!("/spec/{pointer}") }.into())
+        };
+        if let Some(process) = &spec.process
+            && tx.resource("process", process)?.is_none()
+        {
+            return missing(format!("there is no process `{process}`"), "process");
+        }
+        if let Some(lent) = &spec.relation
+            && !is_relation(tx, &lent.name)?
+        {
+            return missing(format!("there is no stream, table or view `{}`", lent.name), "relation/name");
+        }
+        Ok(())
+    }
+
+    fn work(&self, tx: &mut Tx<'_>, budget: usize) -> Result<usize, Problem> {
+        self.sign_fresh(tx, budget)
+    }
+
+    fn resume(&self, tx: &mut Tx<'_>, address: &Address, result: Result<Value, Problem>) -> Result<(), Problem> {
+        self.take_result(tx, &address.token, result)
+    }
+
+    fn committed(&self, topics: &BTreeSet<String>) {
+        self.bell.ring(topics);
+    }
+}
+
+/// Returns whether SQL knows a relation of this name: a stream, its table of newest rows, or a view.
+fn is_relation(read: &dyn Read, name: &str) -> Result<bool, Problem> {
+    let bare = name.rsplit('.').next().unwrap_or(name);
+    for (kind, candidate) in [("stream", bare), ("view", bare), ("stream", bare.strip_suffix("_latest").unwrap_or(bare))] {
+        if read.resource(kind, candidate)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(name.starts_with("system."))
+}

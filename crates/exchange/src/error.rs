@@ -1,0 +1,243 @@
+//! Why the exchange refuses or fails.
+
+use base::{Code, Explain, Kind, Place};
+
+/// Why the exchange refuses or fails.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No such peer.
+    #[error("peer `{peer}` is not known")]
+    PeerNotFound {
+        /// Name or unit.
+        peer: String,
+    },
+    /// The name or the unit is taken.
+    #[error("there is a peer `{peer}` already")]
+    PeerExists {
+        /// The name.
+        peer: String,
+    },
+    /// A card that does not prove what it says.
+    #[error("the card is wrong: {reason}")]
+    Card {
+        /// What is wrong.
+        reason: String,
+    },
+    /// An offer that cannot work.
+    #[error("the offer is wrong: {reason}")]
+    Offer {
+        /// What is wrong.
+        reason: String,
+        /// Where.
+        pointer: String,
+    },
+    /// Unknown, or not offered to this peer: the two look alike.
+    #[error("there is no offer `{offer}`")]
+    OfferNotFound {
+        /// The name.
+        offer: String,
+    },
+    /// A price formula that gives no price.
+    #[error("the price `{formula}` cannot be calculated: {reason}")]
+    Price {
+        /// The formula.
+        formula: String,
+        /// Why not.
+        reason: String,
+    },
+    /// No such contract.
+    #[error("there is no contract `{contract}`")]
+    ContractNotFound {
+        /// The name.
+        contract: String,
+    },
+    /// The name is taken.
+    #[error("there is a contract `{contract}` already")]
+    ContractExists {
+        /// The name.
+        contract: String,
+    },
+    /// The state of the contract does not allow it.
+    #[error("contract `{contract}` is {state}; {wanted}")]
+    State {
+        /// The name.
+        contract: String,
+        /// Its state.
+        state: String,
+        /// What would be needed.
+        wanted: &'static str,
+    },
+    /// The contract has ended.
+    #[error("contract `{contract}` has ended: {reason}")]
+    Terminated {
+        /// The name.
+        contract: String,
+        /// Why.
+        reason: String,
+    },
+    /// The contract does not cover this.
+    #[error("contract `{contract}` does not cover `{capability}`")]
+    Capability {
+        /// The name.
+        contract: String,
+        /// What was asked for.
+        capability: String,
+        /// The nearest that it covers.
+        nearest: Option<String>,
+    },
+    /// Input or output that does not fit the contract.
+    #[error("{reason}")]
+    Input {
+        /// What does not fit.
+        reason: String,
+        /// Where.
+        pointer: String,
+        /// What was probably meant.
+        hint: Option<String>,
+    },
+    /// Receipts wait too long for the consumer's signature.
+    #[error("contract `{contract}` is paused: receipts since {since} are not countersigned")]
+    Paused {
+        /// The name.
+        contract: String,
+        /// The time of the oldest.
+        since: String,
+    },
+    /// An agreement that is not what was asked for, or is not signed as it should be.
+    #[error("the agreement is wrong: {reason}")]
+    Document {
+        /// What is wrong.
+        reason: String,
+    },
+    /// No such call, or it is closed.
+    #[error("there is no open call `{call}` under contract `{contract}`")]
+    CallNotFound {
+        /// The contract.
+        contract: String,
+        /// The call.
+        call: String,
+    },
+    /// The call was withdrawn.
+    #[error("the call was withdrawn: {reason}")]
+    Withdrawn {
+        /// By whom and why.
+        reason: String,
+    },
+    /// A signature that is missing, forged, or over something else.
+    #[error("the signature is refused: {reason}")]
+    Signature {
+        /// Why.
+        reason: String,
+    },
+    /// A signature that is too old, from the future, or was used before.
+    #[error("the signature is not fresh: {reason}")]
+    Stale {
+        /// Why.
+        reason: String,
+    },
+    /// A message that cannot be read.
+    #[error("the message is wrong: {reason}")]
+    Envelope {
+        /// What is wrong.
+        reason: String,
+    },
+    /// A limit was reached.
+    #[error("{what} exceeds the limit of {limit}")]
+    Limit {
+        /// What.
+        what: String,
+        /// The limit.
+        limit: u64,
+    },
+    /// A peer does not answer, or not as it should.
+    #[error("peer `{peer}` could not be reached: {reason}")]
+    Unreachable {
+        /// The name.
+        peer: String,
+        /// What the network said.
+        reason: String,
+    },
+    /// No such receipt.
+    #[error("there is no receipt {number} under contract `{contract}`")]
+    ReceiptNotFound {
+        /// The contract.
+        contract: String,
+        /// The number.
+        number: u64,
+    },
+    /// A defect.
+    #[error("something went wrong inside: {detail}")]
+    Internal {
+        /// For the log.
+        detail: String,
+    },
+}
+
+impl Error {
+    /// Returns the error of a stored or sent form that cannot be read or written.
+    pub(crate) fn internal(error: impl std::fmt::Display) -> Self {
+        Self::Internal { detail: error.to_string() }
+    }
+}
+
+impl Explain for Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::PeerNotFound { .. } => Code("peer.not_found", Kind::NotFound),
+            Self::PeerExists { .. } => Code("peer.exists", Kind::Conflict),
+            Self::Card { .. } => Code("peer.card", Kind::Invalid),
+            Self::Offer { .. } => Code("offer.invalid", Kind::Invalid),
+            Self::OfferNotFound { .. } => Code("offer.not_found", Kind::NotFound),
+            Self::Price { .. } => Code("offer.price", Kind::Invalid),
+            Self::ContractNotFound { .. } => Code("contract.not_found", Kind::NotFound),
+            Self::ContractExists { .. } => Code("contract.exists", Kind::Conflict),
+            Self::State { .. } => Code("contract.state", Kind::Conflict),
+            Self::Terminated { .. } => Code("contract.terminated", Kind::Conflict),
+            Self::Capability { .. } => Code("contract.capability", Kind::NotFound),
+            Self::Input { .. } => Code("contract.input", Kind::Invalid),
+            Self::Paused { .. } => Code("contract.paused", Kind::Conflict),
+            Self::Document { .. } => Code("contract.document", Kind::Invalid),
+            Self::CallNotFound { .. } => Code("contract.call_not_found", Kind::NotFound),
+            Self::Withdrawn { .. } => Code("contract.withdrawn", Kind::Conflict),
+            Self::Signature { .. } => Code("exchange.signature", Kind::Unauthenticated),
+            Self::Stale { .. } => Code("exchange.stale", Kind::Unauthenticated),
+            Self::Envelope { .. } => Code("exchange.envelope", Kind::Invalid),
+            Self::Limit { .. } => Code("exchange.limit", Kind::Exhausted),
+            Self::Unreachable { .. } => Code("exchange.unreachable", Kind::Unavailable),
+            Self::ReceiptNotFound { .. } => Code("receipt.not_found", Kind::NotFound),
+            Self::Internal { .. } => Code("exchange.internal", Kind::Internal),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::PeerNotFound { .. } => "`craton peer list` shows the peers; `craton peer add` adds one",
+            Self::PeerExists { .. } => "remove it first, or choose another name",
+            Self::Card { .. } => "take the card again from `GET /v1/exchange/card` of the other unit",
+            Self::OfferNotFound { .. } => "`craton offer list` shows the offers",
+            Self::Price { .. } => "correct the formula in the offer, or the input it is calculated from",
+            Self::ContractNotFound { .. } => "`craton contract list` shows the contracts",
+            Self::ContractExists { .. } => "choose another name; a contract that has ended keeps its name",
+            Self::Terminated { .. } => "propose a new contract",
+            Self::Paused { .. } => "the consumer's unit must be running, and look at `craton ledger` for disputes",
+            Self::CallNotFound { .. } => "it may have been answered: see `contract.calls`",
+            Self::Signature { .. } => "sign method, path and content-digest as docs/guides/outside-customer.md shows",
+            Self::Stale { .. } => "sign the request again with a new nonce and the time of now",
+            Self::Limit { .. } => "wait until some of it is done, or raise the limit in the configuration",
+            Self::Unreachable { .. } => "it is tried again; `craton peer get` shows the last problem",
+            Self::Capability { nearest, .. } => {
+                return nearest.as_ref().map(|nearest| format!("did you mean `{nearest}`?"));
+            }
+            Self::Input { hint, .. } => return hint.clone(),
+            _ => return None,
+        };
+        Some(hint.into())
+    }
+
+    fn place(&self) -> Option<Place> {
+        match self {
+            Self::Offer { pointer, .. } | Self::Input { pointer, .. } => Some(Place::pointer(pointer)),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Peers, offers, contracts, durable calls between units, receipts and the ledger.
+//!
+//! A *peer* is another unit, or an outside customer with a key. An *offer* says what a peer may call or read and at what
+//! price. A *contract* over offers is signed by both. A *call* under a contract is a message that is answered when the
+//! provider's process ends; each acceptance and each end is a *receipt* that the provider signs and the consumer
+//! countersigns; the *ledger* is their sums.
+//!
+//! Invariants: every message is handled once and in order; what it causes is in the commit that remembers its number;
+//! receipts of a contract are numbered without gaps, chained by hash, and both sides count the same.
+
+pub mod canonical;
+mod config;
+mod consume;
+mod contracts;
+mod engine;
+mod error;
+mod identity;
+mod lend;
+mod link;
+pub mod merkle;
+mod operations;
+mod peers;
+mod price;
+mod receipts;
+mod relations;
+mod sender;
+mod serve;
+pub mod signature;
+mod state;
+mod terms;
+pub mod wire;
+
+pub use config::Config;
+pub use engine::Exchange;
+pub use error::Error;
+pub use identity::{Card, Identity, KeyEntry};
+pub use link::{Counters, LinkCounters, Outgoing};
+pub use price::Cents;
+pub use sender::{Network, NetworkError, Pumped, Response, Sender, Submit};
+pub use signature::Request;
+pub use terms::{Document, OfferSpec, Term};

@@ -1,0 +1,327 @@
+//! Links between units: numbered messages out, each handled once in.
+//!
+//! Invariants: the messages to a peer are numbered without gaps, written in the commit of what they tell, and stay until
+//! the peer acknowledges them; a message of a peer is handled in the commit that remembers its number.
+
+use crate::engine::Exchange;
+use crate::signature::{Request, sign};
+use crate::state::{self, Mark, mark_key, number, outbox_key, put_number};
+use crate::wire::{Envelope, Message, Peer, VERSION};
+use crate::Error;
+use base::{Kind, Problem, Time};
+use kernel::{Call, Principal, Read, Reader, Reply, Tx};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// The log of messages that could not be handled.
+const FAULTS: &str = "system/faults";
+
+/// How many messages are cleared out in one commit.
+const CLEARED_MAX: usize = 10_000;
+
+/// A request to a peer, ready to be sent.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// The request.
+    pub request: Request,
+    /// The number of the last message in it.
+    pub last: u64,
+}
+
+/// The numbers of a link, for whoever wants to know whether two units have told each other everything.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkCounters {
+    /// Messages written to the peer.
+    pub sent: u64,
+    /// Those that it has acknowledged and that are cleared out; may lag while the link is busy.
+    pub acknowledged: u64,
+    /// Messages of the peer that were handled.
+    pub received: u64,
+}
+
+/// The numbers of a unit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// By the id of the peer's unit.
+    pub peers: BTreeMap<String, LinkCounters>,
+    /// Calls that wait for their answer, on both sides.
+    pub calls_open: u64,
+    /// Batches of receipts, at the provider, that are neither countersigned nor disputed.
+    pub receipts_unsettled: u64,
+}
+
+#[derive(Serialize)]
+struct Numbered<'a> {
+    n: u64,
+    at: Time,
+    #[serde(flatten)]
+    message: &'a Message,
+}
+
+/// Writes a message to a peer into the outbox, as part of this commit.
+pub(crate) fn send(tx: &mut Tx<'_>, unit: &str, at: Time, message: &Message) -> Result<(), Problem> {
+    let n = number(tx, &mark_key(unit, Mark::Sent))? + 1;
+    let bytes = serde_json::to_vec(&Numbered { n, at, message }).map_err(Error::internal)?;
+    put_number(tx, mark_key(unit, Mark::Sent), n);
+    tx.put(outbox_key(unit, n), bytes);
+    tx.notify(&topic(unit));
+    Ok(())
+}
+
+/// Returns the topic under which news for a peer are told.
+pub(crate) fn topic(unit: &str) -> String {
+    format!("exchange/{unit}")
+}
+
+/// Returns how many messages to a peer are stored.
+pub(crate) fn outbox_length(read: &dyn Read, unit: &str) -> Result<u64, Problem> {
+    let sent = number(read, &mark_key(unit, Mark::Sent))?;
+    Ok(sent - number(read, &mark_key(unit, Mark::Cleared))?)
+}
+
+impl Exchange {
+    /// Returns the next request to a peer: its messages after `after`, within the limits of a batch. Nothing where there
+    /// are none, or where the peer has no address.
+    ///
+    /// # Errors
+    /// Where the store cannot be read, or no signing key is valid.
+    pub fn next(&self, read: &dyn Read, unit: &str, after: u64, with_card: bool) -> Result<Option<Outgoing>, Problem> {
+        let Some(peer) = state::peer_of(read, unit)? else { return Ok(None) };
+        let Some(url) = peer.url.clone() else { return Ok(None) };
+        let Some((body, last)) = self.envelope(read, unit, after, with_card)? else { return Ok(None) };
+        let request = self.request(read, &peer, &url, "POST", "/v1/exchange/messages", body)?;
+        Ok(Some(Outgoing { request, last }))
+    }
+
+    /// Returns a signed request to a peer.
+    pub(crate) fn request(
+        &self,
+        read: &dyn Read,
+        peer: &Peer,
+        url: &str,
+        method: &str,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<Request, Problem> {
+        let mut request = Request {
+            method: method.into(),
+            url: format!("{}{path}", url.trim_end_matches('/')),
+            path: path.into(),
+            headers: BTreeMap::new(),
+            body,
+            tls_certificate: peer.card.tls_certificate.clone(),
+        };
+        let wall = read.kernel().clock().wall();
+        request.headers = sign(&self.identity, &peer.card.unit, &request, wall, self.entropy.number())?;
+        request.headers.insert("content-type".into(), "application/json".into());
+        Ok(request)
+    }
+
+    /// Returns the body of an envelope with the number of its last message; nothing where there is no message.
+    fn envelope(
+        &self,
+        read: &dyn Read,
+        unit: &str,
+        after: u64,
+        with_card: bool,
+    ) -> Result<Option<(Vec<u8>, u64)>, Problem> {
+        let start = outbox_key(unit, after.saturating_add(1));
+        let end = base::prefix_end(state::outbox_key(unit, 0).as_ref().split_last_chunk::<8>().map_or(&[][..], |(prefix, _)| prefix));
+        let pairs = read.scan(start.as_ref(), &end, self.config.batch_messages_max, false)?;
+        let acknowledged = number(read, &mark_key(unit, Mark::Received))?;
+        let mut head = json!({
+            "v": VERSION, "from": self.identity.unit(), "to": unit, "acknowledged": acknowledged,
+        });
+        if with_card {
+            head["card"] = serde_json::to_value(&self.card).map_err(Error::internal)?;
+        }
+        let mut body = head.to_string().into_bytes();
+        body.pop();
+        body.extend(b",\"messages\":[");
+        let mut last = None;
+        for (key, message) in &pairs {
+            if last.is_some() {
+                if self.config.batch_bytes_max < body.len() + message.len() {
+                    break;
+                }
+                body.push(b',');
+            }
+            body.extend(message);
+            last = key.last_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes));
+        }
+        body.extend(b"]}");
+        Ok(last.map(|last| (body, last)))
+    }
+
+    /// `exchange.messages`: takes messages of a peer, in order, each once.
+    pub(crate) fn messages(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+        let wrong = |reason: String| Error::Envelope { reason };
+        let Principal::Peer(unit) = &call.actor else {
+            return Err(Error::Signature { reason: "messages come from peers".into() }.into());
+        };
+        let envelope: Envelope =
+            serde_json::from_slice(&call.body).map_err(|error| wrong(error.to_string()))?;
+        if envelope.v != VERSION {
+            return Err(wrong(format!("its version is {}, known is {VERSION}", envelope.v)).into());
+        }
+        if envelope.from != *unit || envelope.to != self.identity.unit() {
+            return Err(wrong("it is not from this peer to this unit".into()).into());
+        }
+        let Some(peer) = state::peer_of(tx, unit)? else {
+            return Err(Error::PeerNotFound { peer: unit.clone() }.into());
+        };
+        if let Some(card) = envelope.card {
+            self.follow(tx, &peer, card)?;
+        }
+        self.clear(tx, unit, envelope.acknowledged)?;
+        let before = number(tx, &mark_key(unit, Mark::Received))?;
+        let mut received = before;
+        for message in envelope.messages {
+            let n = message.get("n").and_then(Value::as_u64).ok_or_else(|| wrong("a message has no number".into()))?;
+            if n <= received {
+                continue;
+            }
+            if n != received + 1 {
+                break;
+            }
+            self.take(tx, &peer, n, message)?;
+            received = n;
+        }
+        if before < received {
+            put_number(tx, mark_key(unit, Mark::Received), received);
+        }
+        Ok(Reply::Value(json!({"acknowledged": received})))
+    }
+
+    /// Handles one message. What is wrong with it is recorded; only a store that fails stops the link.
+    fn take(&self, tx: &mut Tx<'_>, peer: &Peer, n: u64, message: Value) -> Result<(), Problem> {
+        let outcome = tx.attempt(|tx| {
+            let at = match message.get("at") {
+                Some(at) => Time::deserialize(at).map_err(|error| Error::Envelope { reason: error.to_string() })?,
+                None => tx.business(),
+            };
+            let message: Message =
+                serde_json::from_value(message).map_err(|error| Error::Envelope { reason: error.to_string() })?;
+            self.handle(tx, peer, at, message)
+        });
+        match outcome {
+            Err(problem) if problem.kind == Kind::Unavailable => Err(problem),
+            Err(problem) => {
+                let row = json!({"peer": peer.name, "message": n, "problem": problem, "wall": tx.wall()});
+                tx.record(FAULTS, &row).map(|_| ())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn handle(&self, tx: &mut Tx<'_>, peer: &Peer, at: Time, message: Message) -> Result<(), Problem> {
+        match message {
+            Message::Propose { contract, offers, review } => self.on_propose(tx, peer, at, &contract, offers, review),
+            Message::Offer { contract, document } => self.on_offer(tx, peer, &contract, document),
+            Message::Accept { contract } => self.on_accept(tx, peer, at, &contract),
+            Message::Agree { contract, document, signed } => self.on_agree(tx, peer, at, &contract, document, signed),
+            Message::Verify { contract, signed } => self.on_verify(tx, peer, at, &contract, signed),
+            Message::Finalize { contract } => self.on_finalize(tx, peer, &contract),
+            Message::Terminate { contract, reason } => self.on_terminate(tx, peer, at, &contract, &reason),
+            Message::Call { contract, call, capability, input } => {
+                self.on_call(tx, peer, at, &contract, call, capability, input)
+            }
+            Message::Withdraw { contract, call } => self.on_withdraw(tx, peer, at, &contract, &call),
+            Message::Refused { contract, call, problem } => self.on_refused(tx, peer, at, &contract, &call, problem),
+            Message::Answer { contract, call, output } => self.on_answer(tx, peer, at, &contract, &call, output),
+            Message::Failed { contract, call, problem } => self.on_failed(tx, peer, at, &contract, &call, problem),
+            Message::Withdrawn { contract, call, reason } => {
+                self.on_withdrawn(tx, peer, at, &contract, &call, reason)
+            }
+            Message::Receipts { contract, first, signed_at, receipts, signed } => {
+                self.on_receipts(tx, peer, at, &contract, crate::wire::Batch { first, signed_at, signed, receipts })
+            }
+            Message::Agreed { contract, first, signed_at, signed } => {
+                self.on_agreed(tx, peer, &contract, first, signed_at, signed)
+            }
+            Message::Disputed { contract, first, reason } => self.on_disputed(tx, peer, &contract, first, reason),
+        }
+    }
+
+    /// Clears out what a peer has acknowledged. Resending it would do no harm; it only takes room.
+    fn clear(&self, tx: &mut Tx<'_>, unit: &str, acknowledged: u64) -> Result<(), Problem> {
+        let cleared = number(tx, &mark_key(unit, Mark::Cleared))?;
+        let upto = acknowledged.min(number(tx, &mark_key(unit, Mark::Sent))?);
+        let upto = upto.min(cleared + CLEARED_MAX as u64);
+        if upto <= cleared {
+            return Ok(());
+        }
+        for n in cleared + 1..=upto {
+            tx.delete(outbox_key(unit, n));
+        }
+        put_number(tx, mark_key(unit, Mark::Cleared), upto);
+        Ok(())
+    }
+
+    /// `exchange.acknowledged`: the sender tells what a peer's answer acknowledged, where nothing else does.
+    pub(crate) fn acknowledged(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Parameters {
+            peer: String,
+            number: u64,
+        }
+        let parameters: Parameters = call.parameters()?;
+        self.clear(tx, &parameters.peer, parameters.number)?;
+        Ok(Reply::Value(json!({})))
+    }
+
+    /// `exchange.outbox`: the messages for a peer that polls.
+    pub(crate) fn outbox(&self, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
+        let Principal::Peer(unit) = &call.actor else {
+            return Err(Error::Signature { reason: "messages are for peers".into() }.into());
+        };
+        let after = parameter(call, "after").unwrap_or_default();
+        let (body, _) = match self.envelope(reader, unit, after, false)? {
+            Some(envelope) => envelope,
+            None => {
+                let acknowledged = number(reader, &mark_key(unit, Mark::Received))?;
+                let empty = json!({
+                    "v": VERSION, "from": self.identity.unit(), "to": unit, "acknowledged": acknowledged, "messages": [],
+                });
+                return Ok(Reply::Value(empty));
+            }
+        };
+        Ok(Reply::Value(serde_json::from_slice(&body).map_err(Error::internal)?))
+    }
+
+    /// Returns the numbers of all links, and what still waits.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn counters(&self, read: &dyn Read) -> Result<Counters, Problem> {
+        let mut counters = Counters::default();
+        for peer in state::peers(read)? {
+            let unit = &peer.card.unit;
+            let mark = |mark| number(read, &mark_key(unit, mark));
+            let link = LinkCounters {
+                sent: mark(Mark::Sent)?,
+                acknowledged: mark(Mark::Cleared)?,
+                received: mark(Mark::Received)?,
+            };
+            counters.peers.insert(unit.clone(), link);
+        }
+        for contract in state::contracts(read)? {
+            counters.calls_open += number(read, &state::open_key(&contract.name))?;
+            counters.receipts_unsettled += self.unsettled_count(read, &contract.name)?;
+        }
+        Ok(counters)
+    }
+
+    /// `exchange.status`: the counters.
+    pub(crate) fn status(&self, reader: &Reader, _call: &Call) -> Result<Reply, Problem> {
+        Reply::of(&self.counters(reader)?)
+    }
+}
+
+/// Reads a whole number that a query gives as text.
+pub(crate) fn parameter(call: &Call, name: &str) -> Option<u64> {
+    let value = call.args.get(name)?;
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
+}

@@ -1,0 +1,239 @@
+//! Peers: who they are, how they are recognised, and how their keys are followed.
+
+use crate::engine::Exchange;
+use crate::identity::Card;
+use crate::signature::{claim, nonce_id};
+use crate::state::{self, Mark, mark_key, number, peer_key, unit_key};
+use crate::wire::{Envelope, Peer, State};
+use crate::Error;
+use base::{Name, Problem, Time};
+use kernel::{Call, Principal, Read, Reader, Reply, Signed, Tx};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::{HashSet, VecDeque};
+
+/// Nonces that were seen, and the time before which every signature is refused.
+#[derive(Debug, Default)]
+pub(crate) struct Nonces {
+    seen: HashSet<u128>,
+    order: VecDeque<(Time, u128)>,
+    /// Signatures made at or before this time cannot be told from replayed ones any more.
+    floor: Option<Time>,
+}
+
+impl Nonces {
+    /// Refuses whatever was signed before `started`, when nobody was here to remember nonces.
+    pub(crate) fn start(&mut self, started: Time) {
+        // Signatures carry whole seconds: one made in the same second must pass.
+        self.floor = Some(Time(started.0.div_euclid(1_000) * 1_000 - 1));
+    }
+
+    fn admit(&mut self, id: u128, created: Time, wall: Time, age: i64, nonces_max: usize) -> Result<(), Error> {
+        let stale = |reason: &str| Err(Error::Stale { reason: reason.into() });
+        if self.floor.is_none() {
+            self.start(wall);
+        }
+        if age < (wall.0 - created.0).abs() {
+            return stale("it was signed too long ago, or one of the clocks is wrong");
+        }
+        if self.floor.is_some_and(|floor| created <= floor) {
+            return stale("it was signed before this unit started");
+        }
+        if !self.seen.insert(id) {
+            return stale("it was used before");
+        }
+        self.order.push_back((created, id));
+        while let Some((oldest, id)) = self.order.front().copied() {
+            let is_expired = age < wall.0 - oldest.0;
+            if !is_expired && self.order.len() <= nonces_max {
+                break;
+            }
+            self.floor = self.floor.max(Some(oldest));
+            self.seen.remove(&id);
+            self.order.pop_front();
+        }
+        Ok(())
+    }
+}
+
+impl Exchange {
+    /// Recognises a peer by its signature over a request.
+    pub(crate) fn recognise(&self, read: &dyn Read, signed: &Signed) -> Result<Option<Principal>, Problem> {
+        let Some(claim) = claim(signed)? else { return Ok(None) };
+        let refuse = |reason: &str| Error::Signature { reason: reason.into() };
+        let Some(peer) = state::peer_of(read, &claim.unit)? else {
+            return Err(refuse("the unit is no peer of this one").into());
+        };
+        if claim.tag != self.identity.unit() {
+            return Err(refuse("it is meant for another unit").into());
+        }
+        let mut card = peer.card;
+        if card.number_max() < claim.signed.key
+            && let Some(newer) = card_within(&signed.body)
+            && is_successor(&card, &newer)
+        {
+            card = newer;
+        }
+        card.check(&claim.signed, claim.created, claim.base.as_bytes())?;
+        let wall = read.kernel().clock().wall();
+        let age = self.config.signature_age_seconds_max * 1_000;
+        let id = nonce_id(&claim.unit, &claim.nonce);
+        let mut nonces = self.nonces.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        nonces.admit(id, claim.created, wall, age, self.config.nonces_max)?;
+        Ok(Some(Principal::Peer(claim.unit)))
+    }
+
+    /// Follows a peer to its newer keys.
+    pub(crate) fn follow(&self, tx: &mut Tx<'_>, peer: &Peer, card: Card) -> Result<(), Problem> {
+        if !is_successor(&peer.card, &card) {
+            return Ok(());
+        }
+        let mut peer = peer.clone();
+        peer.card.keys = card.keys;
+        state::store(tx, peer_key(&peer.name), &peer)
+    }
+
+    /// `exchange.card`.
+    pub(crate) fn show_card(&self, _reader: &Reader, _call: &Call) -> Result<Reply, Problem> {
+        Reply::of(&self.card)
+    }
+
+    /// `peer.add`.
+    pub(crate) fn add_peer(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Parameters {
+            name: Name,
+            card: Option<Card>,
+            key: Option<String>,
+            url: Option<String>,
+        }
+        let parameters: Parameters = call.parameters()?;
+        let name = parameters.name.as_str();
+        let card = match (parameters.card, parameters.key) {
+            (Some(card), None) => card,
+            (None, Some(key)) => Card::of_key(name, &key)?,
+            _ => return Err(Error::Card { reason: "give either a card or a key".into() }.into()),
+        };
+        card.verify()?;
+        if card.unit == self.identity.unit() {
+            return Err(Error::Card { reason: "it is this unit's own".into() }.into());
+        }
+        let url = parameters.url.or_else(|| card.url.clone());
+        if url.as_ref().is_some_and(|url| !url.starts_with("https://") && !url.starts_with("http://")) {
+            return Err(Error::Card { reason: "its url does not begin with http:// or https://".into() }.into());
+        }
+        let held: Option<Peer> = state::load(tx, &peer_key(name))?;
+        let is_other_unit = held.as_ref().is_some_and(|held| held.card.unit != card.unit);
+        let holder = state::peer_of(tx, &card.unit)?.filter(|holder| holder.name != name);
+        if is_other_unit || holder.is_some() {
+            let peer = holder.map_or_else(|| name.to_owned(), |holder| holder.name);
+            return Err(Error::PeerExists { peer }.into());
+        }
+        if held.as_ref().is_some_and(|held| card.number_max() < held.card.number_max()) {
+            return Err(Error::Card { reason: "it is older than the one that is known".into() }.into());
+        }
+        let added_at = held.map_or(tx.wall(), |held| held.added_at);
+        tx.put(unit_key(&card.unit), name.as_bytes().to_vec());
+        let peer = Peer { name: name.into(), card, url, added_at };
+        state::store(tx, peer_key(name), &peer)?;
+        tx.notify(crate::engine::PEERS);
+        tx.notify(&crate::link::topic(&peer.card.unit));
+        Ok(Reply::Value(self.peer_json(tx, &peer)?))
+    }
+
+    /// `peer.list`.
+    pub(crate) fn list_peers(&self, reader: &Reader, _call: &Call) -> Result<Reply, Problem> {
+        let peers = state::peers(reader)?;
+        let rows = peers.iter().map(|peer| self.peer_json(reader, peer)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Reply::Value(json!({"peers": rows})))
+    }
+
+    /// `peer.get`.
+    pub(crate) fn get_peer(&self, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
+        let peer = state::peer(reader, &call.resource.name)?;
+        let mut json = self.peer_json(reader, &peer)?;
+        json["card"] = serde_json::to_value(&peer.card).map_err(Error::internal)?;
+        Ok(Reply::Value(json))
+    }
+
+    fn peer_json(&self, read: &dyn Read, peer: &Peer) -> Result<Value, Problem> {
+        let unit = &peer.card.unit;
+        Ok(json!({
+            "name": peer.name, "unit": unit, "url": peer.url, "added_at": peer.added_at,
+            "key_number": peer.card.number_max(),
+            "sent": number(read, &mark_key(unit, Mark::Sent))?,
+            "waiting": crate::link::outbox_length(read, unit)?,
+            "received": number(read, &mark_key(unit, Mark::Received))?,
+            "problem": self.bell.problem(unit),
+        }))
+    }
+
+    /// `peer.remove`. The numbers of the link stay, should the peer come back.
+    pub(crate) fn remove_peer(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+        let peer = state::peer(tx, &call.resource.name)?;
+        let contracts = state::contracts(tx)?;
+        let alive = contracts.iter().find(|contract| {
+            contract.peer == peer.card.unit && contract.state != State::Terminated
+        });
+        if let Some(contract) = alive {
+            return Err(Error::State {
+                contract: contract.name.clone(),
+                state: contract.state.as_str().into(),
+                wanted: "end it before its peer is removed",
+            }
+            .into());
+        }
+        tx.delete(peer_key(&peer.name));
+        tx.delete(unit_key(&peer.card.unit));
+        tx.notify(crate::engine::PEERS);
+        Ok(Reply::Value(json!({"removed": peer.name})))
+    }
+}
+
+/// Returns the card that comes with an envelope.
+fn card_within(body: &[u8]) -> Option<Card> {
+    serde_json::from_slice::<Envelope>(body).ok()?.card
+}
+
+/// Returns whether a card is of the same root, proves itself, and has a newer key.
+fn is_successor(known: &Card, card: &Card) -> bool {
+    card.unit == known.unit && known.number_max() < card.number_max() && card.verify().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AGE: i64 = 300_000;
+
+    fn at(seconds: i64) -> Time {
+        Time(1_700_000_000_000 + seconds * 1_000)
+    }
+
+    #[test]
+    fn a_signature_counts_once_and_only_while_it_is_fresh() {
+        let mut nonces = Nonces::default();
+        nonces.start(at(0));
+        let mut admit = |id, created, wall| nonces.admit(id, created, wall, AGE, 100).is_ok();
+        assert!(admit(1, at(0), at(0)));
+        assert!(!admit(1, at(0), at(1)), "replayed");
+        assert!(!admit(2, at(-1), at(0)), "made before the start");
+        assert!(!admit(3, at(0), at(301)), "too old");
+        assert!(!admit(4, at(700), at(301)), "from the future");
+        assert!(admit(5, at(301), at(301)));
+    }
+
+    #[test]
+    fn nonces_that_are_forgotten_for_want_of_room_cannot_be_replayed() {
+        let mut nonces = Nonces::default();
+        nonces.start(at(0));
+        for id in 0..20 {
+            assert!(nonces.admit(id, at(i64::try_from(id).unwrap()), at(20), AGE, 5).is_ok());
+        }
+        assert_eq!(nonces.seen.len(), 5);
+        for id in 0..20 {
+            assert!(nonces.admit(id, at(i64::try_from(id).unwrap()), at(21), AGE, 5).is_err());
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! What the exchange shows to SQL: `system.peers`, `offers`, `contracts`, `calls`, `receipts`, `ledger`.
+
+use crate::consume::{row, settled_calls};
+use crate::engine::Exchange;
+use crate::receipts::rows_of;
+use crate::state::{self, Mark, mark_key, number};
+use crate::wire::{CallRecord, CallRow};
+use crate::Error;
+use base::{Problem, Time};
+use kernel::{Cell, Column, ColumnType, Read, Reader, Relation, ResourceRef, Scan};
+use serde_json::Value;
+use std::sync::Arc;
+
+use ColumnType::{Decimal, Int, Text};
+
+/// Takes a row and says whether it wants more.
+type Row<'a> = &'a mut dyn FnMut(Vec<Cell>) -> Result<bool, Problem>;
+
+const MONEY: ColumnType = Decimal(2);
+
+impl Exchange {
+    /// Returns the relations of the schema `system`.
+    pub(crate) fn system_relations(self: &Arc<Self>) -> Vec<Relation> {
+        vec![
+            self.relation("peers", "The other units and outside customers.", PEERS, Self::peer_rows),
+            self.relation("offers", "What this unit offers.", OFFERS, Self::offer_rows),
+            self.relation("contracts", "Contracts, in every state.", CONTRACTS, Self::contract_rows),
+            self.relation("calls", "Calls under contracts, open and settled.", CALLS, Self::call_rows),
+            self.relation("receipts", "Signed receipts.", RECEIPTS, Self::receipt_rows),
+            self.relation("ledger", "Sums by contract and capability.", LEDGER, Self::ledger_cells),
+        ]
+    }
+
+    fn relation(
+        self: &Arc<Self>,
+        name: &str,
+        summary: &str,
+        columns: &[(&str, ColumnType, &str)],
+        rows: fn(&Self, &Reader, Row<'_>) -> Result<(), Problem>,
+    ) -> Relation {
+        let exchange = Arc::clone(self);
+        Relation {
+            schema: "system".into(),
+            name: name.into(),
+            summary: summary.into(),
+            columns: columns.iter().map(|(name, kind, summary)| Column::new(name, *kind, summary)).collect(),
+            resource: ResourceRef::new("relation", format!("system.{name}")),
+            rows: Arc::new(move |reader, _: &Scan, row| rows(&exchange, reader, row)),
+        }
+    }
+
+    fn peer_rows(&self, reader: &Reader, row: Row<'_>) -> Result<(), Problem> {
+        for peer in state::peers(reader)? {
+            let unit = &peer.card.unit;
+            let count = |mark| number(reader, &mark_key(unit, mark)).map(int);
+            let cells = vec![
+                text(&peer.name),
+                text(unit),
+                Cell::text(peer.url.clone()),
+                Cell::time(Some(peer.added_at)),
+                count(Mark::Sent)?,
+                count(Mark::Cleared)?,
+                count(Mark::Received)?,
+            ];
+            if !row(cells)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn offer_rows(&self, reader: &Reader, row: Row<'_>) -> Result<(), Problem> {
+        for resource in reader.resources("offer")? {
+            let field = |name: &str| resource.spec.get(name).map_or(Cell::Null, as_text);
+            let cells = vec![
+                text(&resource.name),
+                field("version"),
+                field("process"),
+                field("relation"),
+                field("summary"),
+                field("price"),
+                field("to"),
+            ];
+            if !row(cells)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn contract_rows(&self, reader: &Reader, row: Row<'_>) -> Result<(), Problem> {
+        for contract in state::contracts(reader)? {
+            let capabilities: Vec<&str> = contract.wanted.iter().map(|wanted| wanted.name.as_str()).collect();
+            let cells = vec![
+                text(&contract.name),
+                Cell::text(contract.id.clone()),
+                text(contract.side.as_str()),
+                text(&state::peer_name(reader, &contract.peer)?),
+                text(contract.state.as_str()),
+                text(&capabilities.join(" ")),
+                Cell::text(contract.reason.clone()),
+                Cell::time(Some(contract.changed_at)),
+                int(number(reader, &state::open_key(&contract.name))?),
+                Cell::time(self.unsettled_since(reader, &contract.name)?),
+            ];
+            if !row(cells)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn call_rows(&self, reader: &Reader, give: Row<'_>) -> Result<(), Problem> {
+        let mut goes_on = true;
+        settled_calls(reader, &mut |settled| {
+            goes_on = give(call_cells(&serde_json::from_value(settled).map_err(Error::internal)?))?;
+            Ok(goes_on)
+        })?;
+        for contract in state::contracts(reader)? {
+            for (_, bytes) in reader.scan_prefix(state::calls_key(&contract.name).as_ref(), usize::MAX)? {
+                let record: CallRecord = state::decode(&bytes)?;
+                if !goes_on {
+                    return Ok(());
+                }
+                goes_on = give(call_cells(&row(&contract, &record)))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn receipt_rows(&self, reader: &Reader, row: Row<'_>) -> Result<(), Problem> {
+        for contract in state::contracts(reader)? {
+            let mut next = 0;
+            loop {
+                let batches = state::batches(reader, &contract.name, next, 10)?;
+                let Some(last) = batches.last() else { break };
+                next = last.first + 1;
+                for batch in &batches {
+                    for receipt in rows_of(reader, &contract, batch)? {
+                        let field = |name: &str| receipt.get(name).map_or(Cell::Null, as_text);
+                        let cells = vec![
+                            field("contract"),
+                            int(receipt["number"].as_u64().unwrap_or_default()),
+                            field("side"),
+                            field("capability"),
+                            field("call"),
+                            field("event"),
+                            time(&receipt["at"]),
+                            Cell::Decimal(receipt["amount"].as_str().unwrap_or("0.00").into()),
+                            field("currency"),
+                            field("state"),
+                            field("reason"),
+                        ];
+                        if !row(cells)? {
+                            return Ok(());
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn ledger_cells(&self, reader: &Reader, row: Row<'_>) -> Result<(), Problem> {
+        for (contract, capability, currency, sum) in self.ledger_rows(reader)? {
+            let money = |amount: crate::price::Cents| Cell::Decimal(amount.to_string());
+            let cells = vec![
+                text(&contract.name),
+                text(&state::peer_name(reader, &contract.peer)?),
+                text(&capability),
+                text(contract.side.as_str()),
+                int(sum.calls),
+                int(sum.answered),
+                int(sum.cancelled),
+                int(sum.failed),
+                int(sum.open()),
+                money(sum.owed),
+                money(sum.agreed),
+                money(sum.disputed),
+                text(&currency),
+            ];
+            if !row(cells)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+const PEERS: &[(&str, ColumnType, &str)] = &[
+    ("name", Text, "What this unit calls it."),
+    ("unit", Text, "The hash of its root key."),
+    ("url", Text, "Where it is reached; null where it polls."),
+    ("added_at", ColumnType::Time, "When it was added, wall time."),
+    ("sent", Int, "Messages written to it."),
+    ("acknowledged", Int, "Messages to it that were acknowledged and cleared out."),
+    ("received", Int, "Messages of it that were handled."),
+];
+
+const OFFERS: &[(&str, ColumnType, &str)] = &[
+    ("name", Text, "The name, which is the capability under a contract."),
+    ("version", Text, "The version."),
+    ("process", Text, "The process that a call starts."),
+    ("relation", Text, "The relation that is lent, as JSON."),
+    ("summary", Text, "What it does."),
+    ("price", Text, "The price, as JSON."),
+    ("to", Text, "To whom."),
+];
+
+const CONTRACTS: &[(&str, ColumnType, &str)] = &[
+    ("name", Text, "The name, the same on both sides."),
+    ("id", Text, "The hash of the signed document."),
+    ("side", Text, "provider or consumer."),
+    ("peer", Text, "The other side."),
+    ("state", Text, "requested, offered, accepted, agreed, verified, finalized or terminated."),
+    ("capabilities", Text, "What it covers."),
+    ("reason", Text, "Why it ended."),
+    ("changed_at", ColumnType::Time, "When the state changed, wall time."),
+    ("calls_open", Int, "Calls that wait for their answer."),
+    ("unsettled_since", ColumnType::Time, "Since when receipts wait for the consumer's signature, wall time."),
+];
+
+const CALLS: &[(&str, ColumnType, &str)] = &[
+    ("contract", Text, "The contract."),
+    ("call", Text, "The consumer's id of the call."),
+    ("capability", Text, "What was called."),
+    ("side", Text, "provider or consumer."),
+    ("state", Text, "received, open, withdrawing, answered, failed, withdrawn or refused."),
+    ("at", ColumnType::Time, "When it was made, business time."),
+    ("closed_at", ColumnType::Time, "When it ended, business time."),
+    ("actor", Text, "Who made it."),
+];
+
+const RECEIPTS: &[(&str, ColumnType, &str)] = &[
+    ("contract", Text, "The contract."),
+    ("number", Int, "Gap-free within the contract."),
+    ("side", Text, "provider or consumer."),
+    ("capability", Text, "What was called."),
+    ("call", Text, "The call."),
+    ("event", Text, "accepted, answered, withdrawn or failed."),
+    ("at", ColumnType::Time, "When, business time."),
+    ("amount", MONEY, "What is owed for it."),
+    ("currency", Text, "ISO 4217."),
+    ("state", Text, "issued, agreed or disputed."),
+    ("reason", Text, "Why it is disputed."),
+];
+
+const LEDGER: &[(&str, ColumnType, &str)] = &[
+    ("contract", Text, "The contract."),
+    ("peer", Text, "The other side."),
+    ("capability", Text, "What is called."),
+    ("side", Text, "provider or consumer."),
+    ("calls", Int, "Accepted calls."),
+    ("answered", Int, "Answered ones."),
+    ("cancelled", Int, "Those withdrawn before the answer."),
+    ("failed", Int, "Failed ones."),
+    ("open", Int, "Those that wait for their answer."),
+    ("owed", MONEY, "What the consumer owes the provider, without what is disputed."),
+    ("agreed", MONEY, "What both have signed of it."),
+    ("disputed", MONEY, "What the consumer does not agree with."),
+    ("currency", Text, "ISO 4217; XXX where there is no price."),
+];
+
+fn call_cells(call: &CallRow) -> Vec<Cell> {
+    vec![
+        text(&call.contract),
+        text(&call.call),
+        text(&call.capability),
+        text(call.side.as_str()),
+        text(call.state.as_str()),
+        Cell::time(Some(call.at)),
+        Cell::time(call.closed_at),
+        text(&call.actor),
+    ]
+}
+
+fn text(text: &str) -> Cell {
+    Cell::Text(text.into())
+}
+
+fn as_text(value: &Value) -> Cell {
+    match value {
+        Value::String(text) => Cell::Text(text.clone()),
+        other => Cell::json(other),
+    }
+}
+
+fn time(value: &Value) -> Cell {
+    Cell::time(value.as_str().and_then(|text| Time::parse(text).ok()))
+}
+
+fn int(number: u64) -> Cell {
+    Cell::Int(i64::try_from(number).unwrap_or(i64::MAX))
+}

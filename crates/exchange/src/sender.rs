@@ -1,0 +1,338 @@
+//! Sends what waits in the outboxes: one thread for each peer, so that one that is slow delays no other.
+//!
+//! What a peer has acknowledged is remembered in memory and not sent again; the store is told only when the link is
+//! quiet or much has gathered, because the next envelope of the peer says it anyway.
+
+use crate::Error;
+use crate::engine::{Exchange, PEERS};
+use crate::link::{outbox_length, topic};
+use crate::serve::part;
+use crate::signature::Request;
+use crate::state::{self, Mark, mark_key, number};
+use base::Problem;
+use kernel::{Call, Kernel, Read, Reader, ResourceRef};
+use serde_json::{Value, json};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// What a peer's server answered.
+#[derive(Debug, Clone, Default)]
+pub struct Response {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body, cut off at the limit that the network has for it.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+#[error("{reason}")]
+pub struct NetworkError {
+    /// In words.
+    pub reason: String,
+}
+
+/// The way to other units. Real: HTTP over TLS. Simulated: in tests, with delays, losses and cuts.
+pub trait Network: Send + Sync {
+    /// Sends a request and waits for the answer.
+    ///
+    /// # Errors
+    /// Where there is none: nobody knows then whether the request arrived.
+    fn send(&self, request: &Request) -> Result<Response, NetworkError>;
+}
+
+/// Has a call run on the partition's thread; nobody waits for its reply.
+pub type Submit = Arc<dyn Fn(Call) + Send + Sync>;
+
+/// What an attempt to send came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pumped {
+    /// Nothing waits for the peer.
+    Idle,
+    /// Messages arrived; there may be more.
+    Sent,
+    /// It did not work; the reason is kept for `peer.get`.
+    Failed(String),
+}
+
+/// News for the senders, and what they have to tell.
+#[derive(Debug, Default)]
+pub(crate) struct Bell {
+    state: Mutex<Rung>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Rung {
+    counts: HashMap<String, u64>,
+    problems: HashMap<String, String>,
+    is_stopping: bool,
+}
+
+impl Bell {
+    fn state(&self) -> MutexGuard<'_, Rung> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes whoever waits for one of these topics.
+    pub(crate) fn ring(&self, topics: &BTreeSet<String>) {
+        let mut state = self.state();
+        for topic in topics.iter().filter(|topic| topic.starts_with(PEERS)) {
+            *state.counts.entry(topic.clone()).or_default() += 1;
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Returns the last problem with a peer.
+    pub(crate) fn problem(&self, unit: &str) -> Option<String> {
+        self.state().problems.get(unit).cloned()
+    }
+
+    fn tell(&self, unit: &str, problem: Option<String>) {
+        let mut state = self.state();
+        match problem {
+            Some(problem) => state.problems.insert(unit.into(), problem),
+            None => state.problems.remove(unit),
+        };
+    }
+
+    fn count(&self, topic: &str) -> u64 {
+        self.state().counts.get(topic).copied().unwrap_or_default()
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.state().is_stopping
+    }
+
+    pub(crate) fn stop(&self) {
+        self.state().is_stopping = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits until a topic has more news than `count`, or the time is up. Returns whether there are news.
+    fn wait(&self, topic: &str, count: u64, timeout: Duration) -> bool {
+        let is_quiet = |state: &mut Rung| {
+            !state.is_stopping && state.counts.get(topic).copied().unwrap_or_default() == count
+        };
+        let (state, outcome) = self
+            .changed
+            .wait_timeout_while(self.state(), timeout, is_quiet)
+            .unwrap_or_else(PoisonError::into_inner);
+        drop(state);
+        !outcome.timed_out()
+    }
+
+    /// Waits for a time, whatever the news, but not on the way out.
+    fn rest(&self, timeout: Duration) {
+        let wait = self.changed.wait_timeout_while(self.state(), timeout, |state| !state.is_stopping);
+        drop(wait.unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Where a link stands, in memory: forgotten with the process, and then learnt again.
+#[derive(Debug, Clone, Copy, Default)]
+struct LinkMemory {
+    acknowledged: u64,
+    wants_card: bool,
+}
+
+/// Sends the outboxes of a unit.
+pub struct Sender {
+    exchange: Arc<Exchange>,
+    kernel: Arc<Kernel>,
+    network: Arc<dyn Network>,
+    submit: Submit,
+    links: Mutex<HashMap<String, LinkMemory>>,
+}
+
+impl Sender {
+    /// Returns a sender. `submit` has a call run on the partition's thread.
+    pub fn new(
+        exchange: Arc<Exchange>,
+        kernel: Arc<Kernel>,
+        network: Arc<dyn Network>,
+        submit: Submit,
+    ) -> Arc<Self> {
+        Arc::new(Self { exchange, kernel, network, submit, links: Mutex::new(HashMap::new()) })
+    }
+
+    /// Sends the next batch to a peer, if there is one.
+    ///
+    /// # Errors
+    /// Where the store cannot be read or nothing can be signed.
+    pub fn pump(&self, unit: &str) -> Result<Pumped, Problem> {
+        let reader = self.reader()?;
+        let cleared = number(&reader, &mark_key(unit, Mark::Cleared))?;
+        let memory = self.memory(unit);
+        let after = memory.acknowledged.max(cleared);
+        let Some(outgoing) = self.exchange.next(&reader, unit, after, memory.wants_card)? else {
+            return Ok(Pumped::Idle);
+        };
+        drop(reader);
+        let outcome = self.network.send(&outgoing.request).map_err(|error| error.reason).and_then(|response| {
+            let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+            if response.status == 200 {
+                body["acknowledged"].as_u64().ok_or_else(|| "the answer acknowledges nothing".to_owned())
+            } else {
+                let code = body["code"].as_str().unwrap_or("no code");
+                Err(format!("answered {} [{}]", response.status, state::short(code)))
+            }
+        });
+        let outcome = match outcome {
+            Ok(acknowledged) if after < acknowledged => Ok(acknowledged),
+            Ok(acknowledged) => Err(format!("it has handled {acknowledged} messages, {after} were cleared out")),
+            Err(reason) => Err(reason),
+        };
+        self.exchange.bell.tell(unit, outcome.as_ref().err().cloned());
+        match outcome {
+            Ok(acknowledged) => {
+                self.remember(unit, LinkMemory { acknowledged, wants_card: false });
+                Ok(Pumped::Sent)
+            }
+            Err(reason) => {
+                // The peer may not know this unit's newest key yet: the next envelope brings the card.
+                self.remember(unit, LinkMemory { wants_card: true, ..memory });
+                Ok(Pumped::Failed(reason))
+            }
+        }
+    }
+
+    /// Returns the call that clears out what a peer has acknowledged, where there is something to clear out.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn acknowledgement(&self, unit: &str) -> Result<Option<Call>, Problem> {
+        let reader = self.reader()?;
+        let memory = self.memory(unit);
+        if memory.acknowledged <= number(&reader, &mark_key(unit, Mark::Cleared))? {
+            return Ok(None);
+        }
+        let call = Call::new("exchange.acknowledged", ResourceRef::new("exchange", ""), part());
+        Ok(Some(call.with(json!({"peer": unit, "number": memory.acknowledged}))))
+    }
+
+    /// Sends until [`Exchange::stop`] is called: a thread for each peer that has an address.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn run(self: &Arc<Self>) -> Result<(), Problem> {
+        let mut threads = HashMap::new();
+        while !self.exchange.bell.is_stopping() {
+            let count = self.exchange.bell.count(PEERS);
+            let peers = state::peers(&self.reader()?)?;
+            for peer in peers.into_iter().filter(|peer| peer.url.is_some()) {
+                let unit = peer.card.unit;
+                if !threads.contains_key(&unit) {
+                    let (sender, name) = (Arc::clone(self), unit.clone());
+                    let thread = std::thread::Builder::new()
+                        .name(format!("to {}", peer.name))
+                        .spawn(move || sender.serve(&name))
+                        .map_err(Error::internal)?;
+                    threads.insert(unit, thread);
+                }
+            }
+            threads.retain(|_, thread| !thread.is_finished());
+            self.exchange.bell.wait(PEERS, count, Duration::from_secs(60));
+        }
+        for (_, thread) in threads {
+            // A thread that panicked has nothing more to send.
+            let _ = thread.join();
+        }
+        Ok(())
+    }
+
+    /// Serves one peer until the unit stops or the peer is gone.
+    fn serve(&self, unit: &str) {
+        let (bell, config) = (&self.exchange.bell, &self.exchange.config);
+        let topic = topic(unit);
+        let mut failures = 0;
+        while !bell.is_stopping() {
+            let count = bell.count(&topic);
+            match self.pump(unit) {
+                Ok(Pumped::Sent) => {
+                    failures = 0;
+                    let is_long = self.is_long(unit).unwrap_or_default();
+                    if is_long {
+                        self.clear(unit);
+                    }
+                }
+                Ok(Pumped::Idle) => {
+                    if !self.is_known(unit) {
+                        return;
+                    }
+                    if !bell.wait(&topic, count, Duration::from_millis(config.acknowledged_idle_ms)) {
+                        self.clear(unit);
+                        bell.wait(&topic, count, Duration::from_secs(60));
+                    }
+                }
+                Ok(Pumped::Failed(_)) | Err(_) => {
+                    failures += 1;
+                    bell.rest(self.pause(failures));
+                }
+            }
+        }
+    }
+
+    fn is_known(&self, unit: &str) -> bool {
+        let peer = self.reader().and_then(|reader| state::peer_of(&reader, unit));
+        // A store that cannot be read now is no reason to give up the peer.
+        peer.map_or(true, |peer| peer.is_some_and(|peer| peer.url.is_some()))
+    }
+
+    fn is_long(&self, unit: &str) -> Result<bool, Problem> {
+        let reader = self.reader()?;
+        let cleared = number(&reader, &mark_key(unit, Mark::Cleared))?;
+        let waiting = self.memory(unit).acknowledged.saturating_sub(cleared);
+        Ok(self.exchange.config.acknowledged_messages_max < waiting && 0 < outbox_length(&reader, unit)?)
+    }
+
+    fn clear(&self, unit: &str) {
+        if let Ok(Some(call)) = self.acknowledgement(unit) {
+            (self.submit)(call);
+        }
+    }
+
+    /// Returns the pause after so many failures: doubled each time, then varied by half.
+    fn pause(&self, failures: u32) -> Duration {
+        let config = &self.exchange.config;
+        let doubled = config.retry_ms_min.saturating_mul(1 << failures.min(20).saturating_sub(1));
+        let whole = doubled.clamp(1, config.retry_ms_max.max(1));
+        Duration::from_millis(whole / 2 + self.exchange.entropy.number() % (whole / 2 + 1))
+    }
+
+    fn reader(&self) -> Result<Reader, Problem> {
+        Reader::new(&self.kernel, part())
+    }
+
+    fn memory(&self, unit: &str) -> LinkMemory {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner).get(unit).copied().unwrap_or_default()
+    }
+
+    fn remember(&self, unit: &str, memory: LinkMemory) {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner).insert(unit.into(), memory);
+    }
+}
+
+impl Exchange {
+    /// Asks a peer something and returns the JSON of its answer.
+    pub(crate) fn ask(&self, read: &dyn Read, peer: &str, method: &str, path: &str, body: Vec<u8>) -> Result<Value, Problem> {
+        let unreachable = |reason: String| Error::Unreachable { peer: peer.into(), reason };
+        let network = self.network.get().ok_or_else(|| unreachable("this unit has no network".into()))?;
+        let known = state::peer(read, peer)?;
+        let url = known.url.clone().ok_or_else(|| unreachable("it has no address".into()))?;
+        let request = self.request(read, &known, &url, method, path, body)?;
+        let response = network.send(&request).map_err(|error| unreachable(error.reason))?;
+        if self.config.response_bytes_max < response.body.len() {
+            let limit = self.config.response_bytes_max as u64;
+            return Err(Error::Limit { what: "the answer of the peer".into(), limit }.into());
+        }
+        let value: Value = serde_json::from_slice(&response.body).map_err(|error| unreachable(error.to_string()))?;
+        if response.status == 200 {
+            return Ok(value);
+        }
+        Err(serde_json::from_value(value)
+            .unwrap_or_else(|_| unreachable(format!("answered {}", response.status)).into()))
+    }
+}

@@ -1,0 +1,229 @@
+//! The keys of the exchange, in the letters `a` to `h`, and how they are read and written.
+//!
+//! | letter | key | value |
+//! |---|---|---|
+//! | `a` | peer name | [`Peer`] |
+//! | `b` | unit | peer name |
+//! | `c` | unit, `sent` `received` `cleared` | a number |
+//! | `d` | unit, number | a message that waits for acknowledgement |
+//! | `e` | contract name | [`Contract`] |
+//! | `f` | contract, call | [`CallRecord`] |
+//! | `g` | contract, number of the first | [`Batch`] |
+//! | `h` | `chain` `fresh` `settled` `unsettled` `sum` `open` `reply` … | see below |
+
+use crate::Error;
+use crate::wire::{Batch, CallRecord, Chain, Contract, Peer, Settlement, Sum};
+use base::{Key, KeyReader, Problem};
+use kernel::{Address, Read, Tx, key};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The version of stored values, their first byte.
+const STORED: u8 = 1;
+
+/// The three numbers of a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// The last message written to the peer.
+    Sent,
+    /// The last message of the peer that was handled.
+    Received,
+    /// The last message to the peer that was acknowledged and is no longer stored.
+    Cleared,
+}
+
+impl Mark {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Received => "received",
+            Self::Cleared => "cleared",
+        }
+    }
+}
+
+pub(crate) fn peer_key(name: &str) -> Key {
+    key(b'a').text(name)
+}
+
+pub(crate) fn unit_key(unit: &str) -> Key {
+    key(b'b').text(unit)
+}
+
+pub(crate) fn mark_key(unit: &str, mark: Mark) -> Key {
+    key(b'c').text(unit).text(mark.as_str())
+}
+
+pub(crate) fn outbox_key(unit: &str, number: u64) -> Key {
+    key(b'd').text(unit).number(number)
+}
+
+pub(crate) fn contract_key(name: &str) -> Key {
+    key(b'e').text(name)
+}
+
+pub(crate) fn calls_key(contract: &str) -> Key {
+    key(b'f').text(contract)
+}
+
+pub(crate) fn call_key(contract: &str, call: &str) -> Key {
+    calls_key(contract).text(call)
+}
+
+pub(crate) fn batches_key(contract: &str) -> Key {
+    key(b'g').text(contract)
+}
+
+pub(crate) fn batch_key(contract: &str, first: u64) -> Key {
+    batches_key(contract).number(first)
+}
+
+pub(crate) fn chain_key(contract: &str) -> Key {
+    key(b'h').text("chain").text(contract)
+}
+
+/// Receipts that are not signed yet, by contract and number.
+pub(crate) fn fresh_key() -> Key {
+    key(b'h').text("fresh")
+}
+
+pub(crate) fn settled_key(contract: &str, first: u64) -> Key {
+    key(b'h').text("settled").text(contract).number(first)
+}
+
+/// Batches that the consumer has not countersigned, by contract and number.
+pub(crate) fn unsettled_key(contract: &str) -> Key {
+    key(b'h').text("unsettled").text(contract)
+}
+
+pub(crate) fn sum_key(contract: &str, capability: &str) -> Key {
+    key(b'h').text("sum").text(contract).text(capability)
+}
+
+/// The number of open calls under a contract.
+pub(crate) fn open_key(contract: &str) -> Key {
+    key(b'h').text("open").text(contract)
+}
+
+/// Which call waits at an address.
+pub(crate) fn reply_key(address: &Address) -> Key {
+    key(b'h').text("reply").text(&address.engine).text(&address.token)
+}
+
+pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Problem> {
+    let mut bytes = vec![STORED];
+    serde_json::to_writer(&mut bytes, value).map_err(Error::internal)?;
+    Ok(bytes)
+}
+
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    match bytes.split_first() {
+        Some((&STORED, json)) => Ok(serde_json::from_slice(json).map_err(Error::internal)?),
+        _ => Err(Error::internal("a stored value has another version").into()),
+    }
+}
+
+pub(crate) fn load<T: DeserializeOwned>(read: &dyn Read, key: &Key) -> Result<Option<T>, Problem> {
+    read.get(key.as_ref())?.map(|bytes| decode(&bytes)).transpose()
+}
+
+pub(crate) fn store<T: Serialize>(tx: &mut Tx<'_>, key: Key, value: &T) -> Result<(), Problem> {
+    tx.put(key, encode(value)?);
+    Ok(())
+}
+
+pub(crate) fn number(read: &dyn Read, key: &Key) -> Result<u64, Problem> {
+    let bytes = read.get(key.as_ref())?;
+    Ok(bytes.and_then(|bytes| bytes.first_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))).unwrap_or_default())
+}
+
+pub(crate) fn put_number(tx: &mut Tx<'_>, key: Key, number: u64) {
+    tx.put(key, number.to_be_bytes().to_vec());
+}
+
+/// Returns a peer by its name.
+pub(crate) fn peer(read: &dyn Read, name: &str) -> Result<Peer, Problem> {
+    load(read, &peer_key(name))?.ok_or_else(|| Error::PeerNotFound { peer: short(name) }.into())
+}
+
+/// Returns the peer that is a unit.
+pub(crate) fn peer_of(read: &dyn Read, unit: &str) -> Result<Option<Peer>, Problem> {
+    let Some(name) = read.get(unit_key(unit).as_ref())? else { return Ok(None) };
+    load(read, &peer_key(&String::from_utf8_lossy(&name)))
+}
+
+/// Returns what this unit calls another; its id where it is no peer any more.
+pub(crate) fn peer_name(read: &dyn Read, unit: &str) -> Result<String, Problem> {
+    let name = read.get(unit_key(unit).as_ref())?;
+    Ok(name.map_or_else(|| unit.to_owned(), |name| String::from_utf8_lossy(&name).into_owned()))
+}
+
+/// Returns all peers.
+pub(crate) fn peers(read: &dyn Read) -> Result<Vec<Peer>, Problem> {
+    let pairs = read.scan_prefix(key(b'a').as_ref(), usize::MAX)?;
+    pairs.iter().map(|(_, bytes)| decode(bytes)).collect()
+}
+
+/// Returns a contract by its name.
+pub(crate) fn contract(read: &dyn Read, name: &str) -> Result<Contract, Problem> {
+    find_contract(read, name)?.ok_or_else(|| Error::ContractNotFound { contract: short(name) }.into())
+}
+
+/// Returns a contract by its name, where there is one.
+pub(crate) fn find_contract(read: &dyn Read, name: &str) -> Result<Option<Contract>, Problem> {
+    load(read, &contract_key(name))
+}
+
+/// Returns all contracts.
+pub(crate) fn contracts(read: &dyn Read) -> Result<Vec<Contract>, Problem> {
+    let pairs = read.scan_prefix(key(b'e').as_ref(), usize::MAX)?;
+    pairs.iter().map(|(_, bytes)| decode(bytes)).collect()
+}
+
+/// Returns a call that is not settled.
+pub(crate) fn call(read: &dyn Read, contract: &str, call: &str) -> Result<Option<CallRecord>, Problem> {
+    load(read, &call_key(contract, call))
+}
+
+/// Returns where a contract's receipts stand.
+pub(crate) fn chain(read: &dyn Read, contract: &str) -> Result<Chain, Problem> {
+    Ok(load(read, &chain_key(contract))?.unwrap_or_default())
+}
+
+/// Returns the sums of a capability.
+pub(crate) fn sum(read: &dyn Read, contract: &str, capability: &str) -> Result<Sum, Problem> {
+    Ok(load(read, &sum_key(contract, capability))?.unwrap_or_default())
+}
+
+/// Returns the batches of a contract from that of a number on, `limit` at most.
+pub(crate) fn batches(read: &dyn Read, contract: &str, from: u64, limit: usize) -> Result<Vec<Batch>, Problem> {
+    let start = batch_key(contract, from);
+    let end = base::prefix_end(batches_key(contract).as_ref());
+    let pairs = read.scan(start.as_ref(), &end, limit, false)?;
+    pairs.iter().map(|(_, bytes)| decode(bytes)).collect()
+}
+
+/// Returns the batch that holds a receipt.
+pub(crate) fn batch_of(read: &dyn Read, contract: &str, number: u64) -> Result<Option<Batch>, Problem> {
+    let (start, end) = (batches_key(contract), batch_key(contract, number.saturating_add(1)));
+    let pairs = read.scan(start.as_ref(), end.as_ref(), 1, true)?;
+    let batch: Option<Batch> = pairs.first().map(|(_, bytes)| decode(bytes)).transpose()?;
+    Ok(batch.filter(|batch| number < batch.first + batch.receipts.len() as u64))
+}
+
+/// Returns what became of a batch; nothing where it is only issued.
+pub(crate) fn settlement(read: &dyn Read, contract: &str, first: u64) -> Result<Option<Settlement>, Problem> {
+    load(read, &settled_key(contract, first))
+}
+
+/// Returns contract and number of an unsigned receipt's key.
+pub(crate) fn fresh_place(key: &[u8]) -> Option<(String, u64)> {
+    let mut reader = KeyReader::new(key);
+    reader.text()?;
+    Some((reader.text()?, reader.number()?))
+}
+
+/// Cuts foreign text for a message.
+pub(crate) fn short(text: &str) -> String {
+    text.chars().take(80).collect()
+}

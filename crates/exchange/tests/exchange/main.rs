@@ -1,0 +1,8 @@
+//! Units that deal with each other, in one thread, on simulated clocks, stores and network.
+
+mod calls;
+mod contracts;
+mod doors;
+mod receipts;
+mod simulation;
+mod world;

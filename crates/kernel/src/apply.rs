@@ -1,0 +1,375 @@
+//! Declaring resources: a plan, then all of it or none.
+
+use crate::manifest::{API_VERSION, Manifest, suggestion};
+use crate::operation::{Call, Reply};
+use crate::writer::run;
+use crate::{Error, Kernel, KindOf, Principal, Read, Reader, Resource, ResourceRef, Tx, policy, space};
+use base::{Place, Problem, nearest};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The label that tells which application a resource belongs to.
+const APPLICATION: &str = "craton/application";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Apply {
+    #[serde(default)]
+    application: Option<String>,
+    manifests: Vec<Manifest>,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// What `apply` does to one resource.
+#[derive(Debug, Serialize)]
+struct Step {
+    action: &'static str,
+    kind: String,
+    name: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<String>,
+}
+
+/// Applies manifests. Every change goes through the kernel path as a call of its own, in one savepoint. All of them are
+/// judged by the policies as they stood before: the epoch rises once, at the end.
+pub(crate) fn apply(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+    let apply: Apply = call.parameters()?;
+    let limit = tx.kernel().config().manifests_max;
+    if limit < apply.manifests.len() {
+        return Err(Error::TooLarge { what: "the number of manifests".into(), limit: limit as u64 }.into());
+    }
+    let kernel = Arc::clone(tx.kernel());
+    let checked = check_all(&kernel, &apply.manifests)?;
+    let mut steps = Vec::new();
+    let mut named = BTreeSet::new();
+    for (manifest, kind) in apply.manifests.iter().zip(&checked) {
+        let reference = ResourceRef::new(kind.name, manifest.metadata.name.as_str());
+        if !named.insert(reference.clone()) {
+            let reason = format!("{reference} is declared twice");
+            let place = manifest.place.clone();
+            return Err(Error::Manifest { reason, place, hint: Some("remove one of them".into()) }.into());
+        }
+        let step = plan(tx, kind, manifest, apply.application.as_deref())?;
+        if step.action != "keep" {
+            put(tx, call, manifest, &reference, apply.application.as_deref())?;
+        }
+        steps.push(step);
+    }
+    for reference in left_behind(tx, apply.application.as_deref(), &named)? {
+        steps.push(Step { action: "remove", kind: reference.kind.clone(), name: reference.name.clone(), changes: vec![] });
+        run_as(tx, call, "resource.remove", &reference, json!({}))?;
+    }
+    settle(tx, &steps, &apply.manifests)?;
+    let reply = json!({"plan": steps, "applied": !apply.dry_run});
+    if apply.dry_run {
+        return Err(DryRun::carry(&reply));
+    }
+    tx.raise_epoch()?;
+    Ok(Reply::Value(reply))
+}
+
+/// A dry run does everything and then fails on purpose, so that its savepoint takes everything back.
+pub(crate) struct DryRun;
+
+impl DryRun {
+    const CODE: &'static str = "manifest.dry_run";
+
+    fn carry(plan: &Value) -> Problem {
+        Problem::new(base::Code(Self::CODE, base::Kind::Conflict), plan.to_string())
+    }
+
+    /// Returns the plan that a dry run carries out of its savepoint.
+    pub(crate) fn plan(problem: &Problem) -> Option<Value> {
+        (problem.code == Self::CODE).then(|| serde_json::from_str(&problem.message).ok()).flatten()
+    }
+}
+
+fn check_all(kernel: &Kernel, manifests: &[Manifest]) -> Result<Vec<KindOf>, Problem> {
+    let mut kinds = Vec::new();
+    let mut problems = Vec::new();
+    for manifest in manifests {
+        match check(kernel, manifest) {
+            Ok(kind) => kinds.push(kind),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    gather(problems).map_or(Ok(kinds), Err)
+}
+
+/// Makes one problem of several: the first, with the others beside it.
+fn gather(mut problems: Vec<Problem>) -> Option<Problem> {
+    if problems.is_empty() {
+        return None;
+    }
+    let mut first = problems.remove(0);
+    first.also.extend(problems);
+    Some(first)
+}
+
+fn check(kernel: &Kernel, manifest: &Manifest) -> Result<KindOf, Problem> {
+    let wrong = |reason: String, pointer: &str, hint: Option<String>| -> Problem {
+        let mut place = manifest.place.clone().unwrap_or_default();
+        place.pointer = Some(pointer.to_owned());
+        Error::Manifest { reason, place: Some(place), hint }.into()
+    };
+    if manifest.api_version != API_VERSION {
+        let reason = format!("apiVersion `{}` is not known", manifest.api_version);
+        return Err(wrong(reason, "/apiVersion", Some(format!("write `{API_VERSION}`"))));
+    }
+    let kind = kernel.kinds().find(|kind| !kind.manifest.is_empty() && kind.manifest == manifest.kind);
+    let Some(kind) = kind else {
+        let known: Vec<&str> = kernel.kinds().map(|kind| kind.manifest).filter(|name| !name.is_empty()).collect();
+        let hint = nearest(&manifest.kind, known.iter().copied())
+            .map_or_else(|| format!("known are {}", known.join(", ")), |name| format!("did you mean `{name}`?"));
+        return Err(wrong(format!("kind `{}` is not known", manifest.kind), "/kind", Some(hint)));
+    };
+    let size = manifest.spec.to_string().len();
+    let limit = kernel.config().manifest_bytes_max;
+    if limit < size {
+        return Err(Error::TooLarge { what: format!("{} {}", manifest.kind, manifest.metadata.name), limit: limit as u64 }.into());
+    }
+    (kind.check)(&manifest.spec).map_err(|error| {
+        let reason = format!("{} `{}`: {error}", manifest.kind, manifest.metadata.name);
+        let hint = suggestion(&error.to_string());
+        wrong(reason, "/spec", hint)
+    })?;
+    Ok(kind.clone())
+}
+
+fn plan(tx: &Tx<'_>, kind: &KindOf, manifest: &Manifest, application: Option<&str>) -> Result<Step, Problem> {
+    let name = manifest.metadata.name.as_str();
+    let (action, changes) = match tx.resource(kind.name, name)? {
+        None => ("create", Vec::new()),
+        Some(held) => {
+            let mut changes = Vec::new();
+            differences(&held.spec, &manifest.spec, "/spec", &mut changes);
+            if held.labels != labels_of(manifest, application) {
+                changes.push("/metadata/labels".into());
+            }
+            if changes.is_empty() { ("keep", changes) } else { ("change", changes) }
+        }
+    };
+    Ok(Step { action, kind: kind.name.into(), name: name.into(), changes })
+}
+
+fn labels_of(manifest: &Manifest, application: Option<&str>) -> std::collections::BTreeMap<String, String> {
+    let mut labels = manifest.metadata.labels.clone();
+    if let Some(application) = application {
+        labels.insert(APPLICATION.into(), application.into());
+    }
+    labels
+}
+
+/// Collects the JSON pointers at which two values differ.
+fn differences(old: &Value, new: &Value, at: &str, found: &mut Vec<String>) {
+    match (old, new) {
+        (Value::Object(old), Value::Object(new)) => {
+            for key in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
+                let none = Value::Null;
+                let at = format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"));
+                differences(old.get(key).unwrap_or(&none), new.get(key).unwrap_or(&none), &at, found);
+            }
+        }
+        _ if old == new => {}
+        _ => found.push(at.to_owned()),
+    }
+}
+
+fn put(
+    tx: &mut Tx<'_>,
+    call: &Call,
+    manifest: &Manifest,
+    reference: &ResourceRef,
+    application: Option<&str>,
+) -> Result<(), Problem> {
+    let owner = manifest.metadata.owner.clone().unwrap_or_else(|| call.actor.to_string());
+    let args = json!({"spec": manifest.spec, "labels": labels_of(manifest, application), "owner": owner});
+    run_as(tx, call, "resource.put", reference, args).map_err(|mut problem| {
+        problem.place = problem.place.or_else(|| manifest.place.clone());
+        problem
+    })
+}
+
+fn run_as(tx: &mut Tx<'_>, call: &Call, operation: &str, reference: &ResourceRef, args: Value) -> Result<(), Problem> {
+    let mut inner = Call::new(operation, reference.clone(), call.actor.clone()).with(args);
+    inner.on_behalf_of.clone_from(&call.on_behalf_of);
+    inner.scope.clone_from(&call.scope);
+    inner.at = call.at;
+    run(tx, &inner).map(|_| ())
+}
+
+/// Returns the application's resources that are in the unit and no longer in its folder.
+fn left_behind(
+    tx: &Tx<'_>,
+    application: Option<&str>,
+    named: &BTreeSet<ResourceRef>,
+) -> Result<Vec<ResourceRef>, Problem> {
+    let Some(application) = application else { return Ok(Vec::new()) };
+    let mut left = Vec::new();
+    for kind in tx.kernel().kinds().filter(|kind| !kind.manifest.is_empty()) {
+        for resource in tx.resources(kind.name)? {
+            let is_ours = resource.labels.get(APPLICATION).is_some_and(|label| label == application);
+            if is_ours && !named.contains(&resource.reference()) {
+                left.push(resource.reference());
+            }
+        }
+    }
+    Ok(left)
+}
+
+/// Lets every engine look at what changed, once all of it stands; gathers all that is wrong.
+fn settle(tx: &mut Tx<'_>, steps: &[Step], manifests: &[Manifest]) -> Result<(), Problem> {
+    let kernel = Arc::clone(tx.kernel());
+    let mut problems = Vec::new();
+    for (number, step) in steps.iter().enumerate().filter(|(_, step)| step.action != "keep") {
+        let new = tx.resource(&step.kind, &step.name)?;
+        let version = match (&new, step.action) {
+            (Some(new), _) => new.version.saturating_sub(1),
+            (None, _) => last_version(tx, &step.kind, &step.name)?.saturating_sub(1),
+        };
+        let old = tx.resource_version(&step.kind, &step.name, version)?.filter(|old| !old.is_deleted);
+        for engine in kernel.engines() {
+            if let Err(mut problem) = engine.changed(tx, old.as_ref(), new.as_deref()) {
+                let place = manifests.get(number).and_then(|manifest| manifest.place.clone());
+                problem.place = Some(place_within(place, problem.place));
+                problems.push(problem);
+            }
+        }
+    }
+    gather(problems).map_or(Ok(()), Err)
+}
+
+/// A place inside a file that the manifest names (a BPMN file, say) keeps its own file and line.
+fn place_within(manifest: Option<Place>, inner: Option<Place>) -> Place {
+    match (manifest, inner) {
+        (Some(manifest), Some(inner)) if inner.file.is_none() && inner.line.is_none() => {
+            Place { pointer: inner.pointer, ..manifest }
+        }
+        (_, Some(inner)) => inner,
+        (Some(manifest), None) => manifest,
+        (None, None) => Place::default(),
+    }
+}
+
+/// Writes a resource: the operation `resource.put`, which only `apply` calls.
+pub(crate) fn put_one(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+    #[derive(Deserialize)]
+    struct Put {
+        spec: Value,
+        labels: std::collections::BTreeMap<String, String>,
+        owner: String,
+    }
+    let put: Put = call.parameters()?;
+    let ResourceRef { kind, name } = call.resource.clone();
+    let resource = Resource {
+        version: last_version(tx, &kind, &name)? + 1,
+        kind,
+        name,
+        owner: put.owner,
+        labels: put.labels,
+        spec: put.spec,
+        changed_by: call.actor.to_string(),
+        changed_at: tx.wall(),
+        is_deleted: false,
+    };
+    check_grant(tx, call, &resource)?;
+    if resource.kind == "role" {
+        policy::check(tx.kernel(), &resource)?;
+    }
+    write(tx, &resource)?;
+    Ok(Reply::Value(json!({"version": resource.version})))
+}
+
+/// Removes a resource; its history stays. The operation `resource.remove`, which only `apply` calls.
+pub(crate) fn delete_one(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+    let ResourceRef { kind, name } = &call.resource;
+    let Some(held) = tx.resource(kind, name)? else {
+        return Err(Error::NotFound { resource: call.resource.to_string() }.into());
+    };
+    let gone = Resource {
+        version: held.version + 1,
+        changed_by: call.actor.to_string(),
+        changed_at: tx.wall(),
+        is_deleted: true,
+        ..held.as_ref().clone()
+    };
+    write_version(tx, &gone)?;
+    tx.delete(space::key(b'R').text(kind).text(name));
+    Ok(Reply::Value(json!({"deleted": call.resource.to_string()})))
+}
+
+/// Removes a resource from any door but `apply`, which does the same for many at once.
+pub(crate) fn delete(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+    let held = tx.resource(&call.resource.kind, &call.resource.name)?;
+    let reply = delete_one(tx, call)?;
+    let kernel = Arc::clone(tx.kernel());
+    for engine in kernel.engines() {
+        engine.changed(tx, held.as_deref(), None)?;
+    }
+    tx.raise_epoch()?;
+    Ok(reply)
+}
+
+fn write(tx: &mut Tx<'_>, resource: &Resource) -> Result<(), Problem> {
+    let mut bytes = resource.version.to_be_bytes().to_vec();
+    serde_json::to_writer(&mut bytes, resource).map_err(|error| Error::Internal { detail: error.to_string() })?;
+    tx.put(space::key(b'R').text(&resource.kind).text(&resource.name), bytes);
+    write_version(tx, resource)
+}
+
+fn write_version(tx: &mut Tx<'_>, resource: &Resource) -> Result<(), Problem> {
+    let bytes = serde_json::to_vec(resource).map_err(|error| Error::Internal { detail: error.to_string() })?;
+    tx.put(space::key(b'V').text(&resource.kind).text(&resource.name).number(resource.version), bytes);
+    Ok(())
+}
+
+fn last_version(read: &dyn Read, kind: &str, name: &str) -> Result<u64, Problem> {
+    let prefix = space::key(b'V').text(kind).text(name).bytes();
+    let last = read.scan(&prefix, &base::prefix_end(&prefix), 1, true)?;
+    Ok(last.first().map_or(0, |(key, _)| crate::tx::number(&key[prefix.len()..])))
+}
+
+/// Returns all versions of a resource, the newest first.
+pub(crate) fn history(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
+    let prefix = space::key(b'V').text(&call.resource.kind).text(&call.resource.name).bytes();
+    let pairs = reader.scan(&prefix, &base::prefix_end(&prefix), 1_000, true)?;
+    let versions = pairs
+        .iter()
+        .map(|(_, bytes)| serde_json::from_slice::<Resource>(bytes))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| Error::Internal { detail: format!("stored resource: {error}") })?;
+    Reply::of(&json!({ "items": versions }))
+}
+
+/// Refuses a manifest that would give a right which its author does not hold.
+fn check_grant(tx: &Tx<'_>, call: &Call, resource: &Resource) -> Result<(), Problem> {
+    let kernel = tx.kernel();
+    let Some(kind) = kernel.kind(&resource.kind) else { return Ok(()) };
+    let held = kernel.policies(tx)?.roles(&call.actor);
+    if held.contains("owner") || matches!(call.actor, Principal::Unit(_)) {
+        return Ok(());
+    }
+    let granted = (kind.roles)(&resource.spec);
+    let missing = granted.iter().find(|role| !held.contains(*role));
+    let missing = missing.cloned().or_else(|| (kind.is_grant && granted.is_empty()).then(|| resource.name.clone()));
+    match missing {
+        Some(role) => Err(Error::Grant { actor: call.actor.to_string(), role }.into()),
+        None => Ok(()),
+    }
+}
+
+/// Refuses to hand out a credential of somebody who may do more than the caller.
+pub(crate) fn may_grant(tx: &Tx<'_>, call: &Call, principal: &Principal) -> Result<(), Problem> {
+    let policies = tx.kernel().policies(tx)?;
+    let held = policies.roles(&call.actor);
+    if held.contains("owner") || matches!(call.actor, Principal::Unit(_)) {
+        return Ok(());
+    }
+    match policies.roles(principal).into_iter().find(|role| !held.contains(role)) {
+        Some(role) => Err(Error::Grant { actor: call.actor.to_string(), role }.into()),
+        None => Ok(()),
+    }
+}

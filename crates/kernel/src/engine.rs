@@ -1,0 +1,126 @@
+//! What an engine offers to the kernel.
+
+use crate::{Address, Operation, Principal, Read, Relation, Resource, Tx};
+use base::{Problem, Time};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A kind of resource that an engine knows.
+#[derive(Clone)]
+pub struct KindOf {
+    /// The kind as in operations and references, lower case: `stream`.
+    pub name: &'static str,
+    /// The kind as in manifests: `Stream`. Empty for kinds that come into being by running, such as tasks.
+    pub manifest: &'static str,
+    /// The plural as in routes: `streams`.
+    pub plural: &'static str,
+    /// The JSON Schema of `spec`.
+    pub schema: Value,
+    /// Reads `spec` into the kind's own type; the error of serde names the unknown field and the expected ones.
+    pub check: fn(&Value) -> Result<(), serde_json::Error>,
+    /// True where only an owner may declare it, because it grants rights.
+    pub is_grant: bool,
+    /// Roles that a spec of this kind gives to what it declares. Who applies it must hold them.
+    pub roles: fn(&Value) -> Vec<String>,
+}
+
+/// A resource that exists by running (a task, a contract), as policies see it.
+#[derive(Debug, Clone, Default)]
+pub struct Found {
+    /// Text attributes that the policies' schema knows: `owner`, `assignee`, `peer`, `state`, `process`.
+    pub attributes: BTreeMap<&'static str, String>,
+    /// Candidate roles, of tasks.
+    pub candidates: Vec<String>,
+}
+
+/// A signed request (RFC 9421), as a door received it.
+#[derive(Debug, Clone, Default)]
+pub struct Signed {
+    /// The method in upper case.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// The headers `signature`, `signature-input` and `content-digest`, as sent.
+    pub headers: BTreeMap<String, String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// An engine. It keeps no state of its own: all of it is in the store, read and written through [`Tx`].
+pub trait Engine: Send + Sync {
+    /// Returns the engine's name: the space of its addresses.
+    fn name(&self) -> &'static str;
+
+    /// Returns the kinds of resource it knows.
+    fn kinds(&self) -> Vec<KindOf>;
+
+    /// Returns its table of operations.
+    fn operations(self: Arc<Self>) -> Vec<Operation>;
+
+    /// Returns what it offers to SQL, as the reader sees it.
+    fn relations(self: Arc<Self>, read: &dyn Read) -> Result<Vec<Relation>, Problem>;
+
+    /// Finds a resource that exists by running. `None` where there is none of that name.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn find(&self, _read: &dyn Read, _kind: &str, _name: &str) -> Result<Option<Found>, Problem> {
+        Ok(None)
+    }
+
+    /// Recognises a caller by a signature over the request, where the engine knows such callers. `None`: not mine.
+    ///
+    /// # Errors
+    /// The signature is forged, expired, replayed or altered.
+    fn authenticate(&self, _read: &dyn Read, _signed: &Signed) -> Result<Option<Principal>, Problem> {
+        Ok(None)
+    }
+
+    /// Takes note that a declared resource changes, inside the commit that changes it; refuses what cannot work.
+    /// `others` looks resources up as they will stand after the whole `apply`.
+    ///
+    /// # Errors
+    /// What is wrong with the resource: the whole `apply` is refused.
+    fn changed(
+        &self,
+        _tx: &mut Tx<'_>,
+        _old: Option<&Resource>,
+        _new: Option<&Resource>,
+    ) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    /// Does work that waits for nobody: timers that are due, events to consume, instances that can go on. Returns how
+    /// many steps were done, `budget` at most; 0 says that there is nothing to do now.
+    ///
+    /// # Errors
+    /// Where the store cannot be read. What is wrong with one instance is an incident, no error.
+    fn work(&self, _tx: &mut Tx<'_>, _budget: usize) -> Result<usize, Problem> {
+        Ok(0)
+    }
+
+    /// Returns the earliest business time at which [`Engine::work`] will have something to do.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn due(&self, _read: &dyn Read) -> Result<Option<Time>, Problem> {
+        Ok(None)
+    }
+
+    /// Takes the result of a call that it made.
+    ///
+    /// # Errors
+    /// Where the store cannot be read or the address is unknown.
+    fn resume(
+        &self,
+        _tx: &mut Tx<'_>,
+        _address: &Address,
+        _result: Result<Value, Problem>,
+    ) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    /// Is told, after every commit, which topics were notified in it (see [`Tx::notify`]). Must return at once.
+    fn committed(&self, _topics: &BTreeSet<String>) {}
+}

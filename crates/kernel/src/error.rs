@@ -1,0 +1,168 @@
+//! Why the kernel refuses.
+
+use base::{Code, Explain, Kind, Place};
+
+/// Why the kernel refuses.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No such operation.
+    #[error("there is no operation `{operation}`")]
+    Operation {
+        /// What was asked for.
+        operation: String,
+        /// The nearest one.
+        nearest: Option<String>,
+    },
+    /// Parameters do not fit.
+    #[error("the parameters do not fit: {reason}")]
+    Parameters {
+        /// What serde said.
+        reason: String,
+    },
+    /// Unknown, or hidden from the caller: the two look alike.
+    #[error("{resource} does not exist")]
+    NotFound {
+        /// As asked for.
+        resource: String,
+    },
+    /// The policies do not permit it.
+    #[error("{actor} may not {operation} on {resource}")]
+    Forbidden {
+        /// Who.
+        actor: String,
+        /// What.
+        operation: String,
+        /// On what.
+        resource: String,
+    },
+    /// No or no valid credential.
+    #[error("{reason}")]
+    Unauthenticated {
+        /// Why not.
+        reason: &'static str,
+    },
+    /// A principal that cannot be read.
+    #[error("`{text}` is not a principal")]
+    Principal {
+        /// What was written.
+        text: String,
+    },
+    /// A manifest that is wrong.
+    #[error("{reason}")]
+    Manifest {
+        /// What is wrong.
+        reason: String,
+        /// Where.
+        place: Option<Place>,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// A reference to a resource that is not there.
+    #[error("{from} refers to {to}, which does not exist")]
+    Reference {
+        /// Who refers.
+        from: String,
+        /// To what.
+        to: String,
+    },
+    /// A policy text that does not parse or does not fit the schema.
+    #[error("the policy is wrong: {reason}")]
+    Policy {
+        /// What Cedar said.
+        reason: String,
+        /// Where.
+        place: Option<Place>,
+    },
+    /// A right that the caller does not hold himself.
+    #[error("{actor} cannot grant the role `{role}`, which he does not hold")]
+    Grant {
+        /// Who.
+        actor: String,
+        /// Which role.
+        role: String,
+    },
+    /// The same idempotency key with another body.
+    #[error("the idempotency key was used with another request")]
+    KeyReused,
+    /// The queue is full.
+    #[error("the unit has {queued} calls waiting")]
+    Busy {
+        /// How many.
+        queued: usize,
+    },
+    /// A limit of the kernel.
+    #[error("{what} exceeds the limit of {limit}")]
+    TooLarge {
+        /// What.
+        what: String,
+        /// The limit.
+        limit: u64,
+    },
+    /// The unit is stopping.
+    #[error("the unit is stopping")]
+    Stopping,
+    /// The business clock of this unit is not driven.
+    #[error("the business clock of this unit is not driven")]
+    ClockNotDriven,
+    /// A defect.
+    #[error("something went wrong inside: {detail}")]
+    Internal {
+        /// For the log.
+        detail: String,
+    },
+}
+
+impl Explain for Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::Operation { .. } => Code("operation.not_found", Kind::NotFound),
+            Self::Parameters { .. } => Code("call.invalid", Kind::Invalid),
+            Self::NotFound { .. } => Code("resource.not_found", Kind::NotFound),
+            Self::Forbidden { .. } => Code("policy.forbidden", Kind::Forbidden),
+            Self::Unauthenticated { .. } => Code("token.invalid", Kind::Unauthenticated),
+            Self::Principal { .. } => Code("principal.invalid", Kind::Invalid),
+            Self::Manifest { .. } => Code("manifest.invalid", Kind::Invalid),
+            Self::Reference { .. } => Code("manifest.reference", Kind::Invalid),
+            Self::Policy { .. } => Code("policy.invalid", Kind::Invalid),
+            Self::Grant { .. } => Code("policy.grant", Kind::Forbidden),
+            Self::KeyReused => Code("call.key_reused", Kind::Conflict),
+            Self::Busy { .. } => Code("kernel.busy", Kind::Exhausted),
+            Self::TooLarge { .. } => Code("call.too_large", Kind::Invalid),
+            Self::Stopping => Code("kernel.stopping", Kind::Unavailable),
+            Self::ClockNotDriven => Code("clock.not_driven", Kind::Conflict),
+            Self::Internal { .. } => Code("kernel.internal", Kind::Internal),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Operation { nearest, .. } => {
+                nearest.as_ref().map(|nearest| format!("did you mean `{nearest}`?"))
+            }
+            Self::Manifest { hint, .. } => hint.clone(),
+            Self::Forbidden { operation, resource, .. } => {
+                Some(format!("`craton can-i {operation} {resource}` shows the policies"))
+            }
+            Self::Unauthenticated { .. } => {
+                Some("send `Authorization: Bearer TOKEN`; `craton token create` makes one".into())
+            }
+            Self::Principal { .. } => {
+                Some("write user:NAME, process:NAME, peer:UNIT or unit:PART".into())
+            }
+            Self::Reference { .. } => Some("declare it in the same folder, or correct the name".into()),
+            Self::Grant { .. } => Some("ask an owner to apply it".into()),
+            Self::KeyReused => Some("use a new key for a new request".into()),
+            Self::Busy { .. } => Some("slow down and repeat".into()),
+            Self::Stopping => Some("repeat it when the unit is up again".into()),
+            Self::ClockNotDriven => Some("start the unit with `clock = \"driven\"`".into()),
+            _ => None,
+        }
+    }
+
+    fn place(&self) -> Option<Place> {
+        match self {
+            Self::Manifest { place, .. } | Self::Policy { place, .. } => place.clone(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,403 @@
+//! What all threads share: the store, the clocks, the tables, the policies. Reads end here.
+
+use crate::audit::Audit;
+use crate::operation::Handler;
+use crate::policy::{Decision, Policies};
+use crate::read::{Read, Reader};
+use crate::system::System;
+use crate::writer::Writer;
+use crate::{
+    Call, Config, Engine, Error, Found, KindOf, Operation, Principal, Relation, Reply, Resource, ResourceRef,
+    Signed, Token, space, tx,
+};
+use base::{Clock, Entropy, Problem, nearest};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+use store::{Chunk, Store};
+
+/// Decodes a chunk of a format that the kernel does not know into rows; the data engine gives one.
+pub type Decoder = Arc<dyn Fn(&Chunk) -> Result<Vec<serde_json::Value>, Problem> + Send + Sync>;
+
+/// What a kernel is made of.
+pub struct Parts {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness, for tokens.
+    pub entropy: Arc<dyn Entropy>,
+    /// The engines, in the order in which they work.
+    pub engines: Vec<Arc<dyn Engine>>,
+    /// Reads chunks that are no rows.
+    pub decoder: Option<Decoder>,
+    /// The limits.
+    pub config: Config,
+}
+
+/// Who a credential belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Who.
+    pub principal: Principal,
+    /// The rights that the token is cut down to; empty for all.
+    pub scope: Vec<String>,
+}
+
+/// What a caller shows to say who it is.
+#[derive(Debug)]
+pub enum Credential<'a> {
+    /// Nothing.
+    None,
+    /// A token.
+    Bearer(&'a str),
+    /// A signature over the request.
+    Signed(&'a Signed),
+}
+
+/// The kernel of one unit.
+pub struct Kernel {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    engines: Vec<Arc<dyn Engine>>,
+    decoder: Option<Decoder>,
+    config: Config,
+    operations: BTreeMap<&'static str, Operation>,
+    kinds: BTreeMap<&'static str, KindOf>,
+    resources: RwLock<HashMap<(String, String, u64), Arc<Resource>>>,
+    policies: RwLock<BTreeMap<u64, Arc<Policies>>>,
+    pub(crate) audit: Audit,
+    commit: Mutex<u64>,
+    committed: Condvar,
+}
+
+impl Kernel {
+    /// Returns a kernel and the writer of its partition; older writers of the same store are fenced off.
+    ///
+    /// # Errors
+    /// Where the store cannot be used.
+    pub fn new(parts: Parts) -> Result<(Arc<Self>, Writer), Problem> {
+        let system: Arc<dyn Engine> = Arc::new(System::new());
+        let engines: Vec<Arc<dyn Engine>> = std::iter::once(system).chain(parts.engines).collect();
+        let mut operations = BTreeMap::new();
+        let mut kinds = BTreeMap::new();
+        for engine in &engines {
+            for operation in Arc::clone(engine).operations() {
+                let before = operations.insert(operation.name, operation);
+                assert!(before.is_none(), "an operation stands in one table only");
+            }
+            for kind in engine.kinds() {
+                kinds.insert(kind.name, kind);
+            }
+        }
+        let epoch = parts.store.open_epoch(0)?;
+        let commit = parts.store.snapshot()?.commit();
+        let kernel = Arc::new(Self {
+            store: parts.store,
+            clock: parts.clock,
+            entropy: parts.entropy,
+            engines,
+            decoder: parts.decoder,
+            config: parts.config,
+            operations,
+            kinds,
+            resources: RwLock::new(HashMap::new()),
+            policies: RwLock::new(BTreeMap::new()),
+            audit: Audit::new(),
+            commit: Mutex::new(commit),
+            committed: Condvar::new(),
+        });
+        crate::system::restore_clock(&kernel)?;
+        Ok((Arc::clone(&kernel), Writer::new(kernel, epoch)))
+    }
+
+    /// Returns the store.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Returns the clocks.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Returns the source of randomness.
+    pub fn entropy(&self) -> &Arc<dyn Entropy> {
+        &self.entropy
+    }
+
+    /// Returns the limits.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Returns the engines, the kernel's own first.
+    pub fn engines(&self) -> &[Arc<dyn Engine>] {
+        &self.engines
+    }
+
+    /// Returns every operation, by name.
+    pub fn operations(&self) -> impl Iterator<Item = &Operation> {
+        self.operations.values()
+    }
+
+    /// Returns every kind of resource, by name.
+    pub fn kinds(&self) -> impl Iterator<Item = &KindOf> {
+        self.kinds.values()
+    }
+
+    /// Returns a kind of resource.
+    pub fn kind(&self, name: &str) -> Option<&KindOf> {
+        self.kinds.get(name)
+    }
+
+    /// Returns an operation.
+    ///
+    /// # Errors
+    /// `operation.not_found` with the nearest name.
+    pub fn operation(&self, name: &str) -> Result<&Operation, Problem> {
+        self.operations.get(name).ok_or_else(|| {
+            let nearest = nearest(name, self.operations.keys().copied()).map(str::to_owned);
+            Error::Operation { operation: name.chars().take(80).collect(), nearest }.into()
+        })
+    }
+
+    /// Returns who a credential belongs to.
+    ///
+    /// # Errors
+    /// `token.invalid`, or what the engine says that knows such signatures. The refusal is audited.
+    pub fn authenticate(self: &Arc<Self>, credential: &Credential<'_>) -> Result<Identity, Problem> {
+        let reader = Reader::new(self, Principal::Anonymous)?;
+        let identity = match credential {
+            Credential::None => {
+                return Ok(Identity { principal: Principal::Anonymous, scope: Vec::new() });
+            }
+            Credential::Bearer(token) => Token::authenticate(&reader, token),
+            Credential::Signed(signed) => self.recognise(&reader, signed),
+        };
+        if let Err(problem) = &identity {
+            self.audit.refuse(self.clock.wall(), "anonymous", "authenticate", "unit", &problem.code);
+        }
+        identity
+    }
+
+    fn recognise(&self, reader: &Reader, signed: &Signed) -> Result<Identity, Problem> {
+        for engine in &self.engines {
+            if let Some(principal) = engine.authenticate(reader, signed)? {
+                return Ok(Identity { principal, scope: Vec::new() });
+            }
+        }
+        Err(Error::Unauthenticated { reason: "nobody is known by this signature" }.into())
+    }
+
+    /// Runs an operation that only looks, on the caller's thread.
+    ///
+    /// # Errors
+    /// The kernel's or the operation's.
+    pub fn read(self: &Arc<Self>, call: &Call) -> Result<Reply, Problem> {
+        let operation = self.operation(&call.operation)?;
+        let Handler::Read(look) = &operation.handler else {
+            return Err(Error::Internal { detail: format!("`{}` changes something", call.operation) }.into());
+        };
+        let reader = Reader::new(self, call.actor.clone())?;
+        let (actor, resource) = (call.actor.to_string(), call.resource.to_string());
+        match self.admit(&reader, operation, call) {
+            Ok(_) => self.audit.count(self.clock.wall(), &actor, operation.name, &resource),
+            Err(problem) => {
+                let wall = self.clock.wall();
+                self.audit.refuse(wall, &actor, operation.name, &resource, &problem.code);
+                return Err(problem);
+            }
+        }
+        look(&reader, call)
+    }
+
+    /// Finds the resource of a call and decides whether the call may go on.
+    ///
+    /// # Errors
+    /// `resource.not_found` where there is none, or where the caller may not even see it; `policy.forbidden`.
+    pub(crate) fn admit(&self, read: &dyn Read, operation: &Operation, call: &Call) -> Result<Decision, Problem> {
+        let found = self.find(read, &call.resource)?;
+        let is_scoped = call.scope.is_empty() || call.scope.iter().any(|right| right == operation.right.as_str());
+        let decision = self.decide(read, operation.name, &call.resource, found.as_ref(), call)?;
+        if is_scoped && decision.is_allowed {
+            let is_declared = matches!(call.operation.as_str(), "resource.put" | "resource.check");
+            return match found {
+                Some(_) => Ok(decision),
+                None if call.resource.name.is_empty() || is_declared => Ok(decision),
+                None => Err(Error::NotFound { resource: call.resource.to_string() }.into()),
+            };
+        }
+        if call.actor == Principal::Anonymous {
+            return Err(Error::Unauthenticated { reason: "this needs a credential" }.into());
+        }
+        // A resource that the caller may not see at all looks as if it were not there.
+        let is_visible = call.resource.name.is_empty()
+            || self.is_allowed_found(read, "resource.get", &call.resource, found.as_ref(), call)?;
+        if found.is_none() && is_visible || !is_visible {
+            return Err(Error::NotFound { resource: call.resource.to_string() }.into());
+        }
+        Err(Error::Forbidden {
+            actor: call.actor.to_string(),
+            operation: call.operation.clone(),
+            resource: call.resource.to_string(),
+        }
+        .into())
+    }
+
+    /// Returns whether a principal may do something, for lists that show only what may be seen.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn is_allowed(
+        &self,
+        read: &dyn Read,
+        operation: &str,
+        resource: &ResourceRef,
+        actor: &Principal,
+        on_behalf_of: Option<&Principal>,
+    ) -> Result<bool, Problem> {
+        let mut call = Call::new(operation, resource.clone(), actor.clone());
+        call.on_behalf_of = on_behalf_of.cloned();
+        let found = self.find(read, resource)?;
+        self.is_allowed_found(read, operation, resource, found.as_ref(), &call)
+    }
+
+    fn is_allowed_found(
+        &self,
+        read: &dyn Read,
+        operation: &str,
+        resource: &ResourceRef,
+        found: Option<&Found>,
+        call: &Call,
+    ) -> Result<bool, Problem> {
+        Ok(self.decide(read, operation, resource, found, call)?.is_allowed)
+    }
+
+    /// Asks the policies.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub(crate) fn decide(
+        &self,
+        read: &dyn Read,
+        operation: &str,
+        resource: &ResourceRef,
+        found: Option<&Found>,
+        call: &Call,
+    ) -> Result<Decision, Problem> {
+        let none = Found::default();
+        let policies = self.policies(read)?;
+        policies.decide(&call.actor, call.on_behalf_of.as_ref(), operation, resource, found.unwrap_or(&none))
+    }
+
+    /// Finds what policies may know of a resource.
+    pub(crate) fn find(&self, read: &dyn Read, resource: &ResourceRef) -> Result<Option<Found>, Problem> {
+        if resource.name.is_empty() {
+            return Ok(Some(Found::default()));
+        }
+        if let Some(declared) = read.resource(&resource.kind, &resource.name)? {
+            let attributes = BTreeMap::from([("owner", declared.owner.clone())]);
+            return Ok(Some(Found { attributes, candidates: Vec::new() }));
+        }
+        for engine in &self.engines {
+            if let Some(found) = engine.find(read, &resource.kind, &resource.name)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Returns the number that rises with every change of a right or of a resource.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn epoch(&self, read: &dyn Read) -> Result<u64, Problem> {
+        let key = space::key(b'E').text("epoch");
+        Ok(read.get(key.as_ref())?.map_or(0, |bytes| tx::number(&bytes)))
+    }
+
+    pub(crate) fn policies(&self, read: &dyn Read) -> Result<Arc<Policies>, Problem> {
+        let epoch = self.epoch(read)?;
+        let held = self.policies.read().unwrap_or_else(PoisonError::into_inner).get(&epoch).cloned();
+        if let Some(policies) = held {
+            return Ok(policies);
+        }
+        let policies = Arc::new(Policies::load(read, self)?);
+        let mut guard = self.policies.write().unwrap_or_else(PoisonError::into_inner);
+        guard.insert(epoch, Arc::clone(&policies));
+        while 2 < guard.len() {
+            guard.pop_first();
+        }
+        Ok(policies)
+    }
+
+    /// Forgets policies and resources that were read from a commit that did not happen.
+    pub(crate) fn forget(&self) {
+        self.policies.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.resources.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    pub(crate) fn decode_resource(&self, key: &[u8], bytes: &[u8]) -> Result<Arc<Resource>, Problem> {
+        let mut reader = base::KeyReader::new(key);
+        let (kind, name) = (reader.text().unwrap_or_default(), reader.text().unwrap_or_default());
+        let id = (kind, name, tx::number(bytes));
+        let held = self.resources.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        if let Some(resource) = held {
+            return Ok(resource);
+        }
+        let resource: Resource = serde_json::from_slice(bytes.get(8..).unwrap_or_default())
+            .map_err(|error| Error::Internal { detail: format!("stored resource: {error}") })?;
+        let resource = Arc::new(resource);
+        let mut guard = self.resources.write().unwrap_or_else(PoisonError::into_inner);
+        if 10_000 < guard.len() {
+            guard.clear();
+        }
+        guard.insert(id, Arc::clone(&resource));
+        Ok(resource)
+    }
+
+    /// Returns what all engines offer to SQL.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn relations(&self, read: &dyn Read) -> Result<Vec<Relation>, Problem> {
+        let mut relations = Vec::new();
+        for engine in &self.engines {
+            relations.extend(Arc::clone(engine).relations(read)?);
+        }
+        Ok(relations)
+    }
+
+    /// Returns the rows of a chunk, whatever its format.
+    ///
+    /// # Errors
+    /// Where the chunk cannot be read.
+    pub fn decode_rows(&self, chunk: &Chunk) -> Result<Vec<serde_json::Value>, Problem> {
+        match &self.decoder {
+            Some(decoder) if chunk.format != crate::FORMAT_ROWS => decoder(chunk),
+            _ => crate::rows_from(&chunk.bytes, 0),
+        }
+    }
+
+    /// Returns the number of the last commit.
+    pub fn commit(&self) -> u64 {
+        *self.commit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn published(&self, commit: u64) {
+        *self.commit.lock().unwrap_or_else(PoisonError::into_inner) = commit;
+        self.committed.notify_all();
+    }
+
+    /// Waits until there is a commit after `commit`, or until the time is up; returns the last commit's number.
+    pub fn wait_commit(&self, commit: u64, timeout: Duration) -> u64 {
+        let guard = self.commit.lock().unwrap_or_else(PoisonError::into_inner);
+        let (guard, _) = self
+            .committed
+            .wait_timeout_while(guard, timeout, |last| *last <= commit)
+            .unwrap_or_else(PoisonError::into_inner);
+        *guard
+    }
+}

@@ -1,0 +1,44 @@
+//! The only way in: authenticate, find, authorise, admit, run, commit.
+//!
+//! Every door makes a [`Call`] and hands it to the [`Kernel`]. Reads run on the caller's thread over a snapshot. Whatever
+//! changes something runs on the one thread that owns the partition's [`Writer`]; calls that arrive while a commit is on
+//! its way to the disk share the next one. Engines plug in through [`Engine`]; none knows another.
+
+mod apply;
+mod audit;
+mod config;
+mod engine;
+mod error;
+mod handle;
+mod kernel;
+mod log;
+mod manifest;
+mod operation;
+mod policy;
+mod principal;
+mod read;
+mod relation;
+mod resource;
+mod space;
+mod system;
+mod token;
+mod tx;
+mod writer;
+
+pub use config::Config;
+pub use engine::{Engine, Found, KindOf, Signed};
+pub use error::Error;
+pub use handle::{Handle, spawn};
+pub use kernel::{Credential, Decoder, Identity, Kernel, Parts};
+pub use log::{FORMAT_ARROW, FORMAT_ROWS, rows, rows_from};
+pub use manifest::{Manifest, Metadata, documents};
+pub use operation::{Address, Body, Call, Handler, Operation, Reply, Right, Target, decide, operation, read};
+pub use policy::Decision;
+pub use principal::Principal;
+pub use read::{Read, Reader};
+pub use relation::{Cell, Column, ColumnType, Relation, Rows, Scan};
+pub use resource::{Resource, ResourceRef};
+pub use space::key;
+pub use token::Token;
+pub use tx::Tx;
+pub use writer::Writer;

@@ -1,0 +1,356 @@
+//! Whatever can be done: the tables from which routes, commands, OpenAPI and reference pages come.
+
+use crate::{Principal, Reader, ResourceRef, Tx};
+use base::{Problem, Time};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// The four rights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Right {
+    /// Sees.
+    Read,
+    /// Adds or changes data.
+    Write,
+    /// Sets something going or ends it.
+    Run,
+    /// Declares, grants, removes.
+    Manage,
+}
+
+impl Right {
+    /// Returns the name of the Cedar action group.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "Read",
+            Self::Write => "Write",
+            Self::Run => "Run",
+            Self::Manage => "Manage",
+        }
+    }
+}
+
+/// A request to do one thing.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Call {
+    /// The operation, for example `stream.append`.
+    pub operation: String,
+    /// On what.
+    pub resource: ResourceRef,
+    /// Who runs it.
+    pub actor: Principal,
+    /// Who started what runs it, where that is somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<Principal>,
+    /// Parameters of path, query and JSON body together, an object.
+    #[serde(default)]
+    pub args: Value,
+    /// The body of an operation that takes one as it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub body: Vec<u8>,
+    /// The media type of `body`, lower case, without parameters.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub media: String,
+    /// The idempotency key, unique per actor and operation for 24 hours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The business time at which it happens; the unit's business clock where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
+    /// Where the result of a call made by an engine goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<Address>,
+    /// How many calls led to this one; bounded.
+    #[serde(default)]
+    pub depth: u8,
+    /// The scope of the token that authenticated the caller: rights it was cut down to, empty for all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scope: Vec<String>,
+}
+
+impl Call {
+    /// Returns a call without parameters.
+    pub fn new(operation: &str, resource: ResourceRef, actor: Principal) -> Self {
+        Self {
+            operation: operation.into(),
+            resource,
+            actor,
+            on_behalf_of: None,
+            args: Value::Object(serde_json::Map::new()),
+            body: Vec::new(),
+            media: String::new(),
+            key: None,
+            at: None,
+            reply_to: None,
+            depth: 0,
+            scope: Vec::new(),
+        }
+    }
+
+    /// Returns the call with parameters.
+    #[must_use]
+    pub fn with(mut self, args: Value) -> Self {
+        self.args = args;
+        self
+    }
+
+    /// Returns the call as of a business time.
+    #[must_use]
+    pub fn at(mut self, time: Time) -> Self {
+        self.at = Some(time);
+        self
+    }
+
+    /// Reads the parameters as a type.
+    ///
+    /// # Errors
+    /// `call.invalid` with a JSON pointer where they do not fit.
+    pub fn parameters<T: serde::de::DeserializeOwned>(&self) -> Result<T, Problem> {
+        serde_json::from_value(self.args.clone())
+            .map_err(|error| crate::Error::Parameters { reason: error.to_string() }.into())
+    }
+
+    /// Returns a parameter that is text, where there is one.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.args.get(name).and_then(Value::as_str)
+    }
+}
+
+/// Where an engine waits for the result of a call it made: opaque to everybody else.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Address {
+    /// The engine's name.
+    pub engine: String,
+    /// What the engine wrote to find itself again.
+    pub token: String,
+}
+
+/// What an operation answers.
+pub enum Reply {
+    /// A JSON value.
+    Value(Value),
+    /// Bytes of a media type, in pieces, so that a large answer never stands in memory as a whole.
+    Stream {
+        /// The media type.
+        media: &'static str,
+        /// The pieces.
+        pieces: Box<dyn Iterator<Item = Result<Vec<u8>, Problem>> + Send>,
+    },
+    /// The result comes later, to `reply_to`.
+    Later,
+}
+
+impl std::fmt::Debug for Reply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Value(value) => write!(f, "{value}"),
+            Self::Stream { media, .. } => write!(f, "stream of {media}"),
+            Self::Later => f.write_str("later"),
+        }
+    }
+}
+
+impl Reply {
+    /// Returns the JSON value; null for the other forms.
+    pub fn into_value(self) -> Value {
+        match self {
+            Self::Value(value) => value,
+            Self::Stream { .. } | Self::Later => Value::Null,
+        }
+    }
+
+    /// Returns something serialisable as a reply.
+    ///
+    /// # Errors
+    /// `kernel.internal` where it cannot be written as JSON, which is a defect.
+    pub fn of<T: Serialize>(value: &T) -> Result<Self, Problem> {
+        serde_json::to_value(value)
+            .map(Self::Value)
+            .map_err(|error| crate::Error::Internal { detail: error.to_string() }.into())
+    }
+}
+
+/// Changes something: pure, on the partition's thread.
+pub type Decide = Arc<dyn Fn(&mut Tx<'_>, &Call) -> Result<Reply, Problem> + Send + Sync>;
+
+/// Only looks: on the caller's thread, over a snapshot.
+pub type Look = Arc<dyn Fn(&Reader, &Call) -> Result<Reply, Problem> + Send + Sync>;
+
+/// How an operation is carried out.
+#[derive(Clone)]
+pub enum Handler {
+    /// Changes something.
+    Decide(Decide),
+    /// Only looks.
+    Read(Look),
+}
+
+/// What an operation takes as its body.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// Nothing but parameters in path and query.
+    None,
+    /// A JSON object with this schema.
+    Json(Value),
+    /// Bytes of one of these media types.
+    Raw(&'static [&'static str]),
+}
+
+/// On what an operation acts, which gives its route (`docs/reference/http.md`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// A named resource of the operation's kind: `/v1/PLURAL/{name}/VERB`.
+    Named,
+    /// The kind as a whole: `/v1/PLURAL/VERB`.
+    Whole,
+    /// A named resource of any kind: `/v1/PLURAL/{kind}/{name}/VERB`.
+    Any,
+    /// Any kind as a whole: `/v1/PLURAL/{kind}/VERB`.
+    AnyWhole,
+}
+
+/// One line of an engine's table.
+#[derive(Clone)]
+pub struct Operation {
+    /// The name, `KIND.VERB`.
+    pub name: &'static str,
+    /// The right it needs.
+    pub right: Right,
+    /// What it does, in one sentence.
+    pub summary: &'static str,
+    /// How.
+    pub handler: Handler,
+    /// On what it acts.
+    pub target: Target,
+    /// What it takes.
+    pub body: Body,
+    /// Query parameters with their summaries (for reads).
+    pub query: &'static [(&'static str, &'static str)],
+    /// JSON schema of the answer.
+    pub answer: Value,
+    /// True where audit counts calls by the minute instead of writing a line each (law 2).
+    pub is_counted: bool,
+    /// True where no door offers it: the unit's own parts call it.
+    pub is_internal: bool,
+    /// Withdraws an unanswered call with this `reply_to`, for operations that answer later.
+    pub cancel: Option<Decide>,
+}
+
+impl Operation {
+    /// Returns the kind: the part of the name before the dot.
+    pub fn kind(&self) -> &'static str {
+        self.name.split('.').next().unwrap_or(self.name)
+    }
+
+    /// Returns the verb: the part of the name behind the dot.
+    pub fn verb(&self) -> &'static str {
+        self.name.split_once('.').map_or("", |(_, verb)| verb)
+    }
+
+    /// Says that it acts on the kind as a whole.
+    #[must_use]
+    pub fn on_kind(mut self) -> Self {
+        self.target = Target::Whole;
+        self
+    }
+
+    /// Says that it acts on resources of any kind.
+    #[must_use]
+    pub fn on(mut self, target: Target) -> Self {
+        self.target = target;
+        self
+    }
+
+    /// Says which JSON body it takes.
+    #[must_use]
+    pub fn takes(mut self, schema: Value) -> Self {
+        self.body = Body::Json(schema);
+        self
+    }
+
+    /// Says which bytes it takes.
+    #[must_use]
+    pub fn takes_raw(mut self, media: &'static [&'static str]) -> Self {
+        self.body = Body::Raw(media);
+        self
+    }
+
+    /// Says which query parameters it takes.
+    #[must_use]
+    pub fn queries(mut self, query: &'static [(&'static str, &'static str)]) -> Self {
+        self.query = query;
+        self
+    }
+
+    /// Says what it answers.
+    #[must_use]
+    pub fn answers(mut self, schema: Value) -> Self {
+        self.answer = schema;
+        self
+    }
+
+    /// Says that audit counts it by the minute.
+    #[must_use]
+    pub fn counted(mut self) -> Self {
+        self.is_counted = true;
+        self
+    }
+
+    /// Says that no door offers it.
+    #[must_use]
+    pub fn internal(mut self) -> Self {
+        self.is_internal = true;
+        self
+    }
+
+    /// Says how an unanswered call is withdrawn.
+    #[must_use]
+    pub fn cancelled_by(mut self, cancel: Decide) -> Self {
+        self.cancel = Some(cancel);
+        self
+    }
+}
+
+/// Returns a line of a table; it acts on a named resource and takes no body until said otherwise.
+pub fn operation(
+    name: &'static str,
+    right: Right,
+    summary: &'static str,
+    handler: Handler,
+) -> Operation {
+    let is_counted = matches!(handler, Handler::Read(_));
+    Operation {
+        name,
+        right,
+        summary,
+        handler,
+        target: Target::Named,
+        body: Body::None,
+        query: &[],
+        answer: serde_json::json!({}),
+        is_counted,
+        is_internal: false,
+        cancel: None,
+    }
+}
+
+/// Returns a handler that changes something.
+pub fn decide<E, F>(engine: &Arc<E>, function: F) -> Handler
+where
+    E: Send + Sync + 'static,
+    F: Fn(&E, &mut Tx<'_>, &Call) -> Result<Reply, Problem> + Send + Sync + 'static,
+{
+    let engine = Arc::clone(engine);
+    Handler::Decide(Arc::new(move |tx, call| function(&engine, tx, call)))
+}
+
+/// Returns a handler that only looks.
+pub fn read<E, F>(engine: &Arc<E>, function: F) -> Handler
+where
+    E: Send + Sync + 'static,
+    F: Fn(&E, &Reader, &Call) -> Result<Reply, Problem> + Send + Sync + 'static,
+{
+    let engine = Arc::clone(engine);
+    Handler::Read(Arc::new(move |reader, call| function(&engine, reader, call)))
+}

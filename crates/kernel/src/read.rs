@@ -1,0 +1,157 @@
+//! What can be seen: of one commit, or of a commit in the making.
+
+use crate::{Kernel, Principal, Resource, space};
+use base::{Problem, Time, prefix_end};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use store::{Chunk, Pair, Snapshot};
+
+/// The same look at state for readers and for the transaction that is being made.
+pub trait Read {
+    /// Returns the kernel.
+    fn kernel(&self) -> &Arc<Kernel>;
+
+    /// Returns the business time.
+    fn business(&self) -> Time;
+
+    /// Returns the value of a key.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Problem>;
+
+    /// Returns pairs with `from <= key < to` in order, or in reverse order.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn scan(&self, from: &[u8], to: &[u8], limit: usize, is_reverse: bool) -> Result<Vec<Pair>, Problem>;
+
+    /// Returns chunks of a log from an offset on, as [`Snapshot::chunks`] does.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn chunks(&self, log: &str, offset: u64, bytes: usize) -> Result<Vec<Chunk>, Problem>;
+
+    /// Returns the offset that the next event of a log will have.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn log_end(&self, log: &str) -> Result<u64, Problem>;
+
+    /// Returns the pairs whose keys begin with `prefix`.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn scan_prefix(&self, prefix: &[u8], limit: usize) -> Result<Vec<Pair>, Problem> {
+        self.scan(prefix, &prefix_end(prefix), limit, false)
+    }
+
+    /// Returns a declared resource.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn resource(&self, kind: &str, name: &str) -> Result<Option<Arc<Resource>>, Problem> {
+        let key = space::key(b'R').text(kind).text(name);
+        match self.get(key.as_ref())? {
+            Some(bytes) => self.kernel().decode_resource(&key.bytes(), &bytes).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns a resource as it stood at a version, also after its deletion.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn resource_version(&self, kind: &str, name: &str, version: u64) -> Result<Option<Resource>, Problem> {
+        let key = space::key(b'V').text(kind).text(name).number(version);
+        let Some(bytes) = self.get(key.as_ref())? else { return Ok(None) };
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|error| crate::Error::Internal { detail: format!("stored resource: {error}") }.into())
+    }
+
+    /// Returns all declared resources of a kind, by name.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn resources(&self, kind: &str) -> Result<Vec<Arc<Resource>>, Problem> {
+        let prefix = space::key(b'R').text(kind);
+        let pairs = self.scan_prefix(prefix.as_ref(), usize::MAX)?;
+        pairs.iter().map(|(key, bytes)| self.kernel().decode_resource(key, bytes)).collect()
+    }
+}
+
+/// A view of one commit for one caller.
+pub struct Reader {
+    kernel: Arc<Kernel>,
+    snapshot: Mutex<Box<dyn Snapshot>>,
+    commit: u64,
+    caller: Principal,
+}
+
+impl Reader {
+    /// Returns a view of the last commit.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn new(kernel: &Arc<Kernel>, caller: Principal) -> Result<Self, Problem> {
+        let snapshot = kernel.store().snapshot()?;
+        let commit = snapshot.commit();
+        Ok(Self { kernel: Arc::clone(kernel), snapshot: Mutex::new(snapshot), commit, caller })
+    }
+
+    /// Returns the number of the commit that is seen.
+    pub fn commit(&self) -> u64 {
+        self.commit
+    }
+
+    /// Returns who looks.
+    pub fn caller(&self) -> &Principal {
+        &self.caller
+    }
+
+    /// Returns whether the caller may do `operation` on a resource, for lists and catalogues that show only what may be seen.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn allows(&self, operation: &str, resource: &crate::ResourceRef) -> Result<bool, Problem> {
+        self.kernel.is_allowed(self, operation, resource, &self.caller, None)
+    }
+
+    /// Returns the names of the logs that begin with `prefix`.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn logs(&self, prefix: &str) -> Result<Vec<String>, Problem> {
+        Ok(self.snapshot().logs(prefix)?)
+    }
+
+    fn snapshot(&self) -> MutexGuard<'_, Box<dyn Snapshot>> {
+        self.snapshot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Read for Reader {
+    fn kernel(&self) -> &Arc<Kernel> {
+        &self.kernel
+    }
+
+    fn business(&self) -> Time {
+        self.kernel.clock().business()
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Problem> {
+        Ok(self.snapshot().get(key)?)
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], limit: usize, is_reverse: bool) -> Result<Vec<Pair>, Problem> {
+        Ok(self.snapshot().scan(from, to, limit, is_reverse)?)
+    }
+
+    fn chunks(&self, log: &str, offset: u64, bytes: usize) -> Result<Vec<Chunk>, Problem> {
+        Ok(self.snapshot().chunks(log, offset, bytes)?)
+    }
+
+    fn log_end(&self, log: &str) -> Result<u64, Problem> {
+        Ok(self.snapshot().log_end(log)?)
+    }
+}

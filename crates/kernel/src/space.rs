@@ -1,0 +1,21 @@
+//! Who owns which letter of the key space. One list, so that no two engines write the same keys.
+
+use base::Key;
+
+/// Returns the beginning of a key in a space. Kernel: upper-case letters. Engines: lower-case letters, see below.
+///
+/// | letter | owner | keys |
+/// |---|---|---|
+/// | `R` | kernel | resources as they stand |
+/// | `V` | kernel | versions of resources |
+/// | `E` | kernel | epoch, clock, serial numbers |
+/// | `I` | kernel | idempotency keys |
+/// | `J` | kernel | when idempotency keys expire |
+/// | `T` | kernel | tokens |
+/// | `O` | kernel | calls, replies and cancellations left over for the next turn |
+/// | `a`..`h` | exchange | peers, contracts, outbox, receipts |
+/// | `i`..`r` | process | instances, jobs, tasks, timers, messages, incidents |
+/// | `s`..`z` | data | cursors, schemas, set-aside rows |
+pub fn key(space: u8) -> Key {
+    Key::new(0, space)
+}

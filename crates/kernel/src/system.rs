@@ -1,0 +1,427 @@
+//! The kernel's own table: resources, roles, tokens, the clock, and the question who may do what.
+
+use crate::apply::{self, DryRun};
+use crate::audit::{self, Line};
+use crate::engine::{Engine, Found, KindOf};
+use crate::operation::{Call, Operation, Reply, Right, Target, decide, operation, read};
+use crate::policy::BUILT_IN;
+use crate::relation::{Cell, Column, ColumnType, Relation, Scan};
+use crate::{Error, Kernel, Principal, Read, Reader, ResourceRef, Token, Tx, space};
+use base::{Problem, Time};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// The kernel as an engine of its own.
+pub(crate) struct System;
+
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "read by serde to check a manifest")]
+struct RoleSpec {
+    /// What the role is for.
+    #[serde(default)]
+    summary: String,
+    /// Cedar policies; the role is `Role::"NAME"`.
+    policies: String,
+}
+
+#[derive(Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code, reason = "read by serde to check a manifest")]
+struct UserSpec {
+    /// Who it is.
+    #[serde(default)]
+    summary: String,
+    /// The roles that the user holds.
+    #[serde(default)]
+    roles: Vec<String>,
+}
+
+impl System {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+}
+
+/// Puts a driven clock back to where the last commit left it.
+pub(crate) fn restore_clock(kernel: &Arc<Kernel>) -> Result<(), Problem> {
+    let reader = Reader::new(kernel, Principal::Unit("timers".into()))?;
+    if let Some(bytes) = reader.get(space::key(b'E').text("clock").as_ref())? {
+        kernel.clock().advance(Time(crate::tx::number(&bytes).cast_signed()));
+    }
+    Ok(())
+}
+
+fn no_roles(_spec: &Value) -> Vec<String> {
+    Vec::new()
+}
+
+fn listed_roles(spec: &Value) -> Vec<String> {
+    let roles = spec.get("roles").and_then(Value::as_array).into_iter().flatten();
+    roles.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+fn runtime(name: &'static str, plural: &'static str) -> KindOf {
+    KindOf {
+        name,
+        manifest: "",
+        plural,
+        schema: json!({}),
+        check: |_| Ok(()),
+        is_grant: false,
+        roles: no_roles,
+    }
+}
+
+impl Engine for System {
+    fn name(&self) -> &'static str {
+        "system"
+    }
+
+    fn kinds(&self) -> Vec<KindOf> {
+        vec![
+            KindOf {
+                name: "role",
+                manifest: "Role",
+                plural: "roles",
+                schema: schemars::schema_for!(RoleSpec).to_value(),
+                check: |spec| serde_json::from_value::<RoleSpec>(spec.clone()).map(|_| ()),
+                is_grant: true,
+                roles: no_roles,
+            },
+            KindOf {
+                name: "user",
+                manifest: "User",
+                plural: "users",
+                schema: schemars::schema_for!(UserSpec).to_value(),
+                check: |spec| serde_json::from_value::<UserSpec>(spec.clone()).map(|_| ()),
+                is_grant: true,
+                roles: listed_roles,
+            },
+            runtime("resource", "resources"),
+            runtime("token", "tokens"),
+            runtime("clock", "clocks"),
+            runtime("policy", "policies"),
+            runtime("unit", "units"),
+        ]
+    }
+
+    fn operations(self: Arc<Self>) -> Vec<Operation> {
+        use Right::{Manage, Read};
+        vec![
+            operation("resource.apply", Manage, "Applies manifests, all of them or none.", decide(&self, |_, tx, call| apply_or_plan(tx, call)))
+                .on_kind()
+                .takes(json!({
+                    "type": "object",
+                    "required": ["manifests"],
+                    "additionalProperties": false,
+                    "properties": {
+                        "application": {"type": "string"},
+                        "dry_run": {"type": "boolean"},
+                        "manifests": {"type": "array", "items": {"type": "object"}},
+                    },
+                })),
+            operation("resource.put", Manage, "Declares one resource; a part of apply.", decide(&self, |_, tx, call| apply::put_one(tx, call)))
+                .on(Target::Any)
+                .internal(),
+            operation("resource.remove", Manage, "Removes one resource; a part of apply.", decide(&self, |_, tx, call| apply::delete_one(tx, call)))
+                .on(Target::Any)
+                .internal(),
+            operation("resource.delete", Manage, "Removes a resource; its history stays.", decide(&self, |_, tx, call| apply::delete(tx, call)))
+                .on(Target::Any),
+            operation("resource.get", Read, "Returns a resource as it stands.", read(&self, |_, reader, call| get(reader, call)))
+                .on(Target::Any),
+            operation("resource.history", Read, "Returns all versions of a resource.", read(&self, |_, reader, call| apply::history(reader, call)))
+                .on(Target::Any),
+            operation("resource.list", Read, "Returns the resources of a kind that the caller may see.", read(&self, |_, reader, call| list(reader, call)))
+                .on(Target::AnyWhole),
+            operation("token.create", Manage, "Makes a token of a user; the secret is shown once.", decide(&self, |_, tx, call| Token::create(tx, call)))
+                .on_kind()
+                .takes(json!({
+                    "type": "object",
+                    "required": ["user"],
+                    "additionalProperties": false,
+                    "properties": {
+                        "user": {"type": "string"},
+                        "summary": {"type": "string"},
+                        "scope": {"type": "array", "items": {"enum": ["Read", "Write", "Run", "Manage"]}},
+                        "expires": {"type": "string", "format": "date-time"},
+                    },
+                })),
+            operation("token.list", Manage, "Returns all tokens, without their secrets.", read(&self, |_, reader, _| Token::list(reader))).on_kind(),
+            operation("token.delete", Manage, "Revokes a token.", decide(&self, |_, tx, call| Token::revoke(tx, call))),
+            operation("clock.advance", Manage, "Moves the business clock of a unit that was started with a driven one.", decide(&self, |_, tx, call| advance(tx, call)))
+                .on_kind()
+                .takes(json!({
+                    "type": "object",
+                    "required": ["to"],
+                    "additionalProperties": false,
+                    "properties": {"to": {"type": "string", "format": "date-time"}},
+                }))
+                .counted(),
+            operation("clock.list", Read, "Returns the business and the wall time.", read(&self, |_, reader, _| clock(reader))).on_kind(),
+            operation("policy.check", Read, "Says whether somebody may do something, and which policies decide.", read(&self, |_, reader, call| check(reader, call)))
+                .on_kind()
+                .takes(json!({
+                    "type": "object",
+                    "required": ["operation", "resource"],
+                    "additionalProperties": false,
+                    "properties": {
+                        "operation": {"type": "string"},
+                        "resource": {"type": "string"},
+                        "as": {"type": "string"},
+                    },
+                })),
+            operation("unit.whoami", Read, "Says who the caller is and which roles he holds.", read(&self, |_, reader, _| whoami(reader))).on_kind(),
+        ]
+    }
+
+    fn relations(self: Arc<Self>, _read: &dyn Read) -> Result<Vec<Relation>, Problem> {
+        Ok(vec![resources_relation(), audit_relation()])
+    }
+
+    fn find(&self, read: &dyn Read, kind: &str, name: &str) -> Result<Option<Found>, Problem> {
+        let is_there = match kind {
+            "token" => Token::exists(read, name)?,
+            "role" => BUILT_IN.contains(&name),
+            _ => false,
+        };
+        Ok(is_there.then(Found::default))
+    }
+
+    fn changed(
+        &self,
+        tx: &mut Tx<'_>,
+        _old: Option<&crate::Resource>,
+        new: Option<&crate::Resource>,
+    ) -> Result<(), Problem> {
+        let Some(new) = new else { return Ok(()) };
+        let Some(kind) = tx.kernel().kind(&new.kind) else { return Ok(()) };
+        for role in (kind.roles)(&new.spec) {
+            if !BUILT_IN.contains(&role.as_str()) && tx.resource("role", &role)?.is_none() {
+                let problem: Problem =
+                    Error::Reference { from: new.reference().to_string(), to: format!("role/{role}") }.into();
+                return Err(problem.at(base::Place::pointer("/spec/roles")));
+            }
+        }
+        Ok(())
+    }
+
+    fn work(&self, tx: &mut Tx<'_>, budget: usize) -> Result<usize, Problem> {
+        crate::writer::expire_keys(tx, budget.min(100)).map(|_| 0)
+    }
+}
+
+fn apply_or_plan(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+    match tx.attempt(|tx| apply::apply(tx, call)) {
+        Err(problem) => match DryRun::plan(&problem) {
+            Some(plan) => Ok(Reply::Value(plan)),
+            None => Err(problem),
+        },
+        applied => applied,
+    }
+}
+
+fn get(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
+    match reader.resource(&call.resource.kind, &call.resource.name)? {
+        Some(resource) => Reply::of(resource.as_ref()),
+        None => Err(Error::NotFound { resource: call.resource.to_string() }.into()),
+    }
+}
+
+fn list(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
+    let kind = &call.resource.kind;
+    if reader.kernel().kind(kind).is_none() {
+        return Err(Error::NotFound { resource: kind.clone() }.into());
+    }
+    let mut items = Vec::new();
+    for resource in reader.resources(kind)? {
+        if reader.allows("resource.get", &resource.reference())? {
+            items.push(resource);
+        }
+    }
+    let items: Vec<_> = items.iter().map(AsRef::as_ref).collect();
+    Reply::of(&json!({ "items": items }))
+}
+
+fn advance(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Advance {
+        to: Time,
+    }
+    let Advance { to } = call.parameters()?;
+    if !tx.kernel().clock().is_driven() {
+        return Err(Error::ClockNotDriven.into());
+    }
+    if tx.business() < to {
+        tx.set_business(to);
+        tx.put(space::key(b'E').text("clock"), to.0.cast_unsigned().to_be_bytes().to_vec());
+    }
+    Ok(Reply::Value(json!({"business": tx.business()})))
+}
+
+fn clock(reader: &Reader) -> Result<Reply, Problem> {
+    let clock = reader.kernel().clock();
+    Ok(Reply::Value(json!({
+        "business": clock.business(),
+        "wall": clock.wall(),
+        "driven": clock.is_driven(),
+    })))
+}
+
+fn check(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Check {
+        operation: String,
+        resource: String,
+        #[serde(rename = "as", default)]
+        who: Option<Principal>,
+    }
+    let check: Check = call.parameters()?;
+    let kernel = reader.kernel();
+    kernel.operation(&check.operation)?;
+    let who = check.who.unwrap_or_else(|| call.actor.clone());
+    if who != call.actor && !reader.allows("resource.get", &ResourceRef::new("user", ""))? {
+        return Err(Error::Forbidden {
+            actor: call.actor.to_string(),
+            operation: call.operation.clone(),
+            resource: who.to_string(),
+        }
+        .into());
+    }
+    let (kind, name) = check.resource.split_once('/').unwrap_or((&check.resource, ""));
+    let resource = ResourceRef::new(kind, name);
+    let question = Call::new(&check.operation, resource.clone(), who.clone());
+    let found = kernel.find(reader, &resource)?;
+    let decision = kernel.decide(reader, &check.operation, &resource, found.as_ref(), &question)?;
+    let roles = kernel.policies(reader)?.roles(&who);
+    Ok(Reply::Value(json!({
+        "allowed": decision.is_allowed,
+        "as": who,
+        "roles": roles,
+        "policies": decision.reasons,
+        "exists": found.is_some(),
+    })))
+}
+
+fn whoami(reader: &Reader) -> Result<Reply, Problem> {
+    let roles = reader.kernel().policies(reader)?.roles(reader.caller());
+    Ok(Reply::Value(json!({"principal": reader.caller(), "roles": roles})))
+}
+
+fn system_relation(
+    name: &str,
+    summary: &str,
+    columns: Vec<Column>,
+    rows: crate::relation::Rows,
+) -> Relation {
+    Relation {
+        schema: "system".into(),
+        name: name.into(),
+        summary: summary.into(),
+        columns,
+        resource: ResourceRef::new("relation", format!("system.{name}")),
+        rows,
+    }
+}
+
+fn resources_relation() -> Relation {
+    use ColumnType::{Int, Text, Time};
+    let columns = vec![
+        Column::new("kind", Text, "The kind."),
+        Column::new("name", Text, "The name."),
+        Column::new("version", Int, "Rises with every change."),
+        Column::new("owner", Text, "Who answers for it."),
+        Column::new("changed_by", Text, "Who made this version."),
+        Column::new("changed_at", Time, "When, wall time."),
+        Column::new("spec", Text, "What its kind says, as JSON."),
+    ];
+    let rows = |reader: &Reader, _: &Scan, row: &mut dyn FnMut(Vec<Cell>) -> Result<bool, Problem>| {
+        let kinds: Vec<&'static str> = reader.kernel().kinds().map(|kind| kind.name).collect();
+        for kind in kinds {
+            for resource in reader.resources(kind)? {
+                if !reader.allows("resource.get", &resource.reference())? {
+                    continue;
+                }
+                let cells = vec![
+                    Cell::Text(resource.kind.clone()),
+                    Cell::Text(resource.name.clone()),
+                    Cell::Int(resource.version.cast_signed()),
+                    Cell::Text(resource.owner.clone()),
+                    Cell::Text(resource.changed_by.clone()),
+                    Cell::Time(resource.changed_at.0),
+                    Cell::json(&resource.spec),
+                ];
+                if !row(cells)? {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    };
+    system_relation("resources", "Everything that is declared.", columns, Arc::new(rows))
+}
+
+fn audit_relation() -> Relation {
+    use ColumnType::{Int, Text, Time};
+    let columns = vec![
+        Column::new("number", Int, "The place in the log."),
+        Column::new("wall", Time, "When; the minute, for counted calls."),
+        Column::new("business", Time, "The business time."),
+        Column::new("actor", Text, "Who ran it."),
+        Column::new("on_behalf_of", Text, "Who started what ran it."),
+        Column::new("operation", Text, "What."),
+        Column::new("resource", Text, "On what."),
+        Column::new("outcome", Text, "`allowed`, or the code of the refusal."),
+        Column::new("policies", Text, "The policies that decided, as JSON."),
+        Column::new("count", Int, "How many calls the line stands for."),
+    ];
+    let rows = |reader: &Reader, _: &Scan, row: &mut dyn FnMut(Vec<Cell>) -> Result<bool, Problem>| {
+        for_each_line(reader, audit::LOG, |number, line: Line| {
+            row(vec![
+                Cell::Int(number.cast_signed()),
+                Cell::Time(line.wall.0),
+                Cell::Time(line.business.0),
+                Cell::Text(line.actor),
+                Cell::text(line.on_behalf_of),
+                Cell::Text(line.operation),
+                Cell::Text(line.resource),
+                Cell::Text(line.outcome),
+                Cell::json(&json!(line.policies)),
+                Cell::Int(line.count.cast_signed()),
+            ])
+        })
+    };
+    system_relation("audit", "Who did what, and what was refused.", columns, Arc::new(rows))
+}
+
+/// Bytes of a log that are read at a time.
+const PAGE_BYTES: usize = 1 << 20;
+
+/// Reads the lines of a log of the system one by one, until `each` has enough.
+fn for_each_line<T: serde::de::DeserializeOwned>(
+    read: &dyn Read,
+    log: &str,
+    mut each: impl FnMut(u64, T) -> Result<bool, Problem>,
+) -> Result<(), Problem> {
+    let mut offset = 0;
+    loop {
+        let chunks = read.chunks(log, offset, PAGE_BYTES)?;
+        if chunks.is_empty() {
+            return Ok(());
+        }
+        for chunk in chunks {
+            for (at, line) in crate::rows(&chunk.bytes).enumerate() {
+                let line = serde_json::from_slice(line)
+                    .map_err(|error| Error::Internal { detail: format!("stored line: {error}") })?;
+                if !each(chunk.offset + at as u64, line)? {
+                    return Ok(());
+                }
+            }
+            offset = chunk.offset + u64::from(chunk.count);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Tokens: random, shown once, kept as a hash.
+
+use crate::kernel::Identity;
+use crate::{Call, Error, Kernel, Principal, Read, Reader, Reply, Tx, space};
+use base::{Problem, Time};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+/// What is kept of a token.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Token {
+    /// The token's id: the beginning of its hash.
+    pub id: String,
+    /// Whose it is.
+    pub user: String,
+    /// What it is for.
+    #[serde(default)]
+    pub summary: String,
+    /// The rights that it is cut down to; empty for all.
+    #[serde(default)]
+    pub scope: Vec<String>,
+    /// When it ends, wall time.
+    #[serde(default)]
+    pub expires: Option<Time>,
+    /// When it was made.
+    pub created: Time,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Create {
+    user: String,
+    #[serde(default)]
+    summary: String,
+    #[serde(default)]
+    scope: Vec<String>,
+    #[serde(default)]
+    expires: Option<Time>,
+}
+
+impl Token {
+    /// Returns a new secret: 32 random bytes as text.
+    pub fn secret(kernel: &Kernel) -> String {
+        let mut bytes = [0; 32];
+        kernel.entropy().fill(&mut bytes);
+        format!("craton_{}", base::hex(&bytes))
+    }
+
+    /// Writes a token; the secret is not kept.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn keep(tx: &mut Tx<'_>, secret: &str, token: &Self) -> Result<(), Problem> {
+        let bytes = serde_json::to_vec(token).map_err(|error| Error::Internal { detail: error.to_string() })?;
+        tx.put(key(secret), bytes);
+        tx.raise_epoch()
+    }
+
+    pub(crate) fn authenticate(reader: &Reader, secret: &str) -> Result<Identity, Problem> {
+        let wrong = || Error::Unauthenticated { reason: "the token is not known" };
+        let bytes = reader.get(key(secret).as_ref())?.ok_or_else(wrong)?;
+        let token = decode(&bytes)?;
+        let wall = reader.kernel().clock().wall();
+        if token.expires.is_some_and(|expires| expires <= wall) {
+            return Err(Error::Unauthenticated { reason: "the token has expired" }.into());
+        }
+        Ok(Identity { principal: Principal::User(token.user), scope: token.scope })
+    }
+
+    pub(crate) fn create(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+        let create: Create = call.parameters()?;
+        if tx.resource("user", &create.user)?.is_none() {
+            return Err(Error::NotFound { resource: format!("user/{}", create.user) }.into());
+        }
+        crate::apply::may_grant(tx, call, &Principal::User(create.user.clone()))?;
+        let secret = Self::secret(tx.kernel());
+        let token = Self {
+            id: id_of(&secret),
+            user: create.user,
+            summary: create.summary,
+            scope: create.scope,
+            expires: create.expires,
+            created: tx.wall(),
+        };
+        Self::keep(tx, &secret, &token)?;
+        Ok(Reply::Value(json!({"id": token.id, "user": token.user, "token": secret})))
+    }
+
+    pub(crate) fn list(reader: &Reader) -> Result<Reply, Problem> {
+        let pairs = reader.scan_prefix(space::key(b'T').as_ref(), 10_000)?;
+        let tokens = pairs.iter().map(|(_, bytes)| decode(bytes)).collect::<Result<Vec<_>, _>>()?;
+        Reply::of(&json!({ "items": tokens }))
+    }
+
+    pub(crate) fn revoke(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+        let id = &call.resource.name;
+        for (key, bytes) in tx.scan_prefix(space::key(b'T').as_ref(), usize::MAX)? {
+            if decode(&bytes)?.id == *id {
+                tx.delete(key);
+                tx.raise_epoch()?;
+                return Ok(Reply::Value(json!({"id": id, "revoked": true})));
+            }
+        }
+        Err(Error::NotFound { resource: format!("token/{id}") }.into())
+    }
+
+    /// Returns whether there is a token with this id.
+    pub(crate) fn exists(read: &dyn Read, id: &str) -> Result<bool, Problem> {
+        let pairs = read.scan_prefix(space::key(b'T').as_ref(), usize::MAX)?;
+        Ok(pairs.iter().any(|(_, bytes)| decode(bytes).is_ok_and(|token| token.id == id)))
+    }
+}
+
+/// Returns the id of a token: it tells the token apart and does not give it away.
+fn id_of(secret: &str) -> String {
+    base::hex(&base::sha256(secret.as_bytes())[..6])
+}
+
+fn key(secret: &str) -> base::Key {
+    space::key(b'T').text(&base::hex(&base::sha256(secret.as_bytes())))
+}
+
+fn decode(bytes: &[u8]) -> Result<Token, Problem> {
+    serde_json::from_slice(bytes).map_err(|error| Error::Internal { detail: format!("stored token: {error}") }.into())
+}

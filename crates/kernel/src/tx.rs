@@ -1,0 +1,328 @@
+//! A commit in the making: an overlay over the last commit, with savepoints.
+
+use crate::{Address, Call, Kernel, Principal, Read, ResourceRef, space};
+use base::{Problem, Time};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use store::{Batch, Chunk, Pair, Snapshot};
+
+/// What a step leaves for later steps of the same turn.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum Pending {
+    /// A call made by an engine.
+    Call(Call),
+    /// The result of a call on its way to the engine that made it.
+    Reply(Address, Result<Value, Problem>),
+    /// The withdrawal of a call made by an engine.
+    Cancel(Call),
+}
+
+/// How a change is taken back.
+enum Undo {
+    Key(Vec<u8>, Option<Option<Vec<u8>>>),
+    Log { log: String, chunks: usize, bytes: usize, count: u32 },
+    Business(Time),
+}
+
+/// A commit in the making.
+pub struct Tx<'a> {
+    kernel: &'a Arc<Kernel>,
+    snapshot: &'a dyn Snapshot,
+    overlay: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    logs: BTreeMap<String, Vec<Chunk>>,
+    undo: Vec<Undo>,
+    depth: u32,
+    pub(crate) pending: VecDeque<Pending>,
+    topics: BTreeSet<String>,
+    business: Time,
+    wall: Time,
+}
+
+impl<'a> Tx<'a> {
+    pub(crate) fn new(kernel: &'a Arc<Kernel>, snapshot: &'a dyn Snapshot) -> Self {
+        Self {
+            kernel,
+            snapshot,
+            overlay: BTreeMap::new(),
+            logs: BTreeMap::new(),
+            undo: Vec::new(),
+            depth: 0,
+            pending: VecDeque::new(),
+            topics: BTreeSet::new(),
+            business: kernel.clock().business(),
+            wall: kernel.clock().wall(),
+        }
+    }
+
+    /// Returns the wall time of this turn.
+    pub fn wall(&self) -> Time {
+        self.wall
+    }
+
+    /// Returns the business time at which a call happens: its own, or the unit's.
+    pub fn time_of(&self, call: &Call) -> Time {
+        call.at.unwrap_or(self.business)
+    }
+
+    /// Sets a key.
+    pub fn put(&mut self, key: impl Into<Vec<u8>>, value: Vec<u8>) {
+        self.write(key.into(), Some(value));
+    }
+
+    /// Deletes a key.
+    pub fn delete(&mut self, key: impl Into<Vec<u8>>) {
+        self.write(key.into(), None);
+    }
+
+    /// Appends rows as JSON lines to a log; returns the offset of the first. Rows of one commit share a chunk.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn append_rows(&mut self, log: &str, lines: &[u8], count: u32) -> Result<u64, Problem> {
+        let offset = self.log_end(log)?;
+        self.remember_log(log);
+        let chunks = self.logs.entry(log.to_owned()).or_default();
+        match chunks.last_mut() {
+            Some(last) if last.format == crate::FORMAT_ROWS => {
+                last.bytes.extend_from_slice(lines);
+                last.count += count;
+            }
+            _ => chunks.push(Chunk {
+                log: log.to_owned(),
+                offset,
+                count,
+                format: crate::FORMAT_ROWS,
+                bytes: lines.to_vec(),
+            }),
+        }
+        Ok(offset)
+    }
+
+    /// Appends a chunk of another format to a log; returns the offset of its first event.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn append_chunk(&mut self, log: &str, format: u8, bytes: Vec<u8>, count: u32) -> Result<u64, Problem> {
+        let offset = self.log_end(log)?;
+        self.remember_log(log);
+        let chunk = Chunk { log: log.to_owned(), offset, count, format, bytes };
+        self.logs.entry(log.to_owned()).or_default().push(chunk);
+        Ok(offset)
+    }
+
+    /// Appends one row to a log of the system, for example `system/audit`; returns its offset.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn record<T: Serialize>(&mut self, log: &str, row: &T) -> Result<u64, Problem> {
+        let mut line = serde_json::to_vec(row)
+            .map_err(|error| crate::Error::Internal { detail: error.to_string() })?;
+        line.push(b'\n');
+        self.append_rows(log, &line, 1)
+    }
+
+    /// Returns the next number of a gap-free series, from 1.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn serial(&mut self, series: &str) -> Result<u64, Problem> {
+        let key = space::key(b'E').text("serial").text(series);
+        let last = self.get(key.as_ref())?.map_or(0, |bytes| number(&bytes));
+        self.put(key, (last + 1).to_be_bytes().to_vec());
+        Ok(last + 1)
+    }
+
+    /// Has a call made, in this commit where there is room, else in the next. Its result goes to `reply_to`.
+    pub fn call(&mut self, call: Call) {
+        self.pending.push_back(Pending::Call(call));
+    }
+
+    /// Sends the result of a call to the engine that made it.
+    pub fn reply(&mut self, address: &Address, result: Result<Value, Problem>) {
+        self.pending.push_back(Pending::Reply(address.clone(), result));
+    }
+
+    /// Withdraws a call that was made with this address and is not answered yet.
+    pub fn cancel(&mut self, operation: &str, resource: ResourceRef, actor: Principal, address: Address, at: Time) {
+        let mut call = Call::new(operation, resource, actor).at(at);
+        call.reply_to = Some(address);
+        self.pending.push_back(Pending::Cancel(call));
+    }
+
+    /// Tells [`crate::Engine::committed`] of all engines, after the commit, that a topic has news.
+    pub fn notify(&mut self, topic: &str) {
+        if !self.topics.contains(topic) {
+            self.topics.insert(topic.to_owned());
+        }
+    }
+
+    /// Makes every decision that was remembered void from this commit on.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn raise_epoch(&mut self) -> Result<(), Problem> {
+        let key = space::key(b'E').text("epoch");
+        let epoch = self.get(key.as_ref())?.map_or(0, |bytes| number(&bytes));
+        self.put(key, (epoch + 1).to_be_bytes().to_vec());
+        Ok(())
+    }
+
+    /// Runs a step that leaves nothing behind where it fails or panics.
+    ///
+    /// # Errors
+    /// The step's, or `kernel.internal` where it panicked.
+    pub fn attempt<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T, Problem>) -> Result<T, Problem> {
+        let mark = self.undo.len();
+        let pending = self.pending.len();
+        self.depth += 1;
+        let result = catch_unwind(AssertUnwindSafe(|| step(self))).unwrap_or_else(|panic| {
+            Err(crate::Error::Internal { detail: panic_text(panic.as_ref()) }.into())
+        });
+        self.depth -= 1;
+        if result.is_err() {
+            self.rollback(mark);
+            self.pending.truncate(pending);
+        }
+        result
+    }
+
+    /// Moves the business clock for the rest of this turn; the unit's clock follows when the commit is durable.
+    pub(crate) fn set_business(&mut self, to: Time) {
+        self.undo.push(Undo::Business(self.business));
+        self.business = to;
+    }
+
+    /// Forgets how to take back what was done so far, unless it is part of a step that may still fail.
+    pub(crate) fn settle(&mut self) {
+        if self.depth == 0 {
+            self.undo.clear();
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.overlay.is_empty() && self.logs.is_empty()
+    }
+
+    pub(crate) fn finish(self, epoch: u64) -> (Batch, BTreeSet<String>, Time) {
+        let batch = Batch {
+            epoch,
+            expects: Vec::new(),
+            writes: self.overlay.into_iter().collect(),
+            chunks: self.logs.into_values().flatten().collect(),
+            trims: Vec::new(),
+        };
+        (batch, self.topics, self.business)
+    }
+
+    fn write(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
+        let before = self.overlay.insert(key.clone(), value);
+        self.undo.push(Undo::Key(key, before));
+    }
+
+    fn remember_log(&mut self, log: &str) {
+        let chunks = self.logs.get(log).map_or(&[][..], Vec::as_slice);
+        self.undo.push(Undo::Log {
+            log: log.to_owned(),
+            chunks: chunks.len(),
+            bytes: chunks.last().map_or(0, |chunk| chunk.bytes.len()),
+            count: chunks.last().map_or(0, |chunk| chunk.count),
+        });
+    }
+
+    fn rollback(&mut self, mark: usize) {
+        while mark < self.undo.len() {
+            match self.undo.pop() {
+                Some(Undo::Key(key, Some(before))) => {
+                    self.overlay.insert(key, before);
+                }
+                Some(Undo::Key(key, None)) => {
+                    self.overlay.remove(&key);
+                }
+                Some(Undo::Log { log, chunks: 0, .. }) => {
+                    self.logs.remove(&log);
+                }
+                Some(Undo::Log { log, chunks, bytes, count }) => {
+                    let held = self.logs.entry(log).or_default();
+                    held.truncate(chunks);
+                    if let Some(last) = held.last_mut() {
+                        last.bytes.truncate(bytes);
+                        last.count = count;
+                    }
+                }
+                Some(Undo::Business(before)) => self.business = before,
+                None => break,
+            }
+        }
+    }
+}
+
+impl Read for Tx<'_> {
+    fn kernel(&self) -> &Arc<Kernel> {
+        self.kernel
+    }
+
+    fn business(&self) -> Time {
+        self.business
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Problem> {
+        match self.overlay.get(key) {
+            Some(value) => Ok(value.clone()),
+            None => Ok(self.snapshot.get(key)?),
+        }
+    }
+
+    fn scan(&self, from: &[u8], to: &[u8], limit: usize, is_reverse: bool) -> Result<Vec<Pair>, Problem> {
+        if to <= from {
+            return Ok(Vec::new());
+        }
+        let changed = self.overlay.range(from.to_vec()..to.to_vec());
+        let hidden = changed.clone().filter(|(_, value)| value.is_none()).count();
+        let mut merged: BTreeMap<Vec<u8>, Vec<u8>> =
+            self.snapshot.scan(from, to, limit.saturating_add(hidden), is_reverse)?.into_iter().collect();
+        for (key, value) in changed {
+            match value {
+                Some(value) => merged.insert(key.clone(), value.clone()),
+                None => merged.remove(key),
+            };
+        }
+        Ok(if is_reverse {
+            merged.into_iter().rev().take(limit).collect()
+        } else {
+            merged.into_iter().take(limit).collect()
+        })
+    }
+
+    fn chunks(&self, log: &str, offset: u64, bytes: usize) -> Result<Vec<Chunk>, Problem> {
+        let mut found = self.snapshot.chunks(log, offset, bytes)?;
+        let size: usize = found.iter().map(|chunk| chunk.bytes.len()).sum();
+        let is_all = found.last().map_or(offset, |chunk| chunk.offset + u64::from(chunk.count))
+            == self.snapshot.log_end(log)?.max(offset);
+        if size <= bytes && is_all {
+            let held = self.logs.get(log).map_or(&[][..], Vec::as_slice);
+            found.extend(held.iter().filter(|chunk| offset < chunk.offset + u64::from(chunk.count)).cloned());
+        }
+        Ok(found)
+    }
+
+    fn log_end(&self, log: &str) -> Result<u64, Problem> {
+        match self.logs.get(log).and_then(|chunks| chunks.last()) {
+            Some(last) => Ok(last.offset + u64::from(last.count)),
+            None => Ok(self.snapshot.log_end(log)?),
+        }
+    }
+}
+
+/// Reads a number that was stored as eight bytes, big end first.
+pub(crate) fn number(bytes: &[u8]) -> u64 {
+    bytes.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_else(|| "a panic without text".into())
+}

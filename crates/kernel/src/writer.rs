@@ -1,0 +1,282 @@
+//! The one thread's work: calls in, one commit, replies out.
+
+use crate::operation::Handler;
+use crate::tx::Pending;
+use crate::{Call, Error, Kernel, Operation, Read, Reply, Tx, space};
+use base::{Kind, Problem, Time};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// The writer of the partition.
+pub struct Writer {
+    kernel: Arc<Kernel>,
+    epoch: u64,
+    has_leftovers: bool,
+}
+
+/// What is kept of a call with an idempotency key.
+#[derive(Serialize, Deserialize)]
+struct Remembered {
+    hash: String,
+    reply: Value,
+}
+
+impl Writer {
+    pub(crate) fn new(kernel: Arc<Kernel>, epoch: u64) -> Self {
+        Self { kernel, epoch, has_leftovers: true }
+    }
+
+    /// Returns the kernel.
+    pub fn kernel(&self) -> &Arc<Kernel> {
+        &self.kernel
+    }
+
+    /// Runs calls and whatever waits in the engines, makes all of it durable in one commit, and returns the replies in
+    /// the order of the calls. Without calls it only does the waiting work.
+    pub fn turn(&mut self, calls: &[Call]) -> Vec<Result<Reply, Problem>> {
+        let kernel = Arc::clone(&self.kernel);
+        let snapshot = match kernel.store().snapshot() {
+            Ok(snapshot) => snapshot,
+            Err(error) => return refuse_all(calls, &error.into()),
+        };
+        let mut tx = Tx::new(&kernel, snapshot.as_ref());
+        let replies: Vec<_> = calls.iter().map(|call| run(&mut tx, call)).collect();
+        if let Err(problem) = self.work(&mut tx).and_then(|()| kernel.audit.flush(&mut tx)) {
+            return refuse_all(calls, &problem);
+        }
+        if tx.is_empty() {
+            return replies;
+        }
+        let (batch, topics, business) = tx.finish(self.epoch);
+        drop(snapshot);
+        match kernel.store().commit(0, &batch) {
+            Ok(commit) => {
+                kernel.clock().advance(business);
+                kernel.published(commit);
+                kernel.engines().iter().for_each(|engine| engine.committed(&topics));
+                replies
+            }
+            Err(error) => {
+                kernel.forget();
+                self.has_leftovers = true;
+                refuse_all(calls, &error.into())
+            }
+        }
+    }
+
+    /// Returns the earliest business time at which there is work without a call.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn due(&self) -> Result<Option<Time>, Problem> {
+        let reader = crate::Reader::new(&self.kernel, crate::Principal::Unit("timers".into()))?;
+        let mut due = None;
+        for engine in self.kernel.engines() {
+            due = [due, engine.due(&reader)?].into_iter().flatten().min();
+        }
+        Ok(due)
+    }
+
+    /// Returns whether the last turn left something for the next.
+    pub fn has_leftovers(&self) -> bool {
+        self.has_leftovers
+    }
+
+    /// Runs what engines left for each other and what waits in them, until nothing is left or the limit is reached.
+    fn work(&mut self, tx: &mut Tx<'_>) -> Result<(), Problem> {
+        let limit = self.kernel.config().work_steps_max;
+        if self.has_leftovers {
+            take_leftovers(tx)?;
+        }
+        let mut steps = 0;
+        loop {
+            while let Some(pending) = tx.pending.pop_front() {
+                run_pending(tx, pending)?;
+                steps += 1;
+                if limit <= steps {
+                    break;
+                }
+            }
+            let mut done = 0;
+            for engine in self.kernel.engines() {
+                if steps < limit {
+                    let count = engine.work(tx, limit - steps)?;
+                    tx.settle();
+                    done += count;
+                    steps += count;
+                }
+            }
+            if limit <= steps {
+                self.has_leftovers = true;
+                return leave(tx);
+            }
+            if done == 0 && tx.pending.is_empty() {
+                self.has_leftovers = false;
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Runs one call in a savepoint of its own, through the whole kernel path, with its audit line.
+pub(crate) fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+    let kernel = Arc::clone(tx.kernel());
+    let operation = kernel.operation(&call.operation)?;
+    if let Some(reply) = remembered(tx, call)? {
+        return Ok(reply);
+    }
+    let result = tx.attempt(|tx| {
+        let decision = kernel.admit(tx, operation, call)?;
+        let reply = match &operation.handler {
+            Handler::Decide(decide) => decide(tx, call)?,
+            Handler::Read(_) => read_inside(&kernel, call)?,
+        };
+        remember(tx, call, &reply)?;
+        if !operation.is_counted {
+            kernel.audit.line(tx, operation, call, &decision)?;
+        }
+        Ok(reply)
+    });
+    tx.settle();
+    match &result {
+        Ok(_) if operation.is_counted => count(&kernel, operation, call),
+        Ok(_) => {}
+        Err(problem) => kernel.audit.refused(tx, operation, call, problem)?,
+    }
+    result
+}
+
+fn count(kernel: &Kernel, operation: &Operation, call: &Call) {
+    let wall = kernel.clock().wall();
+    kernel.audit.count(wall, &call.actor.to_string(), operation.name, &call.resource.to_string());
+}
+
+/// A read that an engine asks for runs over the last commit, as any other read.
+fn read_inside(kernel: &Arc<Kernel>, call: &Call) -> Result<Reply, Problem> {
+    kernel.read(call)
+}
+
+fn run_pending(tx: &mut Tx<'_>, pending: Pending) -> Result<(), Problem> {
+    match pending {
+        Pending::Call(call) => run_nested(tx, &call),
+        Pending::Reply(address, result) => {
+            let kernel = Arc::clone(tx.kernel());
+            let engine = kernel.engines().iter().find(|engine| engine.name() == address.engine);
+            let Some(engine) = engine else { return Ok(()) };
+            let outcome = tx.attempt(|tx| engine.resume(tx, &address, result));
+            tx.settle();
+            if let Err(problem) = outcome {
+                let row = json!({"address": address, "problem": problem, "wall": tx.wall()});
+                tx.record("system/faults", &row)?;
+            }
+            Ok(())
+        }
+        Pending::Cancel(call) => {
+            let kernel = Arc::clone(tx.kernel());
+            let operation = kernel.operation(&call.operation)?;
+            if let Some(cancel) = &operation.cancel {
+                let outcome = tx.attempt(|tx| cancel(tx, &call));
+                tx.settle();
+                if let Err(problem) = outcome {
+                    kernel.audit.refused(tx, operation, &call, &problem)?;
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Runs a call made by an engine and brings its result to where the engine waits.
+fn run_nested(tx: &mut Tx<'_>, call: &Call) -> Result<(), Problem> {
+    let limit = tx.kernel().config().call_depth_max;
+    let result = if limit < call.depth {
+        Err(Error::TooLarge { what: "the depth of calls".into(), limit: u64::from(limit) }.into())
+    } else {
+        run(tx, call)
+    };
+    let Some(address) = &call.reply_to else { return Ok(()) };
+    match result {
+        Ok(Reply::Later) => {}
+        Ok(reply) => tx.reply(address, Ok(reply.into_value())),
+        Err(problem) => tx.reply(address, Err(problem)),
+    }
+    Ok(())
+}
+
+fn take_leftovers(tx: &mut Tx<'_>) -> Result<(), Problem> {
+    let limit = tx.kernel().config().work_steps_max;
+    for (key, bytes) in tx.scan_prefix(space::key(b'O').as_ref(), limit)? {
+        let pending: Pending = serde_json::from_slice(&bytes)
+            .map_err(|error| Error::Internal { detail: format!("stored call: {error}") })?;
+        tx.pending.push_back(pending);
+        tx.delete(key);
+    }
+    Ok(())
+}
+
+fn leave(tx: &mut Tx<'_>) -> Result<(), Problem> {
+    while let Some(pending) = tx.pending.pop_front() {
+        let number = tx.serial("leftover")?;
+        let bytes = serde_json::to_vec(&pending)
+            .map_err(|error| Error::Internal { detail: error.to_string() })?;
+        tx.put(space::key(b'O').number(number), bytes);
+    }
+    Ok(())
+}
+
+fn idempotency_key(call: &Call, key: &str) -> base::Key {
+    space::key(b'I').text(&call.actor.to_string()).text(&call.operation).text(key)
+}
+
+fn hash_of(call: &Call) -> String {
+    let mut bytes = call.resource.to_string().into_bytes();
+    bytes.extend(call.args.to_string().into_bytes());
+    bytes.extend(&call.body);
+    base::hex(&base::sha256(&bytes)[..16])
+}
+
+/// Returns the reply of an earlier call with the same key.
+fn remembered(tx: &Tx<'_>, call: &Call) -> Result<Option<Reply>, Problem> {
+    let Some(key) = &call.key else { return Ok(None) };
+    let Some(bytes) = tx.get(idempotency_key(call, key).as_ref())? else { return Ok(None) };
+    let held: Remembered = serde_json::from_slice(&bytes)
+        .map_err(|error| Error::Internal { detail: format!("stored reply: {error}") })?;
+    if held.hash != hash_of(call) {
+        return Err(Error::KeyReused.into());
+    }
+    Ok(Some(Reply::Value(held.reply)))
+}
+
+fn remember(tx: &mut Tx<'_>, call: &Call, reply: &Reply) -> Result<(), Problem> {
+    let Some(key) = &call.key else { return Ok(()) };
+    let reply = match reply {
+        Reply::Value(value) => value.clone(),
+        Reply::Stream { .. } | Reply::Later => Value::Null,
+    };
+    let bytes = serde_json::to_vec(&Remembered { hash: hash_of(call), reply })
+        .map_err(|error| Error::Internal { detail: error.to_string() })?;
+    let hours = i64::from(tx.kernel().config().idempotency_hours);
+    let expires = tx.wall().plus(base::Period::seconds(hours * 3_600));
+    let id = idempotency_key(call, key);
+    let expiry = space::key(b'J').signed(expires.0).text(&base::hex(id.as_ref()));
+    tx.put(expiry, id.clone().bytes());
+    tx.put(id, bytes);
+    Ok(())
+}
+
+/// Drops idempotency keys that have expired, some at a time.
+pub(crate) fn expire_keys(tx: &mut Tx<'_>, limit: usize) -> Result<usize, Problem> {
+    let end = space::key(b'J').signed(tx.wall().0);
+    let expired = tx.scan(space::key(b'J').as_ref(), end.as_ref(), limit, false)?;
+    for (expiry, id) in &expired {
+        tx.delete(id.clone());
+        tx.delete(expiry.clone());
+    }
+    Ok(expired.len())
+}
+
+fn refuse_all(calls: &[Call], problem: &Problem) -> Vec<Result<Reply, Problem>> {
+    assert!(problem.kind != Kind::Invalid, "a commit fails for reasons that are not the caller's");
+    calls.iter().map(|_| Err(problem.clone())).collect()
+}

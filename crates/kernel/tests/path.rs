@@ -1,0 +1,170 @@
+//! The kernel path on a store in memory: who may do what, what is kept, what is audited.
+
+use base::{DrivenClock, Problem, SeededEntropy, SystemClock, Time};
+use kernel::{Call, Config, Credential, Kernel, Parts, Principal, Read, Reader, ResourceRef, Writer};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use store::MemoryStore;
+
+fn unit() -> (Arc<Kernel>, Writer) {
+    let parts = Parts {
+        store: Arc::new(MemoryStore::new()),
+        clock: Arc::new(DrivenClock::new(Time(0), SystemClock::new())),
+        entropy: Arc::new(SeededEntropy::new(1)),
+        engines: Vec::new(),
+        decoder: None,
+        config: Config::default(),
+    };
+    Kernel::new(parts).expect("a kernel starts on an empty store")
+}
+
+fn call(writer: &mut Writer, who: &str, operation: &str, on: (&str, &str), args: Value) -> Result<Value, Problem> {
+    let actor = Principal::try_from(who.to_owned()).expect("a principal");
+    let call = Call::new(operation, ResourceRef::new(on.0, on.1), actor).with(args);
+    writer.turn(&[call]).remove(0).map(kernel::Reply::into_value)
+}
+
+fn manifest(kind: &str, name: &str, spec: Value) -> Value {
+    json!({"apiVersion": "craton/v1", "kind": kind, "metadata": {"name": name}, "spec": spec})
+}
+
+fn apply(writer: &mut Writer, who: &str, manifests: Value) -> Result<Value, Problem> {
+    let args = json!({"manifests": manifests});
+    call(writer, who, "resource.apply", ("resource", ""), args)
+}
+
+fn with_people() -> (Arc<Kernel>, Writer) {
+    let (kernel, mut writer) = unit();
+    let people = json!([
+        manifest("User", "olga", json!({"roles": ["owner"]})),
+        manifest("User", "otto", json!({"roles": ["operator"]})),
+        manifest("User", "vera", json!({"roles": ["viewer"]})),
+    ]);
+    apply(&mut writer, "unit:init", people).expect("the first people are applied");
+    (kernel, writer)
+}
+
+fn code(result: Result<Value, Problem>) -> String {
+    result.map_or_else(|problem| problem.code, |_| "ok".into())
+}
+
+#[test]
+fn apply_shows_a_plan_and_does_all_or_none() {
+    let (_, mut writer) = with_people();
+    let good = manifest("Role", "clerk", json!({"policies": "permit(principal in Role::\"clerk\", action == Action::\"clock.list\", resource);"}));
+    let bad = manifest("Role", "broken", json!({"policies": "permit(principal in Role::\"broken\", action == Action::\"clock.lisst\", resource);"}));
+    assert_eq!(code(apply(&mut writer, "user:olga", json!([good, bad]))), "policy.invalid");
+    let gone = call(&mut writer, "user:olga", "resource.get", ("role", "clerk"), json!({}));
+    assert_eq!(code(gone), "resource.not_found", "nothing half done");
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let (kernel, mut writer) = with_people();
+    let before = kernel.commit();
+    let args = json!({"dry_run": true, "manifests": [manifest("User", "ana", json!({"roles": []}))]});
+    let plan = call(&mut writer, "user:olga", "resource.apply", ("resource", ""), args).expect("a plan");
+    assert_eq!(plan["plan"][0]["action"], "create");
+    assert_eq!(plan["applied"], false);
+    let reader = Reader::new(&kernel, Principal::Anonymous).expect("a reader");
+    assert!(reader.resource("user", "ana").expect("a look").is_none());
+    assert!(before <= kernel.commit());
+}
+
+#[test]
+fn what_left_the_folder_is_removed() {
+    let (kernel, mut writer) = with_people();
+    let user = |name: &str| manifest("User", name, json!({"roles": []}));
+    let folder = |users: Value| json!({"application": "shop", "manifests": users});
+    let both = folder(json!([user("ana"), user("bob")]));
+    call(&mut writer, "user:olga", "resource.apply", ("resource", ""), both).expect("applied");
+    let one = folder(json!([user("ana")]));
+    let plan = call(&mut writer, "user:olga", "resource.apply", ("resource", ""), one).expect("applied");
+    let actions: Vec<_> = plan["plan"].as_array().expect("steps").iter().map(|step| step["action"].clone()).collect();
+    assert_eq!(actions, ["keep", "remove"]);
+    let reader = Reader::new(&kernel, Principal::Anonymous).expect("a reader");
+    assert!(reader.resource("user", "bob").expect("a look").is_none());
+    assert!(reader.resource("user", "vera").expect("a look").is_some(), "of no application");
+}
+
+#[test]
+fn nobody_grants_what_he_does_not_hold() {
+    let (_, mut writer) = with_people();
+    let promoted = json!([manifest("User", "otto", json!({"roles": ["owner"]}))]);
+    assert_ne!(code(apply(&mut writer, "user:otto", promoted)), "ok");
+    let token = call(&mut writer, "user:otto", "token.create", ("token", ""), json!({"user": "olga"}));
+    assert_ne!(code(token), "ok");
+}
+
+#[test]
+fn an_unknown_kind_or_field_names_its_neighbour() {
+    let (_, mut writer) = with_people();
+    let problem = apply(&mut writer, "user:olga", json!([manifest("Usr", "x", json!({}))])).expect_err("refused");
+    assert_eq!(problem.hint.as_deref(), Some("did you mean `User`?"));
+    let problem = apply(&mut writer, "user:olga", json!([manifest("User", "x", json!({"role": []}))])).expect_err("refused");
+    assert_eq!(problem.hint.as_deref(), Some("did you mean `roles`?"));
+    let problem = apply(&mut writer, "user:olga", json!([manifest("User", "x", json!({"roles": ["ghost"]}))])).expect_err("refused");
+    assert_eq!(problem.code, "manifest.reference");
+}
+
+#[test]
+fn a_token_works_until_it_is_revoked() {
+    let (kernel, mut writer) = with_people();
+    let made = call(&mut writer, "user:olga", "token.create", ("token", ""), json!({"user": "vera"})).expect("a token");
+    let secret = made["token"].as_str().expect("a secret").to_owned();
+    let identity = kernel.authenticate(&Credential::Bearer(&secret)).expect("known");
+    assert_eq!(identity.principal, Principal::User("vera".into()));
+    let id = made["id"].as_str().expect("an id").to_owned();
+    call(&mut writer, "user:olga", "token.delete", ("token", &id), json!({})).expect("revoked");
+    assert!(kernel.authenticate(&Credential::Bearer(&secret)).is_err());
+}
+
+#[test]
+fn a_call_with_a_key_happens_once() {
+    let (_, mut writer) = with_people();
+    let mut create = Call::new("token.create", ResourceRef::new("token", ""), Principal::User("olga".into()))
+        .with(json!({"user": "vera"}));
+    create.key = Some("k1".into());
+    let first = writer.turn(&[create.clone()]).remove(0).map(kernel::Reply::into_value).expect("made");
+    let again = writer.turn(&[create.clone()]).remove(0).map(kernel::Reply::into_value).expect("remembered");
+    assert_eq!(first, again);
+    create.args = json!({"user": "otto"});
+    let other = writer.turn(&[create]).remove(0).map(kernel::Reply::into_value);
+    assert_eq!(code(other), "call.key_reused");
+}
+
+#[test]
+fn the_clock_is_driven_by_who_may_and_survives_a_restart() {
+    let (kernel, mut writer) = with_people();
+    let to = json!({"to": "2018-01-01T00:00:00Z"});
+    assert_eq!(code(call(&mut writer, "user:vera", "clock.advance", ("clock", ""), to.clone())), "policy.forbidden");
+    assert_eq!(code(call(&mut writer, "user:otto", "clock.advance", ("clock", ""), to)), "ok");
+    let parts = Parts {
+        store: Arc::clone(kernel.store()),
+        clock: Arc::new(DrivenClock::new(Time(0), SystemClock::new())),
+        entropy: Arc::new(SeededEntropy::new(1)),
+        engines: Vec::new(),
+        decoder: None,
+        config: Config::default(),
+    };
+    let (again, _) = Kernel::new(parts).expect("it starts again");
+    assert_eq!(again.clock().business().to_string(), "2018-01-01T00:00:00Z");
+    // The first writer is fenced off now.
+    assert_eq!(code(call(&mut writer, "user:otto", "clock.advance", ("clock", ""), json!({"to": "2019-01-01T00:00:00Z"}))), "store.fenced");
+}
+
+#[test]
+fn changes_and_refusals_are_audited_in_a_commit() {
+    let (kernel, mut writer) = with_people();
+    let _ = call(&mut writer, "user:vera", "clock.advance", ("clock", ""), json!({"to": "2018-01-01T00:00:00Z"}));
+    let reader = Reader::new(&kernel, Principal::Anonymous).expect("a reader");
+    let lines: Vec<Value> = reader
+        .chunks("system/audit", 0, usize::MAX)
+        .expect("chunks")
+        .iter()
+        .flat_map(|chunk| kernel::rows_from(&chunk.bytes, 0).expect("rows"))
+        .collect();
+    let last = lines.last().expect("a line");
+    assert_eq!((last["actor"].as_str(), last["outcome"].as_str()), (Some("user:vera"), Some("policy.forbidden")));
+    assert!(lines.iter().any(|line| line["operation"] == "resource.put" && line["outcome"] == "allowed"));
+}

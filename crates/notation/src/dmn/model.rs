@@ -1,0 +1,100 @@
+//! A checked DMN model.
+
+use super::input::Inputs;
+use super::{CODES, check};
+use crate::feel::from_feel;
+use crate::{Error, xml};
+use dsntk_model::{Decision, Definitions, DmnElement, NamedElement};
+use dsntk_model_evaluator::ModelEvaluator;
+use serde_json::{Map, Value};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// A decision's two names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecisionName {
+    /// The `id` of the element.
+    pub id: String,
+    /// The `name` of the element.
+    pub name: String,
+}
+
+/// A checked DMN model: everything in it parses.
+pub struct Model {
+    namespace: String,
+    name: String,
+    decisions: Vec<DecisionName>,
+    inputs: Inputs,
+    evaluator: Arc<ModelEvaluator>,
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Model").field("name", &self.name).field("decisions", &self.decisions).finish_non_exhaustive()
+    }
+}
+
+impl Model {
+    /// Reads a DMN file (1.3, 1.4 or 1.5) and compiles everything in it.
+    ///
+    /// # Errors
+    /// `dmn.malformed`, `dmn.too_large`, `dmn.unsupported`, `feel.wall_clock`, `feel.too_large`.
+    pub fn parse(source: &str) -> Result<Self, Error> {
+        xml::check(source, CODES)?;
+        let document = xml::parse(source, CODES)?;
+        check::document(source, &document)?;
+        let inputs = Inputs::new(document.root_element());
+        let built = catch_unwind(AssertUnwindSafe(|| build(source)));
+        let built = built.unwrap_or_else(|_| Err("the model cannot be understood".into()));
+        let (definitions, evaluator) = built.map_err(|reason| check::refused(CODES.malformed, &reason, None))?;
+        let names = |decision: &Decision| DecisionName {
+            id: decision.id().to_string(),
+            name: decision.name().to_string(),
+        };
+        let decisions = definitions.decisions().iter().map(names).collect();
+        let (namespace, name) = (definitions.namespace().to_string(), definitions.name().to_string());
+        Ok(Self { namespace, name, decisions, inputs, evaluator })
+    }
+
+    /// Returns all decisions, in the order of the file.
+    pub fn decisions(&self) -> &[DecisionName] {
+        &self.decisions
+    }
+
+    /// Returns the decision with an id or else a name.
+    pub fn find(&self, decision: &str) -> Option<&DecisionName> {
+        let by_id = self.decisions.iter().find(|known| known.id == decision);
+        by_id.or_else(|| self.decisions.iter().find(|known| known.name == decision))
+    }
+
+    /// Evaluates a decision, named by its id or its name. A table with several outputs gives an object for each row.
+    ///
+    /// It may take long or recurse deep: call it only in a process that may be killed.
+    ///
+    /// # Errors
+    /// `dmn.unknown` where there is no such decision, `dmn.failed` where it has no value.
+    pub fn evaluate(&self, decision: &str, input: &Map<String, Value>) -> Result<Value, Error> {
+        let Some(known) = self.find(decision) else {
+            let names = self.decisions.iter().flat_map(|known| [known.id.as_str(), known.name.as_str()]);
+            let nearest = base::nearest(decision, names).map(String::from);
+            return Err(Error::DecisionUnknown { decision: crate::text::shorten(decision), nearest });
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let context = self.inputs.convert(input)?;
+            from_feel(self.evaluator.evaluate_invocable(&self.namespace, &self.name, &known.name, &context))
+        }));
+        let outcome = outcome.unwrap_or_else(|_| Err("the evaluator broke down".into()));
+        outcome.map_err(|reason| Error::DecisionFailed { decision: known.id.clone(), reason })
+    }
+}
+
+fn build(source: &str) -> Result<(Definitions, Arc<ModelEvaluator>), String> {
+    let definitions = dsntk_model::parse(source).map_err(|error| in_words(&error.to_string()))?;
+    let evaluator = ModelEvaluator::new(std::slice::from_ref(&definitions)).map_err(|error| in_words(&error.to_string()))?;
+    Ok((definitions, evaluator))
+}
+
+/// Returns what the evaluator said, without its own name for the kind of error.
+fn in_words(message: &str) -> String {
+    message.split_once("> ").map_or(message, |(_, rest)| rest).to_string()
+}

@@ -1,0 +1,272 @@
+//! A BPMN process as the engine runs it: dense numbers, everything compiled.
+
+use crate::feel::Expression;
+use std::collections::BTreeMap;
+
+/// The number of a node in [`Graph::nodes`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct NodeId(pub u32);
+
+/// The number of a flow in [`Graph::flows`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct FlowId(pub u32);
+
+/// An executable process.
+#[derive(Debug)]
+pub struct Graph {
+    /// The id of the `process` element.
+    pub id: String,
+    /// The name of the `process` element.
+    pub name: Option<String>,
+    /// All nodes, of all scopes.
+    pub nodes: Vec<Node>,
+    /// All sequence flows.
+    pub flows: Vec<Flow>,
+    /// The start events outside every sub-process: one without trigger at most, any number with a message or a timer.
+    pub starts: Vec<NodeId>,
+}
+
+/// An element that a token can be at.
+#[derive(Debug)]
+pub struct Node {
+    /// The element's id.
+    pub id: String,
+    /// The element's name.
+    pub name: Option<String>,
+    /// The line of the element in its file, from 1.
+    pub line: u32,
+    /// The sub-process it stands in; `None` at the top.
+    pub scope: Option<NodeId>,
+    /// What it does.
+    pub kind: NodeKind,
+    /// Flows into it.
+    pub incoming: Vec<FlowId>,
+    /// Flows out of it, in the order of the file.
+    pub outgoing: Vec<FlowId>,
+    /// Boundary events attached to it.
+    pub boundaries: Vec<NodeId>,
+    /// `zeebe:input`: evaluated over the variables that are visible, written into the element's own.
+    pub inputs: Vec<Mapping>,
+    /// `zeebe:output`: evaluated over the element's own variables, written outward. Where empty, the whole result is.
+    pub outputs: Vec<Mapping>,
+    /// The activity (task or sub-process) that undoes this one, named by a compensation boundary event.
+    pub compensation: Option<NodeId>,
+}
+
+/// What a node does.
+#[derive(Debug)]
+pub enum NodeKind {
+    /// Begins a process or a sub-process.
+    Start(Option<Trigger>),
+    /// Ends a token, or more.
+    End(End),
+    /// A task without work (`task`, `manualTask`) and an intermediate throw event without result.
+    PassThrough,
+    /// Waits for a worker outside: `serviceTask`, `sendTask`, and tasks with a `zeebe:taskDefinition` whose type does
+    /// not begin with `craton:`.
+    Job(Job),
+    /// Makes a call of the kernel: a task whose `zeebe:taskDefinition` type is `craton:OPERATION`.
+    Call(Call),
+    /// A `businessRuleTask` with `zeebe:calledDecision`.
+    Decision(Decision),
+    /// A `scriptTask` with `zeebe:script`.
+    Script(Script),
+    /// A person does it.
+    UserTask(UserTask),
+    /// Waits: a `receiveTask` or an intermediate catch event.
+    Catch(Trigger),
+    /// Undoes finished activities of its scope, then goes on.
+    ThrowCompensation {
+        /// The activity to undo; all finished ones of the scope, latest first, where absent.
+        activity: Option<NodeId>,
+    },
+    /// Takes the first outgoing flow whose condition is true, else the default.
+    ExclusiveGateway {
+        /// The default flow.
+        default: Option<FlowId>,
+    },
+    /// Waits for a token on each incoming flow, then takes all outgoing ones.
+    ParallelGateway,
+    /// Waits for the first of the catch events behind it.
+    EventGateway,
+    /// An embedded sub-process.
+    SubProcess {
+        /// Its start event.
+        start: NodeId,
+    },
+    /// A boundary event.
+    Boundary(Boundary),
+}
+
+/// What is waited for.
+#[derive(Debug)]
+pub enum Trigger {
+    /// A message with this name and this correlation key. The key is absent on start events of a process.
+    Message {
+        /// `bpmn:message` name.
+        name: String,
+        /// `zeebe:subscription correlationKey`.
+        correlation_key: Option<Expression>,
+    },
+    /// A moment.
+    Timer(Timer),
+}
+
+/// When a timer is due. Each expression gives text: RFC 3339 for a date, ISO 8601 for a duration.
+#[derive(Debug)]
+pub enum Timer {
+    /// `timeDate`.
+    Date(Expression),
+    /// `timeDuration`, from the moment at which the element is entered.
+    Duration(Expression),
+    /// `timeCycle` as `Rn/DURATION` or `R/DURATION`; on non-interrupting boundary events and start events.
+    Cycle {
+        /// How often; `None` without end.
+        repetitions: Option<u32>,
+        /// The time between two.
+        every: Expression,
+    },
+}
+
+/// How an end event ends.
+#[derive(Debug)]
+pub enum End {
+    /// Its own token.
+    None,
+    /// All tokens of its scope.
+    Terminate,
+    /// With a BPMN error, caught by the nearest boundary event outward.
+    Error {
+        /// `errorCode`.
+        code: String,
+    },
+    /// After undoing finished activities of its scope.
+    Compensation {
+        /// The activity to undo; all finished ones of the scope where absent.
+        activity: Option<NodeId>,
+    },
+}
+
+/// Work for a worker outside.
+#[derive(Debug)]
+pub struct Job {
+    /// The job's type.
+    pub job_type: Expression,
+    /// How often it may be tried; 3 where nothing is said.
+    pub retries: Expression,
+    /// `zeebe:taskHeaders`.
+    pub headers: BTreeMap<String, String>,
+}
+
+/// A call of the kernel made by the process itself.
+///
+/// The resource comes from the task header `resource` (`stream/order_events`, or just the name where the operation's kind is
+/// meant); every other header becomes a parameter as text, then the element's own variables (from `zeebe:input`) become
+/// parameters. What the call answers becomes the element's result.
+#[derive(Debug)]
+pub struct Call {
+    /// The operation, for example `stream.append` or `contract.call`.
+    pub operation: String,
+    /// The header `resource`; FEEL where it begins with `=`.
+    pub resource: Expression,
+    /// The other headers.
+    pub headers: BTreeMap<String, String>,
+    /// How often it may be tried; 3 where nothing is said.
+    pub retries: Expression,
+}
+
+/// A decision to evaluate.
+#[derive(Debug)]
+pub struct Decision {
+    /// The id of the decision; a resource of kind `decision` has it.
+    pub decision: String,
+    /// The variable that gets the result.
+    pub result_variable: String,
+}
+
+/// FEEL that runs in the worker process, because it may take long.
+#[derive(Debug)]
+pub struct Script {
+    /// The text, without the leading `=`. Checked at deploy to parse.
+    pub text: String,
+    /// The variable that gets the result.
+    pub result_variable: String,
+}
+
+/// A task for a person.
+#[derive(Debug)]
+pub struct UserTask {
+    /// `zeebe:assignmentDefinition assignee`.
+    pub assignee: Option<Expression>,
+    /// `candidateGroups`: roles; text with commas, or FEEL giving a list.
+    pub candidate_groups: Option<Expression>,
+    /// `zeebe:taskSchedule dueDate`.
+    pub due: Option<Expression>,
+    /// `zeebe:formDefinition formId`.
+    pub form: Option<String>,
+}
+
+/// A boundary event.
+#[derive(Debug)]
+pub struct Boundary {
+    /// The activity it is attached to.
+    pub attached_to: NodeId,
+    /// Whether it ends that activity.
+    pub is_interrupting: bool,
+    /// What it waits for.
+    pub trigger: BoundaryTrigger,
+}
+
+/// What a boundary event waits for.
+#[derive(Debug)]
+pub enum BoundaryTrigger {
+    /// A message or a timer.
+    Event(Trigger),
+    /// A BPMN error; any where the code is absent.
+    Error {
+        /// `errorCode`.
+        code: Option<String>,
+    },
+    /// Nothing by itself: it names the activity that undoes the one it is attached to, see [`Node::compensation`].
+    Compensation,
+}
+
+/// A sequence flow.
+#[derive(Debug)]
+pub struct Flow {
+    /// The element's id.
+    pub id: String,
+    /// Where it begins.
+    pub from: NodeId,
+    /// Where it ends.
+    pub to: NodeId,
+    /// Its condition, behind an exclusive gateway.
+    pub condition: Option<Expression>,
+}
+
+/// `zeebe:input` or `zeebe:output`.
+#[derive(Debug)]
+pub struct Mapping {
+    /// What is evaluated.
+    pub source: Expression,
+    /// The variable that gets the value; `a.b` sets `b` inside the context `a`.
+    pub target: Vec<String>,
+}
+
+impl Graph {
+    /// Returns a node.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0 as usize]
+    }
+
+    /// Returns a flow.
+    pub fn flow(&self, id: FlowId) -> &Flow {
+        &self.flows[id.0 as usize]
+    }
+
+    /// Returns the node with an element id.
+    pub fn find(&self, element: &str) -> Option<NodeId> {
+        let place = self.nodes.iter().position(|node| node.id == element)?;
+        u32::try_from(place).ok().map(NodeId)
+    }
+}

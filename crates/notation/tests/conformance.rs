@@ -1,0 +1,186 @@
+//! Public suites, read in place: token flow of BPMN (parsed only, the engine runs them) and the compatibility kit of DMN.
+
+use notation::{bpmn, dmn};
+use roxmltree::Node;
+use serde_json::{Map, Value};
+use std::path::{Path, PathBuf};
+
+fn shared(folder: &str) -> PathBuf {
+    let root = std::env::var("CRATON_SHARED").map_or_else(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
+    root.join("conformance").join(folder)
+}
+
+fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                open.push(path);
+            } else if path.extension().is_some_and(|found| found == ending) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn every_bpmn_trace_compiles_or_is_refused_with_a_code() {
+    let files = files(&shared("bpmn-traces"), "bpmn");
+    if files.is_empty() {
+        println!("no conformance data here");
+        return;
+    }
+    let (mut compiled, mut reasons) = (0, std::collections::BTreeMap::<String, usize>::new());
+    for file in &files {
+        let source = std::fs::read_to_string(file).expect("a readable file");
+        match bpmn::parse_all_errors(&source, None) {
+            Ok(_) => compiled += 1,
+            Err(problems) => {
+                for problem in problems {
+                    assert!(problem.code.starts_with("bpmn."), "{}: {problem:?}", file.display());
+                    assert!(problem.place.as_ref().is_some_and(|place| place.line.is_some()), "{}: {problem:?}", file.display());
+                    *reasons.entry(reason(&problem.message)).or_default() += 1;
+                }
+            }
+        }
+    }
+    println!("{compiled} of {} compile", files.len());
+    for (reason, count) in reasons {
+        println!("{count:4} {reason}");
+    }
+    assert!(5 <= compiled, "only {compiled} compile");
+}
+
+/// Returns a message without ids.
+fn reason(message: &str) -> String {
+    match message.rsplit_once('[') {
+        Some((_, rule)) if rule.ends_with(']') => rule.trim_end_matches(']').to_string(),
+        _ => message.split('`').step_by(2).collect::<Vec<_>>().join("_") + message.split('`').nth(1).unwrap_or(""),
+    }
+}
+
+#[test]
+fn the_dmn_compatibility_kit_agrees() {
+    let files = files(&shared("dmn-tck"), "dmn");
+    if files.is_empty() {
+        println!("no conformance data here");
+        return;
+    }
+    let (mut right, mut wrong, mut refused) = (0, Vec::new(), Vec::new());
+    for file in &files {
+        let source = std::fs::read_to_string(file).expect("a readable file");
+        let model = match dmn::Model::parse(&source) {
+            Ok(model) => model,
+            Err(error) => {
+                refused.push(format!("{}: {error}", file.file_name().unwrap_or_default().display()));
+                continue;
+            }
+        };
+        for cases in tests_of(file) {
+            let text = std::fs::read_to_string(&cases).expect("a readable file");
+            let document = roxmltree::Document::parse(&text).expect("XML");
+            for case in document.descendants().filter(|node| node.has_tag_name_local("testCase")) {
+                run_case(&model, case, &cases, &mut right, &mut wrong);
+            }
+        }
+    }
+    println!("{right} right, {} wrong, {} models refused", wrong.len(), refused.len());
+    for line in wrong.iter().chain(&refused) {
+        println!("  {line}");
+    }
+    assert!(wrong.len() * 20 < right, "{} of {} are wrong", wrong.len(), right + wrong.len());
+    assert!(refused.len() <= 4, "{} models are refused", refused.len());
+}
+
+fn tests_of(model: &Path) -> Vec<PathBuf> {
+    files(model.parent().expect("a folder"), "xml")
+}
+
+fn run_case(model: &dmn::Model, case: Node<'_, '_>, file: &Path, right: &mut usize, wrong: &mut Vec<String>) {
+    let mut input = Map::new();
+    for node in case.children().filter(|node| node.has_tag_name_local("inputNode")) {
+        input.insert(node.attribute("name").unwrap_or_default().into(), value_of(node));
+    }
+    for result in case.children().filter(|node| node.has_tag_name_local("resultNode")) {
+        // Decision services and functions are not called by processes.
+        let name = result.attribute("name").unwrap_or_default();
+        if case.attribute("type").is_some_and(|kind| kind != "decision") || model.find(name).is_none() {
+            continue;
+        }
+        let expected = result.children().find(|node| node.has_tag_name_local("expected")).map(value_of);
+        let is_error = result.attribute("errorResult") == Some("true");
+        let actual = model.evaluate(name, &input);
+        let agrees = match (&expected, &actual) {
+            // The kit expects null where something fails; here that is an error with a reason.
+            (Some(Value::Null), Err(_)) => true,
+            (_, Err(_)) => is_error,
+            (Some(expected), Ok(actual)) => same(expected, actual),
+            (None, Ok(actual)) => actual.is_null(),
+        };
+        if agrees {
+            *right += 1;
+        } else {
+            let case = case.attribute("id").unwrap_or_default();
+            wrong.push(format!("{} {case} {name}: expected {expected:?}, got {actual:?}", file.file_name().unwrap_or_default().display()));
+        }
+    }
+}
+
+trait Local {
+    fn has_tag_name_local(&self, name: &str) -> bool;
+}
+
+impl Local for Node<'_, '_> {
+    fn has_tag_name_local(&self, name: &str) -> bool {
+        self.is_element() && self.tag_name().name() == name
+    }
+}
+
+/// Returns what a test case says as JSON: a value, a list or components.
+fn value_of(node: Node<'_, '_>) -> Value {
+    const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
+    let is_nil = |node: Node<'_, '_>| node.attribute((XSI, "nil")) == Some("true");
+    let parts: Vec<_> = node.children().filter(Node::is_element).collect();
+    if let Some(value) = parts.iter().find(|part| part.has_tag_name_local("value")) {
+        let text = value.text().unwrap_or_default();
+        let kind = value.attribute((XSI, "type")).unwrap_or_default();
+        return match kind.rsplit(':').next() {
+            _ if is_nil(*value) => Value::Null,
+            Some("boolean") => Value::Bool(text.trim() == "true"),
+            Some("decimal" | "double" | "integer" | "int" | "float") => {
+                serde_json::from_str(text.trim()).unwrap_or_else(|_| Value::String(text.into()))
+            }
+            _ => Value::String(text.into()),
+        };
+    }
+    if let Some(list) = parts.iter().find(|part| part.has_tag_name_local("list")) {
+        return Value::Array(list.children().filter(|part| part.has_tag_name_local("item")).map(value_of).collect());
+    }
+    let components: Vec<_> = parts.iter().filter(|part| part.has_tag_name_local("component")).collect();
+    if components.is_empty() {
+        return Value::Null;
+    }
+    let entry = |part: &&Node<'_, '_>| {
+        let value = if is_nil(**part) { Value::Null } else { value_of(**part) };
+        (part.attribute("name").unwrap_or_default().to_string(), value)
+    };
+    Value::Object(components.iter().map(|part| entry(part)).collect())
+}
+
+/// Compares as the kit does: numbers within 1e-8.
+fn same(expected: &Value, actual: &Value) -> bool {
+    let number = |value: &Value| value.as_f64().or_else(|| value.as_str().and_then(|text| text.parse().ok()));
+    match (expected, actual) {
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::Object(a), Value::Object(b)) => a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b))),
+        (Value::Number(_), _) => match (number(expected), number(actual)) {
+            (Some(a), Some(b)) => (a - b).abs() < 1e-8,
+            _ => false,
+        },
+        _ => expected == actual,
+    }
+}

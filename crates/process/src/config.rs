@@ -1,0 +1,55 @@
+//! Limits of the process engine.
+
+use serde::{Deserialize, Serialize};
+
+/// Limits of the process engine, with their defaults.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Moves that one event may cause in an instance before others get their turn; the rest goes on in the next step.
+    pub moves_max: usize,
+    /// Moves of an instance without any event from outside. At the limit it stops with `process.endless`.
+    pub moves_endless: u32,
+    /// Elements that are active in one instance at the same time.
+    pub elements_max: usize,
+    /// Bytes of the variables of one instance, as JSON.
+    pub variables_bytes_max: usize,
+    /// Finished elements that an instance remembers as its path.
+    pub path_max: usize,
+    /// Timers fired in one step of background work.
+    pub timers_max: usize,
+    /// Bytes of a stream that are read in one step of background work.
+    pub consume_bytes_max: usize,
+    /// How long a message waits for its process where nobody says, in days of business time.
+    pub message_days: u32,
+    /// The longest time that a message may wait, in days of business time.
+    pub message_days_max: u32,
+    /// Jobs given out by one `job.activate`.
+    pub jobs_max: usize,
+    /// How long a worker may hold a job where nobody says, in seconds of wall time.
+    pub job_seconds: u32,
+    /// Rows of one list.
+    pub list_max: usize,
+    /// Compiled processes that are remembered.
+    pub compiled_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            moves_max: 1_000,
+            moves_endless: 100_000,
+            elements_max: 1_000,
+            variables_bytes_max: 1 << 20,
+            path_max: 200,
+            timers_max: 128,
+            consume_bytes_max: 1 << 20,
+            message_days: 30,
+            message_days_max: 3_660,
+            jobs_max: 1_000,
+            job_seconds: 300,
+            list_max: 1_000,
+            compiled_max: 1_000,
+        }
+    }
+}

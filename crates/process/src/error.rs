@@ -1,0 +1,179 @@
+//! Why the process engine refuses, and why an instance stops with an incident.
+
+use base::{Code, Explain, Kind, Place};
+
+/// Why the process engine refuses, and why an instance stops with an incident.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A manifest that cannot work.
+    #[error("{reason}")]
+    Spec {
+        /// What is wrong.
+        reason: String,
+        /// Where.
+        place: Place,
+    },
+    /// A process that only messages or timers start.
+    #[error("process `{process}` has no start event without a trigger")]
+    NoStart {
+        /// The process.
+        process: String,
+    },
+    /// Something that runs, or a version, that is not there.
+    #[error("{kind} `{name}` does not exist")]
+    NotFound {
+        /// `process`, `instance`, `job`, `task`, `incident` or `decision`.
+        kind: &'static str,
+        /// As asked for.
+        name: String,
+    },
+    /// An instance of this business key is active.
+    #[error("an instance of `{process}` with the business key `{key}` is active")]
+    KeyActive {
+        /// The process.
+        process: String,
+        /// The key.
+        key: String,
+    },
+    /// Nobody could receive the answer.
+    #[error("`{operation}` answers later, and only to a call that a process or a contract makes")]
+    Wait {
+        /// The operation.
+        operation: &'static str,
+    },
+    /// A job that nobody holds, or that another holds.
+    #[error("job `{job}` is {state}")]
+    JobState {
+        /// The job.
+        job: String,
+        /// What it is instead.
+        state: &'static str,
+    },
+    /// A task of somebody else.
+    #[error("task `{task}` belongs to {assignee}")]
+    Claimed {
+        /// The task.
+        task: String,
+        /// Whose it is.
+        assignee: String,
+    },
+    /// An expression gave something that cannot be used.
+    #[error("{what} must be {expected}, but is {found}")]
+    Value {
+        /// What was evaluated.
+        what: String,
+        /// What is needed.
+        expected: &'static str,
+        /// What came out, shortened.
+        found: String,
+    },
+    /// No flow of a gateway can be taken.
+    #[error("no condition behind gateway `{gateway}` is true, and there is no default flow")]
+    NoFlow {
+        /// The element.
+        gateway: String,
+    },
+    /// A BPMN error that nothing catches.
+    #[error("nothing catches the error `{code}`: {message}")]
+    Uncaught {
+        /// `errorCode`.
+        code: String,
+        /// What was said with it.
+        message: String,
+    },
+    /// An instance that moves without end.
+    #[error("the instance made {moves} moves without waiting for anything")]
+    Endless {
+        /// How many.
+        moves: u32,
+    },
+    /// A limit of an instance.
+    #[error("{what} exceed the limit of {limit}")]
+    Limit {
+        /// What.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+    },
+    /// A job that was tried often enough.
+    #[error("the job has no retries left: {message}")]
+    Retries {
+        /// What the worker said last.
+        message: String,
+    },
+    /// A message that nobody took in time.
+    #[error("message `{name}` with key `{key}` found nobody until {until}")]
+    Expired {
+        /// The name.
+        name: String,
+        /// The correlation key.
+        key: String,
+        /// When it expired.
+        until: base::Time,
+    },
+    /// The instance was cancelled.
+    #[error("instance {instance} was cancelled")]
+    Cancelled {
+        /// The instance.
+        instance: u64,
+    },
+    /// What is stored cannot be read.
+    #[error("stored state of processes cannot be read: {detail}")]
+    Stored {
+        /// What was found.
+        detail: String,
+    },
+}
+
+impl Explain for Error {
+    fn code(&self) -> Code {
+        match self {
+            Self::Spec { .. } => Code("process.invalid", Kind::Invalid),
+            Self::NoStart { .. } => Code("process.no_start", Kind::Invalid),
+            Self::NotFound { kind: "job", .. } => Code("job.not_found", Kind::NotFound),
+            Self::NotFound { kind: "task", .. } => Code("task.not_found", Kind::NotFound),
+            Self::NotFound { kind: "incident", .. } => Code("incident.not_found", Kind::NotFound),
+            Self::NotFound { kind: "decision", .. } => Code("decision.not_found", Kind::NotFound),
+            Self::NotFound { .. } => Code("process.not_found", Kind::NotFound),
+            Self::KeyActive { .. } => Code("process.key_active", Kind::Conflict),
+            Self::Wait { .. } => Code("process.wait", Kind::Invalid),
+            Self::JobState { .. } => Code("job.state", Kind::Conflict),
+            Self::Claimed { .. } => Code("task.claimed", Kind::Conflict),
+            Self::Value { .. } => Code("process.value", Kind::Invalid),
+            Self::NoFlow { .. } => Code("process.no_flow", Kind::Invalid),
+            Self::Uncaught { .. } => Code("process.error_uncaught", Kind::Invalid),
+            Self::Endless { .. } => Code("process.endless", Kind::Exhausted),
+            Self::Limit { .. } => Code("process.limit", Kind::Exhausted),
+            Self::Retries { .. } => Code("job.retries", Kind::Exhausted),
+            Self::Expired { .. } => Code("message.expired", Kind::Exhausted),
+            Self::Cancelled { .. } => Code("process.cancelled", Kind::Conflict),
+            Self::Stored { .. } => Code("process.stored", Kind::Internal),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NoStart { .. } => "publish the message that starts it, or add a start event without a trigger",
+            Self::KeyActive { .. } => "use the instance that runs, or leave `unique` out",
+            Self::Wait { .. } => "leave `wait` out, and look at the instance later",
+            Self::JobState { .. } => "take the job again with `job.activate`",
+            Self::Claimed { .. } => "have it assigned to you with `task.assign`",
+            Self::Value { .. } | Self::NoFlow { .. } => {
+                "change the variables with `incident.resolve`, which tries again"
+            }
+            Self::Uncaught { .. } => "add a boundary event that catches it",
+            Self::Endless { .. } => "let the loop wait for something, or end it by a condition",
+            Self::Retries { .. } => "mend the cause, then `incident.resolve`",
+            Self::Expired { .. } => "start the process that waits for it, then `incident.resolve`",
+            _ => return None,
+        };
+        Some(hint.into())
+    }
+
+    fn place(&self) -> Option<Place> {
+        match self {
+            Self::Spec { place, .. } => Some(place.clone()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Starting processes, publishing messages to them, and their instances as seen from outside.
+
+use crate::engine::Processes;
+use crate::error::Error;
+use crate::instance::{Command, Variables};
+use crate::lists::{Page, number_of};
+use crate::messages::Message;
+use crate::running::Start;
+use crate::wire::{self, InstanceRow, key};
+use base::{Period, Place, Problem};
+use kernel::{Call, Read, Reader, Reply, ResourceRef, Tx};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+/// How a process is started.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct StartParameters {
+    /// The first variables.
+    #[serde(default)]
+    pub variables: Variables,
+    /// What the business calls the instance.
+    #[serde(default)]
+    pub business_key: Option<String>,
+    /// True where no other instance of this business key may be active.
+    #[serde(default)]
+    pub unique: bool,
+    /// True where the caller, itself a process or a contract, waits for the end and its variables.
+    #[serde(default)]
+    pub wait: bool,
+}
+
+/// A message for a process.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct Publish {
+    /// The message's name.
+    pub message: String,
+    /// The correlation key.
+    #[serde(default)]
+    pub correlation_key: String,
+    /// What it carries.
+    #[serde(default)]
+    pub variables: Variables,
+    /// How long it waits for its process, ISO 8601: `P30D` where absent.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub ttl: Option<Period>,
+}
+
+/// New values of variables.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct SetVariables {
+    /// The values.
+    pub variables: Variables,
+}
+
+impl Processes {
+    pub(crate) fn start_process(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+        let parameters: StartParameters = call.parameters()?;
+        let process = call.resource.name.as_str();
+        if parameters.wait && call.reply_to.is_none() {
+            return Err(Error::Wait { operation: "process.start" }.into());
+        }
+        let compiled = self.cache.latest(tx, &self.config, process)?;
+        let node = compiled.start().ok_or_else(|| Error::NoStart { process: process.into() })?;
+        let at = tx.time_of(call);
+        let business_key = match (&parameters.business_key, &compiled.business_key) {
+            (None, Some(expression)) => {
+                crate::elements::text_of(&expression.evaluate(&parameters.variables, at)?)
+            }
+            (given, _) => given.clone(),
+        };
+        if let (true, Some(key)) = (parameters.unique, &business_key)
+            && self.is_key_active(tx, process, key)?
+        {
+            return Err(Error::KeyActive { process: process.into(), key: key.clone() }.into());
+        }
+        let start = Start {
+            node,
+            variables: parameters.variables,
+            business_key: business_key.clone(),
+            correlation_key: None,
+            at,
+            actor: Some(call.actor.clone()),
+            on_behalf_of: call.on_behalf_of.clone(),
+            reply_to: call.reply_to.clone().filter(|_| parameters.wait),
+        };
+        let instance = self.start(tx, &compiled, start)?;
+        if parameters.wait {
+            return Ok(Reply::Later);
+        }
+        let version = compiled.version;
+        Ok(Reply::Value(json!({
+            "instance": instance, "process": process, "version": version, "business_key": business_key
+        })))
+    }
+
+    /// Withdraws `process.start`: who waited for the result wants it no more.
+    pub(crate) fn withdraw_start(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+        let Some(address) = &call.reply_to else { return Ok(Reply::Value(json!({"cancelled": false}))) };
+        let found = tx.get(key::waiting(address).as_ref())?;
+        let Some(number) = found.as_deref().and_then(wire::last) else {
+            return Ok(Reply::Value(json!({"cancelled": false})));
+        };
+        let at = tx.time_of(call);
+        let ran = self.deliver(tx, number, Command::Cancel { is_withdrawn: true }, Some(at))?;
+        Ok(Reply::Value(json!({ "cancelled": ran.is_taken })))
+    }
+
+    pub(crate) fn publish_message(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+        let parameters: Publish = call.parameters()?;
+        let process = call.resource.name.as_str();
+        if tx.resource("process", process)?.is_none() {
+            return Err(Error::NotFound { kind: "process", name: process.into() }.into());
+        }
+        let ttl = parameters.ttl.unwrap_or(Period::days(self.config.message_days.into()));
+        let limit = Period::days(self.config.message_days_max.into());
+        if ttl < Period(0) || limit < ttl {
+            let reason = format!("a message can wait between PT0S and {limit}, not {ttl}");
+            return Err(Error::Spec { reason, place: Place::pointer("/ttl") }.into());
+        }
+        let time = tx.time_of(call);
+        let message = Message {
+            process: process.into(),
+            name: parameters.message,
+            key: parameters.correlation_key,
+            variables: parameters.variables,
+            time,
+            expires: time.plus(ttl),
+            actor: Some(call.actor.clone()),
+            on_behalf_of: call.on_behalf_of.clone(),
+        };
+        self.publish(tx, message)?;
+        Ok(Reply::Value(json!({})))
+    }
+
+    pub(crate) fn get_instance(&self, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
+        let instance = self.require(reader, &call.resource.name)?;
+        let compiled = self.cache.get(reader, &self.config, &instance.process, instance.version)?;
+        let mut answer = json!(InstanceRow::new(&instance, &compiled.graph));
+        let elements = instance.elements.iter().map(|element| {
+            let node = compiled.graph.node(element.node);
+            json!({
+                "element": node.id, "id": element.id, "entered_at": element.entered,
+                "waits_for": element.wait, "incident": element.incident, "variables": element.variables,
+            })
+        });
+        answer["standing"] = elements.collect();
+        answer["incident"] = json!(instance.incident);
+        Ok(Reply::Value(answer))
+    }
+
+    pub(crate) fn list_instances(&self, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
+        let prefix = match (call.text("process"), call.text("business_key")) {
+            (Some(process), Some(business_key)) => key::instances_by_key(process, business_key),
+            (Some(process), None) => match (call.text("variable"), call.text("value")) {
+                (Some(variable), Some(value)) => key::instances_by(process, variable, value),
+                _ => key::instances_of(process),
+            },
+            (None, _) => kernel::key(b'i'),
+        };
+        let after = number_of(call, "after").and_then(|after| u64::try_from(after).ok());
+        let mut from = match after {
+            Some(after) => prefix.clone().number(after.saturating_add(1)).bytes(),
+            None => prefix.clone().bytes(),
+        };
+        let to = base::prefix_end(prefix.as_ref());
+        let mut page = Page::new(number_of(call, "limit").unwrap_or(100).min(self.config.list_max));
+        loop {
+            let keys = reader.scan(&from, &to, self.config.list_max, false)?;
+            let Some((last, _)) = keys.last() else { return Ok(page.reply()) };
+            from = last.clone();
+            from.push(0);
+            for number in keys.iter().filter_map(|(found, _)| wire::last(found)) {
+                if page.is_full() {
+                    let last = page.items.last();
+                    page.next = last.and_then(|item| item["instance"].as_u64()).map(|last| last.to_string());
+                    return Ok(page.reply());
+                }
+                let Some(row) = self.instance_row(reader, number)? else { continue };
+                let has = |name: &str, value: Option<&str>| {
+                    call.text(name).is_none_or(|meant| value == Some(meant))
+                };
+                let reference = ResourceRef::new("instance", number.to_string());
+                if has("state", Some(&row.state))
+                    && has("business_key", row.business_key.as_deref())
+                    && reader.allows("instance.get", &reference)?
+                {
+                    page.items.push(json!(row));
+                }
+            }
+        }
+    }
+
+    /// Returns an active instance as lists show it.
+    pub(crate) fn instance_row(&self, read: &dyn Read, number: u64) -> Result<Option<InstanceRow>, Problem> {
+        let Some(instance) = self.load(read, number)? else { return Ok(None) };
+        let compiled = self.cache.get(read, &self.config, &instance.process, instance.version)?;
+        Ok(Some(InstanceRow::new(&instance, &compiled.graph)))
+    }
+
+    pub(crate) fn cancel_instance(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+        let instance = self.require(tx, &call.resource.name)?;
+        let at = tx.time_of(call);
+        let ran = self.deliver(tx, instance.key, Command::Cancel { is_withdrawn: false }, Some(at))?;
+        Ok(Reply::Value(json!({ "cancelled": ran.is_taken })))
+    }
+
+    pub(crate) fn set_variables(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+        let parameters: SetVariables = call.parameters()?;
+        let instance = self.require(tx, &call.resource.name)?;
+        let at = tx.time_of(call);
+        let command = Command::Variables { variables: parameters.variables };
+        self.deliver(tx, instance.key, command, Some(at))?;
+        Ok(Reply::Value(json!({})))
+    }
+}

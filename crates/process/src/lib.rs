@@ -1,0 +1,35 @@
+//! Durable processes, jobs, human tasks, timers, messages, incidents and decisions.
+//!
+//! An instance is one value in the store. A pure step function says what it does when something happens to it; the shell
+//! around it loads the value, lets the step decide, does what it asks and stores what came out, all in the kernel's commit.
+//!
+//! Invariants: an instance keeps the version of its process to its end; every key beside it is computed from it; a
+//! message is taken once or becomes an incident; a failure of one instance stops that one.
+
+mod compiled;
+mod config;
+mod consume;
+pub mod decisions;
+mod elements;
+mod engine;
+mod error;
+mod incidents;
+mod instance;
+mod instances;
+mod jobs;
+mod lists;
+mod messages;
+mod operations;
+mod relations;
+mod running;
+mod spec;
+mod starts;
+mod state;
+mod tasks;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+pub use config::Config;
+pub use engine::Processes;
+pub use error::Error;

@@ -1,0 +1,161 @@
+//! Every operation on processes, instances, jobs, tasks, incidents and decisions.
+
+use crate::engine::Processes;
+use crate::incidents::Resolve;
+use crate::instances::{Publish, SetVariables, StartParameters};
+use crate::jobs::{Activate, Complete, Fail, JobError, JobRow, activated};
+use crate::tasks::Assign;
+use kernel::{Operation, Right, decide, operation, read};
+use schemars::JsonSchema;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Returns the JSON schema of a type.
+pub(crate) fn schema<T: JsonSchema>() -> Value {
+    schemars::schema_for!(T).to_value()
+}
+
+fn page() -> Value {
+    json!({"type": "object", "properties": {
+        "items": {"type": "array", "items": {"type": "object"}},
+        "next": {"type": ["string", "null"]},
+    }})
+}
+
+const PAGE: (&str, &str) = ("limit", "how many, 100 where absent");
+const AFTER: (&str, &str) = ("after", "the last of the page before: what `next` said");
+
+/// Every operation of the engine.
+pub(crate) fn operations(engine: &Arc<Processes>) -> Vec<Operation> {
+    let mut all = processes(engine);
+    all.extend(jobs(engine));
+    all.extend(tasks(engine));
+    all.extend(decisions(engine));
+    all
+}
+
+fn processes(engine: &Arc<Processes>) -> Vec<Operation> {
+    use Right::{Manage, Read, Run};
+    let withdraw = Arc::clone(engine);
+    vec![
+        operation("process.start", Run, "Starts a process.", decide(engine, Processes::start_process))
+            .takes(schema::<StartParameters>())
+            .cancelled_by(Arc::new(move |tx, call| withdraw.withdraw_start(tx, call))),
+        operation(
+            "process.publish",
+            Run,
+            "Gives a message to an instance of the process that waits for it, or has it start one.",
+            decide(engine, Processes::publish_message),
+        )
+        .takes(schema::<Publish>()),
+        operation("instance.get", Read, "Shows an active instance.", read(engine, Processes::get_instance)),
+        operation("instance.list", Read, "Lists active instances.", read(engine, Processes::list_instances))
+            .on_kind()
+            .queries(&[
+                ("process", "of this process"),
+                ("business_key", "with this business key, of the process"),
+                ("variable", "with a value of this indexed variable, of the process"),
+                ("value", "the value of that variable"),
+                ("state", "`active` or `failed`"),
+                PAGE,
+                AFTER,
+            ])
+            .answers(page()),
+        operation(
+            "instance.cancel",
+            Run,
+            "Ends an instance and withdraws what it asked for.",
+            decide(engine, Processes::cancel_instance),
+        ),
+        operation(
+            "instance.variables",
+            Manage,
+            "Changes variables of an instance.",
+            decide(engine, Processes::set_variables),
+        )
+        .takes(schema::<SetVariables>()),
+        operation("incident.get", Read, "Shows an incident.", read(engine, Processes::get_incident)),
+        operation("incident.list", Read, "Lists incidents.", read(engine, Processes::list_incidents))
+            .on_kind()
+            .queries(&[("process", "of this process"), ("code", "with this code"), PAGE, AFTER])
+            .answers(page()),
+        operation(
+            "incident.resolve",
+            Run,
+            "Changes variables and tries again, in place.",
+            decide(engine, Processes::resolve_incident),
+        )
+        .takes(schema::<Resolve>()),
+    ]
+}
+
+fn jobs(engine: &Arc<Processes>) -> Vec<Operation> {
+    use Right::{Read, Run};
+    vec![
+        operation("job.activate", Run, "Gives jobs of a type to a worker.", decide(engine, Processes::activate_jobs))
+            .on_kind()
+            .takes(schema::<Activate>())
+            .answers(activated())
+            .counted(),
+        operation("job.complete", Run, "Finishes a job.", decide(engine, Processes::complete_job))
+            .takes(schema::<Complete>()),
+        operation("job.fail", Run, "Says that a try of a job failed.", decide(engine, Processes::fail_job))
+            .takes(schema::<Fail>()),
+        operation("job.error", Run, "Ends a job with a BPMN error.", decide(engine, Processes::error_job))
+            .takes(schema::<JobError>()),
+        operation("job.get", Read, "Shows a job.", read(engine, Processes::get_job)).answers(schema::<JobRow>()),
+        operation("job.list", Read, "Lists jobs.", read(engine, Processes::list_jobs))
+            .on_kind()
+            .queries(&[("type", "of this type"), PAGE])
+            .answers(page()),
+    ]
+}
+
+fn tasks(engine: &Arc<Processes>) -> Vec<Operation> {
+    use Right::{Manage, Read, Run};
+    vec![
+        operation("task.get", Read, "Shows a task.", read(engine, Processes::get_task)),
+        operation("task.list", Read, "Lists open tasks.", read(engine, Processes::list_tasks))
+            .on_kind()
+            .queries(&[
+                ("assignee", "of this person"),
+                ("process", "of this process"),
+                ("kind", "of this element"),
+                ("state", "`created` or `claimed`"),
+                PAGE,
+                AFTER,
+            ])
+            .answers(page()),
+        operation("task.claim", Run, "Takes a task.", decide(engine, Processes::claim_task)),
+        operation("task.unclaim", Run, "Gives a task back.", decide(engine, Processes::unclaim_task)),
+        operation("task.assign", Manage, "Gives a task to a person.", decide(engine, Processes::assign_task))
+            .takes(schema::<Assign>()),
+        operation("task.complete", Run, "Finishes a task.", decide(engine, Processes::complete_task))
+            .takes(schema::<Complete>()),
+    ]
+}
+
+fn decisions(engine: &Arc<Processes>) -> Vec<Operation> {
+    use Right::{Manage, Run};
+    let withdraw = Arc::clone(engine);
+    vec![
+        operation(
+            "decision.evaluate",
+            Run,
+            "Evaluates a decision; the answer comes later.",
+            decide(engine, Processes::evaluate),
+        )
+        .takes(json!({"type": "object", "properties": {"variables": {"type": "object"}}}))
+        .cancelled_by(Arc::new(move |tx, call| withdraw.withdraw_decision(tx, call)))
+        .counted(),
+        operation(
+            "decision.record",
+            Manage,
+            "Records what the worker process evaluated.",
+            decide(engine, Processes::record_results),
+        )
+        .on_kind()
+        .internal()
+        .counted(),
+    ]
+}

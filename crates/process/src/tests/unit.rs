@@ -1,0 +1,1 @@
+//! The whole engine over a store in memory.

@@ -1,0 +1,509 @@
+//! What is stored: the form of an instance, the keys beside it, the rows of the logs.
+//!
+//! | space | key | value |
+//! |---|---|---|
+//! | `i` | instance | the instance: a version byte, then JSON |
+//! | `j` 0 | job type, instance, element | nothing: a job that can be taken |
+//! | `j` 1 | until (wall), instance, element | nothing: a job that is held or put off |
+//! | `k` 0 | instance, element | the task's row |
+//! | `k` 1 | assignee, instance, element | nothing |
+//! | `k` 2 | process, instance, element | nothing |
+//! | `l` | due, instance (0: a start timer), element or process and node | nothing, or the start timer |
+//! | `m` | process, message, correlation key, instance, element | nothing: a subscription |
+//! | `n` 0 | process, message, correlation key, time, number | a message that waits |
+//! | `n` 1 | expiry, number | the key of a message that waits |
+//! | `o` | number | a request to evaluate a decision or a script |
+//! | `p` 0 | process, business or correlation key, instance | nothing |
+//! | `p` 1 | process, instance | nothing |
+//! | `p` 2 | engine, token of who waits | the instance |
+//! | `p` 3 | process, indexed variable, value, instance | nothing |
+//! | `p` 4 | engine, token of who waits | the number of a request |
+//! | `q` | instance (0: none), element or number | the incident's row |
+//! | `r` 0 | process, stream | the offset of the next row to consume |
+//! | `r` 1 | instance | nothing: it has moves to make |
+//! | `r` 2 | process | its start timers |
+
+use crate::elements::text_of;
+use crate::error::Error;
+use crate::instance::{Element, ElementId, Incident, Instance, ROOT, State, Wait};
+use base::{Key, KeyReader, Problem, Time};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The version of the stored form of an instance.
+const VERSION: u8 = 1;
+
+/// The log of finished instances.
+pub const LOG_INSTANCES: &str = "system/process_instances";
+/// The log of finished activities and events.
+pub const LOG_ELEMENTS: &str = "system/elements";
+/// The log of finished tasks.
+pub const LOG_TASKS: &str = "system/tasks";
+
+/// Keys with their values.
+pub type Index = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// Returns the stored form of an instance.
+///
+/// # Errors
+/// `process.stored` where it cannot be written, which is a defect.
+pub fn encode(instance: &Instance) -> Result<Vec<u8>, Problem> {
+    let mut bytes = vec![VERSION];
+    serde_json::to_writer(&mut bytes, instance).map_err(stored)?;
+    Ok(bytes)
+}
+
+/// Reads the stored form of an instance.
+///
+/// # Errors
+/// `process.stored` where it is damaged or of a newer version.
+pub fn decode(bytes: &[u8]) -> Result<Instance, Problem> {
+    match bytes.split_first() {
+        Some((&VERSION, json)) => serde_json::from_slice(json).map_err(stored),
+        Some((version, _)) => {
+            Err(Error::Stored { detail: format!("an instance of version {version}") }.into())
+        }
+        None => Err(Error::Stored { detail: "an empty instance".into() }.into()),
+    }
+}
+
+/// Reads a JSON value that was stored.
+///
+/// # Errors
+/// `process.stored` where it is damaged.
+pub fn read<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(bytes).map_err(stored)
+}
+
+/// Writes a value as JSON.
+///
+/// # Errors
+/// `process.stored` where it cannot be written, which is a defect.
+pub fn write<T: Serialize>(value: &T) -> Result<Vec<u8>, Problem> {
+    serde_json::to_vec(value).map_err(stored)
+}
+
+fn stored(error: serde_json::Error) -> Problem {
+    Error::Stored { detail: error.to_string() }.into()
+}
+
+/// Returns the name of something inside an instance: `17-3`.
+pub fn name_of(instance: u64, element: ElementId) -> String {
+    format!("{instance}-{element}")
+}
+
+/// Reads a name such as `17-3`.
+pub fn parse_name(name: &str) -> Option<(u64, ElementId)> {
+    let (instance, element) = name.split_once('-')?;
+    Some((instance.parse().ok()?, element.parse().ok()?))
+}
+
+fn space(space: u8, part: u8) -> Key {
+    kernel::key(space).text(std::str::from_utf8(&[b'0' + part]).unwrap_or_default())
+}
+
+/// The keys, each by what it leads to.
+pub mod key {
+    use super::{ElementId, Key, Time, space};
+
+    /// An instance.
+    pub fn instance(instance: u64) -> Key {
+        kernel::key(b'i').number(instance)
+    }
+
+    /// Jobs of a type that can be taken.
+    pub fn jobs(job_type: &str) -> Key {
+        space(b'j', 0).text(job_type)
+    }
+
+    /// All jobs that can be taken.
+    pub fn jobs_all() -> Key {
+        space(b'j', 0)
+    }
+
+    /// Jobs that are held or put off, by the end of that.
+    pub fn jobs_held() -> Key {
+        space(b'j', 1)
+    }
+
+    /// The rows of tasks.
+    pub fn tasks() -> Key {
+        space(b'k', 0)
+    }
+
+    /// A task's row.
+    pub fn task(instance: u64, element: ElementId) -> Key {
+        tasks().number(instance).number(element.into())
+    }
+
+    /// Tasks of a person.
+    pub fn tasks_of(assignee: &str) -> Key {
+        space(b'k', 1).text(assignee)
+    }
+
+    /// Tasks of a process.
+    pub fn tasks_in(process: &str) -> Key {
+        space(b'k', 2).text(process)
+    }
+
+    /// Timers by time.
+    pub fn timers() -> Key {
+        kernel::key(b'l')
+    }
+
+    /// A start timer.
+    pub fn start_timer(due: Time, process: &str, node: u32) -> Key {
+        timers().signed(due.0).number(0).text(process).number(node.into())
+    }
+
+    /// Subscriptions of a message.
+    pub fn subscriptions(process: &str, message: &str, correlation: &str) -> Key {
+        kernel::key(b'm').text(process).text(message).text(correlation)
+    }
+
+    /// All messages that wait.
+    pub fn messages() -> Key {
+        space(b'n', 0)
+    }
+
+    /// Messages of a name and a key that wait.
+    pub fn messages_of(process: &str, message: &str, correlation: &str) -> Key {
+        messages().text(process).text(message).text(correlation)
+    }
+
+    /// Messages that wait, by the end of that.
+    pub fn expiries() -> Key {
+        space(b'n', 1)
+    }
+
+    /// Requests.
+    pub fn requests() -> Key {
+        kernel::key(b'o')
+    }
+
+    /// Instances by business or correlation key.
+    pub fn instances_by_key(process: &str, key: &str) -> Key {
+        space(b'p', 0).text(process).text(key)
+    }
+
+    /// Instances by process.
+    pub fn instances_of(process: &str) -> Key {
+        space(b'p', 1).text(process)
+    }
+
+    /// The instance whose result somebody waits for.
+    pub fn waiting(address: &kernel::Address) -> Key {
+        space(b'p', 2).text(&address.engine).text(&address.token)
+    }
+
+    /// Instances by an indexed variable.
+    pub fn instances_by(process: &str, variable: &str, value: &str) -> Key {
+        space(b'p', 3).text(process).text(variable).text(value)
+    }
+
+    /// The request whose result somebody waits for.
+    pub fn requested(address: &kernel::Address) -> Key {
+        space(b'p', 4).text(&address.engine).text(&address.token)
+    }
+
+    /// Incidents.
+    pub fn incidents() -> Key {
+        kernel::key(b'q')
+    }
+
+    /// An incident.
+    pub fn incident(instance: u64, element: u64) -> Key {
+        incidents().number(instance).number(element)
+    }
+
+    /// Cursors of a process.
+    pub fn cursors(process: &str) -> Key {
+        space(b'r', 0).text(process)
+    }
+
+    /// The cursor of a process in a stream.
+    pub fn cursor(process: &str, stream: &str) -> Key {
+        cursors(process).text(stream)
+    }
+
+    /// Instances that have moves to make.
+    pub fn ready() -> Key {
+        space(b'r', 1)
+    }
+
+    /// The start timers of a process.
+    pub fn start_timers(process: &str) -> Key {
+        space(b'r', 2).text(process)
+    }
+}
+
+/// Returns the last two numbers of a key: an instance and an element.
+pub fn tail(key: &[u8]) -> Option<(u64, ElementId)> {
+    let at = key.len().checked_sub(16)?;
+    let (instance, element) = key.get(at..)?.split_first_chunk::<8>()?;
+    let element = element.first_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))?;
+    Some((u64::from_be_bytes(*instance), u32::try_from(element).ok()?))
+}
+
+/// Returns the last number of a key.
+pub fn last(key: &[u8]) -> Option<u64> {
+    let at = key.len().checked_sub(8)?;
+    key.get(at..)?.first_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))
+}
+
+/// Returns the instant with which a key of `timers` or `expiries` goes on behind `prefix`.
+pub fn instant(key: &[u8], prefix: &Key) -> Option<Time> {
+    let at = prefix.as_ref().len().checked_sub(3)?;
+    let mut reader = KeyReader::new(key.get(at..)?);
+    reader.signed().map(Time)
+}
+
+/// A task as lists show it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskRow {
+    /// Its name: instance and element.
+    pub task: String,
+    /// The instance.
+    pub instance: u64,
+    /// The process.
+    pub process: String,
+    /// The business key of its instance.
+    pub business_key: Option<String>,
+    /// The element's id.
+    pub kind: String,
+    /// The element's name.
+    pub name: Option<String>,
+    /// `created`, `claimed`, `completed` or `cancelled`.
+    pub state: String,
+    /// Whose it is.
+    pub assignee: Option<String>,
+    /// Roles whose members may take it.
+    pub candidates: Vec<String>,
+    /// When it should be done.
+    pub due: Option<Time>,
+    /// The form.
+    pub form: Option<String>,
+    /// When it came, business time.
+    pub created_at: Time,
+    /// When it ended, business time.
+    #[serde(default)]
+    pub ended_at: Option<Time>,
+    /// Who completed it.
+    #[serde(default)]
+    pub completed_by: Option<String>,
+}
+
+impl TaskRow {
+    /// Returns the row of an open task.
+    pub fn new(instance: &Instance, id: ElementId, task: &crate::instance::Task, created_at: Time) -> Self {
+        let state = if task.assignee.is_some() { "claimed" } else { "created" };
+        Self {
+            task: name_of(instance.key, id),
+            instance: instance.key,
+            process: instance.process.clone(),
+            business_key: instance.business_key.clone(),
+            kind: task.kind.clone(),
+            name: task.name.clone(),
+            state: state.into(),
+            assignee: task.assignee.clone(),
+            candidates: task.candidates.clone(),
+            due: task.due,
+            form: task.form.clone(),
+            created_at,
+            ended_at: None,
+            completed_by: None,
+        }
+    }
+}
+
+/// An incident as lists show it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IncidentRow {
+    /// Its name: instance and element, or `0-NUMBER` for a message.
+    pub incident: String,
+    /// The instance; absent for a message.
+    pub instance: Option<u64>,
+    /// The process.
+    pub process: String,
+    /// The business key of its instance, or the correlation key of the message.
+    pub business_key: Option<String>,
+    /// A stable code.
+    pub code: String,
+    /// What happened.
+    pub message: String,
+    /// The id of the element.
+    pub element: String,
+    /// When, business time.
+    pub at: Time,
+    /// What it is about, where it belongs to no instance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Value>,
+}
+
+impl IncidentRow {
+    fn new(instance: &Instance, id: ElementId, incident: &Incident) -> Self {
+        Self {
+            incident: name_of(instance.key, id),
+            instance: Some(instance.key),
+            process: instance.process.clone(),
+            business_key: instance.business_key.clone(),
+            code: incident.code.clone(),
+            message: incident.message.clone(),
+            element: incident.element.clone(),
+            at: incident.at,
+            subject: None,
+        }
+    }
+}
+
+/// A finished activity or event, as the log has it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ElementRow {
+    /// The instance.
+    pub instance: u64,
+    /// The process.
+    pub process: String,
+    /// The element's id.
+    pub element: String,
+    /// When it began, business time.
+    pub entered_at: Time,
+    /// When it ended, business time.
+    pub left_at: Time,
+    /// `completed` or `cancelled`.
+    pub state: String,
+}
+
+/// An instance as lists and the log show it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InstanceRow {
+    /// Its number.
+    pub instance: u64,
+    /// The process.
+    pub process: String,
+    /// The version of the process.
+    pub version: u64,
+    /// What the business calls it.
+    pub business_key: Option<String>,
+    /// `active`, `failed`, `completed` or `cancelled`.
+    pub state: String,
+    /// When it began, business time.
+    pub started_at: Time,
+    /// When it ended, business time.
+    pub ended_at: Option<Time>,
+    /// Its business clock.
+    pub time: Time,
+    /// Who started it.
+    pub started_by: Option<String>,
+    /// For whom.
+    pub on_behalf_of: Option<String>,
+    /// Its variables.
+    pub variables: Value,
+    /// The ids of finished activities and events, oldest first.
+    pub path: Vec<String>,
+    /// The ids of the elements at which it stands.
+    pub elements: Vec<String>,
+    /// How many of these have an incident.
+    pub incidents: usize,
+}
+
+impl InstanceRow {
+    /// Returns the row of an instance.
+    pub fn new(instance: &Instance, graph: &notation::graph::Graph) -> Self {
+        let id = |node| graph.node(node).id.clone();
+        let is_over = matches!(instance.state, State::Completed | State::Cancelled);
+        let standing = instance.elements.iter().filter(|element| element.host.is_none());
+        Self {
+            instance: instance.key,
+            process: instance.process.clone(),
+            version: instance.version,
+            business_key: instance.business_key.clone(),
+            state: instance.state.as_str().into(),
+            started_at: instance.started_at,
+            ended_at: is_over.then_some(instance.time),
+            time: instance.time,
+            started_by: instance.started_by.as_ref().map(ToString::to_string),
+            on_behalf_of: instance.on_behalf_of.as_ref().map(ToString::to_string),
+            variables: Value::Object(instance.variables.clone()),
+            path: instance.path.iter().map(|node| id(*node)).collect(),
+            elements: standing.map(|element| id(element.node)).collect(),
+            incidents: instance.elements.iter().filter(|element| element.incident.is_some()).count()
+                + usize::from(instance.incident.is_some()),
+        }
+    }
+}
+
+/// Returns all keys that stand beside an instance. They are a function of it, so none is ever forgotten or left over.
+///
+/// # Errors
+/// `process.stored` where a row cannot be written, which is a defect.
+pub fn index(instance: &Instance, indexed: &[String]) -> Result<Index, Problem> {
+    let mut index = Index::new();
+    if !matches!(instance.state, State::Active | State::Failed) {
+        return Ok(index);
+    }
+    let (process, number) = (instance.process.as_str(), instance.key);
+    let mut put = |key: Key| index.insert(key.bytes(), Vec::new());
+    put(key::instances_of(process).number(number));
+    let keys = [&instance.business_key, &instance.correlation_key];
+    for business_key in keys.into_iter().flatten() {
+        put(key::instances_by_key(process, business_key).number(number));
+    }
+    for variable in indexed {
+        if let Some(value) = instance.variables.get(variable).and_then(text_of) {
+            put(key::instances_by(process, variable, &value).number(number));
+        }
+    }
+    if !instance.moves.is_empty() && instance.state == State::Active {
+        put(key::ready().number(number));
+    }
+    if let Some(address) = &instance.reply_to {
+        index.insert(key::waiting(address).bytes(), number.to_be_bytes().to_vec());
+    }
+    if let Some(incident) = &instance.incident {
+        let row = IncidentRow::new(instance, ROOT, incident);
+        index.insert(key::incident(number, 0).bytes(), write(&row)?);
+    }
+    for element in &instance.elements {
+        index_element(&mut index, instance, element)?;
+    }
+    Ok(index)
+}
+
+fn index_element(index: &mut Index, instance: &Instance, element: &Element) -> Result<(), Problem> {
+    let number = instance.key;
+    let with = |key: Key| key.number(number).number(element.id.into()).bytes();
+    if let Some(incident) = &element.incident {
+        let row = IncidentRow::new(instance, element.id, incident);
+        index.insert(with(key::incidents()), write(&row)?);
+    }
+    if let Wait::Task(task) = &element.wait {
+        let row = TaskRow::new(instance, element.id, task, element.entered);
+        index.insert(with(key::tasks()), write(&row)?);
+        index.insert(with(key::tasks_in(&instance.process)), Vec::new());
+        if let Some(assignee) = &task.assignee {
+            index.insert(with(key::tasks_of(assignee)), Vec::new());
+        }
+    }
+    // A failed instance takes nothing from outside until it is mended.
+    if instance.state == State::Failed || element.incident.is_some() {
+        return Ok(());
+    }
+    match &element.wait {
+        Wait::Timer { due, .. } => {
+            index.insert(with(key::timers().signed(due.0)), Vec::new());
+        }
+        Wait::Message { name, key } => {
+            index.insert(with(key::subscriptions(&instance.process, name, key)), Vec::new());
+        }
+        Wait::Job(job) => {
+            let key = match job.until {
+                None => key::jobs(&job.job_type),
+                Some(until) => key::jobs_held().signed(until.0),
+            };
+            index.insert(with(key), Vec::new());
+        }
+        _ => {}
+    }
+    Ok(())
+}

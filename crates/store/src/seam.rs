@@ -1,0 +1,82 @@
+//! The seam that every store keeps.
+
+use crate::{Batch, Chunk, Error};
+
+/// A store of one unit. Many threads may read; one thread commits.
+pub trait Store: Send + Sync {
+    /// Returns a view of the last commit that does not change any more.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the store cannot be read.
+    fn snapshot(&self) -> Result<Box<dyn Snapshot>, Error>;
+
+    /// Takes the partition for a new writer and returns its epoch, higher than any before. Older writers are fenced off.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the store cannot be written.
+    fn open_epoch(&self, partition: u16) -> Result<u64, Error>;
+
+    /// Makes a batch durable and returns its commit number.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`] for an older epoch, [`Error::Expected`] where a precondition fails: nothing has happened.
+    /// [`Error::Full`] and [`Error::Unavailable`]: nothing has happened. [`Error::Unknown`]: after a failed sync it is
+    /// not known whether the batch is durable. The next snapshot tells what holds in this process; a batch that it does
+    /// not show may still be found after a crash, until a later commit has succeeded.
+    ///
+    /// # Panics
+    /// Where a chunk does not begin at the end of its log: the writer lost count.
+    fn commit(&self, partition: u16, batch: &Batch) -> Result<u64, Error>;
+
+    /// Looks through all that is stored and returns what is wrong with it, a line each.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the store cannot be read.
+    fn verify(&self) -> Result<Vec<String>, Error>;
+}
+
+/// A key and its value.
+pub type Pair = (Vec<u8>, Vec<u8>);
+
+/// A consistent view of one commit.
+pub trait Snapshot: Send {
+    /// Returns the number of the commit that is seen; 0 before the first.
+    fn commit(&self) -> u64;
+
+    /// Returns the value of a key.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the store cannot be read.
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error>;
+
+    /// Returns pairs with `from <= key < to` in the order of keys, or against it, `limit` at most.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the store cannot be read.
+    fn scan(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        limit: usize,
+        is_reverse: bool,
+    ) -> Result<Vec<Pair>, Error>;
+
+    /// Returns the chunks of a log that hold events at or after `offset`, in order, until `bytes` are exceeded; at
+    /// least one where there is one.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the store cannot be read.
+    fn chunks(&self, log: &str, offset: u64, bytes: usize) -> Result<Vec<Chunk>, Error>;
+
+    /// Returns the offset that the next event of a log will have; 0 for a log without events.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the store cannot be read.
+    fn log_end(&self, log: &str) -> Result<u64, Error>;
+
+    /// Returns the names of the logs that begin with `prefix`.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the store cannot be read.
+    fn logs(&self, prefix: &str) -> Result<Vec<String>, Error>;
+}

@@ -1,0 +1,398 @@
+//! The writer: the only connection that changes anything.
+
+use super::file::{self, Place, chunk_id, failure, signed, unsigned};
+use super::read::{Readers, View};
+use crate::{Batch, Config, Error};
+use rusqlite::wal::CheckpointMode;
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+/// The numbers of `head`. Only the writer changes them, so it need not read them again.
+#[derive(Debug, Default)]
+struct Heads {
+    commit: u64,
+    epochs: BTreeMap<u16, u64>,
+    logs: HashMap<String, LogHead>,
+    log_last: i64,
+}
+
+/// Where a log ends, and its number.
+#[derive(Debug, Clone, Copy)]
+struct LogHead {
+    number: i64,
+    end: u64,
+}
+
+/// The writer.
+pub(super) struct Writer {
+    /// None after a failed checkpoint, until the whole log could be copied.
+    connection: Option<Connection>,
+    place: Place,
+    config: Config,
+    heads: Heads,
+    /// False after a failed sync of a commit, until the store has written over what that commit may have left on the disk.
+    is_settled: bool,
+    /// False after a failed checkpoint, until the store was opened anew.
+    is_main_certain: bool,
+    /// Snapshots of the committing thread that read through this connection.
+    views: Vec<Weak<Mutex<View>>>,
+    /// Pages in the write-ahead log, as of the last commit.
+    wal_pages: Arc<AtomicU32>,
+    /// The length of the write-ahead log at which shortening is tried next.
+    wal_pages_next: u32,
+}
+
+impl Writer {
+    pub fn open(place: Place, config: Config) -> Result<Self, Error> {
+        let connection = place.create()?;
+        let heads = Heads::load(&connection).map_err(failure)?;
+        let mut writer = Self {
+            connection: None,
+            place,
+            heads,
+            is_settled: true,
+            is_main_certain: true,
+            views: Vec::new(),
+            wal_pages: Arc::default(),
+            wal_pages_next: config.checkpoint_pages,
+            config,
+        };
+        writer.adopt(connection).map_err(failure)?;
+        Ok(writer)
+    }
+
+    /// Makes a connection that of the writer.
+    fn adopt(&mut self, mut connection: Connection) -> rusqlite::Result<()> {
+        file::set_cache(&connection, self.config.cache_bytes)?;
+        file::set_log(&connection, self.config.checkpoint_pages)?;
+        let wal_pages = Arc::clone(&self.wal_pages);
+        let hook = move |_: &mut rusqlite::hooks::Wal, pages: i32| {
+            wal_pages.store(u32::try_from(pages).unwrap_or_default(), Ordering::Relaxed);
+            Ok(())
+        };
+        connection.wal_hook(Some(hook))?;
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    pub fn connection(&self) -> Result<&Connection, Error> {
+        self.connection
+            .as_ref()
+            .ok_or_else(|| Error::Unavailable { reason: "syncs of the main file fail".into() })
+    }
+
+    /// Returns the number of the last durable commit.
+    pub fn last_commit(&self) -> u64 {
+        self.heads.commit
+    }
+
+    /// Has a snapshot read through this connection until the next change.
+    pub fn lend(&mut self, view: &Arc<Mutex<View>>) {
+        self.views.retain(|view| 0 < view.strong_count());
+        self.views.push(Arc::downgrade(view));
+    }
+
+    /// Gives each snapshot that reads through this connection one of its own, since this one is about to change.
+    pub fn pin_snapshots(&mut self, readers: &Readers) -> Result<(), Error> {
+        while let Some(view) = self.views.last() {
+            if let Some(view) = view.upgrade() {
+                readers.pin(&view)?;
+            }
+            self.views.pop();
+        }
+        Ok(())
+    }
+
+    /// Makes sure, after a failed sync, that nothing of that commit is on the disk.
+    ///
+    /// The failed commit's pages, if they are there at all, begin at the end of the log as every connection knows it.
+    /// This commit is written to the same place: once it is synced, their chain of checksums is broken for good.
+    pub fn settle(&mut self) -> Result<(), Error> {
+        if self.is_settled {
+            return Ok(());
+        }
+        let connection = self.connection()?;
+        roll_back(connection);
+        let sql = "INSERT INTO head (name, number) VALUES ('settled', 1)
+                   ON CONFLICT (name) DO UPDATE SET number = number + 1";
+        match connection.execute(sql, ()) {
+            Ok(_) => {
+                self.is_settled = true;
+                Ok(())
+            }
+            Err(error) => match failure(error) {
+                Error::Full => Err(Error::Full),
+                error => Err(Error::Unavailable {
+                    reason: format!("a sync failed, and fails still: {error}"),
+                }),
+            },
+        }
+    }
+
+    pub fn open_epoch(&mut self, partition: u16) -> Result<u64, Error> {
+        let epoch = self.heads.epochs.get(&partition).copied().unwrap_or_default() + 1;
+        let sql = "INSERT OR REPLACE INTO head (name, number) VALUES (?1, ?2)";
+        let result =
+            self.connection()?.execute(sql, params![format!("epoch/{partition}"), signed(epoch)]);
+        if let Err(error) = result {
+            return Err(self.after_failed_sync(error));
+        }
+        self.heads.epochs.insert(partition, epoch);
+        Ok(epoch)
+    }
+
+    pub fn commit(&mut self, partition: u16, batch: &Batch) -> Result<u64, Error> {
+        let epoch = self.heads.epochs.get(&partition).copied().unwrap_or_default();
+        if batch.epoch != epoch {
+            return Err(Error::Fenced { epoch });
+        }
+        let logs = self.heads.after(batch);
+        let commit = self.heads.commit + 1;
+        let connection = self.connection()?;
+        if let Err(error) = self.write(connection, batch, commit, &logs) {
+            roll_back(connection);
+            return Err(error);
+        }
+        let result =
+            connection.prepare_cached("COMMIT").and_then(|mut statement| statement.execute(()));
+        match result {
+            Ok(_) => {
+                self.heads.commit = commit;
+                for (name, head) in logs {
+                    self.heads.log_last = self.heads.log_last.max(head.number);
+                    self.heads.logs.insert(name.to_owned(), head);
+                }
+                Ok(commit)
+            }
+            Err(error) => Err(self.after_failed_sync(error)),
+        }
+    }
+
+    /// Writes a batch into a transaction and leaves it open.
+    fn write(
+        &self,
+        connection: &Connection,
+        batch: &Batch,
+        commit: u64,
+        logs: &BTreeMap<&str, LogHead>,
+    ) -> Result<(), Error> {
+        connection
+            .prepare_cached("BEGIN IMMEDIATE")
+            .and_then(|mut begin| begin.execute(()))
+            .map_err(failure)?;
+        if !expects_hold(connection, batch).map_err(failure)? {
+            return Err(Error::Expected);
+        }
+        write_keys(connection, batch).map_err(failure)?;
+        self.write_logs(connection, batch, commit, logs).map_err(failure)?;
+        let mut head = connection
+            .prepare_cached("UPDATE head SET number = ?1 WHERE name = 'commit'")
+            .map_err(failure)?;
+        head.execute([signed(commit)]).map_err(failure)?;
+        Ok(())
+    }
+
+    fn write_logs(
+        &self,
+        connection: &Connection,
+        batch: &Batch,
+        commit: u64,
+        logs: &BTreeMap<&str, LogHead>,
+    ) -> rusqlite::Result<()> {
+        let sql =
+            "INSERT INTO log (id, count, format, commit_no, bytes) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let mut insert = connection.prepare_cached(sql)?;
+        for chunk in batch.chunks.iter().filter(|chunk| 0 < chunk.count) {
+            let id = chunk_id(logs[chunk.log.as_str()].number, chunk.offset);
+            insert.execute(params![id, chunk.count, chunk.format, signed(commit), chunk.bytes])?;
+        }
+        let mut head = connection.prepare_cached(
+            "REPLACE INTO head (name, number, log) VALUES ('log/' || ?1, ?2, ?3)",
+        )?;
+        for (name, log) in logs {
+            head.execute(params![name, signed(log.end), log.number])?;
+        }
+        for (name, offset) in &batch.trims {
+            let log = logs.get(name.as_str()).or_else(|| self.heads.logs.get(name));
+            let Some(log) = log else { continue };
+            let sql = "DELETE FROM log WHERE ?1 <= id AND id < ?2 AND (id + count) <= ?2";
+            let mut trim = connection.prepare_cached(sql)?;
+            trim.execute([chunk_id(log.number, 0), chunk_id(log.number, log.end.min(*offset))])?;
+        }
+        Ok(())
+    }
+
+    /// Finds out what became of a change whose commit failed.
+    fn after_failed_sync(&mut self, error: rusqlite::Error) -> Error {
+        self.connection().into_iter().for_each(roll_back);
+        let reason = match failure(error) {
+            // A write found no room, so the last page of the commit was never written.
+            Error::Full => return Error::Full,
+            error => error.to_string(),
+        };
+        self.is_settled = false;
+        match self.settle() {
+            Ok(()) => Error::Unavailable { reason },
+            Err(_) => Error::Unknown,
+        }
+    }
+
+    /// Copies the write-ahead log into the main file once it is long, and lets it start anew.
+    ///
+    /// A full disk harms nobody here: the log keeps everything, and a later commit tries again.
+    pub fn shorten_log(&mut self, readers: &Readers) -> Result<(), Error> {
+        if !self.is_main_certain {
+            return self.reopen(readers);
+        }
+        let pages = self.wal_pages.load(Ordering::Relaxed);
+        if pages < self.wal_pages_next {
+            return Ok(());
+        }
+        let copied = if 2 * self.config.checkpoint_pages <= pages {
+            // New snapshots are held back until the open ones have ended, or were ended.
+            let held = readers.hold(self.config.wal_pages_max <= pages);
+            let mode =
+                if held.is_quiet() { CheckpointMode::RESTART } else { CheckpointMode::PASSIVE };
+            self.checkpoint(mode)
+        } else {
+            self.checkpoint(CheckpointMode::PASSIVE)
+        };
+        // The log starts anew with the next commit if it can. Where snapshots prevent it, not every commit tries again.
+        self.wal_pages_next = match copied {
+            Ok(true) if !readers.is_any_open() => self.config.checkpoint_pages,
+            _ => pages.saturating_add(self.config.checkpoint_pages / 4),
+        };
+        match copied {
+            Ok(_) | Err(Error::Full) => Ok(()),
+            Err(_) => {
+                self.is_main_certain = false;
+                self.reopen(readers)
+            }
+        }
+    }
+
+    /// Copies the log as far as snapshots let it; returns whether all of it is in the main file now.
+    fn checkpoint(&self, mode: CheckpointMode) -> Result<bool, Error> {
+        match self.connection()?.wal_checkpoint_v2(Some("main"), mode) {
+            Ok((pages, copied)) => Ok(pages == copied),
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(false),
+            Err(error) => Err(failure(error)),
+        }
+    }
+
+    /// Opens the store anew and copies the whole log, after a checkpoint failed.
+    ///
+    /// SQLite remembers, in memory that all connections share, how far it has copied the log, also where the sync after
+    /// it failed. The system has dropped those pages, so all connections are closed and the copy begins at the beginning.
+    fn reopen(&mut self, readers: &Readers) -> Result<(), Error> {
+        if let Some(connection) = self.connection.take() {
+            let held = readers.close();
+            drop(connection);
+            drop(held);
+        }
+        self.adopt(self.place.connect()?).map_err(failure)?;
+        match self.checkpoint(CheckpointMode::PASSIVE) {
+            Ok(true) => {
+                self.is_main_certain = true;
+                Ok(())
+            }
+            // A part was counted as copied, without a sync: the next attempt closes all connections again.
+            Ok(false) => Err(Error::Unavailable {
+                reason: "a checkpoint failed, and is not finished yet".into(),
+            }),
+            Err(error) => {
+                // Nothing was counted as copied, so the next attempt need not close what reads meanwhile.
+                self.connection = None;
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // An orderly end leaves an empty log. Where this fails, the next opening copies the log.
+        if self.is_settled && self.is_main_certain {
+            self.checkpoint(CheckpointMode::TRUNCATE).ok();
+        }
+    }
+}
+
+fn expects_hold(connection: &Connection, batch: &Batch) -> rusqlite::Result<bool> {
+    for expect in &batch.expects {
+        let mut select = connection.prepare_cached("SELECT v FROM kv WHERE k = ?1")?;
+        let found: Option<Vec<u8>> =
+            select.query_row([&expect.key], |row| row.get(0)).optional()?;
+        if found != expect.value {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn write_keys(connection: &Connection, batch: &Batch) -> rusqlite::Result<()> {
+    let mut put = connection.prepare_cached("REPLACE INTO kv (k, v) VALUES (?1, ?2)")?;
+    let mut delete = connection.prepare_cached("DELETE FROM kv WHERE k = ?1")?;
+    for (key, value) in &batch.writes {
+        match value {
+            Some(value) => put.execute(params![key, value])?,
+            None => delete.execute([key])?,
+        };
+    }
+    Ok(())
+}
+
+/// Ends a transaction that failed. Where SQLite has ended it already, there is nothing to do.
+fn roll_back(connection: &Connection) {
+    if !connection.is_autocommit() {
+        // A rollback in a write-ahead log writes nothing. Where it fails all the same, the next BEGIN fails and says so.
+        connection.execute_batch("ROLLBACK").ok();
+    }
+}
+
+impl Heads {
+    fn load(connection: &Connection) -> rusqlite::Result<Self> {
+        let mut heads = Self::default();
+        let mut select = connection.prepare("SELECT name, number, log FROM head")?;
+        let mut rows = select.query(())?;
+        while let Some(row) = rows.next()? {
+            let (name, number): (String, i64) = (row.get(0)?, row.get(1)?);
+            let number = unsigned(number);
+            if name == "commit" {
+                heads.commit = number;
+            } else if let Some(partition) = name.strip_prefix("epoch/") {
+                heads.epochs.insert(partition.parse().unwrap_or_default(), number);
+            } else if let Some(log) = name.strip_prefix("log/") {
+                let head = LogHead { number: row.get(2)?, end: number };
+                heads.log_last = heads.log_last.max(head.number);
+                heads.logs.insert(log.to_owned(), head);
+            }
+        }
+        Ok(heads)
+    }
+
+    /// Returns the logs that a batch changes, as they are after it.
+    fn after<'a>(&self, batch: &'a Batch) -> BTreeMap<&'a str, LogHead> {
+        let mut logs: BTreeMap<&str, LogHead> = BTreeMap::new();
+        let mut log_last = self.log_last;
+        for chunk in batch.chunks.iter().filter(|chunk| 0 < chunk.count) {
+            let head = logs.entry(&chunk.log).or_insert_with(|| {
+                self.logs.get(&chunk.log).copied().unwrap_or_else(|| {
+                    log_last += 1;
+                    LogHead { number: log_last, end: 0 }
+                })
+            });
+            // Invariant: a log has no gaps. A gap here means that the writer lost count.
+            assert_eq!(chunk.offset, head.end, "log `{}` has no gaps", chunk.log);
+            head.end += u64::from(chunk.count);
+        }
+        logs
+    }
+}
+
+/// Locks a view; a panic while it was locked leaves it as it was.
+pub(super) fn lock(view: &Mutex<View>) -> std::sync::MutexGuard<'_, View> {
+    view.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,37 @@
+//! The files of a unit's folder.
+
+use crate::Error;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// The unit's identity: root and signing keys.
+pub(crate) const KEY: &str = "unit.key";
+/// The certificate of the TLS door.
+pub(crate) const CERTIFICATE: &str = "tls.pem";
+/// The key of the certificate.
+pub(crate) const CERTIFICATE_KEY: &str = "tls.key";
+/// The store.
+pub(crate) const STORE: &str = "store.db";
+
+/// Writes a new file; a secret one is for the owner's eyes only. It is on the disk when this returns.
+#[expect(clippy::disallowed_methods, reason = "this is the home of a unit's files")]
+pub(crate) fn write(path: &Path, text: &str, is_secret: bool) -> Result<(), Error> {
+    let mode = if is_secret { 0o600 } else { 0o644 };
+    let wrong = |source| Error::File { path: path.to_owned(), source };
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(wrong)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(wrong)
+}
+
+/// Reads a file as text.
+#[expect(clippy::disallowed_methods, reason = "this is the home of a unit's files")]
+pub(crate) fn read(path: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(path).map_err(|source| Error::File { path: path.to_owned(), source })
+}
+
+/// Makes a folder and its parents.
+#[expect(clippy::disallowed_methods, reason = "this is the home of a unit's files")]
+pub(crate) fn make_folder(path: &Path) -> Result<(), Error> {
+    std::fs::create_dir_all(path).map_err(|source| Error::File { path: path.to_owned(), source })
+}

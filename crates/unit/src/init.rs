@@ -1,0 +1,81 @@
+//! Makes a unit in a folder.
+
+use crate::config::template;
+use crate::{Clock, Error, files, tls};
+use base::{Clock as _, Problem, SystemClock, SystemEntropy};
+use exchange::Identity;
+use kernel::{Call, Principal, ResourceRef};
+use serde_json::json;
+use std::path::Path;
+
+/// How a unit is made.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What it calls itself.
+    pub name: String,
+    /// See [`crate::Config::listen`].
+    pub listen: String,
+    /// See [`crate::Config::listen_peers`].
+    pub listen_peers: String,
+    /// Where business time comes from.
+    pub clock: Clock,
+}
+
+/// A unit that was just made.
+#[derive(Debug)]
+pub struct Made {
+    /// Its id: the hash of its root key.
+    pub unit_id: String,
+    /// The first owner's token.
+    pub owner_token: String,
+}
+
+/// Makes a unit in a folder: configuration, key, certificate, store, and the first owner's token.
+///
+/// # Errors
+/// `unit.exists`, `unit.file`, or what the store says.
+pub fn init(folder: &Path, options: &Options) -> Result<Made, Problem> {
+    if folder.join("unit.toml").exists() {
+        return Err(Error::Exists { path: folder.to_owned() }.into());
+    }
+    base::Name::new(options.name.as_str())?;
+    files::make_folder(folder)?;
+    let identity = Identity::generate(&options.name, &SystemEntropy, SystemClock::new().wall());
+    files::write(&folder.join(files::KEY), &identity.to_text(), true)?;
+    tls::make(folder, hosts(&options.listen_peers))?;
+    let text = template(&options.name, &options.listen, &options.listen_peers, options.clock);
+    files::write(&folder.join("unit.toml"), &text, false)?;
+    let owner_token = first_owner(folder)?;
+    Ok(Made { unit_id: identity.unit().to_owned(), owner_token })
+}
+
+/// The host that others will call, and the names of this machine's loopback.
+fn hosts(listen: &str) -> Vec<String> {
+    let host = listen.rsplit_once(':').map_or(listen, |(host, _)| host).trim_matches(['[', ']']);
+    let mut hosts = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    if !hosts.iter().any(|known| known == host) && host != "0.0.0.0" && host != "::" {
+        hosts.push(host.to_owned());
+    }
+    hosts
+}
+
+/// Declares the user `owner` and makes a token of it, as the part `init`, which no door can be.
+fn first_owner(folder: &Path) -> Result<String, Problem> {
+    let (_, mut writer) = crate::assembly::assemble(folder)?.into_writer();
+    let init = || Principal::Unit("init".into());
+    let owner = json!({
+        "apiVersion": "craton/v1",
+        "kind": "User",
+        "metadata": {"name": "owner"},
+        "spec": {"summary": "The first person of the unit.", "roles": ["owner"]},
+    });
+    let apply = Call::new("resource.apply", ResourceRef::new("resource", ""), init())
+        .with(json!({"manifests": [owner]}));
+    writer.turn(&[apply]).remove(0)?;
+    let token = Call::new("token.create", ResourceRef::new("token", ""), init())
+        .with(json!({"user": "owner", "summary": "made with the unit"}));
+    let made = writer.turn(&[token]).remove(0)?.into_value();
+    made["token"].as_str().map(str::to_owned).ok_or_else(|| {
+        kernel::Error::Internal { detail: "a token has a secret".into() }.into()
+    })
+}

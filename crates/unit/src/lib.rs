@@ -1,0 +1,19 @@
+//! Assembly: a unit's folder, its start and stop, and the threads that work in the background. The only crate that knows
+//! every engine.
+
+mod assembly;
+mod config;
+mod error;
+mod files;
+mod init;
+mod network;
+mod rest;
+mod run;
+mod tls;
+mod worker;
+
+pub use config::{Clock, Config};
+pub use error::Error;
+pub use init::{Made, Options, init};
+pub use run::{run, verify};
+pub use worker::serve as worker;

@@ -1,0 +1,113 @@
+//! Whether a unit has come to rest: what the driver of a replay waits for. Also rings the bell for background threads.
+
+use base::Problem;
+use exchange::{Exchange, LinkCounters};
+use kernel::{
+    Call, Engine, KindOf, Operation, Read, Reader, Relation, Reply, Right, operation, read,
+};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+/// The longest that a caller may wait for rest.
+const WAIT_MS_MAX: u64 = 10_000;
+
+/// Counts what happened, so that a thread can wait for the next happening without missing one.
+#[derive(Default)]
+pub(crate) struct Bell {
+    count: Mutex<u64>,
+    rung: Condvar,
+}
+
+impl Bell {
+    pub(crate) fn ring(&self) {
+        *self.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.rung.notify_all();
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        *self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the count has passed `seen`, or the time is up.
+    pub(crate) fn wait(&self, seen: u64, timeout: Duration) {
+        let guard = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.rung.wait_timeout_while(guard, timeout, |count| *count <= seen));
+    }
+}
+
+/// The engine that answers `unit.settled`.
+pub(crate) struct Rest {
+    exchange: Arc<Exchange>,
+    /// Rung when decisions wait to be evaluated.
+    pub decisions: Bell,
+    /// Rung at every commit and every acknowledgement of a peer.
+    pub changed: Arc<Bell>,
+}
+
+impl Rest {
+    pub(crate) fn new(exchange: Arc<Exchange>) -> Self {
+        Self { exchange, decisions: Bell::default(), changed: Arc::new(Bell::default()) }
+    }
+
+    fn settled(&self, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
+        let number = |name: &str| call.args.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0);
+        let kernel = Arc::clone(reader.kernel());
+        let clock = kernel.clock();
+        let until = clock.monotonic() + Duration::from_millis(number("wait_ms").min(WAIT_MS_MAX));
+        loop {
+            let seen = self.changed.count();
+            let fresh = Reader::new(&kernel, reader.caller().clone())?;
+            let counters = self.exchange.counters(&fresh)?;
+            let is_idle = counters.receipts_unsettled == 0 && process::decisions::pending(&fresh, 0, 1)?.requests.is_empty();
+            let left = until.saturating_sub(clock.monotonic());
+            if is_idle || left.is_zero() {
+                let number = |of: fn(&LinkCounters) -> u64| {
+                    counters.peers.iter().map(|(unit, link)| (unit, of(link))).collect::<BTreeMap<_, _>>()
+                };
+                return Ok(Reply::Value(json!({
+                    "idle": is_idle,
+                    "sent": number(|link| link.sent),
+                    "received": number(|link| link.received),
+                    "commit": fresh.commit(),
+                })));
+            }
+            self.changed.wait(seen, left);
+        }
+    }
+}
+
+impl Engine for Rest {
+    fn name(&self) -> &'static str {
+        "unit"
+    }
+
+    fn kinds(&self) -> Vec<KindOf> {
+        Vec::new()
+    }
+
+    fn operations(self: Arc<Self>) -> Vec<Operation> {
+        vec![
+            operation(
+                "unit.settled",
+                Right::Read,
+                "Says whether the unit has come to rest, and waits for it.",
+                read(&self, Self::settled),
+            )
+            .on_kind()
+            .queries(&[("wait_ms", "How long to wait for rest, in milliseconds.")]),
+        ]
+    }
+
+    fn relations(self: Arc<Self>, _read: &dyn Read) -> Result<Vec<Relation>, Problem> {
+        Ok(Vec::new())
+    }
+
+    fn committed(&self, topics: &BTreeSet<String>) {
+        if topics.contains("decision") {
+            self.decisions.ring();
+        }
+        self.changed.ring();
+    }
+}

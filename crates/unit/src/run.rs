@@ -1,0 +1,202 @@
+//! Starts a unit, keeps it running, and stops it without losing a call.
+
+use crate::assembly::{Assembly, assemble, report, thread};
+use crate::rest::Rest;
+use crate::worker::Worker;
+use crate::{Config, Error, network, tls};
+use base::Problem;
+use exchange::{Exchange, Network};
+use process::decisions::{Recorded, pending};
+use kernel::{Call, Handle, Principal, Reader, ResourceRef};
+use serde_json::json;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// The version that a unit tells.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Runs the unit of a folder until it is told to stop by SIGTERM or SIGINT.
+///
+/// # Errors
+/// Where it cannot start.
+pub fn run(folder: &Path) -> Result<(), Problem> {
+    // Started first: a port in use is told before the store is touched.
+    let config = Config::read(folder)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(16)
+        .enable_all()
+        .build()
+        .map_err(|source| Error::System { what: "runtime", source })?;
+    let doors = runtime.block_on(Doors::open(&config))?;
+    let tls = tls::server(folder)?;
+    let Assembly { config, writer, exchange, network, rest, .. } = assemble(folder)?;
+    let handle = kernel::spawn(writer)?;
+    let background = Background::start(&config, &handle, &exchange, network, &rest)?;
+    println!("unit {} is up: http://{} and https://{}", config.name, config.listen, config.listen_peers);
+    runtime.block_on(doors.serve(&config, handle.clone(), tls));
+    println!("unit {} drains", config.name);
+    background.stop(&rest);
+    handle.stop();
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    println!("unit {} has stopped", config.name);
+    Ok(())
+}
+
+/// Checks a unit's store while the unit is not running; returns what is wrong, a line each.
+///
+/// # Errors
+/// Where it cannot be opened.
+pub fn verify(folder: &Path) -> Result<Vec<String>, Problem> {
+    let Assembly { kernel, exchange, .. } = assemble(folder)?;
+    let mut faults = kernel.store().verify()?;
+    let reader = Reader::new(&kernel, Principal::Unit("verify".into()))?;
+    faults.extend(exchange.verify(&reader)?);
+    Ok(faults)
+}
+
+/// The listeners.
+struct Doors {
+    plain: TcpListener,
+    peers: TcpListener,
+}
+
+impl Doors {
+    async fn open(config: &Config) -> Result<Self, Error> {
+        let is_loopback = |address: &SocketAddr| address.ip().is_loopback();
+        let resolved = tokio::net::lookup_host(&config.listen)
+            .await
+            .map_err(|source| Error::Listen { address: config.listen.clone(), source })?;
+        if !resolved.into_iter().all(|address| is_loopback(&address)) {
+            return Err(Error::NotLoopback { address: config.listen.clone() });
+        }
+        Ok(Self { plain: listen(&config.listen).await?, peers: listen(&config.listen_peers).await? })
+    }
+
+    async fn serve(self, config: &Config, handle: Handle, tls: Arc<rustls::ServerConfig>) {
+        let mut options = api::Options::new(&config.name, VERSION);
+        options.config = config.api.clone();
+        let router = api::router(handle, options);
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let wait = |mut stopped: tokio::sync::watch::Receiver<bool>| async move {
+            // The sender lives below; an error would mean that the unit is gone already.
+            let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
+        };
+        let plain = api::serve(self.plain, router.clone(), config.api.clone(), wait(stopped.clone()));
+        let peers = api::serve_tls(self.peers, tls, router, config.api.clone(), wait(stopped));
+        let signals = async {
+            told_to_stop().await;
+            let _ = stop.send(true);
+        };
+        tokio::join!(plain, peers, signals);
+    }
+}
+
+async fn listen(address: &str) -> Result<TcpListener, Error> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| Error::Listen { address: address.to_owned(), source })
+}
+
+async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+/// The threads that work without being called.
+struct Background {
+    is_stopping: Arc<AtomicBool>,
+    exchange: Arc<Exchange>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+}
+
+impl Background {
+    fn start(
+        config: &Config,
+        handle: &Handle,
+        exchange: &Arc<Exchange>,
+        network: Arc<dyn Network>,
+        rest: &Arc<Rest>,
+    ) -> Result<Self, Problem> {
+        let is_stopping = Arc::new(AtomicBool::new(false));
+        let mut threads = Vec::new();
+        let decisions = {
+            let (config, handle, rest) = (config.clone(), handle.clone(), Arc::clone(rest));
+            let is_stopping = Arc::clone(&is_stopping);
+            move || decide(&config, &handle, &rest, &is_stopping)
+        };
+        threads.push(thread("decisions", decisions)?);
+        let sending = network::sender(handle, exchange, network);
+        threads.push(thread("sender", move || {
+            if let Err(problem) = sending.run() {
+                report(&problem);
+            }
+        })?);
+        Ok(Self { is_stopping, exchange: Arc::clone(exchange), threads })
+    }
+
+    fn stop(self, rest: &Rest) {
+        self.is_stopping.store(true, Ordering::SeqCst);
+        rest.decisions.ring();
+        self.exchange.stop();
+        for thread in self.threads {
+            if thread.join().is_err() {
+                eprintln!("error: a background thread panicked");
+            }
+        }
+    }
+}
+
+/// Evaluates the decisions and scripts that wait, in a worker process, and records the results in one call.
+fn decide(config: &Config, handle: &Handle, rest: &Rest, is_stopping: &AtomicBool) {
+    /// Decisions that are recorded in one call.
+    const BATCH: usize = 256;
+    let mut worker = Worker::new(config);
+    loop {
+        let seen = rest.decisions.count();
+        match decide_some(handle, &mut worker, BATCH) {
+            Ok(0) => rest.decisions.wait(seen, Duration::from_secs(5)),
+            Ok(_) => {}
+            Err(problem) => {
+                report(&problem);
+                rest.decisions.wait(seen, Duration::from_millis(200));
+            }
+        }
+        if is_stopping.load(Ordering::SeqCst) {
+            worker.end();
+            return;
+        }
+    }
+}
+
+fn decide_some(handle: &Handle, worker: &mut Worker, limit: usize) -> Result<usize, Problem> {
+    let reader = Reader::new(handle.kernel(), Principal::Unit("decisions".into()))?;
+    let batch = pending(&reader, 0, limit)?;
+    drop(reader);
+    if batch.requests.is_empty() {
+        return Ok(0);
+    }
+    let results = worker.evaluate(&batch);
+    let numbers = batch.requests.iter().map(|request| request.number);
+    let results: Vec<_> =
+        numbers.zip(results).map(|(number, result)| Recorded { number, result }).collect();
+    let record = Call::new(
+        "decision.record",
+        ResourceRef::new("decision", ""),
+        Principal::Unit("decisions".into()),
+    );
+    handle.call(record.with(json!({ "results": results })))?;
+    Ok(batch.requests.len())
+}
