@@ -25,5 +25,5 @@ pub use error::Error;
 pub use openapi::document;
 pub use reference::reference;
 pub use route::{Line, lines};
-pub use router::{Options, router};
+pub use router::{Options, Ready, Report, router};
 pub use server::{serve, serve_tls};

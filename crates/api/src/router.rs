@@ -21,6 +21,12 @@ const INLINE_BYTES_MAX: usize = 64 << 10;
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
 
+/// Says whether a unit is ready for requests.
+pub type Ready = Arc<dyn Fn() -> Result<(), Problem> + Send + Sync>;
+
+/// Writes a defect to the log, with its id.
+pub type Report = Arc<dyn Fn(&str, &Problem) + Send + Sync>;
+
 /// What the unit gives to its HTTP door.
 #[derive(Clone)]
 pub struct Options {
@@ -31,9 +37,9 @@ pub struct Options {
     /// The limits.
     pub config: Config,
     /// Says whether the unit is ready for requests. Must return at once.
-    pub ready: Arc<dyn Fn() -> Result<(), Problem> + Send + Sync>,
+    pub ready: Ready,
     /// Writes a defect to the log, with the id under which the caller hears of it.
-    pub report: Arc<dyn Fn(&str, &Problem) + Send + Sync>,
+    pub report: Report,
 }
 
 impl Options {

@@ -140,7 +140,8 @@ pub struct Problem {
     pub code: String,
     /// What a caller can do about it.
     pub kind: Kind,
-    /// What happened, in the user's words.
+    /// What happened, in the user's words; `detail` where it comes as RFC 9457 writes it.
+    #[serde(alias = "detail")]
     pub message: String,
     /// What to do next.
     #[serde(skip_serializing_if = "Option::is_none", default)]

@@ -67,8 +67,8 @@ impl Exchange {
         self.bell.stop();
     }
 
-    /// Says when this process began to listen (wall time): signatures made earlier are refused, because nobody
-    /// remembers whether they were used. Without it, the time of the first signature counts.
+    /// Says when this process began to listen (wall time): signatures made before the second after it are refused,
+    /// because nobody remembers whether they were used. Without it, the time of the first signature counts.
     #[must_use]
     pub fn started(self, wall: Time) -> Self {
         self.nonces.lock().unwrap_or_else(PoisonError::into_inner).start(wall);

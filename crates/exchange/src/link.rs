@@ -127,7 +127,7 @@ impl Exchange {
         with_card: bool,
     ) -> Result<Option<(Vec<u8>, u64)>, Problem> {
         let start = outbox_key(unit, after.saturating_add(1));
-        let end = base::prefix_end(state::outbox_key(unit, 0).as_ref().split_last_chunk::<8>().map_or(&[][..], |(prefix, _)| prefix));
+        let end = base::prefix_end(kernel::key(b'd').text(unit).as_ref());
         let pairs = read.scan(start.as_ref(), &end, self.config.batch_messages_max, false)?;
         let acknowledged = number(read, &mark_key(unit, Mark::Received))?;
         let mut head = json!({
@@ -168,11 +168,11 @@ impl Exchange {
         if envelope.from != *unit || envelope.to != self.identity.unit() {
             return Err(wrong("it is not from this peer to this unit".into()).into());
         }
-        let Some(peer) = state::peer_of(tx, unit)? else {
+        let Some(mut peer) = state::peer_of(tx, unit)? else {
             return Err(Error::PeerNotFound { peer: unit.clone() }.into());
         };
         if let Some(card) = envelope.card {
-            self.follow(tx, &peer, card)?;
+            peer = self.follow(tx, peer, card)?;
         }
         self.clear(tx, unit, envelope.acknowledged)?;
         let before = number(tx, &mark_key(unit, Mark::Received))?;

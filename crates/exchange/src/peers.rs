@@ -24,8 +24,8 @@ pub(crate) struct Nonces {
 impl Nonces {
     /// Refuses whatever was signed before `started`, when nobody was here to remember nonces.
     pub(crate) fn start(&mut self, started: Time) {
-        // Signatures carry whole seconds: one made in the same second must pass.
-        self.floor = Some(Time(started.0.div_euclid(1_000) * 1_000 - 1));
+        // Signatures carry whole seconds: one of the same second may have been used before. It is signed again.
+        self.floor = Some(Time(started.0.div_euclid(1_000) * 1_000));
     }
 
     fn admit(&mut self, id: u128, created: Time, wall: Time, age: i64, nonces_max: usize) -> Result<(), Error> {
@@ -84,13 +84,12 @@ impl Exchange {
     }
 
     /// Follows a peer to its newer keys.
-    pub(crate) fn follow(&self, tx: &mut Tx<'_>, peer: &Peer, card: Card) -> Result<(), Problem> {
-        if !is_successor(&peer.card, &card) {
-            return Ok(());
+    pub(crate) fn follow(&self, tx: &mut Tx<'_>, mut peer: Peer, card: Card) -> Result<Peer, Problem> {
+        if is_successor(&peer.card, &card) {
+            peer.card.keys = card.keys;
+            state::store(tx, peer_key(&peer.name), &peer)?;
         }
-        let mut peer = peer.clone();
-        peer.card.keys = card.keys;
-        state::store(tx, peer_key(&peer.name), &peer)
+        Ok(peer)
     }
 
     /// `exchange.card`.
@@ -216,10 +215,10 @@ mod tests {
         let mut nonces = Nonces::default();
         nonces.start(at(0));
         let mut admit = |id, created, wall| nonces.admit(id, created, wall, AGE, 100).is_ok();
-        assert!(admit(1, at(0), at(0)));
-        assert!(!admit(1, at(0), at(1)), "replayed");
-        assert!(!admit(2, at(-1), at(0)), "made before the start");
-        assert!(!admit(3, at(0), at(301)), "too old");
+        assert!(admit(1, at(1), at(1)));
+        assert!(!admit(1, at(1), at(2)), "replayed");
+        assert!(!admit(2, at(0), at(1)), "made before the start");
+        assert!(!admit(3, at(1), at(302)), "too old");
         assert!(!admit(4, at(700), at(301)), "from the future");
         assert!(admit(5, at(301), at(301)));
     }
@@ -227,7 +226,7 @@ mod tests {
     #[test]
     fn nonces_that_are_forgotten_for_want_of_room_cannot_be_replayed() {
         let mut nonces = Nonces::default();
-        nonces.start(at(0));
+        nonces.start(at(-1));
         for id in 0..20 {
             assert!(nonces.admit(id, at(i64::try_from(id).unwrap()), at(20), AGE, 5).is_ok());
         }

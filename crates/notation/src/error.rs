@@ -30,7 +30,9 @@ pub enum Error {
         reason: String,
     },
     /// The expression reads the clock of the wall.
-    #[error("the FEEL expression `{text}` calls `{function}()`, which is not the same when it runs again")]
+    #[error(
+        "the FEEL expression `{text}` calls `{function}()`, which is not the same when it runs again"
+    )]
     FeelWallClock {
         /// The expression, shortened.
         text: String,
@@ -97,14 +99,25 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::FeelSyntax { .. } => "text that begins with `=` is FEEL; a plain text has quotes inside FEEL".into(),
-            Self::FeelTooLarge { .. } => "cut it into several expressions, or put it into a decision".into(),
-            Self::FeelUnbounded { .. } => "put it into a script task: that runs under a time limit".into(),
-            Self::FeelWallClock { .. } => "use the variable `_now`: the instant of the business clock, recorded".into(),
-            Self::FeelFailed { .. } | Self::DecisionFailed { .. } => {
-                "look whether all variables that it names are there, with the types it expects".into()
+            Self::FeelSyntax { .. } => {
+                "text that begins with `=` is FEEL; a plain text has quotes inside FEEL".into()
             }
-            Self::Malformed { code, .. } | Self::TooLarge { code, .. } => format!("docs/errors/{code}.md"),
+            Self::FeelTooLarge { .. } => {
+                "cut it into several expressions, or put it into a decision".into()
+            }
+            Self::FeelUnbounded { .. } => {
+                "put it into a script task: that runs under a time limit".into()
+            }
+            Self::FeelWallClock { .. } => {
+                "use the variable `_now`: the instant of the business clock, recorded".into()
+            }
+            Self::FeelFailed { .. } | Self::DecisionFailed { .. } => {
+                "look whether all variables that it names are there, with the types it expects"
+                    .into()
+            }
+            Self::Malformed { code, .. } | Self::TooLarge { code, .. } => {
+                format!("docs/errors/{code}.md")
+            }
             Self::DecisionUnknown { nearest, .. } => match nearest {
                 Some(nearest) => format!("did you mean `{nearest}`?"),
                 None => "name a decision by its id or its name".into(),

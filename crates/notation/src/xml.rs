@@ -43,7 +43,11 @@ pub(crate) fn check(source: &str, codes: Codes) -> Result<(), Error> {
             end_of(tag, 2, "?>")
         } else if tag.starts_with("<!") {
             let message = "a document type is not allowed".to_string();
-            return Err(Error::Malformed { code: codes.malformed, message, place: Some(place(source, start)) });
+            return Err(Error::Malformed {
+                code: codes.malformed,
+                message,
+                place: Some(place(source, start)),
+            });
         } else if tag.starts_with("</") {
             scan.depth = scan.depth.saturating_sub(1);
             end_of(tag, 2, ">")
@@ -60,13 +64,18 @@ pub(crate) fn check(source: &str, codes: Codes) -> Result<(), Error> {
 
 /// Parses XML that was looked over.
 pub(crate) fn parse(source: &str, codes: Codes) -> Result<roxmltree::Document<'_>, Error> {
-    let options = roxmltree::ParsingOptions { nodes_limit: 400_000, ..roxmltree::ParsingOptions::default() };
+    let options =
+        roxmltree::ParsingOptions { nodes_limit: 400_000, ..roxmltree::ParsingOptions::default() };
     roxmltree::Document::parse_with_options(source, options).map_err(|error| {
         let position = error.pos();
         let message = error.to_string();
         let message = message.rsplit_once(" at ").map_or(message.as_str(), |(message, _)| message);
         let place = Place::line(position.row, position.col);
-        Error::Malformed { code: codes.malformed, message: format!("it is no XML: {message}"), place: Some(place) }
+        Error::Malformed {
+            code: codes.malformed,
+            message: format!("it is no XML: {message}"),
+            place: Some(place),
+        }
     })
 }
 
@@ -101,7 +110,10 @@ impl Scan {
                 (None, b'"' | b'\'') => quote = Some(*byte),
                 (None, b'=') => {
                     self.attributes += 1;
-                    let name = tag[..at].rsplit(char::is_whitespace).find(|word| !word.is_empty()).unwrap_or("");
+                    let name = tag[..at]
+                        .rsplit(char::is_whitespace)
+                        .find(|word| !word.is_empty())
+                        .unwrap_or("");
                     self.namespaces += usize::from(name.starts_with("xmlns"));
                     if ATTRIBUTES_MAX < self.attributes {
                         return at;

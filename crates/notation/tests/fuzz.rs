@@ -67,7 +67,8 @@ fn mutate(random: &Random, text: &str, pieces: &[&str]) -> String {
             2 => drop(characters.splice(at..end, pieces[random.below(pieces.len())].chars())),
             3 => drop(characters.splice(at..at, pieces[random.below(pieces.len())].chars())),
             _ => {
-                let letter = char::from_u32(u32::try_from(random.below(0x300)).unwrap_or(63)).unwrap_or('?');
+                let letter =
+                    char::from_u32(u32::try_from(random.below(0x300)).unwrap_or(63)).unwrap_or('?');
                 characters.insert(at, letter);
             }
         }
@@ -81,8 +82,8 @@ fn variables() -> Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()
 }
 
-/// Fails where one answer takes longer than a second.
-fn within_a_second(text: &str, run: impl FnOnce()) {
+/// Fails where one answer takes longer than three seconds.
+fn within_three_seconds(text: &str, run: impl FnOnce()) {
     #[expect(clippy::disallowed_methods, reason = "a test of the time taken")]
     let start = std::time::Instant::now();
     run();
@@ -93,13 +94,44 @@ fn within_a_second(text: &str, run: impl FnOnce()) {
 #[test]
 fn feel_answers_whatever_comes() {
     let random = Random(SeededEntropy::new(7));
-    let pieces = ["(", ")", "[", "]", "{", "}", "\"", "\\u", "\\uD83D", "..", "**", "-", "for i in ", " in ", "return ", "item", "partial",
-        "null", "1e999", "@\"", "P999999999Y", "function(", ".", ":", ",", "99999999999999999999999999999999999999999", "date(", "list", "if ", "/*", "?"];
+    let pieces = [
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        "\"",
+        "\\u",
+        "\\uD83D",
+        "..",
+        "**",
+        "-",
+        "for i in ",
+        " in ",
+        "return ",
+        "item",
+        "partial",
+        "null",
+        "1e999",
+        "@\"",
+        "P999999999Y",
+        "function(",
+        ".",
+        ":",
+        ",",
+        "99999999999999999999999999999999999999999",
+        "date(",
+        "list",
+        "if ",
+        "/*",
+        "?",
+    ];
     let variables = variables();
     let mut answers = [0; 2];
     for turn in 0..20_000 {
         let text = mutate(&random, FEEL[turn % FEEL.len()], &pieces);
-        within_a_second(&text, || {
+        within_three_seconds(&text, || {
             if let Ok(expression) = feel::Expression::compile_feel(&text) {
                 let outcome = expression.evaluate(&variables, Time(1_539_797_420_000));
                 answers[usize::from(outcome.is_ok())] += 1;
@@ -110,20 +142,44 @@ fn feel_answers_whatever_comes() {
             let _ = feel::check(&text);
         });
     }
-    assert!(answers.iter().all(|count| 100 < *count), "too few texts compile to say anything: {answers:?}");
+    assert!(
+        answers.iter().all(|count| 100 < *count),
+        "too few texts compile to say anything: {answers:?}"
+    );
 }
 
 #[test]
 fn bpmn_answers_whatever_comes() {
     let random = Random(SeededEntropy::new(11));
-    let pieces = ["<b:task id=\"j\"/>", "</b:process>", "<b:subProcess id=\"n\">", "</b:subProcess>", "\"", "<!--", "]]>", "&amp;", "&x;", "<![CDATA[",
-        "b:", "sourceRef=\"s\"", "targetRef=\"c\"", "attachedToRef=\"c\"", "x", "default=\"f2\"", "<b:compensateEventDefinition activityRef=\"u\"/>", "isForCompensation=\"true\""];
+    let pieces = [
+        "<b:task id=\"j\"/>",
+        "</b:process>",
+        "<b:subProcess id=\"n\">",
+        "</b:subProcess>",
+        "\"",
+        "<!--",
+        "]]>",
+        "&amp;",
+        "&x;",
+        "<![CDATA[",
+        "b:",
+        "sourceRef=\"s\"",
+        "targetRef=\"c\"",
+        "attachedToRef=\"c\"",
+        "x",
+        "default=\"f2\"",
+        "<b:compensateEventDefinition activityRef=\"u\"/>",
+        "isForCompensation=\"true\"",
+    ];
     let mut good = 0;
     for _ in 0..5_000 {
         let text = mutate(&random, BPMN, &pieces);
-        within_a_second(&text, || match bpmn::parse(&text, None) {
+        within_three_seconds(&text, || match bpmn::parse(&text, None) {
             Ok(_) => good += 1,
-            Err(problem) => assert!(problem.code.starts_with("bpmn.") || problem.code.starts_with("feel."), "{problem:?}"),
+            Err(problem) => assert!(
+                problem.code.starts_with("bpmn.") || problem.code.starts_with("feel."),
+                "{problem:?}"
+            ),
         });
     }
     assert!(100 < good, "too few texts compile to say anything: {good}");
@@ -132,18 +188,41 @@ fn bpmn_answers_whatever_comes() {
 #[test]
 fn dmn_answers_whatever_comes() {
     let random = Random(SeededEntropy::new(13));
-    let pieces = ["<text>", "</text>", "href=\"#d2\"", "href=\"#i1\"", "href=\"\"", "#", "-", "UNIQUE", "OUTPUT ORDER", "MAX", "<list/>", "<context/>", "(", "not(", "typeRef=\"x\"", "name=\"\"", "<rule id=\"q\"/>", "\"", "&gt;"];
+    let pieces = [
+        "<text>",
+        "</text>",
+        "href=\"#d2\"",
+        "href=\"#i1\"",
+        "href=\"\"",
+        "#",
+        "-",
+        "UNIQUE",
+        "OUTPUT ORDER",
+        "MAX",
+        "<list/>",
+        "<context/>",
+        "(",
+        "not(",
+        "typeRef=\"x\"",
+        "name=\"\"",
+        "<rule id=\"q\"/>",
+        "\"",
+        "&gt;",
+    ];
     let mut good = 0;
     for _ in 0..3_000 {
         let text = mutate(&random, DMN, &pieces);
-        within_a_second(&text, || match dmn::Model::parse(&text) {
+        within_three_seconds(&text, || match dmn::Model::parse(&text) {
             Ok(model) => {
                 good += 1;
                 for name in model.decisions() {
                     let _ = model.evaluate(&name.id, &variables());
                 }
             }
-            Err(error) => assert!(error.code().0.starts_with("dmn.") || error.code().0.starts_with("feel."), "{error:?}"),
+            Err(error) => assert!(
+                error.code().0.starts_with("dmn.") || error.code().0.starts_with("feel."),
+                "{error:?}"
+            ),
         });
     }
     assert!(100 < good, "too few texts compile to say anything: {good}");

@@ -85,7 +85,7 @@ impl Store for FaultyStore {
             return Err(Error::Full);
         }
         if draw < unknown {
-            if self.draw() % 2 == 0 {
+            if self.draw().is_multiple_of(2) {
                 self.inner.commit(partition, batch)?;
             }
             return Err(Error::Unknown);
@@ -105,6 +105,7 @@ impl std::fmt::Debug for FaultyStore {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test ends where a promise is broken")]
 mod tests {
     use super::*;
     use crate::MemoryStore;

@@ -1,5 +1,7 @@
 //! How a SQLite store behaves when the disk, the file or another process does not.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where a promise is broken")]
+
 #[expect(dead_code, reason = "the power cuts need more of it")]
 mod workload;
 

@@ -63,7 +63,7 @@ fn run(seed: u64, left_out: LeftOut) -> Result<u64, String> {
     for cut in 0..CUTS {
         // What may be there: what was acknowledged, and the commit that the cut broke off.
         let mut possible = vec![contents.clone()];
-        if entropy.number() % 8 == 0 {
+        if entropy.number().is_multiple_of(8) {
             disk.cut_after(entropy.number() % 40);
         }
         // Without an acknowledged commit there may be no store yet: the cut can fall into its making.
@@ -72,7 +72,7 @@ fn run(seed: u64, left_out: LeftOut) -> Result<u64, String> {
                 .or_else(|finding| if disk.is_off() { Ok(contents) } else { Err(finding) });
             contents =
                 found.map_err(|finding| format!("seed {seed}, before cut {cut}: {finding}"))?;
-            let is_inside = (seed + cut) % 2 == 0;
+            let is_inside = (seed + cut).is_multiple_of(2);
             possible = work(&store, &disk, &entropy, contents, &mut operation, is_inside)?;
             inside += u64::from(1 < possible.len());
             disk.cut();
@@ -85,7 +85,7 @@ fn run(seed: u64, left_out: LeftOut) -> Result<u64, String> {
         contents = check(&store, &possible)
             .map_err(|finding| format!("seed {seed}, cut {cut}: {finding}"))?;
         // Half of the stores are closed in order, and half are cut off before they could write anything.
-        if entropy.number() % 2 == 0 {
+        if entropy.number().is_multiple_of(2) {
             disk.cut();
             drop(store);
             disk.crash(entropy.number());
@@ -116,7 +116,7 @@ fn work(
         let batch = contents.next_batch(epoch, *operation, entropy);
         let after = contents.after(&batch);
         // Open snapshots are part of the picture: they keep the log from starting anew.
-        let held = (entropy.number() % 4 == 0).then(|| store.snapshot());
+        let held = (entropy.number().is_multiple_of(4)).then(|| store.snapshot());
         match store.commit(0, &batch) {
             Ok(_) => contents = after,
             Err(_) if disk.is_off() => return Ok(vec![contents, after]),

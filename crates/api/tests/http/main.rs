@@ -1,4 +1,5 @@
 //! The HTTP door seen from outside.
+#![allow(clippy::unwrap_used, reason = "a test ends where something is missing")]
 
 mod doors;
 mod requests;

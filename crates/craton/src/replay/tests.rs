@@ -57,8 +57,8 @@ fn serve(mut stream: TcpStream, told: &Shared) {
         let path = first.split(' ').nth(1).expect("path");
         let (status, answer) = answer(path, &headers, &body, &mut told.lock().expect("lock"));
         let text = answer.to_string();
-        let head = format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", text.len());
-        stream.write_all((head + &text).as_bytes()).expect("writes");
+        let whole = format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{text}", text.len());
+        stream.write_all(whole.as_bytes()).expect("writes");
     }
 }
 

@@ -64,7 +64,7 @@ mod tests {
         let market = generated::market(300, 11);
         assert!(1 < check(&Events::of(&market, 1)));
         assert!(1 < check(&Events::of(&market, 4)));
-        assert_eq!(cut(&[], 0), []);
+        assert!(cut(&[], 0).is_empty());
     }
 
     #[test]

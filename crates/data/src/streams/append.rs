@@ -234,7 +234,7 @@ mod tests {
             stream.body_invalid at : `text/plain` is no media type of rows
         "#]]);
         check("application/vnd.apache.arrow.stream", "garbage", expect![[r#"
-            stream.body_invalid at : the body is no Arrow IPC stream: Parser error: Unable to get root as message: Utf8Error
+            stream.body_invalid at : the body is no Arrow IPC stream: Io error: failed to fill whole buffer
         "#]]);
     }
 

@@ -499,9 +499,12 @@ mod tests {
         let old = spec(orders());
         let changed = |pointer: &str, value: Value| {
             let mut manifest = orders();
-            match manifest.pointer_mut(pointer) {
-                Some(place) => *place = value,
-                None => manifest["schema"].as_array_mut().expect("columns").push(value),
+            if manifest.pointer(pointer).is_some() {
+                *manifest.pointer_mut(pointer).expect("a place") = value;
+            } else if let Some(column) = pointer.strip_suffix("/required") {
+                manifest.pointer_mut(column).expect("a column")["required"] = value;
+            } else {
+                manifest["schema"].as_array_mut().expect("columns").push(value);
             }
             check_change("orders", &old, &spec(manifest)).map_err(|error| error.to_string())
         };

@@ -27,7 +27,8 @@ pub fn unit_with(config: Config) -> Unit {
     };
     let (kernel, writer) = Kernel::new(parts).expect("a kernel starts on an empty store");
     let mut unit = Unit { kernel, writer };
-    let clerk = "permit(principal in Role::\"clerk\", action in Action::\"Read\", resource in [Kind::\"sql\", Kind::\"view\"]);";
+    let clerk = "permit(principal in Role::\"clerk\", action in Action::\"Read\", resource) \
+                 when { resource in [Kind::\"sql\", Kind::\"view\"] };";
     unit.apply_as(
         "unit:init",
         json!([

@@ -138,5 +138,6 @@ fn an_offer_that_cannot_work_is_refused_when_it_is_applied() {
     let price = json!({"currency": "EUR", "on_accept": "1 +"});
     let process = manifest("Process", "p", json!({}));
     let offer = manifest("Offer", "x", json!({"process": "p", "version": 1, "to": "any", "price": price}));
-    assert_eq!(world.apply("payment", json!([process, offer])).unwrap_err().code, "offer.price");
+    let problem = world.apply("payment", json!([process, offer])).unwrap_err();
+    assert_eq!(problem.code, "offer.price", "{problem:?}");
 }

@@ -1,7 +1,10 @@
 //! Who gets in: forged, replayed, expired, altered and misdirected requests do not.
 
 use crate::world::{World, market};
-use base::{Clock, SeededEntropy, Time};
+use base::{Clock, SeededEntropy};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ed25519_dalek::{Signer, SigningKey};
 use exchange::{Config, Identity, Request, signature};
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
@@ -173,16 +176,43 @@ fn peers_are_known_once_by_cards_that_prove_themselves() {
 
 /// Somebody with a key and no unit: signs, sends, polls, as the Python client of the guide does.
 struct Customer {
-    identity: Identity,
+    key: SigningKey,
+    unit: String,
     sent: u64,
     handled: u64,
+    nonce: u64,
 }
 
 impl Customer {
-    fn request(&self, world: &World, method: &str, path: &str, body: Vec<u8>, nonce: u64) -> Value {
-        let mut request = Request { method: method.into(), path: path.into(), body, ..Request::default() };
-        request.headers =
-            signature::sign(&self.identity, &world.unit("payment"), &request, world.clock.wall(), nonce).unwrap();
+    fn sign(&self, bytes: &[u8]) -> String {
+        STANDARD.encode(self.key.sign(bytes).to_bytes())
+    }
+
+    fn request(&mut self, world: &World, method: &str, path: &str, query: &str, body: Vec<u8>) -> Value {
+        self.nonce += 1;
+        let digest = format!("sha-256=:{}:", STANDARD.encode(base::sha256(&body)));
+        let parameters = format!(
+            "(\"@method\" \"@path\" \"@query\" \"content-digest\");created={};nonce=\"{}\";keyid=\"{}:0\";alg=\"ed25519\";tag=\"{}\"",
+            world.clock.wall().0 / 1_000,
+            self.nonce,
+            self.unit,
+            world.unit("payment"),
+        );
+        let signed = format!(
+            "\"@method\": {method}\n\"@path\": {path}\n\"@query\": ?{query}\n\"content-digest\": {digest}\n\"@signature-params\": {parameters}"
+        );
+        let headers = [
+            ("content-digest", digest),
+            ("signature-input", format!("me={parameters}")),
+            ("signature", format!("me=:{}:", self.sign(signed.as_bytes()))),
+        ];
+        let request = Request {
+            method: method.into(),
+            path: if query.is_empty() { path.into() } else { format!("{path}?{query}") },
+            headers: headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+            body,
+            ..Request::default()
+        };
         let response = world.deliver("payment", &request);
         assert_eq!(response.status, 200, "{}", String::from_utf8_lossy(&response.body));
         serde_json::from_slice(&response.body).unwrap()
@@ -192,15 +222,15 @@ impl Customer {
         self.sent += 1;
         message["n"] = json!(self.sent);
         let envelope = json!({
-            "v": 1, "from": self.identity.unit(), "to": world.unit("payment"),
+            "v": 1, "from": self.unit, "to": world.unit("payment"),
             "acknowledged": self.handled, "messages": [message],
         });
-        self.request(world, "POST", "/v1/exchange/messages", envelope.to_string().into_bytes(), 2 * self.sent);
+        self.request(world, "POST", "/v1/exchange/messages", "", envelope.to_string().into_bytes());
     }
 
     fn poll(&mut self, world: &World) -> Vec<Value> {
-        let path = format!("/v1/exchange/outbox?after={}", self.handled);
-        let envelope = self.request(world, "GET", &path, Vec::new(), 2 * self.handled + 1);
+        let query = format!("after={}", self.handled);
+        let envelope = self.request(world, "GET", "/v1/exchange/outbox", &query, Vec::new());
         let messages = envelope["messages"].as_array().unwrap().clone();
         self.handled = messages.last().map_or(self.handled, |message| message["n"].as_u64().unwrap());
         messages
@@ -211,25 +241,18 @@ impl Customer {
 fn an_outside_customer_with_a_key_and_no_unit_calls_under_a_contract() {
     let world = World::new(&["payment"], &Config::default());
     world.apply("payment", crate::world::offers(json!({"to": "any"}))).unwrap();
-    let identity = Identity::generate("customer", &SeededEntropy::new(5), Time(world.clock.wall().0));
-    let key = identity.card(None, None).keys[0].key.clone();
-    let identity = {
-        // The customer has one key: it is root and signing key at once.
-        let text: Value = serde_json::from_str(&identity.to_text()).unwrap();
-        let root = json!({"v": 1, "name": "customer", "root": text["root"], "keys": []});
-        assert!(Identity::from_text(&root.to_string()).is_ok());
-        identity
-    };
-    let card = serde_json::to_value(identity.card(None, None)).unwrap();
-    world.call("payment", "peer.add", ("peer", ""), json!({"name": "customer", "card": card})).unwrap();
-    assert!(!key.is_empty());
-    let mut customer = Customer { identity, sent: 0, handled: 0 };
+    let key = SigningKey::from_bytes(&[7; 32]);
+    let public = key.verifying_key();
+    let args = json!({"name": "customer", "key": base::hex(public.as_bytes())});
+    let peer = world.call("payment", "peer.add", ("peer", ""), args).unwrap();
+    let unit = base::hex(&base::sha256(public.as_bytes()));
+    assert_eq!(peer["unit"], json!(unit));
+    let mut customer = Customer { key, unit, sent: 0, handled: 0, nonce: 0 };
     customer.send(&world, json!({"kind": "propose", "contract": "direct", "offers": [{"name": "authorise"}]}));
     let agree = customer.poll(&world).pop().unwrap();
     assert_eq!(agree["kind"], "agree");
-    let document = agree["document"].as_str().unwrap();
-    let signed = customer.identity.sign(world.clock.wall(), document.as_bytes()).unwrap();
-    customer.send(&world, json!({"kind": "verify", "contract": "direct", "key": signed.key, "signature": signed.signature}));
+    let signature = customer.sign(agree["document"].as_str().unwrap().as_bytes());
+    customer.send(&world, json!({"kind": "verify", "contract": "direct", "key": 0, "signature": signature}));
     assert_eq!(customer.poll(&world)[0]["kind"], "finalize");
     let call = json!({"kind": "call", "contract": "direct", "call": "my-1", "capability": "authorise", "input": {"order": "o-9"}});
     customer.send(&world, call);

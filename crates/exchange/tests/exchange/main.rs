@@ -5,4 +5,5 @@ mod contracts;
 mod doors;
 mod receipts;
 mod simulation;
+mod threads;
 mod world;

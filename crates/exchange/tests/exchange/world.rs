@@ -44,7 +44,7 @@ impl Clock for TestClock {
 }
 
 /// Stands for the process engine: a start waits until the test finishes it.
-struct Work;
+pub struct Work;
 
 fn waiting_key(address: &Address) -> base::Key {
     kernel::key(b'i').text(&address.token)
@@ -213,6 +213,7 @@ impl World {
             let node = boot(Arc::new(MemoryStore::new()), &key, &format!("http://{name}"), config, &clock, place as u64);
             nodes.insert((*name).to_owned(), Mutex::new(node));
         }
+        clock.wall.fetch_add(1_000, Ordering::SeqCst);
         let world = Arc::new(Self {
             nodes,
             clock,
@@ -259,6 +260,7 @@ impl World {
         let mut node = self.node(name);
         *node = boot(Arc::clone(&node.store), &node.key, &node.url, &node.config, &self.clock, seed);
         drop(node);
+        self.clock.wall.fetch_add(1_000, Ordering::SeqCst);
         self.connect(name);
     }
 

@@ -7,7 +7,11 @@ use crate::graph::{BoundaryTrigger, FlowId, Graph, Node, NodeId, NodeKind};
 use roxmltree::Node as Xml;
 
 /// Checks a graph that was read.
-pub(super) fn structure<'a, 'i>(graph: &Graph, reader: &mut Reader<'a, 'i, '_, '_>, process: Xml<'a, 'i>) {
+pub(super) fn structure<'a, 'i>(
+    graph: &Graph,
+    reader: &mut Reader<'a, 'i, '_, '_>,
+    process: Xml<'a, 'i>,
+) {
     let mut checker = Checker { graph, reader };
     checker.starts(process);
     for index in 0..graph.nodes.len() {
@@ -51,7 +55,8 @@ impl<'a, 'i> Checker<'_, '_, 'a, 'i, '_, '_> {
             let has_trigger = matches!(node.kind, NodeKind::Start(Some(_)));
             let is_second = starts[..place].iter().any(|other| {
                 let other = &self.graph.nodes[*other];
-                other.scope == node.scope && (node.scope.is_some() || matches!(other.kind, NodeKind::Start(None)))
+                other.scope == node.scope
+                    && (node.scope.is_some() || matches!(other.kind, NodeKind::Start(None)))
             });
             if is_second && !has_trigger {
                 self.invalid(*index, "start-twice", "is the second start event without trigger");
@@ -65,26 +70,43 @@ impl<'a, 'i> Checker<'_, '_, 'a, 'i, '_, '_> {
         let number = NodeId(u32::try_from(index).unwrap_or(u32::MAX));
         let is_end = self.xml(index).tag_name().name() == "endEvent";
         match &node.kind {
-            NodeKind::Start(_) if !node.incoming.is_empty() => self.invalid(index, "start-incoming", "has a flow into it"),
+            NodeKind::Start(_) if !node.incoming.is_empty() => {
+                self.invalid(index, "start-incoming", "has a flow into it")
+            }
             NodeKind::Boundary(_) if !node.incoming.is_empty() => {
                 self.invalid(index, "boundary-incoming", "has a flow into it");
             }
             NodeKind::Boundary(boundary)
-                if matches!(boundary.trigger, BoundaryTrigger::Compensation) && !node.outgoing.is_empty() =>
+                if matches!(boundary.trigger, BoundaryTrigger::Compensation)
+                    && !node.outgoing.is_empty() =>
             {
-                self.invalid(index, "compensation-flow", "has a flow out of it; it takes an association");
+                self.invalid(
+                    index,
+                    "compensation-flow",
+                    "has a flow out of it; it takes an association",
+                );
             }
             NodeKind::ExclusiveGateway { default } => self.exclusive(index, *default),
             NodeKind::EventGateway => self.event_gateway(index),
-            _ if is_end && !node.outgoing.is_empty() => self.invalid(index, "end-outgoing", "has a flow out of it"),
+            _ if is_end && !node.outgoing.is_empty() => {
+                self.invalid(index, "end-outgoing", "has a flow out of it")
+            }
             _ => {}
         }
         if self.reader.is_handler(number) {
             if !node.incoming.is_empty() || !node.outgoing.is_empty() {
-                self.invalid(index, "compensation-flow", "is for compensation, so no flow may lead to it or from it");
+                self.invalid(
+                    index,
+                    "compensation-flow",
+                    "is for compensation, so no flow may lead to it or from it",
+                );
             }
             if !self.graph.nodes.iter().any(|other| other.compensation == Some(number)) {
-                self.invalid(index, "compensation-handler", "is for compensation, but no boundary event leads to it");
+                self.invalid(
+                    index,
+                    "compensation-handler",
+                    "is for compensation, but no boundary event leads to it",
+                );
             }
         }
         self.errors_once(node);
@@ -97,7 +119,11 @@ impl<'a, 'i> Checker<'_, '_, 'a, 'i, '_, '_> {
             let NodeKind::Boundary(event) = &self.graph.node(*boundary).kind else { continue };
             let BoundaryTrigger::Error { code } = &event.trigger else { continue };
             if seen.contains(&code) {
-                self.invalid(boundary.0 as usize, "error-twice", "catches an error that another event of its activity catches too");
+                self.invalid(
+                    boundary.0 as usize,
+                    "error-twice",
+                    "catches an error that another event of its activity catches too",
+                );
             }
             seen.push(code);
         }
@@ -111,12 +137,21 @@ impl<'a, 'i> Checker<'_, '_, 'a, 'i, '_, '_> {
         }
         for flow in &node.outgoing {
             let xml = self.reader.flows[flow.0 as usize];
-            let has_condition = xml.children().any(|part| part.tag_name().name() == "conditionExpression");
+            let has_condition =
+                xml.children().any(|part| part.tag_name().name() == "conditionExpression");
             if !has_condition && default != Some(*flow) {
-                self.reader.problems.invalid(xml, "condition-missing", "has no condition and is not the default of its gateway");
+                self.reader.problems.invalid(
+                    xml,
+                    "condition-missing",
+                    "has no condition and is not the default of its gateway",
+                );
             }
             if has_condition && default == Some(*flow) {
-                self.reader.problems.invalid(xml, "default-condition", "is the default of its gateway and has a condition");
+                self.reader.problems.invalid(
+                    xml,
+                    "default-condition",
+                    "is the default of its gateway and has a condition",
+                );
             }
         }
     }
@@ -129,11 +164,22 @@ impl<'a, 'i> Checker<'_, '_, 'a, 'i, '_, '_> {
         for flow in &node.outgoing {
             let target = self.graph.flow(*flow).to;
             let behind = self.graph.node(target);
-            let waits = matches!(self.xml(target.0 as usize).tag_name().name(), "intermediateCatchEvent" | "receiveTask");
+            let waits = matches!(
+                self.xml(target.0 as usize).tag_name().name(),
+                "intermediateCatchEvent" | "receiveTask"
+            );
             if !waits {
-                self.invalid(target.0 as usize, "event-gateway", "stands behind an event-based gateway but does not wait for an event");
+                self.invalid(
+                    target.0 as usize,
+                    "event-gateway",
+                    "stands behind an event-based gateway but does not wait for an event",
+                );
             } else if behind.incoming.len() != 1 {
-                self.invalid(target.0 as usize, "event-gateway", "stands behind an event-based gateway and has another flow into it");
+                self.invalid(
+                    target.0 as usize,
+                    "event-gateway",
+                    "stands behind an event-based gateway and has another flow into it",
+                );
             }
         }
     }
@@ -148,23 +194,37 @@ impl<'a, 'i> Checker<'_, '_, 'a, 'i, '_, '_> {
         };
         if let Some(activity) = activity {
             let activity = self.graph.node(activity);
-            let can_be_undone = activity.compensation.is_some() || matches!(activity.kind, NodeKind::SubProcess { .. });
+            let can_be_undone = activity.compensation.is_some()
+                || matches!(activity.kind, NodeKind::SubProcess { .. });
             if !can_be_undone || activity.scope != node.scope {
-                self.invalid(index, "compensation-activity", "undoes an activity that has no compensation in this scope");
+                self.invalid(
+                    index,
+                    "compensation-activity",
+                    "undoes an activity that has no compensation in this scope",
+                );
             }
         }
-        if attribute(self.xml(index), "isForCompensation").is_some_and(|mark| mark == "true") && !node.boundaries.is_empty() {
-            self.invalid(index, "compensation-flow", "is for compensation, so no boundary event may be attached to it");
+        if attribute(self.xml(index), "isForCompensation").is_some_and(|mark| mark == "true")
+            && !node.boundaries.is_empty()
+        {
+            self.invalid(
+                index,
+                "compensation-flow",
+                "is for compensation, so no boundary event may be attached to it",
+            );
         }
     }
 
     /// Conditions stand behind exclusive gateways only.
     fn flow(&mut self, index: usize) {
         let flow = &self.graph.flows[index];
-        if flow.condition.is_some() && !matches!(self.graph.node(flow.from).kind, NodeKind::ExclusiveGateway { .. }) {
+        if flow.condition.is_some()
+            && !matches!(self.graph.node(flow.from).kind, NodeKind::ExclusiveGateway { .. })
+        {
             let Some(number) = self.reader.flow_ids.get(flow.id.as_str()) else { return };
             let xml = self.reader.flows[number.0 as usize];
-            let message = "has a condition but does not begin at an exclusive gateway; that is not supported";
+            let message =
+                "has a condition but does not begin at an exclusive gateway; that is not supported";
             self.reader.problems.broken(UNSUPPORTED, xml, "conditional-flow", message);
         }
     }
@@ -197,7 +257,8 @@ impl<'a, 'i> Checker<'_, '_, 'a, 'i, '_, '_> {
     /// No circle runs for ever without waiting: each has a node that waits, or a gateway that can leave it.
     fn endless(&mut self) {
         let graph = self.graph;
-        let is_instant: Vec<bool> = (0..graph.nodes.len()).map(|index| self.is_instant(index)).collect();
+        let is_instant: Vec<bool> =
+            (0..graph.nodes.len()).map(|index| self.is_instant(index)).collect();
         for circle in circles(graph, &is_instant) {
             let leaves = |number: &NodeId| {
                 let node = graph.node(*number);
@@ -209,7 +270,8 @@ impl<'a, 'i> Checker<'_, '_, 'a, 'i, '_, '_> {
             }
             if let Some(first) = circle.iter().min() {
                 let xml = self.xml(first.0 as usize);
-                let message = "stands in a circle that never waits and that no exclusive gateway leaves";
+                let message =
+                    "stands in a circle that never waits and that no exclusive gateway leaves";
                 self.reader.problems.broken(ENDLESS, xml, "endless", message);
             }
         }
@@ -219,11 +281,17 @@ impl<'a, 'i> Checker<'_, '_, 'a, 'i, '_, '_> {
     fn is_instant(&self, index: usize) -> bool {
         let number = NodeId(u32::try_from(index).unwrap_or(u32::MAX));
         match &self.graph.nodes[index].kind {
-            NodeKind::PassThrough | NodeKind::ExclusiveGateway { .. } | NodeKind::ParallelGateway => true,
+            NodeKind::PassThrough
+            | NodeKind::ExclusiveGateway { .. }
+            | NodeKind::ParallelGateway => true,
             // A sub-process passes at once where nothing in it waits.
-            NodeKind::SubProcess { .. } => self.graph.nodes.iter().enumerate().all(|(other, node)| {
-                node.scope != Some(number) || matches!(node.kind, NodeKind::Start(_) | NodeKind::End(_)) || self.is_instant(other)
-            }),
+            NodeKind::SubProcess { .. } => {
+                self.graph.nodes.iter().enumerate().all(|(other, node)| {
+                    node.scope != Some(number)
+                        || matches!(node.kind, NodeKind::Start(_) | NodeKind::End(_))
+                        || self.is_instant(other)
+                })
+            }
             _ => false,
         }
     }
@@ -234,13 +302,17 @@ fn circles(graph: &Graph, is_instant: &[bool]) -> Vec<Vec<NodeId>> {
     let follow = |from: NodeId, forward: bool| -> Vec<NodeId> {
         let node = graph.node(from);
         let flows = if forward { &node.outgoing } else { &node.incoming };
-        let ends = flows.iter().map(|flow| if forward { graph.flow(*flow).to } else { graph.flow(*flow).from });
+        let ends = flows
+            .iter()
+            .map(|flow| if forward { graph.flow(*flow).to } else { graph.flow(*flow).from });
         ends.filter(|to| is_instant[to.0 as usize]).collect()
     };
     // Kosaraju: the order in which a search ends, then a search backward in the opposite order.
     let mut order = Vec::new();
     let mut is_seen = vec![false; graph.nodes.len()];
-    for start in (0..).map(NodeId).take(graph.nodes.len()).filter(|start| is_instant[start.0 as usize]) {
+    for start in
+        (0..).map(NodeId).take(graph.nodes.len()).filter(|start| is_instant[start.0 as usize])
+    {
         let mut open = vec![(start, false)];
         while let Some((number, is_done)) = open.pop() {
             if is_done {

@@ -45,12 +45,19 @@ pub(super) fn is_false(node: Node<'_, '_>, name: &str) -> bool {
 
 /// Returns all text directly under an element.
 pub(super) fn text_of(node: Node<'_, '_>) -> String {
-    node.children().filter(Node::is_text).filter_map(|child| child.text()).collect::<String>().trim().to_string()
+    node.children()
+        .filter(Node::is_text)
+        .filter_map(|child| child.text())
+        .collect::<String>()
+        .trim()
+        .to_string()
 }
 
 /// Whether an element is one that a token can be at.
 pub(super) fn is_flow_node(name: &str) -> bool {
-    is_activity(name) || is_event(name) || matches!(name, "exclusiveGateway" | "parallelGateway" | "eventBasedGateway")
+    is_activity(name)
+        || is_event(name)
+        || matches!(name, "exclusiveGateway" | "parallelGateway" | "eventBasedGateway")
 }
 
 /// Whether an element is a task or a sub-process.
@@ -62,23 +69,63 @@ pub(super) fn is_activity(name: &str) -> bool {
 pub(super) fn is_task(name: &str) -> bool {
     matches!(
         name,
-        "task" | "serviceTask" | "sendTask" | "userTask" | "scriptTask" | "businessRuleTask" | "receiveTask" | "manualTask"
+        "task"
+            | "serviceTask"
+            | "sendTask"
+            | "userTask"
+            | "scriptTask"
+            | "businessRuleTask"
+            | "receiveTask"
+            | "manualTask"
     )
 }
 
 /// Whether an element is an event.
 pub(super) fn is_event(name: &str) -> bool {
-    matches!(name, "startEvent" | "endEvent" | "intermediateCatchEvent" | "intermediateThrowEvent" | "boundaryEvent")
+    matches!(
+        name,
+        "startEvent"
+            | "endEvent"
+            | "intermediateCatchEvent"
+            | "intermediateThrowEvent"
+            | "boundaryEvent"
+    )
 }
 
 /// Whether an element only draws or describes.
 pub(super) fn is_modelling_only(name: &str) -> bool {
     matches!(
         name,
-        "laneSet" | "textAnnotation" | "group" | "dataObject" | "dataObjectReference" | "dataStoreReference" | "ioSpecification"
-            | "property" | "documentation" | "extensionElements" | "monitoring" | "auditing" | "incoming" | "outgoing"
-            | "dataInputAssociation" | "dataOutputAssociation" | "dataInput" | "dataOutput" | "inputSet" | "outputSet"
-            | "supportedInterfaceRef" | "ioBinding" | "resourceRole" | "performer" | "humanPerformer" | "potentialOwner"
-            | "rendering" | "correlationSubscription" | "supports" | "categoryValueRef" | "association"
+        "laneSet"
+            | "textAnnotation"
+            | "group"
+            | "dataObject"
+            | "dataObjectReference"
+            | "dataStoreReference"
+            | "ioSpecification"
+            | "property"
+            | "documentation"
+            | "extensionElements"
+            | "monitoring"
+            | "auditing"
+            | "incoming"
+            | "outgoing"
+            | "dataInputAssociation"
+            | "dataOutputAssociation"
+            | "dataInput"
+            | "dataOutput"
+            | "inputSet"
+            | "outputSet"
+            | "supportedInterfaceRef"
+            | "ioBinding"
+            | "resourceRole"
+            | "performer"
+            | "humanPerformer"
+            | "potentialOwner"
+            | "rendering"
+            | "correlationSubscription"
+            | "supports"
+            | "categoryValueRef"
+            | "association"
     )
 }

@@ -26,15 +26,27 @@ pub(super) fn kind<'a, 'i>(
 }
 
 /// Returns the one event definition of an event; `Some(None)` where it has none.
-#[expect(clippy::option_option, reason = "outside: whether the event can be read; inside: whether it has a definition")]
-fn definition<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>) -> Option<Option<Xml<'a, 'i>>> {
+#[expect(
+    clippy::option_option,
+    reason = "outside: whether the event can be read; inside: whether it has a definition"
+)]
+fn definition<'a, 'i>(
+    reader: &mut Reader<'a, 'i, '_, '_>,
+    node: Xml<'a, 'i>,
+) -> Option<Option<Xml<'a, 'i>>> {
     let definitions: Vec<_> = children(node)
-        .filter(|part| part.tag_name().name().ends_with("EventDefinition") || part.tag_name().name() == "eventDefinitionRef")
+        .filter(|part| {
+            part.tag_name().name().ends_with("EventDefinition")
+                || part.tag_name().name() == "eventDefinitionRef"
+        })
         .collect();
     match definitions.as_slice() {
         [] => Some(None),
         [only] => match only.tag_name().name() {
-            "messageEventDefinition" | "timerEventDefinition" | "errorEventDefinition" | "compensateEventDefinition"
+            "messageEventDefinition"
+            | "timerEventDefinition"
+            | "errorEventDefinition"
+            | "compensateEventDefinition"
             | "terminateEventDefinition" => Some(Some(*only)),
             _ => {
                 reader.problems.unsupported(*only, "");
@@ -59,8 +71,14 @@ fn name_of(definition: Option<Xml<'_, '_>>) -> &'static str {
     }
 }
 
-fn refuse<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>, kind: &str) -> Option<NodeKind> {
-    reader.problems.unsupported(node, &format!("the form `{kind}` of `{}`", node.tag_name().name()));
+fn refuse<'a, 'i>(
+    reader: &mut Reader<'a, 'i, '_, '_>,
+    node: Xml<'a, 'i>,
+    kind: &str,
+) -> Option<NodeKind> {
+    reader
+        .problems
+        .unsupported(node, &format!("the form `{kind}` of `{}`", node.tag_name().name()));
     None
 }
 
@@ -73,17 +91,27 @@ fn start<'a, 'i>(
     let trigger = match (name_of(definition), definition) {
         ("none", _) => None,
         (kind, _) if scope.is_some() => {
-            reader.problems.invalid(node, "start-trigger", &format!("starts a sub-process by `{kind}`; only a start without trigger can"));
+            reader.problems.invalid(
+                node,
+                "start-trigger",
+                &format!("starts a sub-process by `{kind}`; only a start without trigger can"),
+            );
             return None;
         }
         ("message", Some(definition)) => Some(message(reader, node, definition, false)?),
-        ("timer", Some(definition)) => Some(Trigger::Timer(timer(reader, node, definition, Use::Start)?)),
+        ("timer", Some(definition)) => {
+            Some(Trigger::Timer(timer(reader, node, definition, Use::Start)?))
+        }
         (kind, _) => return refuse(reader, node, kind),
     };
     Some(NodeKind::Start(trigger))
 }
 
-fn end<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>, definition: Option<Xml<'a, 'i>>) -> Option<NodeKind> {
+fn end<'a, 'i>(
+    reader: &mut Reader<'a, 'i, '_, '_>,
+    node: Xml<'a, 'i>,
+    definition: Option<Xml<'a, 'i>>,
+) -> Option<NodeKind> {
     let end = match (name_of(definition), definition) {
         ("none", _) => End::None,
         ("terminate", _) => End::Terminate,
@@ -91,18 +119,28 @@ fn end<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>, definitio
         ("error", Some(definition)) => match error_code(reader, node, definition) {
             Ok(Some(code)) => End::Error { code },
             Ok(None) => {
-                reader.problems.invalid(node, "error-code", "throws an error but names none by `errorRef`");
+                reader.problems.invalid(
+                    node,
+                    "error-code",
+                    "throws an error but names none by `errorRef`",
+                );
                 return None;
             }
             Err(()) => return None,
         },
-        ("compensation", Some(definition)) => End::Compensation { activity: compensated(reader, node, definition)? },
+        ("compensation", Some(definition)) => {
+            End::Compensation { activity: compensated(reader, node, definition)? }
+        }
         (kind, _) => return refuse(reader, node, kind),
     };
     Some(NodeKind::End(end))
 }
 
-fn throw<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>, definition: Option<Xml<'a, 'i>>) -> Option<NodeKind> {
+fn throw<'a, 'i>(
+    reader: &mut Reader<'a, 'i, '_, '_>,
+    node: Xml<'a, 'i>,
+    definition: Option<Xml<'a, 'i>>,
+) -> Option<NodeKind> {
     match (name_of(definition), definition) {
         ("none", _) => Some(NodeKind::PassThrough),
         ("message", _) => work(reader, node),
@@ -113,32 +151,52 @@ fn throw<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>, definit
     }
 }
 
-fn catch<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>, definition: Option<Xml<'a, 'i>>) -> Option<NodeKind> {
+fn catch<'a, 'i>(
+    reader: &mut Reader<'a, 'i, '_, '_>,
+    node: Xml<'a, 'i>,
+    definition: Option<Xml<'a, 'i>>,
+) -> Option<NodeKind> {
     match (name_of(definition), definition) {
-        ("message", Some(definition)) => Some(NodeKind::Catch(message(reader, node, definition, true)?)),
-        ("timer", Some(definition)) => Some(NodeKind::Catch(Trigger::Timer(timer(reader, node, definition, Use::Once)?))),
+        ("message", Some(definition)) => {
+            Some(NodeKind::Catch(message(reader, node, definition, true)?))
+        }
+        ("timer", Some(definition)) => {
+            Some(NodeKind::Catch(Trigger::Timer(timer(reader, node, definition, Use::Once)?)))
+        }
         (kind, _) => refuse(reader, node, kind),
     }
 }
 
-fn boundary<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>, definition: Option<Xml<'a, 'i>>) -> Option<NodeKind> {
+fn boundary<'a, 'i>(
+    reader: &mut Reader<'a, 'i, '_, '_>,
+    node: Xml<'a, 'i>,
+    definition: Option<Xml<'a, 'i>>,
+) -> Option<NodeKind> {
     let is_interrupting = !is_false(node, "cancelActivity");
     let trigger = match (name_of(definition), definition) {
-        ("message", Some(definition)) => BoundaryTrigger::Event(message(reader, node, definition, true)?),
+        ("message", Some(definition)) => {
+            BoundaryTrigger::Event(message(reader, node, definition, true)?)
+        }
         ("timer", Some(definition)) => {
             let purpose = if is_interrupting { Use::Once } else { Use::Again };
             BoundaryTrigger::Event(Trigger::Timer(timer(reader, node, definition, purpose)?))
         }
         ("error", Some(definition)) => {
             if !is_interrupting {
-                reader.problems.invalid(node, "error-interrupts", "catches an error, so it has to interrupt");
+                reader.problems.invalid(
+                    node,
+                    "error-interrupts",
+                    "catches an error, so it has to interrupt",
+                );
             }
             BoundaryTrigger::Error { code: error_code(reader, node, definition).ok()? }
         }
         ("compensation", Some(_)) => BoundaryTrigger::Compensation,
         (kind, _) => return refuse(reader, node, kind),
     };
-    let Some(attached_to) = attribute(node, "attachedToRef").and_then(|id| reader.ids.get(id).copied()) else {
+    let Some(attached_to) =
+        attribute(node, "attachedToRef").and_then(|id| reader.ids.get(id).copied())
+    else {
         reader.problems.invalid(node, "boundary-host", "is attached to no activity");
         return None;
     };
@@ -148,7 +206,11 @@ fn boundary<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>, defi
 /// Returns the work of a message throw event or a message end event.
 fn work<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>) -> Option<NodeKind> {
     let Some(definition) = extension(node, "taskDefinition") else {
-        reader.problems.invalid(node, "task-definition", "throws a message but has no `zeebe:taskDefinition` that says how");
+        reader.problems.invalid(
+            node,
+            "task-definition",
+            "throws a message but has no `zeebe:taskDefinition` that says how",
+        );
         return None;
     };
     tasks::job_or_call(reader, node, definition)
@@ -163,16 +225,26 @@ pub(super) fn message<'a, 'i>(
 ) -> Option<Trigger> {
     let message = match attribute(holder, "messageRef") {
         None => {
-            reader.problems.invalid(node, "message-missing", "waits for a message but names none by `messageRef`");
+            reader.problems.invalid(
+                node,
+                "message-missing",
+                "waits for a message but names none by `messageRef`",
+            );
             return None;
         }
-        Some(id) => match reader.globals.get(id).filter(|global| global.tag_name().name() == "message") {
-            None => {
-                reader.problems.invalid(node, "reference-unknown", &format!("has the `messageRef` `{id}`, which is no message"));
-                return None;
+        Some(id) => {
+            match reader.globals.get(id).filter(|global| global.tag_name().name() == "message") {
+                None => {
+                    reader.problems.invalid(
+                        node,
+                        "reference-unknown",
+                        &format!("has the `messageRef` `{id}`, which is no message"),
+                    );
+                    return None;
+                }
+                Some(message) => *message,
             }
-            Some(message) => *message,
-        },
+        }
     };
     let Some(name) = attribute(message, "name") else {
         reader.problems.invalid(node, "message-name", "waits for a message that has no name");
@@ -182,7 +254,8 @@ pub(super) fn message<'a, 'i>(
         reader.problems.unsupported(message, "a name that is FEEL, of the message");
         return None;
     }
-    let key = extension(message, "subscription").and_then(|subscription| attribute(subscription, "correlationKey"));
+    let key = extension(message, "subscription")
+        .and_then(|subscription| attribute(subscription, "correlationKey"));
     let correlation_key = match (needs_key, key) {
         (false, _) => None,
         (true, Some(key)) => Some(reader.expression(node, key)?),
@@ -205,8 +278,13 @@ fn error_code<'a, 'i>(
     definition: Xml<'a, 'i>,
 ) -> Result<Option<String>, ()> {
     let Some(id) = attribute(definition, "errorRef") else { return Ok(None) };
-    let Some(error) = reader.globals.get(id).filter(|global| global.tag_name().name() == "error") else {
-        reader.problems.invalid(node, "reference-unknown", &format!("has the `errorRef` `{id}`, which is no error"));
+    let Some(error) = reader.globals.get(id).filter(|global| global.tag_name().name() == "error")
+    else {
+        reader.problems.invalid(
+            node,
+            "reference-unknown",
+            &format!("has the `errorRef` `{id}`, which is no error"),
+        );
         return Err(());
     };
     match attribute(*error, "errorCode") {
@@ -216,14 +294,21 @@ fn error_code<'a, 'i>(
         }
         Some(code) => Ok(Some(code.into())),
         None => {
-            reader.problems.invalid(node, "error-code", &format!("refers to the error `{id}`, which has no `errorCode`"));
+            reader.problems.invalid(
+                node,
+                "error-code",
+                &format!("refers to the error `{id}`, which has no `errorCode`"),
+            );
             Err(())
         }
     }
 }
 
 /// Returns the activity that a compensation event undoes.
-#[expect(clippy::option_option, reason = "outside: whether the event can be read; inside: whether it names an activity")]
+#[expect(
+    clippy::option_option,
+    reason = "outside: whether the event can be read; inside: whether it names an activity"
+)]
 fn compensated<'a, 'i>(
     reader: &mut Reader<'a, 'i, '_, '_>,
     node: Xml<'a, 'i>,
@@ -234,7 +319,11 @@ fn compensated<'a, 'i>(
     }
     let Some(id) = attribute(definition, "activityRef") else { return Some(None) };
     let Some(activity) = reader.ids.get(id).copied() else {
-        reader.problems.invalid(node, "reference-unknown", &format!("has the `activityRef` `{id}`, which is no activity"));
+        reader.problems.invalid(
+            node,
+            "reference-unknown",
+            &format!("has the `activityRef` `{id}`, which is no activity"),
+        );
         return None;
     };
     Some(Some(activity))
@@ -259,11 +348,17 @@ fn timer<'a, 'i>(
     match parts {
         [Some(date), None, None] => {
             let date = timed(reader, node, &text(date).unwrap_or_default())?;
-            check_constant(reader, node, &date, "2018-10-17T17:30:20Z", |text| Time::parse(text).is_ok())?;
+            check_constant(reader, node, &date, "2018-10-17T17:30:20Z", |text| {
+                Time::parse(text).is_ok()
+            })?;
             Some(Timer::Date(date))
         }
         [None, Some(_), None] if purpose == Use::Start => {
-            reader.problems.invalid(node, "timer-start", "starts after a duration, but nothing is there that it could follow");
+            reader.problems.invalid(
+                node,
+                "timer-start",
+                "starts after a duration, but nothing is there that it could follow",
+            );
             None
         }
         [None, Some(duration), None] => {
@@ -273,19 +368,31 @@ fn timer<'a, 'i>(
         }
         [None, None, Some(cycle)] => {
             if purpose == Use::Once {
-                reader.problems.invalid(node, "timer-cycle", "repeats, but only start events and boundary events that do not interrupt can");
+                reader.problems.invalid(
+                    node,
+                    "timer-cycle",
+                    "repeats, but only start events and boundary events that do not interrupt can",
+                );
                 return None;
             }
             self::cycle(reader, node, &text(cycle).unwrap_or_default())
         }
         _ => {
-            reader.problems.invalid(node, "timer-missing", "needs one of `timeDate`, `timeDuration` and `timeCycle`");
+            reader.problems.invalid(
+                node,
+                "timer-missing",
+                "needs one of `timeDate`, `timeDuration` and `timeCycle`",
+            );
             None
         }
     }
 }
 
-fn timed<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>, text: &str) -> Option<Expression> {
+fn timed<'a, 'i>(
+    reader: &mut Reader<'a, 'i, '_, '_>,
+    node: Xml<'a, 'i>,
+    text: &str,
+) -> Option<Expression> {
     if text.is_empty() {
         reader.problems.invalid(node, "timer-missing", "has a timer without a time");
         return None;
@@ -313,14 +420,19 @@ fn check_constant<'a, 'i>(
 }
 
 /// Reads `Rn/DURATION` or `R/DURATION`.
-fn cycle<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>, text: &str) -> Option<Timer> {
+fn cycle<'a, 'i>(
+    reader: &mut Reader<'a, 'i, '_, '_>,
+    node: Xml<'a, 'i>,
+    text: &str,
+) -> Option<Timer> {
     let expression = timed(reader, node, text)?;
     let Some(Value::String(text)) = expression.constant() else {
         reader.problems.unsupported(node, "a `timeCycle` with variables, of");
         return None;
     };
     let parts = text.strip_prefix('R').and_then(|rest| rest.split_once('/'));
-    let count = parts.map(|(count, _)| if count.is_empty() { Some(None) } else { count.parse().ok().map(Some) });
+    let count = parts
+        .map(|(count, _)| if count.is_empty() { Some(None) } else { count.parse().ok().map(Some) });
     let (Some((_, every)), Some(Some(repetitions))) = (parts, count) else {
         reader.problems.unsupported(node, "a `timeCycle` other than `R3/PT1H` and `R/PT1H`, of");
         return None;

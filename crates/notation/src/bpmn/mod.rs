@@ -16,7 +16,8 @@ use base::Problem;
 
 pub(crate) use problems::Problems;
 
-pub(crate) const CODES: xml::Codes = xml::Codes { malformed: "bpmn.malformed", too_large: "bpmn.too_large" };
+pub(crate) const CODES: xml::Codes =
+    xml::Codes { malformed: "bpmn.malformed", too_large: "bpmn.too_large" };
 
 /// How many nodes a process may have.
 pub const NODES_MAX: usize = 5_000;

@@ -40,7 +40,11 @@ impl<'s> Problems<'s> {
     /// Notes something that the engine does not run.
     pub fn unsupported(&mut self, node: Node<'_, '_>, what: &str) {
         let message = format!("{} is not supported", self.subject(node, what));
-        self.add(node, Problem::new(UNSUPPORTED, message).with_hint("docs/errors/bpmn.unsupported.md lists what runs"));
+        self.add(
+            node,
+            Problem::new(UNSUPPORTED, message)
+                .with_hint("docs/errors/bpmn.unsupported.md lists what runs"),
+        );
     }
 
     /// Notes that a rule is broken.
@@ -70,7 +74,12 @@ impl<'s> Problems<'s> {
 
     fn add(&mut self, node: Node<'_, '_>, problem: Problem) {
         let offset = node.range().start;
-        if PROBLEMS_MAX <= self.found.len() || self.found.iter().any(|(at, other)| *at == offset && other.message == problem.message) {
+        if PROBLEMS_MAX <= self.found.len()
+            || self
+                .found
+                .iter()
+                .any(|(at, other)| *at == offset && other.message == problem.message)
+        {
             return;
         }
         let line = self.line(node);
@@ -83,11 +92,18 @@ impl<'s> Problems<'s> {
 
     /// Returns the words for an element: its type and its id.
     fn subject(&self, node: Node<'_, '_>, what: &str) -> String {
-        let what = if what.is_empty() { format!("`{}`", node.tag_name().name()) } else { what.to_string() };
+        let what = if what.is_empty() {
+            format!("`{}`", node.tag_name().name())
+        } else {
+            what.to_string()
+        };
         match owner(node) {
-            Some(owner) if owner == node => format!("{what} `{}`", owner.attribute("id").unwrap_or_default()),
+            Some(owner) if owner == node => {
+                format!("{what} `{}`", owner.attribute("id").unwrap_or_default())
+            }
             Some(owner) => {
-                let (kind, id) = (owner.tag_name().name(), owner.attribute("id").unwrap_or_default());
+                let (kind, id) =
+                    (owner.tag_name().name(), owner.attribute("id").unwrap_or_default());
                 format!("{what} of `{kind}` `{id}`")
             }
             None => what,
@@ -99,7 +115,9 @@ impl<'s> Problems<'s> {
 fn owner<'a, 'i>(node: Node<'a, 'i>) -> Option<Node<'a, 'i>> {
     let is_part = |node: &Node<'_, '_>| {
         let name = node.tag_name().name();
-        name.ends_with("EventDefinition") || name.ends_with("LoopCharacteristics") || name.ends_with("conditionExpression")
+        name.ends_with("EventDefinition")
+            || name.ends_with("LoopCharacteristics")
+            || name.ends_with("conditionExpression")
     };
     node.ancestors().find(|node| node.has_attribute("id") && !is_part(node))
 }

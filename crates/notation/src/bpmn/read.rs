@@ -1,7 +1,8 @@
 //! Reads a BPMN document into a graph: first all ids, then each element with its references.
 
 use super::elements::{
-    BPMN, attribute, child, children, is_activity, is_flow_node, is_modelling_only, is_task, is_true, text_of,
+    BPMN, attribute, child, children, is_activity, is_flow_node, is_modelling_only, is_task,
+    is_true, text_of,
 };
 use super::problems::TOO_LARGE;
 use super::{NODES_MAX, Problems, check, events, tasks};
@@ -25,7 +26,12 @@ pub(super) fn graph(
     let mut reader = Reader::new(root, problems);
     reader.collect(process, None);
     if NODES_MAX < reader.raw.len() {
-        reader.problems.broken(TOO_LARGE, process, "nodes", &format!("has more than {NODES_MAX} elements"));
+        reader.problems.broken(
+            TOO_LARGE,
+            process,
+            "nodes",
+            &format!("has more than {NODES_MAX} elements"),
+        );
         return None;
     }
     let graph = reader.build(process);
@@ -34,18 +40,26 @@ pub(super) fn graph(
 }
 
 /// Finds the process: the one named, else the only executable one, else the only one.
-fn choose<'a, 'i>(root: Xml<'a, 'i>, process_id: Option<&str>, problems: &mut Problems<'_>) -> Option<Xml<'a, 'i>> {
-    let processes: Vec<_> = children(root).filter(|node| node.tag_name().name() == "process").collect();
+fn choose<'a, 'i>(
+    root: Xml<'a, 'i>,
+    process_id: Option<&str>,
+    problems: &mut Problems<'_>,
+) -> Option<Xml<'a, 'i>> {
+    let processes: Vec<_> =
+        children(root).filter(|node| node.tag_name().name() == "process").collect();
     if let Some(id) = process_id {
         let found = processes.iter().find(|node| node.attribute("id") == Some(id));
         if found.is_none() {
-            let nearest = base::nearest(id, processes.iter().filter_map(|node| node.attribute("id")));
-            let hint = nearest.map(|nearest| format!("; the nearest is `{nearest}`")).unwrap_or_default();
+            let nearest =
+                base::nearest(id, processes.iter().filter_map(|node| node.attribute("id")));
+            let hint =
+                nearest.map(|nearest| format!("; the nearest is `{nearest}`")).unwrap_or_default();
             problems.invalid(root, "process-unknown", &format!("has no process `{id}`{hint}"));
         }
         return found.copied();
     }
-    let executable: Vec<_> = processes.iter().filter(|node| is_true(**node, "isExecutable")).collect();
+    let executable: Vec<_> =
+        processes.iter().filter(|node| is_true(**node, "isExecutable")).collect();
     match (executable.as_slice(), processes.as_slice()) {
         ([only], _) => Some(**only),
         ([], [only]) => Some(*only),
@@ -54,7 +68,11 @@ fn choose<'a, 'i>(root: Xml<'a, 'i>, process_id: Option<&str>, problems: &mut Pr
             None
         }
         _ => {
-            problems.invalid(root, "process-ambiguous", "has several processes; say which by `process_id`");
+            problems.invalid(
+                root,
+                "process-ambiguous",
+                "has several processes; say which by `process_id`",
+            );
             None
         }
     }
@@ -149,12 +167,14 @@ impl<'a, 'i, 'p, 's> Reader<'a, 'i, 'p, 's> {
     }
 
     fn build(&mut self, process: Xml<'a, 'i>) -> Graph {
-        let mut nodes: Vec<Node> = (0..self.raw.len()).map(|index| self.build_node(index)).collect();
+        let mut nodes: Vec<Node> =
+            (0..self.raw.len()).map(|index| self.build_node(index)).collect();
         let flows = self.build_flows(&mut nodes);
         self.attach(&mut nodes);
         self.compensate(&mut nodes);
         let starts = (0..).map(NodeId).zip(&nodes);
-        let starts = starts.filter(|(_, node)| node.scope.is_none() && matches!(node.kind, NodeKind::Start(_)));
+        let starts = starts
+            .filter(|(_, node)| node.scope.is_none() && matches!(node.kind, NodeKind::Start(_)));
         let starts = starts.map(|(number, _)| number).collect();
         let id = attribute(process, "id").unwrap_or_default().to_string();
         Graph { id, name: attribute(process, "name").map(String::from), nodes, flows, starts }
@@ -166,7 +186,9 @@ impl<'a, 'i, 'p, 's> Reader<'a, 'i, 'p, 's> {
         let kind = match xml.tag_name().name() {
             name if is_task(name) => tasks::kind(self, xml),
             "subProcess" => self.sub_process(xml, index),
-            "exclusiveGateway" => Some(NodeKind::ExclusiveGateway { default: self.default_flow(xml) }),
+            "exclusiveGateway" => {
+                Some(NodeKind::ExclusiveGateway { default: self.default_flow(xml) })
+            }
             "parallelGateway" => Some(NodeKind::ParallelGateway),
             "eventBasedGateway" => self.event_gateway(xml),
             _ => events::kind(self, xml, scope),
@@ -195,7 +217,9 @@ impl<'a, 'i, 'p, 's> Reader<'a, 'i, 'p, 's> {
             let part_name = part.tag_name().name();
             let is_known = is_modelling_only(part_name)
                 || name == "subProcess" && !part_name.ends_with("LoopCharacteristics")
-                || super::elements::is_event(name) && (part_name.ends_with("EventDefinition") || part_name == "eventDefinitionRef")
+                || super::elements::is_event(name)
+                    && (part_name.ends_with("EventDefinition")
+                        || part_name == "eventDefinitionRef")
                 || name == "scriptTask" && part_name == "script";
             if !is_known {
                 self.problems.unsupported(part, "");
@@ -217,7 +241,10 @@ impl<'a, 'i, 'p, 's> Reader<'a, 'i, 'p, 's> {
 
     fn sub_process(&mut self, node: Xml<'a, 'i>, index: usize) -> Option<NodeKind> {
         let number = self.number(index);
-        let start = self.raw.iter().position(|raw| raw.scope == Some(number) && raw.xml.tag_name().name() == "startEvent");
+        let start = self
+            .raw
+            .iter()
+            .position(|raw| raw.scope == Some(number) && raw.xml.tag_name().name() == "startEvent");
         match start {
             Some(start) => Some(NodeKind::SubProcess { start: self.number(start) }),
             None => {
@@ -241,9 +268,15 @@ impl<'a, 'i, 'p, 's> Reader<'a, 'i, 'p, 's> {
     fn default_flow(&mut self, node: Xml<'a, 'i>) -> Option<FlowId> {
         let id = attribute(node, "default")?;
         let flow = self.flow_ids.get(id).copied();
-        let is_own = flow.is_some_and(|flow| attribute(self.flows[flow.0 as usize], "sourceRef") == attribute(node, "id"));
+        let is_own = flow.is_some_and(|flow| {
+            attribute(self.flows[flow.0 as usize], "sourceRef") == attribute(node, "id")
+        });
         if !is_own {
-            self.problems.invalid(node, "default-unknown", &format!("has the default flow `{id}`, which does not begin at it"));
+            self.problems.invalid(
+                node,
+                "default-unknown",
+                &format!("has the default flow `{id}`, which does not begin at it"),
+            );
         }
         flow
     }
@@ -261,7 +294,12 @@ impl<'a, 'i, 'p, 's> Reader<'a, 'i, 'p, 's> {
             let number = FlowId(u32::try_from(index).unwrap_or(u32::MAX));
             nodes[from.0 as usize].outgoing.push(number);
             nodes[to.0 as usize].incoming.push(number);
-            flows.push(Flow { id: attribute(node, "id").unwrap_or_default().into(), from, to, condition });
+            flows.push(Flow {
+                id: attribute(node, "id").unwrap_or_default().into(),
+                from,
+                to,
+                condition,
+            });
         }
         // Where a flow is missing the numbers do not fit; then there is a problem too, and the graph is not used.
         if flows.len() != self.flows.len() {
@@ -278,7 +316,8 @@ impl<'a, 'i, 'p, 's> Reader<'a, 'i, 'p, 's> {
         // An element that was refused has no number; one problem is enough.
         if found.is_none() && !self.is_refused(attribute(flow, attribute_name)) {
             let named = attribute(flow, attribute_name).unwrap_or_default();
-            let message = format!("has the `{attribute_name}` `{named}`, which is no element of the process");
+            let message =
+                format!("has the `{attribute_name}` `{named}`, which is no element of the process");
             self.problems.invalid(flow, "reference-unknown", &message);
         }
         found
@@ -291,7 +330,9 @@ impl<'a, 'i, 'p, 's> Reader<'a, 'i, 'p, 's> {
 
     fn condition(&mut self, flow: Xml<'a, 'i>) -> Option<Expression> {
         let condition = child(flow, "conditionExpression")?;
-        if attribute(condition, "language").is_some_and(|language| !language.to_ascii_lowercase().contains("feel")) {
+        if attribute(condition, "language")
+            .is_some_and(|language| !language.to_ascii_lowercase().contains("feel"))
+        {
             self.problems.unsupported(condition, "the language of `conditionExpression`");
             return None;
         }
@@ -310,9 +351,17 @@ impl<'a, 'i, 'p, 's> Reader<'a, 'i, 'p, 's> {
             let host = boundary.attached_to;
             let xml = self.raw[index].xml;
             if !is_activity(self.raw[host.0 as usize].xml.tag_name().name()) {
-                self.problems.invalid(xml, "boundary-host", "is attached to something that is no activity");
+                self.problems.invalid(
+                    xml,
+                    "boundary-host",
+                    "is attached to something that is no activity",
+                );
             } else if nodes[host.0 as usize].scope != nodes[index].scope {
-                self.problems.invalid(xml, "boundary-host", "is attached to an activity of another scope");
+                self.problems.invalid(
+                    xml,
+                    "boundary-host",
+                    "is attached to an activity of another scope",
+                );
             } else {
                 let number = self.number(index);
                 nodes[host.0 as usize].boundaries.push(number);
@@ -324,7 +373,8 @@ impl<'a, 'i, 'p, 's> Reader<'a, 'i, 'p, 's> {
     fn compensate(&mut self, nodes: &mut [Node]) {
         let mut handlers: BTreeMap<NodeId, NodeId> = BTreeMap::new();
         for association in &self.associations {
-            let ends = ["sourceRef", "targetRef"].map(|end| attribute(*association, end).and_then(|id| self.ids.get(id)));
+            let ends = ["sourceRef", "targetRef"]
+                .map(|end| attribute(*association, end).and_then(|id| self.ids.get(id)));
             if let [Some(from), Some(to)] = ends {
                 handlers.insert(*from, *to);
             }
@@ -334,15 +384,32 @@ impl<'a, 'i, 'p, 's> Reader<'a, 'i, 'p, 's> {
             if !matches!(boundary.trigger, BoundaryTrigger::Compensation) {
                 continue;
             }
-            let (host, xml, number) = (boundary.attached_to, self.raw[index].xml, self.number(index));
-            let handler = handlers.get(&number).filter(|handler| is_true(self.raw[handler.0 as usize].xml, "isForCompensation"));
+            let (host, xml, number) =
+                (boundary.attached_to, self.raw[index].xml, self.number(index));
+            let handler = handlers
+                .get(&number)
+                .filter(|handler| is_true(self.raw[handler.0 as usize].xml, "isForCompensation"));
             match handler {
-                None => self.problems.invalid(xml, "compensation-handler", "has no association to an activity for compensation"),
+                None => self.problems.invalid(
+                    xml,
+                    "compensation-handler",
+                    "has no association to an activity for compensation",
+                ),
                 Some(_) if nodes[host.0 as usize].compensation.is_some() => {
-                    self.problems.invalid(xml, "compensation-twice", "is the second compensation of its activity");
+                    self.problems.invalid(
+                        xml,
+                        "compensation-twice",
+                        "is the second compensation of its activity",
+                    );
                 }
-                Some(handler) if nodes[handler.0 as usize].scope != nodes[host.0 as usize].scope => {
-                    self.problems.invalid(xml, "compensation-handler", "has its activity for compensation in another scope");
+                Some(handler)
+                    if nodes[handler.0 as usize].scope != nodes[host.0 as usize].scope =>
+                {
+                    self.problems.invalid(
+                        xml,
+                        "compensation-handler",
+                        "has its activity for compensation in another scope",
+                    );
                 }
                 Some(handler) => nodes[host.0 as usize].compensation = Some(*handler),
             }

@@ -13,7 +13,10 @@ const CALL: &str = "craton:";
 const RETRIES: &str = "3";
 
 /// Returns what a task does.
-pub(super) fn kind<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>) -> Option<NodeKind> {
+pub(super) fn kind<'a, 'i>(
+    reader: &mut Reader<'a, 'i, '_, '_>,
+    node: Xml<'a, 'i>,
+) -> Option<NodeKind> {
     let name = node.tag_name().name();
     let definition = extension(node, "taskDefinition");
     match (name, definition) {
@@ -39,7 +42,11 @@ pub(super) fn kind<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i
                 "scriptTask" => "`zeebe:script` or `zeebe:taskDefinition`",
                 _ => "`zeebe:taskDefinition`",
             };
-            reader.problems.invalid(node, "task-definition", &format!("has no {needed}, so nothing says what it does"));
+            reader.problems.invalid(
+                node,
+                "task-definition",
+                &format!("has no {needed}, so nothing says what it does"),
+            );
             None
         }
     }
@@ -67,25 +74,42 @@ pub(super) fn job_or_call<'a, 'i>(
     if let Some(operation) = job_type.strip_prefix(CALL) {
         let is_operation = operation.split('.').count() == 2 && operation.split('.').all(is_word);
         if !is_operation {
-            let message = format!("has the type `{job_type}`, but an operation is written `craton:KIND.VERB`");
+            let message = format!(
+                "has the type `{job_type}`, but an operation is written `craton:KIND.VERB`"
+            );
             reader.problems.invalid(node, "call-operation", &message);
         }
         let Some(resource) = headers.remove("resource") else {
-            reader.problems.invalid(node, "call-resource", "makes a call but has no task header `resource`");
+            reader.problems.invalid(
+                node,
+                "call-resource",
+                "makes a call but has no task header `resource`",
+            );
             return None;
         };
         let resource = reader.expression(node, &resource)?;
-        return Some(NodeKind::Call(Call { operation: operation.into(), resource, headers, retries: retries? }));
+        return Some(NodeKind::Call(Call {
+            operation: operation.into(),
+            resource,
+            headers,
+            retries: retries?,
+        }));
     }
     let job_type = reader.expression(node, job_type);
     Some(NodeKind::Job(Job { job_type: job_type?, retries: retries?, headers }))
 }
 
 fn is_word(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|character| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '_')
+    !text.is_empty()
+        && text.chars().all(|character| {
+            character.is_ascii_lowercase() || character.is_ascii_digit() || character == '_'
+        })
 }
 
-fn headers<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>) -> BTreeMap<String, String> {
+fn headers<'a, 'i>(
+    reader: &mut Reader<'a, 'i, '_, '_>,
+    node: Xml<'a, 'i>,
+) -> BTreeMap<String, String> {
     let mut headers = BTreeMap::new();
     let list = extension(node, "taskHeaders");
     for header in list.iter().flat_map(|list| list.children()).filter(Xml::is_element) {
@@ -95,7 +119,11 @@ fn headers<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>) -> BT
         };
         let value = header.attribute("value").unwrap_or_default();
         if headers.insert(key.to_string(), value.to_string()).is_some() {
-            reader.problems.invalid(node, "header-key", &format!("has the task header `{key}` twice"));
+            reader.problems.invalid(
+                node,
+                "header-key",
+                &format!("has the task header `{key}` twice"),
+            );
         }
     }
     headers
@@ -103,8 +131,14 @@ fn headers<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>) -> BT
 
 fn decision<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>) -> Option<NodeKind> {
     let called = extension(node, "calledDecision")?;
-    let (Some(decision), Some(result)) = (attribute(called, "decisionId"), attribute(called, "resultVariable")) else {
-        reader.problems.invalid(node, "decision-incomplete", "needs `decisionId` and `resultVariable`");
+    let (Some(decision), Some(result)) =
+        (attribute(called, "decisionId"), attribute(called, "resultVariable"))
+    else {
+        reader.problems.invalid(
+            node,
+            "decision-incomplete",
+            "needs `decisionId` and `resultVariable`",
+        );
         return None;
     };
     if decision.starts_with('=') {
@@ -119,8 +153,14 @@ fn decision<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>) -> O
 
 fn script<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>) -> Option<NodeKind> {
     let script = extension(node, "script")?;
-    let (Some(text), Some(result)) = (attribute(script, "expression"), attribute(script, "resultVariable")) else {
-        reader.problems.invalid(node, "script-incomplete", "needs `expression` and `resultVariable`");
+    let (Some(text), Some(result)) =
+        (attribute(script, "expression"), attribute(script, "resultVariable"))
+    else {
+        reader.problems.invalid(
+            node,
+            "script-incomplete",
+            "needs `expression` and `resultVariable`",
+        );
         return None;
     };
     if let Err(error) = feel::check(text) {
@@ -140,9 +180,15 @@ fn user_task<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>) -> 
     let candidate_groups = field("assignmentDefinition", "candidateGroups");
     let due = field("taskSchedule", "dueDate");
     let form = extension(node, "formDefinition")
-        .and_then(|form| attribute(form, "formId").or_else(|| attribute(form, "formKey")).or_else(|| attribute(form, "externalReference")))
+        .and_then(|form| {
+            attribute(form, "formId")
+                .or_else(|| attribute(form, "formKey"))
+                .or_else(|| attribute(form, "externalReference"))
+        })
         .map(String::from);
-    for (element, name) in [("assignmentDefinition", "candidateUsers"), ("taskSchedule", "followUpDate")] {
+    for (element, name) in
+        [("assignmentDefinition", "candidateUsers"), ("taskSchedule", "followUpDate")]
+    {
         if extension(node, element).is_some_and(|element| attribute(element, name).is_some()) {
             reader.problems.unsupported(node, &format!("`{name}` of"));
         }
@@ -150,13 +196,19 @@ fn user_task<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>) -> 
     Some(NodeKind::UserTask(UserTask { assignee, candidate_groups, due, form }))
 }
 
-fn receive_task<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>) -> Option<NodeKind> {
+fn receive_task<'a, 'i>(
+    reader: &mut Reader<'a, 'i, '_, '_>,
+    node: Xml<'a, 'i>,
+) -> Option<NodeKind> {
     let trigger: Trigger = super::events::message(reader, node, node, true)?;
     Some(NodeKind::Catch(trigger))
 }
 
 /// Returns `zeebe:input` and `zeebe:output` of an element.
-pub(super) fn mappings<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>) -> (Vec<Mapping>, Vec<Mapping>) {
+pub(super) fn mappings<'a, 'i>(
+    reader: &mut Reader<'a, 'i, '_, '_>,
+    node: Xml<'a, 'i>,
+) -> (Vec<Mapping>, Vec<Mapping>) {
     let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
     let list = extension(node, "ioMapping");
     for item in list.iter().flat_map(|list| list.children()).filter(Xml::is_element) {
@@ -170,14 +222,23 @@ pub(super) fn mappings<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a
     (inputs, outputs)
 }
 
-fn mapping<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>, item: Xml<'a, 'i>) -> Option<Mapping> {
+fn mapping<'a, 'i>(
+    reader: &mut Reader<'a, 'i, '_, '_>,
+    node: Xml<'a, 'i>,
+    item: Xml<'a, 'i>,
+) -> Option<Mapping> {
     let (Some(source), Some(target)) = (item.attribute("source"), attribute(item, "target")) else {
-        reader.problems.invalid(node, "mapping-incomplete", "has a mapping without `source` or `target`");
+        reader.problems.invalid(
+            node,
+            "mapping-incomplete",
+            "has a mapping without `source` or `target`",
+        );
         return None;
     };
     let target: Vec<String> = target.split('.').map(String::from).collect();
     if !target.iter().all(|name| is_variable(name)) {
-        let message = format!("has a mapping to `{}`, which is no name of a variable", target.join("."));
+        let message =
+            format!("has a mapping to `{}`, which is no name of a variable", target.join("."));
         reader.problems.invalid(node, "mapping-target", &message);
         return None;
     }
@@ -199,10 +260,14 @@ pub(super) fn check_extensions<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node
         let does_run = match kind {
             "properties" => true,
             "ioMapping" => is_activity(name) || is_event(name),
-            "taskDefinition" | "taskHeaders" => is_activity(name) || matches!(name, "endEvent" | "intermediateThrowEvent"),
+            "taskDefinition" | "taskHeaders" => {
+                is_activity(name) || matches!(name, "endEvent" | "intermediateThrowEvent")
+            }
             "calledDecision" => name == "businessRuleTask",
             "script" => name == "scriptTask",
-            "userTask" | "assignmentDefinition" | "formDefinition" | "taskSchedule" => name == "userTask",
+            "userTask" | "assignmentDefinition" | "formDefinition" | "taskSchedule" => {
+                name == "userTask"
+            }
             _ => false,
         };
         if !does_run {

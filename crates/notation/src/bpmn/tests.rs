@@ -1,6 +1,6 @@
 use super::*;
-use crate::graph::{Graph, Mapping, NodeKind, Timer, Trigger};
 use crate::graph::{BoundaryTrigger, End};
+use crate::graph::{Graph, Mapping, NodeKind, Timer, Trigger};
 use expect_test::{Expect, expect};
 use std::fmt::Write;
 
@@ -19,7 +19,10 @@ fn with_flows(text: &str) -> String {
     for line in text.lines() {
         match line.trim().split_once(" > ") {
             Some((from, to)) if !line.contains('<') => {
-                let _ = writeln!(xml, "<bpmn:sequenceFlow id=\"{from}_{to}\" sourceRef=\"{from}\" targetRef=\"{to}\"/>");
+                let _ = writeln!(
+                    xml,
+                    "<bpmn:sequenceFlow id=\"{from}_{to}\" sourceRef=\"{from}\" targetRef=\"{to}\"/>"
+                );
             }
             _ => {
                 let _ = writeln!(xml, "{}", line.trim());
@@ -34,10 +37,13 @@ fn check_full(process: &str, beside: &str, expected: Expect) {
     let source = document(&with_flows(process), beside);
     let shown = match parse_all_errors(&source, None) {
         Ok(graph) => show(&graph),
-        Err(problems) => problems.iter().map(|problem| {
-            let place = problem.place.clone().unwrap_or_default();
-            format!("{} at {place}: {}\n", problem.code, problem.message)
-        }).collect(),
+        Err(problems) => problems
+            .iter()
+            .map(|problem| {
+                let place = problem.place.clone().unwrap_or_default();
+                format!("{} at {place}: {}\n", problem.code, problem.message)
+            })
+            .collect(),
     };
     expected.assert_eq(&shown);
 }
@@ -49,7 +55,8 @@ fn check(process: &str, expected: Expect) {
 fn show(graph: &Graph) -> String {
     let mut text = String::new();
     for node in &graph.nodes {
-        let scope = node.scope.map(|scope| format!("{}/", graph.node(scope).id)).unwrap_or_default();
+        let scope =
+            node.scope.map(|scope| format!("{}/", graph.node(scope).id)).unwrap_or_default();
         let _ = write!(text, "{scope}{}: {}", node.id, show_kind(graph, &node.kind));
         for (word, list) in [("in", &node.inputs), ("out", &node.outputs)] {
             for Mapping { source, target } in list {
@@ -59,11 +66,19 @@ fn show(graph: &Graph) -> String {
         if let Some(handler) = node.compensation {
             let _ = write!(text, " undone by {}", graph.node(handler).id);
         }
-        let targets: Vec<String> = node.outgoing.iter().map(|flow| {
-            let flow = graph.flow(*flow);
-            let condition = flow.condition.as_ref().map(|condition| format!(" if {}", condition.text())).unwrap_or_default();
-            format!("{}{condition}", graph.node(flow.to).id)
-        }).collect();
+        let targets: Vec<String> = node
+            .outgoing
+            .iter()
+            .map(|flow| {
+                let flow = graph.flow(*flow);
+                let condition = flow
+                    .condition
+                    .as_ref()
+                    .map(|condition| format!(" if {}", condition.text()))
+                    .unwrap_or_default();
+                format!("{}{condition}", graph.node(flow.to).id)
+            })
+            .collect();
         if !targets.is_empty() {
             let _ = write!(text, " -> {}", targets.join(", "));
         }
@@ -77,21 +92,47 @@ fn show_kind(graph: &Graph, kind: &NodeKind) -> String {
         NodeKind::Start(None) => "start".into(),
         NodeKind::Start(Some(trigger)) => format!("start by {}", show_trigger(trigger)),
         NodeKind::End(End::Error { code }) => format!("end with error {code}"),
-        NodeKind::End(End::Compensation { activity }) => format!("end undoing {:?}", activity.map(|node| &graph.node(node).id)),
+        NodeKind::End(End::Compensation { activity }) => {
+            format!("end undoing {:?}", activity.map(|node| &graph.node(node).id))
+        }
         NodeKind::End(End::Terminate) => "end all".into(),
         NodeKind::End(End::None) => "end".into(),
         NodeKind::PassThrough => "pass".into(),
-        NodeKind::Job(job) => format!("job {} x{} {:?}", job.job_type.text(), job.retries.text(), job.headers),
-        NodeKind::Call(call) => format!("call {} on {} x{} {:?}", call.operation, call.resource.text(), call.retries.text(), call.headers),
-        NodeKind::Decision(decision) => format!("decide {} into {}", decision.decision, decision.result_variable),
-        NodeKind::Script(script) => format!("script {} into {}", script.text, script.result_variable),
+        NodeKind::Job(job) => {
+            format!("job {} x{} {:?}", job.job_type.text(), job.retries.text(), job.headers)
+        }
+        NodeKind::Call(call) => format!(
+            "call {} on {} x{} {:?}",
+            call.operation,
+            call.resource.text(),
+            call.retries.text(),
+            call.headers
+        ),
+        NodeKind::Decision(decision) => {
+            format!("decide {} into {}", decision.decision, decision.result_variable)
+        }
+        NodeKind::Script(script) => {
+            format!("script {} into {}", script.text, script.result_variable)
+        }
         NodeKind::UserTask(task) => {
-            let text = |field: &Option<crate::feel::Expression>| field.as_ref().map(|field| field.text().to_string());
-            format!("person {:?} {:?} {:?} {:?}", text(&task.assignee), text(&task.candidate_groups), text(&task.due), task.form)
+            let text = |field: &Option<crate::feel::Expression>| {
+                field.as_ref().map(|field| field.text().to_string())
+            };
+            format!(
+                "person {:?} {:?} {:?} {:?}",
+                text(&task.assignee),
+                text(&task.candidate_groups),
+                text(&task.due),
+                task.form
+            )
         }
         NodeKind::Catch(trigger) => format!("wait for {}", show_trigger(trigger)),
-        NodeKind::ThrowCompensation { activity } => format!("undo {:?}", activity.map(|node| &graph.node(node).id)),
-        NodeKind::ExclusiveGateway { default } => format!("xor default {:?}", default.map(|flow| &graph.flow(flow).id)),
+        NodeKind::ThrowCompensation { activity } => {
+            format!("undo {:?}", activity.map(|node| &graph.node(node).id))
+        }
+        NodeKind::ExclusiveGateway { default } => {
+            format!("xor default {:?}", default.map(|flow| &graph.flow(flow).id))
+        }
         NodeKind::ParallelGateway => "and".into(),
         NodeKind::EventGateway => "first of".into(),
         NodeKind::SubProcess { start } => format!("sub from {}", graph.node(*start).id),
@@ -99,7 +140,9 @@ fn show_kind(graph: &Graph, kind: &NodeKind) -> String {
             let host = &graph.node(boundary.attached_to).id;
             let word = if boundary.is_interrupting { "interrupts" } else { "beside" };
             match &boundary.trigger {
-                BoundaryTrigger::Event(trigger) => format!("{word} {host} on {}", show_trigger(trigger)),
+                BoundaryTrigger::Event(trigger) => {
+                    format!("{word} {host} on {}", show_trigger(trigger))
+                }
                 BoundaryTrigger::Error { code } => format!("{word} {host} on error {code:?}"),
                 BoundaryTrigger::Compensation => format!("compensation of {host}"),
             }
@@ -110,11 +153,16 @@ fn show_kind(graph: &Graph, kind: &NodeKind) -> String {
 fn show_trigger(trigger: &Trigger) -> String {
     match trigger {
         Trigger::Message { name, correlation_key } => {
-            format!("message {name} {:?}", correlation_key.as_ref().map(|key| key.text().to_string()))
+            format!(
+                "message {name} {:?}",
+                correlation_key.as_ref().map(|key| key.text().to_string())
+            )
         }
         Trigger::Timer(Timer::Date(date)) => format!("date {}", date.text()),
         Trigger::Timer(Timer::Duration(duration)) => format!("duration {}", duration.text()),
-        Trigger::Timer(Timer::Cycle { repetitions, every }) => format!("{repetitions:?} times every {}", every.text()),
+        Trigger::Timer(Timer::Cycle { repetitions, every }) => {
+            format!("{repetitions:?} times every {}", every.text())
+        }
     }
 }
 
@@ -424,20 +472,49 @@ fn foreign_and_hostile_xml_is_refused() {
     let parts = format!("<a>{}</a>", "<![CDATA[x]]>".repeat(100_000));
     let many = document(&"<bpmn:task id=\"x\"/>".repeat(6_000), "");
     for (name, source, expected) in [
-        ("empty", "", "bpmn.malformed at 1:1: it is no XML: the document does not have a root node"),
+        (
+            "empty",
+            "",
+            "bpmn.malformed at 1:1: it is no XML: the document does not have a root node",
+        ),
         ("text", "hello", "bpmn.malformed at 1:1: it is no XML: unknown token"),
         ("open", "<a>", "bpmn.malformed at"),
-        ("other", "<a/>", "bpmn.invalid at 1:1: `a` is not `definitions` of BPMN 2.0 [definitions]"),
-        ("deep", &deep, "bpmn.too_large at : the model is too large: more than 64 elements inside one another"),
+        (
+            "other",
+            "<a/>",
+            "bpmn.invalid at 1:1: `a` is not `definitions` of BPMN 2.0 [definitions]",
+        ),
+        (
+            "deep",
+            &deep,
+            "bpmn.too_large at : the model is too large: more than 64 elements inside one another",
+        ),
         ("entities", entities, "bpmn.malformed at 1:1: a document type is not allowed"),
-        ("attributes", &format!("<a{attributes}/>"), "bpmn.too_large at : the model is too large: more than 64 attributes of one element"),
+        (
+            "attributes",
+            &format!("<a{attributes}/>"),
+            "bpmn.too_large at : the model is too large: more than 64 attributes of one element",
+        ),
         ("wide", &wide, "bpmn.too_large at : the model is too large: more than 100000 elements"),
-        ("long", &long, "bpmn.too_large at : the model is too large: 5000007 bytes, the limit is 4194304"),
-        ("parts", &parts, "bpmn.too_large at : the model is too large: more than 1000 CDATA sections"),
+        (
+            "long",
+            &long,
+            "bpmn.too_large at : the model is too large: 5000007 bytes, the limit is 4194304",
+        ),
+        (
+            "parts",
+            &parts,
+            "bpmn.too_large at : the model is too large: more than 1000 CDATA sections",
+        ),
         ("many", &many, "bpmn.invalid at"),
     ] {
         let problem = parse(source, None).expect_err(name);
-        let shown = format!("{} at {}: {}", problem.code, problem.place.clone().unwrap_or_default(), problem.message);
+        let shown = format!(
+            "{} at {}: {}",
+            problem.code,
+            problem.place.clone().unwrap_or_default(),
+            problem.message
+        );
         assert!(shown.starts_with(expected), "{name}: {shown}");
     }
 }
@@ -445,14 +522,25 @@ fn foreign_and_hostile_xml_is_refused() {
 #[test]
 fn the_process_is_chosen_by_its_id() {
     let process = |id: &str, executable: bool| {
-        format!("<bpmn:process id=\"{id}\" isExecutable=\"{executable}\"><bpmn:startEvent id=\"s{id}\"/></bpmn:process>")
+        format!(
+            "<bpmn:process id=\"{id}\" isExecutable=\"{executable}\"><bpmn:startEvent id=\"s{id}\"/></bpmn:process>"
+        )
     };
     let both = |first: bool, second: bool| {
-        let source = document("", "").replace("<bpmn:process id=\"p\" isExecutable=\"true\">\n\n</bpmn:process>", &[process("one", first), process("two", second)].concat());
-        move |id: Option<&str>| parse(&source, id).map(|graph| graph.id).map_err(|problem| problem.message)
+        let source = document("", "").replace(
+            "<bpmn:process id=\"p\" isExecutable=\"true\">\n\n</bpmn:process>",
+            &[process("one", first), process("two", second)].concat(),
+        );
+        move |id: Option<&str>| {
+            parse(&source, id).map(|graph| graph.id).map_err(|problem| problem.message)
+        }
     };
     assert_eq!(both(true, true)(Some("two")), Ok("two".into()));
     assert_eq!(both(false, true)(None), Ok("two".into()));
     assert_eq!(both(true, true)(None), Err("`definitions` `d` has several processes; say which by `process_id` [process-ambiguous]".into()));
-    assert_eq!(both(true, true)(Some("twoo")), Err("`definitions` `d` has no process `twoo`; the nearest is `two` [process-unknown]".into()));
+    assert_eq!(
+        both(true, true)(Some("twoo")),
+        Err("`definitions` `d` has no process `twoo`; the nearest is `two` [process-unknown]"
+            .into())
+    );
 }

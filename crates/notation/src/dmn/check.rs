@@ -14,7 +14,11 @@ const CHAIN_MAX: usize = 64;
 pub(super) fn document(source: &str, document: &roxmltree::Document<'_>) -> Result<(), Error> {
     let root = document.root_element();
     if root.tag_name().name() != "definitions" {
-        return Err(refused("dmn.malformed", "it is no DMN: the first element is not `definitions`", None));
+        return Err(refused(
+            "dmn.malformed",
+            "it is no DMN: the first element is not `definitions`",
+            None,
+        ));
     }
     for node in root.descendants().filter(Xml::is_element) {
         let at = || Some(place_of(source, node));
@@ -23,11 +27,21 @@ pub(super) fn document(source: &str, document: &roxmltree::Document<'_>) -> Resu
                 Error::FeelWallClock { .. } | Error::FeelTooLarge { .. } => error,
                 other => refused("dmn.malformed", &other.to_string(), at()),
             })?,
-            "functionDefinition" | "encapsulatedLogic" if matches!(node.attribute("kind"), Some("Java" | "PMML")) => {
-                return Err(refused("dmn.unsupported", "a function outside of FEEL is not supported", at()));
+            "functionDefinition" | "encapsulatedLogic"
+                if matches!(node.attribute("kind"), Some("Java" | "PMML")) =>
+            {
+                return Err(refused(
+                    "dmn.unsupported",
+                    "a function outside of FEEL is not supported",
+                    at(),
+                ));
             }
             "import" | "importedValues" => {
-                return Err(refused("dmn.unsupported", "an import of another model is not supported", at()));
+                return Err(refused(
+                    "dmn.unsupported",
+                    "an import of another model is not supported",
+                    at(),
+                ));
             }
             _ => {}
         }
@@ -40,15 +54,23 @@ pub(super) fn document(source: &str, document: &roxmltree::Document<'_>) -> Resu
 fn expression(node: Xml<'_, '_>) -> Result<(), Error> {
     let Some(text) = node.text() else { return Ok(()) };
     let is_feel = node.ancestors().all(|outer| {
-        outer.attribute("expressionLanguage").is_none_or(|language| language.to_ascii_lowercase().contains("feel"))
+        outer
+            .attribute("expressionLanguage")
+            .is_none_or(|language| language.to_ascii_lowercase().contains("feel"))
     });
-    let parent = node.parent().map(|parent| parent.tag_name().name().to_string()).unwrap_or_default();
+    let parent =
+        node.parent().map(|parent| parent.tag_name().name().to_string()).unwrap_or_default();
     if !is_feel || matches!(parent.as_str(), "textAnnotation" | "annotationEntry") {
         return Ok(());
     }
     let lexed = Lexed::new(text)?;
-    if let Some(function) = ["now", "today"].into_iter().find(|function| lexed.calls.contains(*function)) {
-        return Err(Error::FeelWallClock { text: crate::text::shorten(text), function: function.into() });
+    if let Some(function) =
+        ["now", "today"].into_iter().find(|function| lexed.calls.contains(*function))
+    {
+        return Err(Error::FeelWallClock {
+            text: crate::text::shorten(text),
+            function: function.into(),
+        });
     }
     Ok(())
 }
@@ -71,22 +93,23 @@ fn names(source: &str, root: Xml<'_, '_>) -> Result<(), Error> {
 
 /// Checks that decisions do not require themselves, and not in long rows: evaluating recurses along them.
 fn requirements(source: &str, root: Xml<'_, '_>) -> Result<(), Error> {
-    let parts: BTreeMap<&str, Xml<'_, '_>> = root
-        .children()
-        .filter_map(|node| Some((node.attribute("id")?, node)))
-        .collect();
+    let parts: BTreeMap<&str, Xml<'_, '_>> =
+        root.children().filter_map(|node| Some((node.attribute("id")?, node))).collect();
     // The length of the longest row behind each part; `None` while it is being found.
     let mut lengths: BTreeMap<&str, Option<usize>> = BTreeMap::new();
     for start in parts.keys() {
         let mut open = vec![(*start, false)];
         while let Some((id, is_done)) = open.pop() {
             let Some(node) = parts.get(id) else { continue };
-            let required: Vec<&str> = required(*node).filter(|other| parts.contains_key(other)).collect();
+            let required: Vec<&str> =
+                required(*node).filter(|other| parts.contains_key(other)).collect();
             if is_done {
-                let length = required.iter().filter_map(|other| lengths.get(other).copied().flatten()).max();
+                let length =
+                    required.iter().filter_map(|other| lengths.get(other).copied().flatten()).max();
                 lengths.insert(id, Some(length.map_or(1, |length| length + 1)));
                 if length.is_some_and(|length| CHAIN_MAX <= length) {
-                    let message = format!("more than {CHAIN_MAX} decisions require one another in a row");
+                    let message =
+                        format!("more than {CHAIN_MAX} decisions require one another in a row");
                     return Err(refused("dmn.too_large", &message, Some(place_of(source, *node))));
                 }
                 continue;
@@ -101,7 +124,12 @@ fn requirements(source: &str, root: Xml<'_, '_>) -> Result<(), Error> {
             }
             lengths.insert(id, None);
             open.push((id, true));
-            open.extend(required.into_iter().filter(|other| !matches!(lengths.get(other), Some(Some(_)))).map(|other| (other, false)));
+            open.extend(
+                required
+                    .into_iter()
+                    .filter(|other| !matches!(lengths.get(other), Some(Some(_))))
+                    .map(|other| (other, false)),
+            );
         }
     }
     Ok(())
@@ -109,8 +137,14 @@ fn requirements(source: &str, root: Xml<'_, '_>) -> Result<(), Error> {
 
 /// Returns the ids that a decision, a function or a service refers to.
 fn required<'a>(node: Xml<'a, '_>) -> impl Iterator<Item = &'a str> {
-    const REFERENCES: [&str; 6] =
-        ["requiredDecision", "requiredInput", "requiredKnowledge", "outputDecision", "encapsulatedDecision", "inputDecision"];
+    const REFERENCES: [&str; 6] = [
+        "requiredDecision",
+        "requiredInput",
+        "requiredKnowledge",
+        "outputDecision",
+        "encapsulatedDecision",
+        "inputDecision",
+    ];
     node.descendants()
         .filter(|part| REFERENCES.contains(&part.tag_name().name()))
         .filter_map(|part| part.attribute("href")?.rsplit('#').next())

@@ -36,9 +36,14 @@ impl Inputs {
             let Some(name) = node.attribute("name").map(spaced) else { continue };
             match node.tag_name().name() {
                 "inputData" => {
-                    let variable = node.children().find(|part| part.tag_name().name() == "variable");
-                    let type_name = variable.and_then(|variable| variable.attribute("typeRef")).unwrap_or("Any");
-                    let name = variable.and_then(|variable| variable.attribute("name")).map_or(name, spaced);
+                    let variable =
+                        node.children().find(|part| part.tag_name().name() == "variable");
+                    let type_name = variable
+                        .and_then(|variable| variable.attribute("typeRef"))
+                        .unwrap_or("Any");
+                    let name = variable
+                        .and_then(|variable| variable.attribute("name"))
+                        .map_or(name, spaced);
                     inputs.inputs.insert(name, type_name.to_string());
                 }
                 "itemDefinition" => {
@@ -65,24 +70,32 @@ impl Inputs {
     }
 
     fn named(&self, value: &Value, type_name: &str, depth: usize) -> Result<Feel, String> {
-        if depth < DEPTH_MAX && let Some(item) = self.types.get(type_name) {
+        if depth < DEPTH_MAX
+            && let Some(item) = self.types.get(type_name)
+        {
             return self.typed(value, item, depth + 1);
         }
         let type_name = type_name.rsplit_once(':').map_or(type_name, |(_, local)| local);
         match value {
             Value::String(text) if is_temporal(type_name) => Ok(temporal(text)),
-            Value::Array(items) => {
-                Ok(Feel::List(items.iter().map(|item| self.named(item, type_name, depth)).collect::<Result<_, _>>()?))
-            }
+            Value::Array(items) => Ok(Feel::List(
+                items
+                    .iter()
+                    .map(|item| self.named(item, type_name, depth))
+                    .collect::<Result<_, _>>()?,
+            )),
             other => to_feel(other),
         }
     }
 
     fn typed(&self, value: &Value, item: &Type, depth: usize) -> Result<Feel, String> {
         match value {
-            Value::Array(items) if depth < DEPTH_MAX => {
-                Ok(Feel::List(items.iter().map(|one| self.typed(one, item, depth + 1)).collect::<Result<_, _>>()?))
-            }
+            Value::Array(items) if depth < DEPTH_MAX => Ok(Feel::List(
+                items
+                    .iter()
+                    .map(|one| self.typed(one, item, depth + 1))
+                    .collect::<Result<_, _>>()?,
+            )),
             Value::Object(entries) if !item.components.is_empty() && depth < DEPTH_MAX => {
                 let mut context = FeelContext::new();
                 for (key, entry) in entries {
@@ -105,9 +118,12 @@ impl Inputs {
 
 fn read_type(node: Xml<'_, '_>) -> Type {
     let parts = || node.children().filter(Xml::is_element);
-    let base = parts().find(|part| part.tag_name().name() == "typeRef").and_then(|part| part.text());
+    let base =
+        parts().find(|part| part.tag_name().name() == "typeRef").and_then(|part| part.text());
     let components = parts().filter(|part| part.tag_name().name() == "itemComponent");
-    let components = components.filter_map(|part| Some((spaced(part.attribute("name")?), read_type(part)))).collect();
+    let components = components
+        .filter_map(|part| Some((spaced(part.attribute("name")?), read_type(part))))
+        .collect();
     Type { base: base.map(|base| base.trim().to_string()), components }
 }
 
@@ -119,7 +135,13 @@ fn spaced(name: &str) -> String {
 fn is_temporal(type_name: &str) -> bool {
     matches!(
         type_name,
-        "date" | "time" | "dateTime" | "date and time" | "dayTimeDuration" | "days and time duration" | "yearMonthDuration"
+        "date"
+            | "time"
+            | "dateTime"
+            | "date and time"
+            | "dayTimeDuration"
+            | "days and time duration"
+            | "yearMonthDuration"
             | "years and months duration"
     )
 }

@@ -11,7 +11,8 @@ pub use model::{DecisionName, Model};
 
 use crate::xml;
 
-pub(crate) const CODES: xml::Codes = xml::Codes { malformed: "dmn.malformed", too_large: "dmn.too_large" };
+pub(crate) const CODES: xml::Codes =
+    xml::Codes { malformed: "dmn.malformed", too_large: "dmn.too_large" };
 
 #[cfg(test)]
 mod tests;

@@ -30,7 +30,10 @@ pub struct Model {
 
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Model").field("name", &self.name).field("decisions", &self.decisions).finish_non_exhaustive()
+        f.debug_struct("Model")
+            .field("name", &self.name)
+            .field("decisions", &self.decisions)
+            .finish_non_exhaustive()
     }
 }
 
@@ -46,13 +49,15 @@ impl Model {
         let inputs = Inputs::new(document.root_element());
         let built = catch_unwind(AssertUnwindSafe(|| build(source)));
         let built = built.unwrap_or_else(|_| Err("the model cannot be understood".into()));
-        let (definitions, evaluator) = built.map_err(|reason| check::refused(CODES.malformed, &reason, None))?;
+        let (definitions, evaluator) =
+            built.map_err(|reason| check::refused(CODES.malformed, &reason, None))?;
         let names = |decision: &Decision| DecisionName {
             id: decision.id().to_string(),
             name: decision.name().to_string(),
         };
         let decisions = definitions.decisions().iter().map(names).collect();
-        let (namespace, name) = (definitions.namespace().to_string(), definitions.name().to_string());
+        let (namespace, name) =
+            (definitions.namespace().to_string(), definitions.name().to_string());
         Ok(Self { namespace, name, decisions, inputs, evaluator })
     }
 
@@ -75,13 +80,22 @@ impl Model {
     /// `dmn.unknown` where there is no such decision, `dmn.failed` where it has no value.
     pub fn evaluate(&self, decision: &str, input: &Map<String, Value>) -> Result<Value, Error> {
         let Some(known) = self.find(decision) else {
-            let names = self.decisions.iter().flat_map(|known| [known.id.as_str(), known.name.as_str()]);
+            let names =
+                self.decisions.iter().flat_map(|known| [known.id.as_str(), known.name.as_str()]);
             let nearest = base::nearest(decision, names).map(String::from);
-            return Err(Error::DecisionUnknown { decision: crate::text::shorten(decision), nearest });
+            return Err(Error::DecisionUnknown {
+                decision: crate::text::shorten(decision),
+                nearest,
+            });
         };
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let context = self.inputs.convert(input)?;
-            from_feel(self.evaluator.evaluate_invocable(&self.namespace, &self.name, &known.name, &context))
+            from_feel(self.evaluator.evaluate_invocable(
+                &self.namespace,
+                &self.name,
+                &known.name,
+                &context,
+            ))
         }));
         let outcome = outcome.unwrap_or_else(|_| Err("the evaluator broke down".into()));
         outcome.map_err(|reason| Error::DecisionFailed { decision: known.id.clone(), reason })
@@ -90,7 +104,8 @@ impl Model {
 
 fn build(source: &str) -> Result<(Definitions, Arc<ModelEvaluator>), String> {
     let definitions = dsntk_model::parse(source).map_err(|error| in_words(&error.to_string()))?;
-    let evaluator = ModelEvaluator::new(std::slice::from_ref(&definitions)).map_err(|error| in_words(&error.to_string()))?;
+    let evaluator = ModelEvaluator::new(std::slice::from_ref(&definitions))
+        .map_err(|error| in_words(&error.to_string()))?;
     Ok((definitions, evaluator))
 }
 

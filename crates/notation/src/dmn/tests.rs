@@ -23,7 +23,9 @@ fn decision(id: &str, name: &str, inputs: &[(&str, &str)], logic: &str) -> Strin
         text.push_str(&format!("<inputData id=\"{id}{index}\" name=\"{input}\"><variable name=\"{input}\" typeRef=\"{kind}\"/></inputData>\n"));
         requirements.push_str(&format!("<informationRequirement id=\"r{id}{index}\"><requiredInput href=\"#{id}{index}\"/></informationRequirement>"));
     }
-    format!("{text}<decision id=\"{id}\" name=\"{name}\"><variable name=\"{name}\"/>{requirements}{logic}</decision>\n")
+    format!(
+        "{text}<decision id=\"{id}\" name=\"{name}\"><variable name=\"{name}\"/>{requirements}{logic}</decision>\n"
+    )
 }
 
 fn literal(feel: &str) -> String {
@@ -31,12 +33,16 @@ fn literal(feel: &str) -> String {
 }
 
 fn table(outputs: &[&str], rules: &[(&str, &[&str])]) -> String {
-    let mut text = String::from("<decisionTable id=\"t\" hitPolicy=\"FIRST\"><input id=\"i\"><inputExpression><text>amount</text></inputExpression></input>");
+    let mut text = String::from(
+        "<decisionTable id=\"t\" hitPolicy=\"FIRST\"><input id=\"i\"><inputExpression><text>amount</text></inputExpression></input>",
+    );
     for output in outputs {
         text.push_str(&format!("<output id=\"o{output}\" name=\"{output}\"/>"));
     }
     for (index, (test, values)) in rules.iter().enumerate() {
-        text.push_str(&format!("<rule id=\"rule{index}\"><inputEntry><text>{test}</text></inputEntry>"));
+        text.push_str(&format!(
+            "<rule id=\"rule{index}\"><inputEntry><text>{test}</text></inputEntry>"
+        ));
         for value in *values {
             text.push_str(&format!("<outputEntry><text>{value}</text></outputEntry>"));
         }
@@ -55,42 +61,78 @@ fn run(source: &str, decision: &str, input: Value) -> String {
 
 #[test]
 fn tables_and_expressions_decide() {
-    let one = document(&decision("discount", "Discount", &[("amount", "number")], &table(&["rate"], &[("&gt; 100", &["0.1"]), ("-", &["0"])])));
+    let one = document(&decision(
+        "discount",
+        "Discount",
+        &[("amount", "number")],
+        &table(&["rate"], &[("&gt; 100", &["0.1"]), ("-", &["0"])]),
+    ));
     assert_eq!(run(&one, "discount", json!({"amount": 129.9})), "0.1");
     assert_eq!(run(&one, "Discount", json!({"amount": 5})), "0");
-    let two = document(&decision("d", "D", &[("amount", "number")], &table(&["rate", "who"], &[("&gt; 100", &["0.1", "\"boss\""])])));
+    let two = document(&decision(
+        "d",
+        "D",
+        &[("amount", "number")],
+        &table(&["rate", "who"], &[("&gt; 100", &["0.1", "\"boss\""])]),
+    ));
     assert_eq!(run(&two, "d", json!({"amount": 129.9})), "{\"rate\":0.1,\"who\":\"boss\"}");
     assert_eq!(run(&two, "d", json!({"amount": 1})), "null");
-    let sum = document(&decision("d", "D", &[("Monthly Salary", "number"), ("taxRate", "number")], &literal("Monthly Salary * taxRate")));
+    let sum = document(&decision(
+        "d",
+        "D",
+        &[("Monthly Salary", "number"), ("taxRate", "number")],
+        &literal("Monthly Salary * taxRate"),
+    ));
     assert_eq!(run(&sum, "d", json!({"Monthly Salary": 1000, "taxRate": 0.3})), "300");
-    let date = document(&decision("d", "D", &[("due", "date")], &literal("due + duration(\"P1D\")")));
+    let date =
+        document(&decision("d", "D", &[("due", "date")], &literal("due + duration(\"P1D\")")));
     assert_eq!(run(&date, "d", json!({"due": "2018-10-17"})), "\"2018-10-18\"");
 }
 
 #[test]
 fn names_are_listed_and_unknown_ones_suggested() {
-    let source = document(&[decision("first", "The first", &[], &literal("1")), decision("second", "The second", &[], &literal("2"))].concat());
+    let source = document(
+        &[
+            decision("first", "The first", &[], &literal("1")),
+            decision("second", "The second", &[], &literal("2")),
+        ]
+        .concat(),
+    );
     let model = Model::parse(&source).expect("a model");
-    let names: Vec<_> = model.decisions().iter().map(|name| (name.id.as_str(), name.name.as_str())).collect();
+    let names: Vec<_> =
+        model.decisions().iter().map(|name| (name.id.as_str(), name.name.as_str())).collect();
     assert_eq!(names, [("first", "The first"), ("second", "The second")]);
     let error = model.evaluate("secnd", &Map::new()).expect_err("unknown");
-    assert_eq!((error.code().0, error.hint()), ("dmn.unknown", Some("did you mean `second`?".into())));
+    assert_eq!(
+        (error.code().0, error.hint()),
+        ("dmn.unknown", Some("did you mean `second`?".into()))
+    );
 }
 
 #[test]
 fn what_fails_says_why() {
     let source = document(&decision("d", "D", &[("a", "Any")], &literal("a * 2")));
-    assert!(run(&source, "d", json!({"a": "x"})).starts_with("dmn.failed: the decision `d` failed: "));
+    assert!(
+        run(&source, "d", json!({"a": "x"})).starts_with("dmn.failed: the decision `d` failed: ")
+    );
     let source = document(&decision("d", "D", &[("a", "number")], &literal("a * 2")));
-    assert!(run(&source, "d", json!({"a": "x"})).starts_with("dmn.failed"), "{}", run(&source, "d", json!({"a": "x"})));
+    assert!(
+        run(&source, "d", json!({"a": "x"})).starts_with("dmn.failed"),
+        "{}",
+        run(&source, "d", json!({"a": "x"}))
+    );
 }
 
 #[test]
 fn what_does_not_fit_is_refused() {
     let required = |id: &str, other: &str| {
-        format!("<decision id=\"{id}\" name=\"{id}\"><variable name=\"{id}\"/><informationRequirement id=\"r{id}\"><requiredDecision href=\"#{other}\"/></informationRequirement>{}</decision>", literal(other))
+        format!(
+            "<decision id=\"{id}\" name=\"{id}\"><variable name=\"{id}\"/><informationRequirement id=\"r{id}\"><requiredDecision href=\"#{other}\"/></informationRequirement>{}</decision>",
+            literal(other)
+        )
     };
-    let chain: String = (0..200).map(|n| required(&format!("c{n}"), &format!("c{}", n + 1))).collect();
+    let chain: String =
+        (0..200).map(|n| required(&format!("c{n}"), &format!("c{}", n + 1))).collect();
     let deep = format!("{}1{}", "(".repeat(100_000), ")".repeat(100_000));
     for (source, expected) in [
         ("<a/>".to_string(), "dmn.malformed: it is no DMN: the first element is not `definitions`"),
@@ -98,11 +140,23 @@ fn what_does_not_fit_is_refused() {
         (document(&decision("d", "D", &[], &literal("1 +"))), "dmn.malformed: syntax error"),
         (document(&decision("d", "D", &[], &literal("now()"))), "feel.wall_clock"),
         (document(&decision("d", "D", &[], &literal(&deep))), "feel.too_large"),
-        (document(&[decision("d", "D", &[], &literal("1")), decision("d", "E", &[], &literal("1"))].concat()), "dmn.malformed: two decisions have the id `d`"),
-        (document(&[required("a", "b"), required("b", "a")].concat()), "dmn.malformed: `a` requires itself, by itself or through others"),
+        (
+            document(
+                &[decision("d", "D", &[], &literal("1")), decision("d", "E", &[], &literal("1"))]
+                    .concat(),
+            ),
+            "dmn.malformed: two decisions have the id `d`",
+        ),
+        (
+            document(&[required("a", "b"), required("b", "a")].concat()),
+            "dmn.malformed: `a` requires itself, by itself or through others",
+        ),
         (document(&chain), "dmn.too_large: more than 64 decisions require one another in a row"),
         (document("<import name=\"x\" namespace=\"y\" importType=\"z\"/>"), "dmn.unsupported"),
-        (format!("<definitions>{}", "<a>".repeat(100_000)), "dmn.too_large: the model is too large: more than 64 elements inside one another"),
+        (
+            format!("<definitions>{}", "<a>".repeat(100_000)),
+            "dmn.too_large: the model is too large: more than 64 elements inside one another",
+        ),
         ("<!DOCTYPE a><a/>".to_string(), "dmn.malformed: a document type is not allowed"),
     ] {
         let shown = run(&source, "d", json!({}));

@@ -18,7 +18,9 @@ pub(super) fn size_of(value: &Value) -> f64 {
         Value::Null | Value::Bool(_) | Value::Number(_) => 1.0,
         Value::String(text) => text_size(text),
         Value::Array(items) => 1.0 + items.iter().map(size_of).sum::<f64>(),
-        Value::Object(entries) => 1.0 + entries.iter().map(|(key, item)| text_size(key) + size_of(item)).sum::<f64>(),
+        Value::Object(entries) => {
+            1.0 + entries.iter().map(|(key, item)| text_size(key) + size_of(item)).sum::<f64>()
+        }
     }
 }
 
@@ -66,17 +68,29 @@ impl Estimator<'_> {
             }
             AstNode::Filter(list, condition) => self.filter(list, condition),
             AstNode::FunctionInvocation(function, parameters) => self.call(function, parameters),
-            AstNode::Eq(..) | AstNode::Nq(..) | AstNode::Lt(..) | AstNode::Le(..) | AstNode::Gt(..) | AstNode::Ge(..)
-            | AstNode::And(..) | AstNode::Or(..) | AstNode::Between(..) | AstNode::In(..) | AstNode::InstanceOf(..)
-            | AstNode::Mul(..) | AstNode::Div(..) | AstNode::Sub(..) | AstNode::Exp(..) | AstNode::Neg(_) => {
-                Bound { size: 1.0, ..self.sum(&children(node)) }
-            }
+            AstNode::Eq(..)
+            | AstNode::Nq(..)
+            | AstNode::Lt(..)
+            | AstNode::Le(..)
+            | AstNode::Gt(..)
+            | AstNode::Ge(..)
+            | AstNode::And(..)
+            | AstNode::Or(..)
+            | AstNode::Between(..)
+            | AstNode::In(..)
+            | AstNode::InstanceOf(..)
+            | AstNode::Mul(..)
+            | AstNode::Div(..)
+            | AstNode::Sub(..)
+            | AstNode::Exp(..)
+            | AstNode::Neg(_) => Bound { size: 1.0, ..self.sum(&children(node)) },
             other => self.sum(&children(other)),
         }
     }
 
     fn size(&self, name: &str) -> f64 {
-        let local = self.locals.iter().rev().find(|(local, _)| local == name).map(|(_, size)| *size);
+        let local =
+            self.locals.iter().rev().find(|(local, _)| local == name).map(|(_, size)| *size);
         local.or_else(|| self.sizes.get(name).copied()).unwrap_or(1.0)
     }
 
@@ -112,7 +126,9 @@ impl Estimator<'_> {
         let Some((iterator, inner)) = iterators.split_first() else {
             return self.visit(body);
         };
-        let (AstNode::IterationContextSingle(name, list) | AstNode::QuantifiedContext(name, list)) = iterator else {
+        let (AstNode::IterationContextSingle(name, list) | AstNode::QuantifiedContext(name, list)) =
+            iterator
+        else {
             return Bound { size: f64::INFINITY, cost: f64::INFINITY };
         };
         let name = if let AstNode::Name(name) = &**name { name.to_string() } else { String::new() };
@@ -125,7 +141,10 @@ impl Estimator<'_> {
         };
         let (least, most) = (turn(1.0), turn(1.0 + list.size));
         let size = list.size * least.size + (most.size - least.size).max(0.0);
-        let cost = list.cost + 2.0 * list.size + list.size * least.cost + (most.cost - least.cost).max(0.0);
+        let cost = list.cost
+            + 2.0 * list.size
+            + list.size * least.cost
+            + (most.cost - least.cost).max(0.0);
         // A `for` copies all results so far into each turn.
         let copies = if keeps_results { list.size * size } else { 0.0 };
         Bound { size: if keeps_results { size } else { 1.0 }, cost: cost + copies }
@@ -141,7 +160,10 @@ impl Estimator<'_> {
             bound
         };
         let (least, most) = (turn(0.0), turn(list.size));
-        let cost = list.cost + 3.0 * list.size + list.size * least.cost + (most.cost - least.cost).max(0.0);
+        let cost = list.cost
+            + 3.0 * list.size
+            + list.size * least.cost
+            + (most.cost - least.cost).max(0.0);
         Bound { size: list.size, cost }
     }
 
@@ -158,9 +180,10 @@ impl Estimator<'_> {
         };
         let size = match name {
             "replace" | "string join" => sum.size * factor,
-            "count" | "sum" | "min" | "max" | "mean" | "median" | "string length" | "contains" | "starts with"
-            | "ends with" | "matches" | "list contains" | "number" | "not" | "date" | "time" | "date and time"
-            | "duration" | "all" | "any" | "abs" | "floor" | "ceiling" | "decimal" | "product" | "stddev" => 1.0,
+            "count" | "sum" | "min" | "max" | "mean" | "median" | "string length" | "contains"
+            | "starts with" | "ends with" | "matches" | "list contains" | "number" | "not"
+            | "date" | "time" | "date and time" | "duration" | "all" | "any" | "abs" | "floor"
+            | "ceiling" | "decimal" | "product" | "stddev" => 1.0,
             _ => sum.size,
         };
         Bound { size, cost: sum.cost + sum.size * factor }

@@ -1,10 +1,10 @@
 //! A compiled expression.
 
+use super::NOW;
 use super::cost::{COST_MAX, estimate, size_of};
 use super::lex::Lexed;
 use super::rules::{Facts, Part, inspect};
 use super::value::{from_feel, to_feel};
-use super::NOW;
 use crate::Error;
 use crate::text::shorten;
 use base::Time;
@@ -99,7 +99,11 @@ pub fn check(text: &str) -> Result<(), Error> {
 ///
 /// # Errors
 /// A `feel.*` code.
-pub fn evaluate_unbounded(text: &str, variables: &Map<String, Value>, now: Time) -> Result<Value, Error> {
+pub fn evaluate_unbounded(
+    text: &str,
+    variables: &Map<String, Value>,
+    now: Time,
+) -> Result<Value, Error> {
     Program::new(feel_of(text), Part::All)?.evaluate(variables, now)
 }
 
@@ -129,7 +133,8 @@ impl Program {
         let tree = parse(text)?;
         let Facts { variables, is_costly } = inspect(text, &tree, part)?;
         let run = guard(text, || Ok(dsntk_feel_evaluator::prepare(&tree)))?;
-        let variables = variables.into_iter().map(|name| (name.clone(), Name::from(name))).collect();
+        let variables =
+            variables.into_iter().map(|name| (name.clone(), Name::from(name))).collect();
         let weighed = (is_costly && part == Part::Bounded).then_some(tree);
         Ok(Self { text: text.into(), variables, weighed, run })
     }
@@ -174,7 +179,9 @@ fn parse(text: &str) -> Result<AstNode, Error> {
     for name in names {
         scope.set_name(Name::from(name));
     }
-    let parsed = catch_unwind(AssertUnwindSafe(|| dsntk_feel_parser::parse_expression(&scope, &prepared, false)));
+    let parsed = catch_unwind(AssertUnwindSafe(|| {
+        dsntk_feel_parser::parse_expression(&scope, &prepared, false)
+    }));
     let reason = match parsed {
         Ok(Ok(tree)) => return Ok(tree),
         Ok(Err(error)) => reason_of(&error.to_string()),
@@ -191,6 +198,7 @@ fn reason_of(message: &str) -> String {
 
 /// Runs what foreign text drives. A panic inside ends in an error, not in the engine.
 fn guard<T>(text: &str, run: impl FnOnce() -> Result<T, String>) -> Result<T, Error> {
-    let outcome = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err("the evaluator broke down".into()));
+    let outcome = catch_unwind(AssertUnwindSafe(run))
+        .unwrap_or_else(|_| Err("the evaluator broke down".into()));
     outcome.map_err(|reason| Error::FeelFailed { text: shorten(text), reason })
 }

@@ -10,22 +10,80 @@ use std::collections::BTreeSet;
 
 /// Words that are never names.
 const KEYWORDS: [&str; 19] = [
-    "and", "between", "else", "every", "external", "false", "for", "function", "if", "in", "instance", "null", "of", "or",
-    "return", "satisfies", "some", "then", "true",
+    "and",
+    "between",
+    "else",
+    "every",
+    "external",
+    "false",
+    "for",
+    "function",
+    "if",
+    "in",
+    "instance",
+    "null",
+    "of",
+    "or",
+    "return",
+    "satisfies",
+    "some",
+    "then",
+    "true",
 ];
 
 /// Keywords that the parser recognises only with a space behind them.
-const SPACED: [&str; 13] = [
-    "and", "between", "else", "every", "for", "if", "in", "of", "or", "return", "satisfies", "some", "then",
+const SPACED: [&str; 14] = [
+    "and",
+    "between",
+    "else",
+    "every",
+    "external",
+    "for",
+    "if",
+    "in",
+    "of",
+    "or",
+    "return",
+    "satisfies",
+    "some",
+    "then",
 ];
 
 /// Built-in functions whose name is more than one word.
 const PHRASES: [&str; 33] = [
-    "context merge", "context put", "date and time", "day of week", "day of year", "distinct values", "ends with",
-    "finished by", "get entries", "get value", "index of", "insert before", "list contains", "list replace", "lower case",
-    "met by", "month of year", "overlaps after", "overlaps before", "round down", "round half down", "round half up",
-    "round up", "started by", "starts with", "string join", "string length", "substring after", "substring before",
-    "upper case", "week of year", "years and months duration", "days and time duration",
+    "context merge",
+    "context put",
+    "date and time",
+    "day of week",
+    "day of year",
+    "distinct values",
+    "ends with",
+    "finished by",
+    "get entries",
+    "get value",
+    "index of",
+    "insert before",
+    "list contains",
+    "list replace",
+    "lower case",
+    "met by",
+    "month of year",
+    "overlaps after",
+    "overlaps before",
+    "round down",
+    "round half down",
+    "round half up",
+    "round up",
+    "started by",
+    "starts with",
+    "string join",
+    "string length",
+    "substring after",
+    "substring before",
+    "upper case",
+    "week of year",
+    "years and months duration",
+    "days and time duration",
 ];
 
 /// How many tokens an expression may have.
@@ -50,20 +108,30 @@ impl Lexed {
     /// Looks over a text.
     pub fn new(text: &str) -> Result<Self, Error> {
         if TEXT_BYTES_MAX < text.len() {
-            return Err(too_large(text, format!("{} bytes, the limit is {TEXT_BYTES_MAX}", text.len())));
+            return Err(too_large(
+                text,
+                format!("{} bytes, the limit is {TEXT_BYTES_MAX}", text.len()),
+            ));
         }
-        let tokens = Scanner { source: text, rest: text.char_indices().peekable(), tokens: Vec::new() }.scan()?;
+        let tokens =
+            Scanner { source: text, rest: text.char_indices().peekable(), tokens: Vec::new() }
+                .scan()?;
         check_limits(text, &tokens)?;
         Ok(Self::from_tokens(&tokens))
     }
 
     fn from_tokens(tokens: &[Token<'_>]) -> Self {
-        let mut lexed = Self { text: String::new(), names: BTreeSet::new(), calls: BTreeSet::new() };
+        let mut lexed =
+            Self { text: String::new(), names: BTreeSet::new(), calls: BTreeSet::new() };
         let mut index = 0;
         while index < tokens.len() {
             let words = phrase_length(&tokens[index..]);
             if 1 < words {
-                let phrase = tokens[index..index + words].iter().map(Token::text).collect::<Vec<_>>().join(" ");
+                let phrase = tokens[index..index + words]
+                    .iter()
+                    .map(Token::text)
+                    .collect::<Vec<_>>()
+                    .join(" ");
                 lexed.text.push_str(&phrase);
                 lexed.names.insert(phrase.clone());
                 lexed.calls.insert(phrase);
@@ -72,7 +140,10 @@ impl Lexed {
             }
             let token = &tokens[index];
             let before_bracket = matches!(tokens.get(index + 1), Some(Token::Symbol('(')));
-            if index > 0 && !matches!(token, Token::Symbol(_)) && !matches!(tokens[index - 1], Token::Symbol(_)) {
+            if index > 0
+                && !matches!(token, Token::Symbol(_))
+                && !matches!(tokens[index - 1], Token::Symbol(_))
+            {
                 lexed.text.push(' ');
             }
             lexed.push(token, before_bracket);
@@ -104,7 +175,9 @@ impl Lexed {
                     self.names.insert((*word).to_string());
                 }
             }
-            Token::Text(text) | Token::Number(text) | Token::Operator(text) => self.text.push_str(text),
+            Token::Text(text) | Token::Number(text) | Token::Operator(text) => {
+                self.text.push_str(text)
+            }
         }
     }
 }
@@ -142,15 +215,22 @@ impl<'t> Scanner<'t> {
             let next = self.rest.peek().map(|(_, next)| *next);
             match (character, next) {
                 (space, _) if is_space(space) => {}
-                ('/', Some('/')) => while self.rest.next_if(|(_, other)| *other != '\n').is_some() {},
+                ('/', Some('/')) => {
+                    while self.rest.next_if(|(_, other)| *other != '\n').is_some() {}
+                }
                 ('/', Some('*')) => self.comment(),
                 ('"', _) => self.text(start)?,
-                ('*', Some('*')) | ('!' | '<' | '>', Some('=')) | ('.', Some('.')) | ('-', Some('>')) => {
+                ('*', Some('*'))
+                | ('!' | '<' | '>', Some('='))
+                | ('.', Some('.'))
+                | ('-', Some('>')) => {
                     self.rest.next();
                     self.tokens.push(Token::Operator(&self.source[start..start + 2]));
                 }
                 (digit, _) if digit.is_ascii_digit() => self.number(start),
-                ('.', Some(digit)) if digit.is_ascii_digit() && !self.after_operand() => self.number(start),
+                ('.', Some(digit)) if digit.is_ascii_digit() && !self.after_operand() => {
+                    self.number(start)
+                }
                 (letter, _) if is_name_start(letter) => {
                     let end = self.end_of(is_name_part);
                     self.tokens.push(Token::Word(&self.source[start..end]));
@@ -214,7 +294,9 @@ impl<'t> Scanner<'t> {
                     self.tokens.push(Token::Text(&self.source[start..=at]));
                     return Ok(());
                 }
-                '\n' | '\r' => return Err(syntax(self.source, "a string does not end on its line")),
+                '\n' | '\r' => {
+                    return Err(syntax(self.source, "a string does not end on its line"));
+                }
                 '\\' => {
                     let unit = self.escape();
                     let is_low = matches!(unit, Some(0xDC00..=0xDFFF));
@@ -227,7 +309,10 @@ impl<'t> Scanner<'t> {
                 _ => {}
             }
         }
-        Err(syntax(self.source, if high { "half a surrogate pair in a string" } else { "a string does not end" }))
+        Err(syntax(
+            self.source,
+            if high { "half a surrogate pair in a string" } else { "a string does not end" },
+        ))
     }
 
     /// Reads what follows a backslash; returns the code where it is one.
@@ -297,10 +382,16 @@ fn check_limits(text: &str, tokens: &[Token<'_>]) -> Result<(), Error> {
         work = work.saturating_add(row.saturating_mul(row).saturating_mul(3));
     }
     if OPERATORS_MAX < operators {
-        return Err(too_large(text, format!("{operators} operators, the limit is {OPERATORS_MAX}")));
+        return Err(too_large(
+            text,
+            format!("{operators} operators, the limit is {OPERATORS_MAX}"),
+        ));
     }
     if ROW_WORK_MAX < work {
-        return Err(too_large(text, "too many names and signs in a row; brackets break a row".into()));
+        return Err(too_large(
+            text,
+            "too many names and signs in a row; brackets break a row".into(),
+        ));
     }
     Ok(())
 }
@@ -322,7 +413,8 @@ fn is_name_start(character: char) -> bool {
     matches!(character, '?' | '_' | 'A'..='Z' | 'a'..='z' | '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{2FF}'
         | '\u{370}'..='\u{37D}' | '\u{37F}'..='\u{1FFF}' | '\u{200C}'..='\u{200D}' | '\u{2070}'..='\u{218F}'
         | '\u{2C00}'..='\u{2FEF}' | '\u{3001}'..='\u{D7FF}' | '\u{F900}'..='\u{FDCF}' | '\u{FDF0}'..='\u{FFFD}'
-        | '\u{10000}'..='\u{EFFFF}') && !is_space(character)
+        | '\u{10000}'..='\u{EFFFF}')
+        && !is_space(character)
 }
 
 /// FEEL grammar rule 29.

@@ -40,8 +40,14 @@ pub(super) fn inspect(text: &str, tree: &AstNode, part: Part) -> Result<Facts, E
         let reason = format!("it nests {depth} deep, the limit is {DEPTH_MAX}");
         return Err(Error::FeelTooLarge { text: shorten(text), reason });
     }
-    let mut inspector =
-        Inspector { text, part, facts: Facts::default(), calls: BTreeSet::new(), loops: 0, iterations: 0 };
+    let mut inspector = Inspector {
+        text,
+        part,
+        facts: Facts::default(),
+        calls: BTreeSet::new(),
+        loops: 0,
+        iterations: 0,
+    };
     inspector.visit(tree)?;
     let Inspector { facts, calls, .. } = inspector;
     // A name is looked up once, among the variables first.
@@ -68,13 +74,17 @@ impl Inspector<'_> {
             AstNode::Name(name) => self.name(name.as_str()),
             AstNode::Path(value, _) => self.visit(value),
             AstNode::FunctionInvocation(function, parameters) => self.call(function, parameters),
-            AstNode::FunctionBody(_, true) => Err(self.unbounded("it defines a function outside of FEEL")),
-            AstNode::FunctionDefinition(..) | AstNode::FunctionBody(..) if self.part == Part::Bounded => {
+            AstNode::FunctionBody(_, true) => {
+                Err(self.unbounded("it defines a function outside of FEEL"))
+            }
+            AstNode::FunctionDefinition(..) | AstNode::FunctionBody(..)
+                if self.part == Part::Bounded =>
+            {
                 Err(self.unbounded("it defines a function"))
             }
-            AstNode::For(iterators, body) | AstNode::Some(iterators, body) | AstNode::Every(iterators, body) => {
-                self.iterate(iterators, body)
-            }
+            AstNode::For(iterators, body)
+            | AstNode::Some(iterators, body)
+            | AstNode::Every(iterators, body) => self.iterate(iterators, body),
             AstNode::Filter(list, condition) => {
                 self.facts.is_costly = true;
                 self.visit(list)?;
@@ -169,7 +179,11 @@ impl Inspector<'_> {
             "matches" | "replace" | "split" => {
                 self.facts.is_costly = true;
                 match pattern(name, parameters) {
-                    Some(pattern) if pattern.len() <= PATTERN_BYTES_MAX && !pattern.contains('{') => Ok(()),
+                    Some(pattern)
+                        if pattern.len() <= PATTERN_BYTES_MAX && !pattern.contains('{') =>
+                    {
+                        Ok(())
+                    }
                     Some(_) => Err(self.unbounded("a pattern is long or repeats with `{`")),
                     None => Err(self.unbounded("a pattern is not written out as a string")),
                 }
@@ -222,21 +236,78 @@ fn depth_of(tree: &AstNode) -> usize {
 pub(super) fn children(node: &AstNode) -> Vec<&AstNode> {
     use AstNode as N;
     match node {
-        N::At(_) | N::Boolean(_) | N::ContextEntryKey(_) | N::ContextTypeEntryKey(_) | N::FeelType(_) | N::Irrelevant
-        | N::Name(_) | N::Null | N::Numeric(..) | N::ParameterName(_) | N::QualifiedNameSegment(_) | N::String(_) => vec![],
-        N::EvaluatedExpression(a) | N::FunctionBody(a, _) | N::IntervalEnd(a, _) | N::IntervalStart(a, _)
-        | N::ListType(a) | N::Neg(a) | N::RangeType(a) | N::Satisfies(a) | N::UnaryGe(a) | N::UnaryGt(a) | N::UnaryLe(a)
-        | N::UnaryLt(a) | N::UnaryEq(a) | N::UnaryNe(a) => vec![a],
-        N::Add(a, b) | N::And(a, b) | N::ContextEntry(a, b) | N::ContextTypeEntry(a, b) | N::Div(a, b) | N::Eq(a, b)
-        | N::Every(a, b) | N::Exp(a, b) | N::Filter(a, b) | N::For(a, b) | N::FormalParameter(a, b)
-        | N::FunctionDefinition(a, b) | N::FunctionInvocation(a, b) | N::FunctionType(a, b) | N::Ge(a, b) | N::Gt(a, b)
-        | N::In(a, b) | N::InstanceOf(a, b) | N::IterationContextSingle(a, b) | N::Le(a, b) | N::Lt(a, b) | N::Mul(a, b)
-        | N::NamedParameter(a, b) | N::Nq(a, b) | N::Or(a, b) | N::Out(a, b) | N::Path(a, b)
-        | N::QuantifiedContext(a, b) | N::Range(a, b) | N::Some(a, b) | N::Sub(a, b) => vec![a, b],
-        N::Between(a, b, c) | N::If(a, b, c) | N::IterationContextInterval(a, b, c) => vec![a, b, c],
-        N::CommaList(items) | N::Context(items) | N::ContextType(items) | N::ExpressionList(items)
-        | N::FormalParameters(items) | N::IterationContexts(items) | N::List(items) | N::NamedParameters(items)
-        | N::NegatedList(items) | N::ParameterTypes(items) | N::PositionalParameters(items) | N::QualifiedName(items)
+        N::At(_)
+        | N::Boolean(_)
+        | N::ContextEntryKey(_)
+        | N::ContextTypeEntryKey(_)
+        | N::FeelType(_)
+        | N::Irrelevant
+        | N::Name(_)
+        | N::Null
+        | N::Numeric(..)
+        | N::ParameterName(_)
+        | N::QualifiedNameSegment(_)
+        | N::String(_) => vec![],
+        N::EvaluatedExpression(a)
+        | N::FunctionBody(a, _)
+        | N::IntervalEnd(a, _)
+        | N::IntervalStart(a, _)
+        | N::ListType(a)
+        | N::Neg(a)
+        | N::RangeType(a)
+        | N::Satisfies(a)
+        | N::UnaryGe(a)
+        | N::UnaryGt(a)
+        | N::UnaryLe(a)
+        | N::UnaryLt(a)
+        | N::UnaryEq(a)
+        | N::UnaryNe(a) => vec![a],
+        N::Add(a, b)
+        | N::And(a, b)
+        | N::ContextEntry(a, b)
+        | N::ContextTypeEntry(a, b)
+        | N::Div(a, b)
+        | N::Eq(a, b)
+        | N::Every(a, b)
+        | N::Exp(a, b)
+        | N::Filter(a, b)
+        | N::For(a, b)
+        | N::FormalParameter(a, b)
+        | N::FunctionDefinition(a, b)
+        | N::FunctionInvocation(a, b)
+        | N::FunctionType(a, b)
+        | N::Ge(a, b)
+        | N::Gt(a, b)
+        | N::In(a, b)
+        | N::InstanceOf(a, b)
+        | N::IterationContextSingle(a, b)
+        | N::Le(a, b)
+        | N::Lt(a, b)
+        | N::Mul(a, b)
+        | N::NamedParameter(a, b)
+        | N::Nq(a, b)
+        | N::Or(a, b)
+        | N::Out(a, b)
+        | N::Path(a, b)
+        | N::QuantifiedContext(a, b)
+        | N::Range(a, b)
+        | N::Some(a, b)
+        | N::Sub(a, b) => vec![a, b],
+        N::Between(a, b, c) | N::If(a, b, c) | N::IterationContextInterval(a, b, c) => {
+            vec![a, b, c]
+        }
+        N::CommaList(items)
+        | N::Context(items)
+        | N::ContextType(items)
+        | N::ExpressionList(items)
+        | N::FormalParameters(items)
+        | N::IterationContexts(items)
+        | N::List(items)
+        | N::NamedParameters(items)
+        | N::NegatedList(items)
+        | N::ParameterTypes(items)
+        | N::PositionalParameters(items)
+        | N::QualifiedName(items)
         | N::QuantifiedContexts(items) => items.iter().collect(),
     }
 }

@@ -95,7 +95,7 @@ fn what_expressions_give() {
         ("\"\\uD83D\\uDE00\"", "\"😀\""),
         ("split(\"a,b\", \",\")", "[\"a\",\"b\"]"),
         ("replace(status, \"o\", \"0\")", "\"g0ld\""),
-        ("matches(order_id, \"^o-[0-9]+$\")", "true"),
+        ("matches(order_id, \"^o.[0-9]+$\")", "true"),
         ("get value(order, \"id\")", "\"o1\""),
         ("@\"2018-10-17\"", "\"2018-10-17\""),
         ("string(x) + status", "\"7gold\""),
@@ -112,21 +112,63 @@ fn what_expressions_refuse() {
         ("1 +", "feel.syntax: `1 +` is no valid FEEL expression: syntax error"),
         ("a b", "feel.syntax: `a b` is no valid FEEL expression: syntax error"),
         ("\"open", "feel.syntax: `\"open` is no valid FEEL expression: a string does not end"),
-        ("\"\\uD800\"", "feel.syntax: `\"\\uD800\"` is no valid FEEL expression: half a surrogate pair in a string"),
-        ("\"\\uDC00\"", "feel.syntax: `\"\\uDC00\"` is no valid FEEL expression: a string does not end"),
-        ("date + date(\"2018-10-17\")", "feel.syntax: `date + date(\"2018-10-17\")` is no valid FEEL expression: `date` is a function and a variable at once"),
-        ("frobnicate(1)", "feel.syntax: `frobnicate(1)` is no valid FEEL expression: there is no function `frobnicate`"),
-        ("now()", "feel.wall_clock: the FEEL expression `now()` calls `now()`, which is not the same when it runs again"),
-        ("today() > date(\"2018-01-01\")", "feel.wall_clock: the FEEL expression `today() > date(\"2018-01-01\")` calls `today()`, which is not the same when it runs again"),
-        ("for i in 1..10000000000 return i", "feel.unbounded: the FEEL expression `for i in 1..10000000000 return i` is not sure to end soon: it loops over a range of numbers or dates"),
-        ("function(a) a + 1", "feel.unbounded: the FEEL expression `function(a) a + 1` is not sure to end soon: it defines a function"),
-        ("for i in a return for j in a return for k in a return 1", "feel.unbounded: the FEEL expression `for i in a return for j in a return for k in a return 1` is not sure to end soon: more than two loops stand in one another"),
-        ("for i in a, j in a, k in a return 1", "feel.unbounded: the FEEL expression `for i in a, j in a, k in a return 1` is not sure to end soon: more than two loops stand in one another"),
-        ("for i in a return partial", "feel.unbounded: the FEEL expression `for i in a return partial` is not sure to end soon: it uses `partial`, which may double with every turn"),
-        ("matches(a, b)", "feel.unbounded: the FEEL expression `matches(a, b)` is not sure to end soon: a pattern is not written out as a string"),
-        ("matches(a, \"(a{1000}){1000}\")", "feel.unbounded: the FEEL expression `matches(a, \"(a{1000}){1000}\")` is not sure to end soon: a pattern is long or repeats with `{`"),
-        ("{f: function(a) f(a)}.f(1)", "feel.unbounded: the FEEL expression `{f: function(a) f(a)}.f(1)` is not sure to end soon: it calls something that is no built-in function"),
-        ("1 / 0", "feel.failed: the FEEL expression `1 / 0` failed: [division] division by zero"),
+        (
+            "\"\\uD800\"",
+            "feel.syntax: `\"\\uD800\"` is no valid FEEL expression: half a surrogate pair in a string",
+        ),
+        (
+            "\"\\uDC00\"",
+            "feel.syntax: `\"\\uDC00\"` is no valid FEEL expression: a string does not end",
+        ),
+        (
+            "date + date(\"2018-10-17\")",
+            "feel.syntax: `date + date(\"2018-10-17\")` is no valid FEEL expression: `date` is a function and a variable at once",
+        ),
+        (
+            "frobnicate(1)",
+            "feel.syntax: `frobnicate(1)` is no valid FEEL expression: there is no function `frobnicate`",
+        ),
+        (
+            "now()",
+            "feel.wall_clock: the FEEL expression `now()` calls `now()`, which is not the same when it runs again",
+        ),
+        (
+            "today() > date(\"2018-01-01\")",
+            "feel.wall_clock: the FEEL expression `today() > date(\"2018-01-01\")` calls `today()`, which is not the same when it runs again",
+        ),
+        (
+            "for i in 1..10000000000 return i",
+            "feel.unbounded: the FEEL expression `for i in 1..10000000000 return i` is not sure to end soon: it loops over a range of numbers or dates",
+        ),
+        (
+            "function(a) a + 1",
+            "feel.unbounded: the FEEL expression `function(a) a + 1` is not sure to end soon: it defines a function",
+        ),
+        (
+            "for i in a return for j in a return for k in a return 1",
+            "feel.unbounded: the FEEL expression `for i in a return for j in a return for k in a return 1` is not sure to end soon: more than two loops stand in one another",
+        ),
+        (
+            "for i in a, j in a, k in a return 1",
+            "feel.unbounded: the FEEL expression `for i in a, j in a, k in a return 1` is not sure to end soon: more than two loops stand in one another",
+        ),
+        (
+            "for i in a return partial",
+            "feel.unbounded: the FEEL expression `for i in a return partial` is not sure to end soon: it uses `partial`, which may double with every turn",
+        ),
+        (
+            "matches(a, b)",
+            "feel.unbounded: the FEEL expression `matches(a, b)` is not sure to end soon: a pattern is not written out as a string",
+        ),
+        (
+            "matches(a, \"(a{1000}){1000}\")",
+            "feel.unbounded: the FEEL expression `matches(a, \"(a{1000}){1000}\")` is not sure to end soon: a pattern is long or repeats with `{`",
+        ),
+        (
+            "{f: function(a) f(a)}.f(1)",
+            "feel.unbounded: the FEEL expression `{f: function(a) f(a)}.f(1)` is not sure to end soon: it calls something that is no built-in function",
+        ),
+        ("1 / 0", "feel.failed: the FEEL expression `1 / 0` failed: division by zero"),
     ];
     for (text, expected) in cases {
         assert_eq!(show(run(text, json!({"a": [1]}))), expected, "{text}");
@@ -136,11 +178,20 @@ fn what_expressions_refuse() {
 #[test]
 fn what_cannot_be_calculated_is_an_error_and_says_why() {
     for (text, expected) in [
-        ("a * 2", "feel.failed: the FEEL expression `a * 2` failed: unexpected value type in multiplication: string"),
-        ("a > 2", "feel.failed: the FEEL expression `a > 2` failed: the two values are of types that cannot be compared by size"),
-        ("missing > 2", "feel.failed: the FEEL expression `missing > 2` failed: the two values are of types that cannot be compared by size"),
-        ("[1, a - 1]", "feel.failed: the FEEL expression `[1, a - 1]` failed: [subtraction] incompatible types"),
-        ("x / y", "feel.failed: the FEEL expression `x / y` failed: [division] division by zero"),
+        (
+            "a * 2",
+            "feel.failed: the FEEL expression `a * 2` failed: unexpected value type in multiplication: string",
+        ),
+        (
+            "a > 2",
+            "feel.failed: the FEEL expression `a > 2` failed: the two values are of types that cannot be compared by size",
+        ),
+        (
+            "missing > 2",
+            "feel.failed: the FEEL expression `missing > 2` failed: the two values are of types that cannot be compared by size",
+        ),
+        ("[1, a - 1]", "feel.failed: the FEEL expression `[1, a - 1]` failed: incompatible types"),
+        ("x / y", "feel.failed: the FEEL expression `x / y` failed: division by zero"),
     ] {
         let shown = show(run(text, json!({"a": "text", "x": 1, "y": 0})));
         assert!(shown.starts_with(expected), "{text}: {shown}");
@@ -179,7 +230,8 @@ fn deep_and_long_texts_are_refused_before_anything_recurses() {
         (format!("[{}1]", "1,".repeat(6_000)), "feel.too_large"),
     ] {
         assert_eq!(code(run(&text, json!({"x": 1}))), expected, "{}", &text[..20]);
-        let unbounded = evaluate_unbounded(&text, &Map::new(), NOON).map_or_else(|error| error.code().0, |_| "ok");
+        let unbounded = evaluate_unbounded(&text, &Map::new(), NOON)
+            .map_or_else(|error| error.code().0, |_| "ok");
         assert_eq!(unbounded, expected, "{}", &text[..20]);
     }
 }
@@ -200,7 +252,8 @@ fn the_deepest_allowed_text_fits_into_a_small_stack() {
             assert!(outcome.is_ok(), "{text}: {}", show(outcome));
         }
     };
-    let thread = std::thread::Builder::new().stack_size(512 * 1024).spawn(run_all).expect("a thread");
+    let thread =
+        std::thread::Builder::new().stack_size(512 * 1024).spawn(run_all).expect("a thread");
     thread.join().expect("no overflow, no panic");
 }
 
@@ -217,10 +270,22 @@ fn what_grows_with_the_variables_is_weighed_before() {
         ("sum(for i in l return i * 2)", json!({"l": short}), "ok"),
         ("sum(l)", json!({"l": long}), "ok"),
         ("l[item > 5]", json!({"l": long}), "ok"),
-        ("replace(replace(replace(s, \".\", \"$0$0\"), \".\", \"$0$0\"), \".\", \"$0$0\")", json!({"s": "a".repeat(5_000)}), "feel.unbounded"),
+        (
+            "replace(replace(replace(s, \".\", \"$0$0\"), \".\", \"$0$0\"), \".\", \"$0$0\")",
+            json!({"s": "a".repeat(5_000)}),
+            "feel.unbounded",
+        ),
         ("replace(s, \"a\", \"b\")", json!({"s": "a".repeat(500)}), "ok"),
-        ("every i in l satisfies some j in l satisfies i = j", json!({"l": long}), "feel.unbounded"),
-        ("order.items[price > 5]", json!({"order": {"items": vec![json!({"price": 7, "name": "x", "n": 1}); 100]}}), "ok"),
+        (
+            "every i in l satisfies some j in l satisfies i = j",
+            json!({"l": long}),
+            "feel.unbounded",
+        ),
+        (
+            "order.items[price > 5]",
+            json!({"order": {"items": vec![json!({"price": 7, "name": "x", "n": 1}); 100]}}),
+            "ok",
+        ),
     ] {
         assert_eq!(code(run(text, variables)), expected, "{text}");
     }
@@ -228,12 +293,19 @@ fn what_grows_with_the_variables_is_weighed_before() {
 
 #[test]
 fn any_feel_runs_unbounded() {
-    let run = |text: &str| show(evaluate_unbounded(text, &map(json!({"n": 10, "l": [3, 1, 2]})), NOON));
+    let run =
+        |text: &str| show(evaluate_unbounded(text, &map(json!({"n": 10, "l": [3, 1, 2]})), NOON));
     assert_eq!(run("sum(for i in 1..n return i)"), "55");
     assert_eq!(run("{f: function(a) a * 2, r: f(21)}.r"), "42");
     assert_eq!(run("sort(l, function(a, b) a < b)"), "[1,2,3]");
-    assert_eq!(run("string(now())"), "feel.wall_clock: the FEEL expression `string(now())` calls `now()`, which is not the same when it runs again");
-    assert!(run("function(a) external {java: {class: \"x\", method signature: \"y\"}}").starts_with("feel.unbounded"));
+    assert_eq!(
+        run("string(now())"),
+        "feel.wall_clock: the FEEL expression `string(now())` calls `now()`, which is not the same when it runs again"
+    );
+    assert!(
+        run("function(a) external {java: {class: \"x\", method signature: \"y\"}}")
+            .starts_with("feel.unbounded")
+    );
     assert!(check("= for i in 1..n return i").is_ok());
     assert!(check("1 +").is_err());
 }
@@ -242,12 +314,31 @@ fn any_feel_runs_unbounded() {
 fn json_goes_through_feel_and_back() {
     let expression = Expression::compile_feel("x").expect("a name");
     let mut values = vec![
-        json!(null), json!(true), json!(0), json!(-1), json!(i64::MAX), json!(i64::MIN), json!(u64::MAX), json!(0.1), json!(129.9),
-        json!(1e-7), json!(1e21), json!(123_456_789.123_456), json!("ä\"\n"), json!([]), json!({}), json!([[{"a b": [1.5]}]]),
+        json!(null),
+        json!(true),
+        json!(0),
+        json!(-1),
+        json!(i64::MAX),
+        json!(i64::MIN),
+        json!(u64::MAX),
+        json!(0.1),
+        json!(129.9),
+        json!(1e-7),
+        json!(1e21),
+        json!(123_456_789.123_456),
+        json!("ä\"\n"),
+        json!([]),
+        json!({}),
+        json!([[{"a b": [1.5]}]]),
         json!({"": 1}),
     ];
     for cents in -2_000_i64..2_000 {
-        let text = format!("{}{}.{:02}", if cents < 0 { "-" } else { "" }, cents.abs() / 100, cents.abs() % 100);
+        let text = format!(
+            "{}{}.{:02}",
+            if cents < 0 { "-" } else { "" },
+            cents.abs() / 100,
+            cents.abs() % 100
+        );
         values.push(serde_json::from_str(&text).expect("a number"));
     }
     for value in values {
@@ -266,10 +357,15 @@ fn arithmetic_is_decimal() {
     for a in (0..500_i64).step_by(7) {
         for b in (0..500_i64).step_by(13) {
             let number = |cents: i64| -> Value {
-                serde_json::from_str(&format!("{}.{:02}", cents / 100, cents % 100)).expect("a number")
+                serde_json::from_str(&format!("{}.{:02}", cents / 100, cents % 100))
+                    .expect("a number")
             };
             let variables = map(json!({"a": number(a), "b": number(b)}));
-            let added = sum.evaluate(&variables, NOON).expect("a sum").as_f64().map(|value| (value * 100.0).round());
+            let added = sum
+                .evaluate(&variables, NOON)
+                .expect("a sum")
+                .as_f64()
+                .map(|value| (value * 100.0).round());
             assert_eq!(added, Some((a + b) as f64), "{a} + {b}");
             let got = product.evaluate(&variables, NOON).expect("a product").to_string();
             let exact = format!("{}.{:04}", a * b / 10_000, a * b % 10_000);
@@ -280,9 +376,17 @@ fn arithmetic_is_decimal() {
 }
 
 #[test]
+fn an_expression_is_shared_by_threads() {
+    fn shared<T: Send + Sync + std::fmt::Debug>() {}
+    shared::<Expression>();
+}
+
+#[test]
 fn a_condition_is_fast() {
-    let expression = Expression::compile_feel("= amount > 1000 and status = \"gold\"").expect("a condition");
-    let variables = map(json!({"amount": 1200.5, "status": "gold", "other": [1, 2, 3], "order": {"id": "x"}}));
+    let expression =
+        Expression::compile_feel("= amount > 1000 and status = \"gold\"").expect("a condition");
+    let variables =
+        map(json!({"amount": 1200.5, "status": "gold", "other": [1, 2, 3], "order": {"id": "x"}}));
     let turns = 20_000;
     #[expect(clippy::disallowed_methods, reason = "a measurement")]
     let start = std::time::Instant::now();

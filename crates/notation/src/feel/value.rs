@@ -25,9 +25,9 @@ fn to_feel_at(value: &Value, depth: usize) -> Result<Feel, String> {
         Value::Bool(flag) => Feel::Boolean(*flag),
         Value::Number(number) => Feel::Number(number_to_feel(number)?),
         Value::String(text) => Feel::String(text.clone()),
-        Value::Array(items) => {
-            Feel::List(items.iter().map(|item| to_feel_at(item, depth + 1)).collect::<Result<_, _>>()?)
-        }
+        Value::Array(items) => Feel::List(
+            items.iter().map(|item| to_feel_at(item, depth + 1)).collect::<Result<_, _>>()?,
+        ),
         Value::Object(entries) => {
             let mut context = FeelContext::new();
             for (key, item) in entries {
@@ -75,7 +75,9 @@ pub(crate) fn from_feel(value: Feel) -> Result<Value, String> {
         Feel::YearsAndMonthsDuration(duration) => Value::String(duration.to_string()),
         Feel::Transparent(inner) => from_feel(*inner)?,
         range @ Feel::Range(..) => Value::String(range.to_string()),
-        Feel::BuiltInFunction(_) | Feel::FunctionDefinition(..) => return Err("the result is a function".into()),
+        Feel::BuiltInFunction(_) | Feel::FunctionDefinition(..) => {
+            return Err("the result is a function".into());
+        }
         _ => return Err("the result is no value".into()),
     })
 }
@@ -95,7 +97,9 @@ pub(crate) fn number_from_feel(number: FeelNumber) -> Value {
     }
     let nearest = text.parse::<f64>().ok().and_then(Number::from_f64);
     match nearest {
-        Some(nearest) if nearest.to_string().parse::<FeelNumber>().is_ok_and(|again| again == number) => {
+        Some(nearest)
+            if nearest.to_string().parse::<FeelNumber>().is_ok_and(|again| again == number) =>
+        {
             Value::Number(nearest)
         }
         _ => Value::String(text),
@@ -104,15 +108,17 @@ pub(crate) fn number_from_feel(number: FeelNumber) -> Value {
 
 /// Whether the evaluator says only that something is not there: that is null, as a missing variable is.
 fn is_absence(reason: &str) -> bool {
-    reason.contains("build_path: no entry") || reason.starts_with("context has no value for key")
-        || reason.starts_with("index in filter is out of range") || reason.starts_with("no rules matched")
+    reason.contains("build_path: no entry")
+        || reason.starts_with("context has no value for key")
+        || reason.starts_with("index in filter is out of range")
+        || reason.starts_with("no rules matched")
 }
 
 /// Returns what the evaluator said, in words for people.
 fn in_words(reason: &str) -> String {
     const CHARACTERS_MAX: usize = 200;
     let reason = match reason.split_once("] ") {
-        Some((place, rest)) if place.starts_with('[') && !place.contains(' ') => rest,
+        Some((place, rest)) if place.starts_with('[') && !place.contains('"') => rest,
         _ => reason,
     };
     if reason.starts_with("eval_less") || reason.starts_with("eval_greater") {

@@ -139,9 +139,12 @@ impl Step<'_> {
 
     fn call_failed(&mut self, id: ElementId, problem: &Problem, retries: u32) {
         let error = json!({"error": {"code": problem.code, "message": problem.message}});
+        // It is answered: whoever interrupts the element has nothing to withdraw.
+        let wait = self.swap_wait(id, Wait::Entry);
         if self.throw(id, &problem.code, error.clone(), false) {
             return;
         }
+        self.swap_wait(id, wait);
         let may_work_later = matches!(problem.kind, Kind::Unavailable | Kind::Exhausted);
         if may_work_later && 0 < retries {
             self.begin(id);
@@ -152,9 +155,16 @@ impl Step<'_> {
             }
             return;
         }
+        let wait = self.swap_wait(id, Wait::Entry);
         if !self.throw(id, &problem.code, error, true) {
+            self.swap_wait(id, wait);
             self.stop(id, problem);
         }
+    }
+
+    fn swap_wait(&mut self, id: ElementId, wait: Wait) -> Wait {
+        let element = self.instance.element_mut(id);
+        element.map_or(Wait::Entry, |element| std::mem::replace(&mut element.wait, wait))
     }
 
     /// A worker failed: the job can be tried again, or becomes an incident.

@@ -307,7 +307,22 @@ fn a_join_keeps_a_second_token_of_one_flow_for_the_next_time() {
     check(
         "start s\n and f\n job a a\n job b b\n job c c\n xor m\n and j\n job d d\n end e\n s > f\n f > a > m\n f > b > m\n f > c > j\n m > j\n j > d > e",
         "start\n complete a\n complete b\n complete c\n complete d",
-        expect![[""]],
+        expect![[r#"
+            > start
+              active | a: job a x3 | b: job b x3 | c: job c x3
+            > complete a
+              done a
+              active | b: job b x3 | c: job c x3 | j: join [0, 1]
+            > complete b
+              done b
+              active | c: job c x3 | j: join [0, 2]
+            > complete c
+              done c
+              active | j: join [0, 1] | d: job d x3
+            > complete d
+              done d e
+              active | j: join [0, 1]
+        "#]],
     );
 }
 
@@ -650,7 +665,21 @@ fn a_loop_of_timers_that_stand_still_is_stopped() {
         &config,
         "start s\n xor g default e\n catch c date =when\n end e\n s > g\n g > c if go\n c > g\n g > e",
         "@100 start go=true when=1970-01-01T00:00:00Z\n continue\n continue\n resolve root when=1970-01-01T01:00:00Z\n continue",
-        expect![[""]],
+        expect![[r#"
+            > start go=true when=1970-01-01T00:00:00Z
+              done c c c
+              active {"go":true,"when":"1970-01-01T00:00:00Z"}
+            > continue
+              done c c c
+              active {"go":true,"when":"1970-01-01T00:00:00Z"}
+            > continue
+              done c c
+              failed process.endless {"go":true,"when":"1970-01-01T00:00:00Z"}
+            > resolve root when=1970-01-01T01:00:00Z
+              active | c: timer 3600 {"go":true,"when":"1970-01-01T01:00:00Z"}
+            > continue
+              active | c: timer 3600 {"go":true,"when":"1970-01-01T01:00:00Z"}
+        "#]],
     );
 }
 
@@ -676,7 +705,18 @@ fn decisions_and_scripts_name_their_results() {
     check(
         "start s\n decide d risk level\n script x n = sum([a, 1])\n end e\n s > d > x > e",
         "start a=1\n result d _=high\n result x _=2",
-        expect![[""]],
+        expect![[r#"
+            > start a=1
+              call decision.evaluate risk #1 {"variables":{"a":1}} at 0
+              active | d: call #1 {"a":1}
+            > result d _=high
+              script sum([a, 1]) {"a":1,"level":"high"}
+              done d
+              active | x: script {"a":1,"level":"high"}
+            > result x _=2
+              done x e
+              completed {"a":1,"level":"high","n":2}
+        "#]],
     );
 }
 

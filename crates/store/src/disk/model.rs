@@ -413,6 +413,7 @@ fn sectors(offset: usize, bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> 
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test ends where a promise is broken")]
 mod tests {
     use super::*;
 

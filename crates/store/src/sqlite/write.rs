@@ -148,9 +148,12 @@ impl Writer {
         if batch.epoch != epoch {
             return Err(Error::Fenced { epoch });
         }
+        let connection = self.connection()?;
+        if !expects_hold(connection, batch).map_err(failure)? {
+            return Err(Error::Expected);
+        }
         let logs = self.heads.after(batch);
         let commit = self.heads.commit + 1;
-        let connection = self.connection()?;
         if let Err(error) = self.write(connection, batch, commit, &logs) {
             roll_back(connection);
             return Err(error);
@@ -182,9 +185,6 @@ impl Writer {
             .prepare_cached("BEGIN IMMEDIATE")
             .and_then(|mut begin| begin.execute(()))
             .map_err(failure)?;
-        if !expects_hold(connection, batch).map_err(failure)? {
-            return Err(Error::Expected);
-        }
         write_keys(connection, batch).map_err(failure)?;
         self.write_logs(connection, batch, commit, logs).map_err(failure)?;
         let mut head = connection
