@@ -1,6 +1,6 @@
 """Computes from the CSV files of a market what every view of the example business must answer.
 
-Shares no code with Craton: DuckDB over the files, by the rules of the example (`docs/` and `examples/commerce`).
+Shares no code with Craton: DuckDB over the files, by the rules of the example (`examples/commerce`).
 
     python3 expected.py DIR [--copies N] [--out FILE]
 

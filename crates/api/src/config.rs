@@ -51,7 +51,7 @@ impl Default for Config {
             handshake_seconds_max: 10,
             connections_max: 1_024,
             requests_max: 512,
-            reads_max: 32,
+            reads_max: 128,
             streams_max: 64,
             drain_seconds_max: 10,
         }

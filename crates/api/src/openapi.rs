@@ -73,7 +73,7 @@ fn operation(line: &Line, schemas: &mut Map<String, Value>) -> Value {
             "name": name,
             "in": "query",
             "description": summary,
-            "schema": {"type": ["string", "integer", "boolean"]},
+            "schema": {"type": "string"},
         }));
     }
     parameters.push(json!({"$ref": "#/components/parameters/At"}));
@@ -139,8 +139,8 @@ fn raw_schema(media: &str) -> Value {
     if media == JSON || media.ends_with("+json") { json!({}) } else { json!({"type": "string"}) }
 }
 
-/// Returns what an operation answers. A schema with `contentMediaType` (a text or a list of them) says that the answer is
-/// streamed in one of these forms.
+/// Returns what an operation answers. A schema with `contentMediaType` (a text or a list of them) says in which forms the
+/// answer may come; the schema itself is that of the JSON form.
 fn success(line: &Line, schemas: &mut Map<String, Value>) -> Value {
     let answer = &line.operation.answer;
     let media: Vec<&str> = match &answer["contentMediaType"] {
@@ -148,15 +148,18 @@ fn success(line: &Line, schemas: &mut Map<String, Value>) -> Value {
         Value::Array(media) => media.iter().filter_map(Value::as_str).collect(),
         _ => Vec::new(),
     };
-    let content: Map<String, Value> = if media.is_empty() {
-        let schema = embed(answer, line.operation.name, schemas);
-        Map::from_iter([(JSON.to_owned(), json!({"schema": schema}))])
-    } else {
-        media
-            .into_iter()
-            .map(|media| (media.to_owned(), json!({"schema": raw_schema(media)})))
-            .collect()
-    };
+    let mut schema = embed(answer, line.operation.name, schemas);
+    if let Value::Object(schema) = &mut schema {
+        schema.remove("contentMediaType");
+    }
+    let forms = if media.is_empty() { vec![JSON] } else { media };
+    let content: Map<String, Value> = forms
+        .into_iter()
+        .map(|form| {
+            let schema = if form == JSON { schema.clone() } else { raw_schema(form) };
+            (form.to_owned(), json!({"schema": schema}))
+        })
+        .collect();
     json!({"description": "Done.", "content": content})
 }
 

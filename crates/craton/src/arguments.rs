@@ -48,7 +48,16 @@ pub struct Globals {
 
 /// Returns the whole command line as clap knows it.
 pub fn command() -> clap::Command {
-    Arguments::command()
+    Arguments::command().mut_subcommands(with_examples)
+}
+
+/// Gives a command without examples of its own those of its group.
+fn with_examples(group: clap::Command) -> clap::Command {
+    let Some(examples) = group.get_after_help().cloned() else { return group };
+    group.mut_subcommands(move |command| match command.get_after_help() {
+        Some(_) => command,
+        None => command.after_help(examples.clone()),
+    })
 }
 
 /// Reads the words that the program was started with.

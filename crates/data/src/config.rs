@@ -32,8 +32,12 @@ pub struct Config {
     pub statement_tokens_max: usize,
     /// How deeply a SQL statement may nest.
     pub statement_depth_max: usize,
+    /// How many operators one expression of a SQL statement may chain.
+    pub expression_depth_max: usize,
     /// Tables and subqueries of one SQL statement.
     pub statement_tables_max: usize,
+    /// Steps of the plan of one SQL statement, its views and its WITH parts written out.
+    pub plan_steps_max: u64,
     /// How many views may stand on each other.
     pub view_depth_max: usize,
     /// Queries that run at the same time.
@@ -66,9 +70,11 @@ impl Default for Config {
             cache_bytes_max: 64 << 20,
             latest_keys_max: 500_000,
             statement_bytes_max: 256 << 10,
-            statement_tokens_max: 20_000,
+            statement_tokens_max: 10_000,
             statement_depth_max: 50,
+            expression_depth_max: 300,
             statement_tables_max: 200,
+            plan_steps_max: 1_000,
             view_depth_max: 16,
             queries_max: 16,
             query_threads: 2,

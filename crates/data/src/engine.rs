@@ -76,6 +76,7 @@ impl Shared {
         if self.runtime.get().is_none() {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(self.config.query_threads.max(1))
+                .max_blocking_threads(self.config.queries_max.max(1))
                 .thread_name("sql")
                 .thread_stack_size(guard::STACK_BYTES)
                 .enable_time()

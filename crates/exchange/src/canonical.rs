@@ -62,7 +62,9 @@ fn write_text(text: &str, out: &mut Vec<u8>) {
             '\n' => out.extend(b"\\n"),
             '\u{c}' => out.extend(b"\\f"),
             '\r' => out.extend(b"\\r"),
-            control if control < ' ' => out.extend(format!("\\u{:04x}", u32::from(control)).bytes()),
+            control if control < ' ' => {
+                out.extend(format!("\\u{:04x}", u32::from(control)).bytes())
+            }
             other => out.extend(other.encode_utf8(&mut [0; 4]).bytes()),
         }
     }

@@ -1,16 +1,17 @@
 //! Calls as the consumer sees them: made under a contract, answered by a message, closed by a receipt.
 
+use crate::Error;
 use crate::contracts::refused;
 use crate::engine::Exchange;
 use crate::link::{outbox_length, send};
 use crate::price::Cents;
 use crate::state::{self, call_key, number, open_key, put_number, reply_key, short};
 use crate::wire::{CallRecord, CallRow, CallState, Contract, Message, Peer, Side, State};
-use crate::Error;
 use base::{Problem, Time};
 use kernel::{Call, Read, Reader, Reply, Tx};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::VecDeque;
 
 /// The log of settled calls.
 pub(crate) const CALLS: &str = "system/calls";
@@ -35,7 +36,9 @@ impl Exchange {
         let contract = state::contract(tx, &call.resource.name)?;
         check_usable(&contract)?;
         if contract.side != Side::Consumer {
-            return Err(refused(&contract, "the consumer calls, and this unit is the provider").into());
+            return Err(
+                refused(&contract, "the consumer calls, and this unit is the provider").into()
+            );
         }
         let terms = self.terms(&contract)?;
         let capability = terms.capability(&parameters.capability)?;
@@ -46,7 +49,11 @@ impl Exchange {
         self.check_size("the input", &parameters.input)?;
         let open = number(tx, &open_key(&contract.name))?;
         limit("open calls", open, self.config.calls_open_max)?;
-        limit("waiting messages", outbox_length(tx, &contract.peer)?, self.config.outbox_messages_max)?;
+        limit(
+            "waiting messages",
+            outbox_length(tx, &contract.peer)?,
+            self.config.outbox_messages_max,
+        )?;
         let at = tx.time_of(call);
         let record = CallRecord {
             contract: contract.name.clone(),
@@ -79,7 +86,9 @@ impl Exchange {
         state::store(tx, call_key(&record.contract, &record.call), &record)?;
         match call.reply_to {
             Some(_) => Ok(Reply::Later),
-            None => Ok(Reply::Value(json!({"contract": record.contract, "call": record.call, "state": record.state}))),
+            None => Ok(Reply::Value(
+                json!({"contract": record.contract, "call": record.call, "state": record.state}),
+            )),
         }
     }
 
@@ -101,25 +110,35 @@ impl Exchange {
         let contract = state::contract(tx, &call.resource.name)?;
         let id = call.text("call").unwrap_or_default();
         let missing = || Error::CallNotFound { contract: contract.name.clone(), call: short(id) };
-        let record = state::call(tx, &contract.name, id)?.filter(|record| record.state == CallState::Open);
+        let record =
+            state::call(tx, &contract.name, id)?.filter(|record| record.state == CallState::Open);
         let mut record = record.filter(|_| contract.side == Side::Consumer).ok_or_else(missing)?;
         let at = tx.time_of(call);
         record.state = CallState::Withdrawing;
-        let message = Message::Withdraw { contract: record.contract.clone(), call: record.call.clone() };
+        let message =
+            Message::Withdraw { contract: record.contract.clone(), call: record.call.clone() };
         send(tx, &contract.peer, at, &message)?;
         state::store(tx, call_key(&record.contract, &record.call), &record)?;
-        Ok(Reply::Value(json!({"contract": record.contract, "call": record.call, "state": record.state})))
+        Ok(Reply::Value(
+            json!({"contract": record.contract, "call": record.call, "state": record.state}),
+        ))
     }
 
     /// Asks the provider to withdraw a call for which nobody waits any more.
-    fn ask_withdrawal(&self, tx: &mut Tx<'_>, mut record: CallRecord, at: Time) -> Result<(), Problem> {
+    fn ask_withdrawal(
+        &self,
+        tx: &mut Tx<'_>,
+        mut record: CallRecord,
+        at: Time,
+    ) -> Result<(), Problem> {
         if let Some(address) = record.reply_to.take() {
             tx.delete(reply_key(&address));
         }
         if record.state == CallState::Open {
             let contract = state::contract(tx, &record.contract)?;
             record.state = CallState::Withdrawing;
-            let message = Message::Withdraw { contract: record.contract.clone(), call: record.call.clone() };
+            let message =
+                Message::Withdraw { contract: record.contract.clone(), call: record.call.clone() };
             send(tx, &contract.peer, at, &message)?;
         }
         state::store(tx, call_key(&record.contract, &record.call), &record)
@@ -135,7 +154,9 @@ impl Exchange {
         id: &str,
         problem: Problem,
     ) -> Result<(), Problem> {
-        let Some((contract, mut record)) = open_call(tx, peer, contract, id)? else { return Ok(()) };
+        let Some((contract, mut record)) = open_call(tx, peer, contract, id)? else {
+            return Ok(());
+        };
         reply(tx, &mut record, Err(problem))?;
         record.state = CallState::Refused;
         record.closed_at = Some(at);
@@ -153,7 +174,9 @@ impl Exchange {
         id: &str,
         output: Value,
     ) -> Result<(), Problem> {
-        let Some((contract, mut record)) = open_call(tx, peer, contract, id)? else { return Ok(()) };
+        let Some((contract, mut record)) = open_call(tx, peer, contract, id)? else {
+            return Ok(());
+        };
         let terms = self.terms(&contract)?;
         let capability = terms.capability(&record.capability)?;
         record.close = capability.on_answer(&record.input, &output, at).unwrap_or(NO_PRICE);
@@ -172,7 +195,9 @@ impl Exchange {
         id: &str,
         problem: Problem,
     ) -> Result<(), Problem> {
-        let Some((contract, mut record)) = open_call(tx, peer, contract, id)? else { return Ok(()) };
+        let Some((contract, mut record)) = open_call(tx, peer, contract, id)? else {
+            return Ok(());
+        };
         reply(tx, &mut record, Err(problem))?;
         self.wait_for_receipt(tx, &contract, record, CallState::Failed, at)
     }
@@ -187,7 +212,9 @@ impl Exchange {
         id: &str,
         reason: String,
     ) -> Result<(), Problem> {
-        let Some((contract, mut record)) = open_call(tx, peer, contract, id)? else { return Ok(()) };
+        let Some((contract, mut record)) = open_call(tx, peer, contract, id)? else {
+            return Ok(());
+        };
         reply(tx, &mut record, Err(Error::Withdrawn { reason }.into()))?;
         self.wait_for_receipt(tx, &contract, record, CallState::Withdrawn, at)
     }
@@ -213,31 +240,44 @@ impl Exchange {
         if size <= self.config.call_bytes_max {
             return Ok(());
         }
-        Err(Error::Limit { what: format!("{what} of {size} bytes"), limit: self.config.call_bytes_max as u64 })
+        Err(Error::Limit {
+            what: format!("{what} of {size} bytes"),
+            limit: self.config.call_bytes_max as u64,
+        })
     }
 
-    /// `contract.calls`: open calls, then those that were settled last.
+    /// `contract.calls`: those that were settled last, then the open ones.
     pub(crate) fn list_calls(&self, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
         let contract = state::contract(reader, &call.resource.name)?;
         let (id, state) = (call.text("call"), call.text("state"));
-        let rows_max = crate::link::parameter(call, "limit").map_or(100, |limit| limit as usize).min(ROWS_MAX);
-        let mut rows: Vec<Value> = Vec::new();
-        for (_, bytes) in reader.scan_prefix(state::calls_key(&contract.name).as_ref(), usize::MAX)? {
-            let record: CallRecord = state::decode(&bytes)?;
-            rows.push(serde_json::to_value(row(&contract, &record)).map_err(Error::internal)?);
-        }
-        settled_calls(reader, &mut |settled| {
-            if settled.get("contract").and_then(Value::as_str) == Some(contract.name.as_str()) {
-                rows.push(settled);
-            }
-            Ok(true)
-        })?;
+        let rows_max =
+            crate::link::parameter(call, "limit").map_or(100, |limit| limit as usize).min(ROWS_MAX);
         let is = |row: &Value, name: &str, wanted: Option<&str>| {
             wanted.is_none_or(|wanted| row.get(name).and_then(Value::as_str) == Some(wanted))
         };
-        rows.retain(|row| is(row, "call", id) && is(row, "state", state));
-        let skipped = rows.len().saturating_sub(rows_max);
-        Ok(Reply::Value(json!({"calls": rows.split_off(skipped)})))
+        let mut rows = VecDeque::new();
+        let mut keep = |row: Value| {
+            let is_asked = is(&row, "contract", Some(&contract.name))
+                && is(&row, "call", id)
+                && is(&row, "state", state);
+            if is_asked {
+                rows.push_back(row);
+            }
+            if rows_max < rows.len() {
+                rows.pop_front();
+            }
+        };
+        settled_calls(reader, &mut |settled| {
+            keep(settled);
+            Ok(true)
+        })?;
+        for (_, bytes) in
+            reader.scan_prefix(state::calls_key(&contract.name).as_ref(), usize::MAX)?
+        {
+            let record: CallRecord = state::decode(&bytes)?;
+            keep(serde_json::to_value(row(&contract, &record)).map_err(Error::internal)?);
+        }
+        Ok(Reply::Value(json!({"calls": rows})))
     }
 }
 
@@ -280,7 +320,11 @@ fn open_call(
 }
 
 /// Tells whoever waits for a call.
-fn reply(tx: &mut Tx<'_>, record: &mut CallRecord, result: Result<Value, Problem>) -> Result<(), Problem> {
+fn reply(
+    tx: &mut Tx<'_>,
+    record: &mut CallRecord,
+    result: Result<Value, Problem>,
+) -> Result<(), Problem> {
     if let Some(address) = record.reply_to.take() {
         tx.delete(reply_key(&address));
         tx.reply(&address, result);
@@ -298,7 +342,11 @@ pub(crate) fn close(tx: &mut Tx<'_>, contract: &str) -> Result<(), Problem> {
 }
 
 /// Makes a settled call a row of the log.
-pub(crate) fn archive(tx: &mut Tx<'_>, contract: &Contract, record: &CallRecord) -> Result<(), Problem> {
+pub(crate) fn archive(
+    tx: &mut Tx<'_>,
+    contract: &Contract,
+    record: &CallRecord,
+) -> Result<(), Problem> {
     tx.delete(call_key(&record.contract, &record.call));
     tx.record(CALLS, &row(contract, record)).map(|_| ())
 }
@@ -330,5 +378,9 @@ pub(crate) fn check_usable(contract: &Contract) -> Result<(), Error> {
 }
 
 pub(crate) fn limit(what: &str, count: u64, limit: u64) -> Result<(), Error> {
-    if count < limit { Ok(()) } else { Err(Error::Limit { what: format!("the number of {what}"), limit }) }
+    if count < limit {
+        Ok(())
+    } else {
+        Err(Error::Limit { what: format!("the number of {what}"), limit })
+    }
 }

@@ -2,13 +2,13 @@
 //!
 //! The states are those of the Dataspace Protocol. The provider writes the document; each side signs its canonical bytes.
 
+use crate::Error;
 use crate::engine::Exchange;
 use crate::identity::Signed;
 use crate::link::send;
 use crate::state::{self, contract_key, short};
 use crate::terms::{Approval, Document, Field, OfferSpec, Terms, id_of};
 use crate::wire::{Contract, Message, Peer, Side, State, Wanted};
-use crate::Error;
 use base::{Name, Problem, Time};
 use kernel::{Call, Read, Reader, Reply, Tx};
 use serde::Deserialize;
@@ -68,7 +68,12 @@ impl Exchange {
         match side {
             Side::Consumer => {
                 let offers = contract.wanted.clone();
-                send(tx, &unit, at, &Message::Propose { contract: name, offers, review: contract.review })?;
+                send(
+                    tx,
+                    &unit,
+                    at,
+                    &Message::Propose { contract: name, offers, review: contract.review },
+                )?;
             }
             Side::Provider => {
                 self.write_document(tx, &mut contract, &peer)?;
@@ -97,7 +102,8 @@ impl Exchange {
             return refuse(tx, format!("the name `{}` cannot be used", short(name)));
         }
         let proposed = state::contracts(tx)?;
-        let waiting = proposed.iter().filter(|held| held.peer == *unit && held.state == State::Requested);
+        let waiting =
+            proposed.iter().filter(|held| held.peer == *unit && held.state == State::Requested);
         if self.config.proposals_max <= waiting.count() || self.config.offers_max < offers.len() {
             return refuse(tx, "too many proposals are waiting".into());
         }
@@ -116,7 +122,12 @@ impl Exchange {
     }
 
     /// Writes the document out of the offers as they stand. Returns whether a person must approve.
-    fn write_document(&self, tx: &mut Tx<'_>, contract: &mut Contract, peer: &Peer) -> Result<bool, Problem> {
+    fn write_document(
+        &self,
+        tx: &mut Tx<'_>,
+        contract: &mut Contract,
+        peer: &Peer,
+    ) -> Result<bool, Problem> {
         let mut needs_approval = false;
         let mut terms = Vec::new();
         contract.serves.clear();
@@ -129,7 +140,10 @@ impl Exchange {
                 return Err(missing().into());
             }
             needs_approval |= spec.approval == Approval::Required;
-            let serves = spec.process.clone().or_else(|| spec.relation.as_ref().map(|lent| lent.name.clone()));
+            let serves = spec
+                .process
+                .clone()
+                .or_else(|| spec.relation.as_ref().map(|lent| lent.name.clone()));
             contract.serves.insert(wanted.name.clone(), serves.unwrap_or_default());
             let columns = lent_columns(tx, &spec)?;
             terms.push(spec.term(&wanted.name, columns));
@@ -166,7 +180,12 @@ impl Exchange {
         contract.state = State::Agreed;
         contract.id = Some(id_of(&document));
         contract.provider_signed = Some(signed.clone());
-        send(tx, &contract.peer, at, &Message::Agree { contract: contract.name.clone(), document, signed })
+        send(
+            tx,
+            &contract.peer,
+            at,
+            &Message::Agree { contract: contract.name.clone(), document, signed },
+        )
     }
 
     /// A provider shows a document: for one that was asked for, or out of its own.
@@ -186,7 +205,8 @@ impl Exchange {
             None => {
                 Name::new(name)?;
                 let offers = Document::parse(&document)?.offers;
-                let wanted = offers.into_iter().map(|term| Wanted { name: term.capability, version: None });
+                let wanted =
+                    offers.into_iter().map(|term| Wanted { name: term.capability, version: None });
                 new_contract(name, Side::Consumer, unit, wanted.collect(), true, tx.wall())
             }
         };
@@ -203,7 +223,8 @@ impl Exchange {
         match (contract.side, contract.state) {
             (Side::Provider, State::Requested) => {
                 let peer = state::peer_of(tx, &contract.peer)?;
-                let peer = peer.ok_or_else(|| Error::PeerNotFound { peer: contract.peer.clone() })?;
+                let peer =
+                    peer.ok_or_else(|| Error::PeerNotFound { peer: contract.peer.clone() })?;
                 self.write_document(tx, &mut contract, &peer)?;
                 self.provide(tx, &mut contract, at)?;
             }
@@ -218,7 +239,13 @@ impl Exchange {
     }
 
     /// The consumer accepts the document that it was shown.
-    pub(crate) fn on_accept(&self, tx: &mut Tx<'_>, peer: &Peer, at: Time, name: &str) -> Result<(), Problem> {
+    pub(crate) fn on_accept(
+        &self,
+        tx: &mut Tx<'_>,
+        peer: &Peer,
+        at: Time,
+        name: &str,
+    ) -> Result<(), Problem> {
         let mut contract = state::contract(tx, name)?;
         expect(&contract, &peer.card.unit, Side::Provider, &[State::Offered])?;
         self.agree(tx, &mut contract, at)?;
@@ -241,7 +268,9 @@ impl Exchange {
             peer.card.check(&signed, parsed.agreed_at, document.as_bytes())?;
             let is_shown = contract.document.as_ref().is_none_or(|shown| *shown == document);
             if contract.review && !(is_shown && contract.state == State::Accepted) {
-                return Err(Error::Document { reason: "it is not the one that was accepted".into() });
+                return Err(Error::Document {
+                    reason: "it is not the one that was accepted".into(),
+                });
             }
             Ok(())
         });
@@ -263,13 +292,15 @@ impl Exchange {
         let wrong = |reason: &str| Err(Error::Document { reason: reason.into() });
         let terms = Terms::compile(text)?;
         let document = terms.document;
-        let is_ours = document.consumer == self.identity.unit() && document.provider == contract.peer;
+        let is_ours =
+            document.consumer == self.identity.unit() && document.provider == contract.peer;
         if !is_ours || document.name != contract.name {
             return wrong("its parties or its name are others");
         }
         let is_wanted = document.offers.len() == contract.wanted.len()
             && contract.wanted.iter().zip(&document.offers).all(|(wanted, term)| {
-                let is_version = wanted.version.as_ref().is_none_or(|version| *version == term.version);
+                let is_version =
+                    wanted.version.as_ref().is_none_or(|version| *version == term.version);
                 wanted.name == term.capability && is_version
             });
         if is_wanted { Ok(document) } else { wrong("it covers something else than was asked for") }
@@ -298,7 +329,12 @@ impl Exchange {
     }
 
     /// The provider says that calls may begin.
-    pub(crate) fn on_finalize(&self, tx: &mut Tx<'_>, peer: &Peer, name: &str) -> Result<(), Problem> {
+    pub(crate) fn on_finalize(
+        &self,
+        tx: &mut Tx<'_>,
+        peer: &Peer,
+        name: &str,
+    ) -> Result<(), Problem> {
         let mut contract = state::contract(tx, name)?;
         expect(&contract, &peer.card.unit, Side::Consumer, &[State::Verified])?;
         contract.state = State::Finalized;
@@ -318,9 +354,12 @@ impl Exchange {
         }
         let side = contract.side.as_str();
         let verb = if is_reject { "rejected" } else { "revoked" };
-        let reason = call.text("reason").map_or_else(|| format!("{verb} by the {side}"), |reason| {
-            format!("{verb} by the {side}: {}", reason.chars().take(500).collect::<String>())
-        });
+        let reason = call.text("reason").map_or_else(
+            || format!("{verb} by the {side}"),
+            |reason| {
+                format!("{verb} by the {side}: {}", reason.chars().take(500).collect::<String>())
+            },
+        );
         let at = tx.time_of(call);
         self.end(tx, &mut contract, at, &reason, true)?;
         Ok(Reply::Value(self.contract_json(tx, &contract)?))
@@ -359,7 +398,8 @@ impl Exchange {
         contract.reason = Some(reason.into());
         self.keep(tx, contract)?;
         if is_told {
-            let message = Message::Terminate { contract: contract.name.clone(), reason: reason.into() };
+            let message =
+                Message::Terminate { contract: contract.name.clone(), reason: reason.into() };
             send(tx, &contract.peer, at, &message)?;
         }
         if contract.side == Side::Provider && contract.was_final {
@@ -379,8 +419,12 @@ impl Exchange {
     pub(crate) fn list_contracts(&self, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
         let state = call.text("state");
         let contracts = state::contracts(reader)?;
-        let chosen = contracts.iter().filter(|contract| state.is_none_or(|state| contract.state.as_str() == state));
-        let rows = chosen.map(|contract| self.contract_json(reader, contract)).collect::<Result<Vec<_>, _>>()?;
+        let chosen = contracts
+            .iter()
+            .filter(|contract| state.is_none_or(|state| contract.state.as_str() == state));
+        let rows = chosen
+            .map(|contract| self.contract_json(reader, contract))
+            .collect::<Result<Vec<_>, _>>()?;
         Ok(Reply::Value(json!({"contracts": rows})))
     }
 
@@ -392,14 +436,21 @@ impl Exchange {
             Some(text) => serde_json::from_str(text).map_err(Error::internal)?,
             None => Value::Null,
         };
-        json["provider_signature"] = serde_json::to_value(&contract.provider_signed).map_err(Error::internal)?;
-        json["consumer_signature"] = serde_json::to_value(&contract.consumer_signed).map_err(Error::internal)?;
+        json["provider_signature"] =
+            serde_json::to_value(&contract.provider_signed).map_err(Error::internal)?;
+        json["consumer_signature"] =
+            serde_json::to_value(&contract.consumer_signed).map_err(Error::internal)?;
         json["unsettled_since"] = json!(self.unsettled_since(reader, &contract.name)?);
         Ok(Reply::Value(json))
     }
 
-    pub(crate) fn contract_json(&self, read: &dyn Read, contract: &Contract) -> Result<Value, Problem> {
-        let capabilities: Vec<&str> = contract.wanted.iter().map(|wanted| wanted.name.as_str()).collect();
+    pub(crate) fn contract_json(
+        &self,
+        read: &dyn Read,
+        contract: &Contract,
+    ) -> Result<Value, Problem> {
+        let capabilities: Vec<&str> =
+            contract.wanted.iter().map(|wanted| wanted.name.as_str()).collect();
         Ok(json!({
             "name": contract.name, "id": contract.id, "side": contract.side, "state": contract.state,
             "peer": state::peer_name(read, &contract.peer)?, "capabilities": capabilities,
@@ -411,25 +462,34 @@ impl Exchange {
 
 /// Reads the spec of an offer.
 pub(crate) fn offer_spec(spec: &Value) -> Result<OfferSpec, Problem> {
-    let wrong = |error: serde_json::Error| Error::Offer { reason: error.to_string(), pointer: "/spec".into() };
+    let wrong = |error: serde_json::Error| Error::Offer {
+        reason: error.to_string(),
+        pointer: "/spec".into(),
+    };
     Ok(OfferSpec::deserialize(spec).map_err(wrong)?)
 }
 
 /// Returns the lent columns with their types: from the offer's output, else from the stream's schema, else text.
-pub(crate) fn lent_columns(read: &dyn Read, spec: &OfferSpec) -> Result<Option<Vec<Field>>, Problem> {
+pub(crate) fn lent_columns(
+    read: &dyn Read,
+    spec: &OfferSpec,
+) -> Result<Option<Vec<Field>>, Problem> {
     let Some(lent) = &spec.relation else { return Ok(None) };
     let base = lent.name.strip_suffix("_latest").unwrap_or(&lent.name);
     let stream = match read.resource("stream", &lent.name)? {
         Some(stream) => Some(stream),
         None => read.resource("stream", base)?,
     };
-    let mut types = BTreeMap::from([("_offset".to_owned(), "int".to_owned()), ("_time".into(), "time".into())]);
+    let mut types =
+        BTreeMap::from([("_offset".to_owned(), "int".to_owned()), ("_time".into(), "time".into())]);
     let schema = stream.as_ref().and_then(|stream| stream.spec.get("schema")?.as_array().cloned());
     for column in schema.iter().flatten() {
         let text = |name: &str| column.get(name).and_then(Value::as_str).map(str::to_owned);
         types.extend(text("name").zip(text("type")));
     }
-    types.extend(spec.output.iter().flatten().map(|field| (field.name.clone(), field.field_type.clone())));
+    types.extend(
+        spec.output.iter().flatten().map(|field| (field.name.clone(), field.field_type.clone())),
+    );
     let column = |name: &String| Field {
         name: name.clone(),
         field_type: types.get(name).cloned().unwrap_or_else(|| "text".into()),
@@ -444,7 +504,11 @@ fn expect(contract: &Contract, unit: &str, side: Side, states: &[State]) -> Resu
     if contract.peer != unit || contract.side != side {
         return Err(Error::ContractNotFound { contract: contract.name.clone() });
     }
-    if states.contains(&contract.state) { Ok(()) } else { Err(refused(contract, "the message comes at the wrong time")) }
+    if states.contains(&contract.state) {
+        Ok(())
+    } else {
+        Err(refused(contract, "the message comes at the wrong time"))
+    }
 }
 
 pub(crate) fn refused(contract: &Contract, wanted: &'static str) -> Error {
@@ -461,7 +525,14 @@ fn wanted(value: Value) -> Result<Wanted, Problem> {
     }
 }
 
-fn new_contract(name: &str, side: Side, unit: &str, wanted: Vec<Wanted>, review: bool, wall: Time) -> Contract {
+fn new_contract(
+    name: &str,
+    side: Side,
+    unit: &str,
+    wanted: Vec<Wanted>,
+    review: bool,
+    wall: Time,
+) -> Contract {
     Contract {
         name: name.into(),
         id: None,

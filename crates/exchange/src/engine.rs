@@ -145,7 +145,9 @@ impl Engine for Exchange {
             }
             "receipt" => {
                 let Some((contract, number)) = receipt_name(name) else { return Ok(None) };
-                let Some(contract) = state::find_contract(read, &contract)? else { return Ok(None) };
+                let Some(contract) = state::find_contract(read, &contract)? else {
+                    return Ok(None);
+                };
                 let batch = state::batch_of(read, &contract.name, number)?;
                 Ok(batch.map(|_| found(contract.peer, "")))
             }
@@ -157,7 +159,12 @@ impl Engine for Exchange {
         self.recognise(read, signed)
     }
 
-    fn changed(&self, tx: &mut Tx<'_>, _old: Option<&Resource>, new: Option<&Resource>) -> Result<(), Problem> {
+    fn changed(
+        &self,
+        tx: &mut Tx<'_>,
+        _old: Option<&Resource>,
+        new: Option<&Resource>,
+    ) -> Result<(), Problem> {
         let Some(new) = new.filter(|new| new.kind == "offer") else { return Ok(()) };
         let spec = offer_spec(&new.spec)?;
         spec.check()?;
@@ -172,7 +179,10 @@ impl Engine for Exchange {
         if let Some(lent) = &spec.relation
             && !is_relation(tx, &lent.name)?
         {
-            return missing(format!("there is no stream, table or view `{}`", lent.name), "relation/name");
+            return missing(
+                format!("there is no stream, table or view `{}`", lent.name),
+                "relation/name",
+            );
         }
         Ok(())
     }
@@ -181,7 +191,12 @@ impl Engine for Exchange {
         self.sign_fresh(tx, budget)
     }
 
-    fn resume(&self, tx: &mut Tx<'_>, address: &Address, result: Result<Value, Problem>) -> Result<(), Problem> {
+    fn resume(
+        &self,
+        tx: &mut Tx<'_>,
+        address: &Address,
+        result: Result<Value, Problem>,
+    ) -> Result<(), Problem> {
         self.take_result(tx, &address.token, result)
     }
 
@@ -193,7 +208,9 @@ impl Engine for Exchange {
 /// Returns whether SQL knows a relation of this name: a stream, its table of newest rows, or a view.
 fn is_relation(read: &dyn Read, name: &str) -> Result<bool, Problem> {
     let bare = name.rsplit('.').next().unwrap_or(name);
-    for (kind, candidate) in [("stream", bare), ("view", bare), ("stream", bare.strip_suffix("_latest").unwrap_or(bare))] {
+    for (kind, candidate) in
+        [("stream", bare), ("view", bare), ("stream", bare.strip_suffix("_latest").unwrap_or(bare))]
+    {
         if read.resource(kind, candidate)?.is_some() {
             return Ok(true);
         }

@@ -95,6 +95,14 @@ pub enum Error {
         /// What was probably meant.
         hint: Option<String>,
     },
+    /// A process ended without what the contract promises.
+    #[error("the answer lacks `{field}` of type {field_type}")]
+    Output {
+        /// What is missing.
+        field: String,
+        /// Its type.
+        field_type: String,
+    },
     /// Receipts wait too long for the consumer's signature.
     #[error("contract `{contract}` is paused: receipts since {since} are not countersigned")]
     Paused {
@@ -195,6 +203,7 @@ impl Explain for Error {
             Self::Terminated { .. } => Code("contract.terminated", Kind::Conflict),
             Self::Capability { .. } => Code("contract.capability", Kind::NotFound),
             Self::Input { .. } => Code("contract.input", Kind::Invalid),
+            Self::Output { .. } => Code("contract.output", Kind::Conflict),
             Self::Paused { .. } => Code("contract.paused", Kind::Conflict),
             Self::Document { .. } => Code("contract.document", Kind::Invalid),
             Self::CallNotFound { .. } => Code("contract.call_not_found", Kind::NotFound),
@@ -211,20 +220,39 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::PeerNotFound { .. } => "`craton peer list` shows the peers; `craton peer add` adds one",
+            Self::PeerNotFound { .. } => {
+                "`craton peer list` shows the peers; `craton peer add` adds one"
+            }
             Self::PeerExists { .. } => "remove it first, or choose another name",
-            Self::Card { .. } => "take the card again from `GET /v1/exchange/card` of the other unit",
+            Self::Card { .. } => {
+                "take the card again from `GET /v1/exchange/card` of the other unit"
+            }
             Self::OfferNotFound { .. } => "`craton offer list` shows the offers",
-            Self::Price { .. } => "correct the formula in the offer, or the input it is calculated from",
+            Self::Price { .. } => {
+                "correct the formula in the offer, or the input it is calculated from"
+            }
             Self::ContractNotFound { .. } => "`craton contract list` shows the contracts",
-            Self::ContractExists { .. } => "choose another name; a contract that has ended keeps its name",
+            Self::ContractExists { .. } => {
+                "choose another name; a contract that has ended keeps its name"
+            }
             Self::Terminated { .. } => "propose a new contract",
-            Self::Paused { .. } => "the consumer's unit must be running, and look at `craton ledger` for disputes",
+            Self::Output { .. } => {
+                "the provider's process must set it, or the offer must not promise it"
+            }
+            Self::Paused { .. } => {
+                "the consumer's unit must be running, and look at `craton ledger` for disputes"
+            }
             Self::CallNotFound { .. } => "it may have been answered: see `contract.calls`",
-            Self::Signature { .. } => "sign method, path and content-digest as docs/guides/outside-customer.md shows",
+            Self::Signature { .. } => {
+                "sign method, path and content-digest as docs/guides/outside-customer.md shows"
+            }
             Self::Stale { .. } => "sign the request again with a new nonce and the time of now",
-            Self::Limit { .. } => "wait until some of it is done, or raise the limit in the configuration",
-            Self::Unreachable { .. } => "it is tried again; `craton peer get` shows the last problem",
+            Self::Limit { .. } => {
+                "wait until some of it is done, or raise the limit in the configuration"
+            }
+            Self::Unreachable { .. } => {
+                "it is tried again; `craton peer get` shows the last problem"
+            }
             Self::Capability { nearest, .. } => {
                 return nearest.as_ref().map(|nearest| format!("did you mean `{nearest}`?"));
             }
@@ -236,7 +264,9 @@ impl Explain for Error {
 
     fn place(&self) -> Option<Place> {
         match self {
-            Self::Offer { pointer, .. } | Self::Input { pointer, .. } => Some(Place::pointer(pointer)),
+            Self::Offer { pointer, .. } | Self::Input { pointer, .. } => {
+                Some(Place::pointer(pointer))
+            }
             _ => None,
         }
     }

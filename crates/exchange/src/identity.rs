@@ -93,7 +93,8 @@ impl Identity {
         let root = key_of(entropy);
         let root_public = root.verifying_key();
         let unit = unit_of(&root_public);
-        let mut identity = Self { name: name.into(), root: Some(root), root_public, unit, keys: Vec::new() };
+        let mut identity =
+            Self { name: name.into(), root: Some(root), root_public, unit, keys: Vec::new() };
         identity.add_key(entropy, from);
         identity
     }
@@ -165,8 +166,8 @@ impl Identity {
     /// `peer.card` where the text is no identity or its parts do not fit together.
     pub fn from_text(text: &str) -> Result<Self, Error> {
         let wrong = |reason: &str| Error::Card { reason: reason.into() };
-        let stored: Stored =
-            serde_json::from_str(text).map_err(|error| Error::Card { reason: error.to_string() })?;
+        let stored: Stored = serde_json::from_str(text)
+            .map_err(|error| Error::Card { reason: error.to_string() })?;
         if stored.v != 1 {
             return Err(wrong("the identity has a newer version"));
         }
@@ -186,7 +187,8 @@ impl Identity {
             }
             keys.push((key.entry, secret));
         }
-        let identity = Self { name: stored.name, root, unit: unit_of(&root_public), root_public, keys };
+        let identity =
+            Self { name: stored.name, root, unit: unit_of(&root_public), root_public, keys };
         identity.card(None, None).verify()?;
         Ok(identity)
     }
@@ -208,10 +210,13 @@ impl Identity {
     /// # Errors
     /// `peer.card` where no key is valid.
     pub fn sign(&self, wall: Time, bytes: &[u8]) -> Result<Signed, Error> {
-        let valid = self.keys.iter().filter(|(entry, secret)| secret.is_some() && entry.is_valid(wall));
+        let valid =
+            self.keys.iter().filter(|(entry, secret)| secret.is_some() && entry.is_valid(wall));
         let newest = valid.max_by_key(|(entry, _)| entry.number);
         let Some((entry, Some(secret))) = newest else {
-            return Err(Error::Card { reason: format!("no signing key of this unit is valid at {wall}") });
+            return Err(Error::Card {
+                reason: format!("no signing key of this unit is valid at {wall}"),
+            });
         };
         Ok(Signed { key: entry.number, signature: STANDARD.encode(secret.sign(bytes).to_bytes()) })
     }
@@ -221,11 +226,11 @@ impl Identity {
     /// # Errors
     /// `peer.card` where no key is valid.
     pub fn key_number(&self, wall: Time) -> Result<u64, Error> {
-        let valid = self.keys.iter().filter(|(entry, secret)| secret.is_some() && entry.is_valid(wall));
-        valid
-            .map(|(entry, _)| entry.number)
-            .max()
-            .ok_or_else(|| Error::Card { reason: format!("no signing key of this unit is valid at {wall}") })
+        let valid =
+            self.keys.iter().filter(|(entry, secret)| secret.is_some() && entry.is_valid(wall));
+        valid.map(|(entry, _)| entry.number).max().ok_or_else(|| Error::Card {
+            reason: format!("no signing key of this unit is valid at {wall}"),
+        })
     }
 }
 
@@ -280,8 +285,9 @@ impl Card {
             if self.keys[..place].iter().any(|earlier| earlier.number == entry.number) {
                 return Err(wrong(format!("key {} is there twice", entry.number)));
             }
-            let is_signed = signature_of(&entry.signature)
-                .is_some_and(|signature| root.verify_strict(&entry.statement(&self.unit), &signature).is_ok());
+            let is_signed = signature_of(&entry.signature).is_some_and(|signature| {
+                root.verify_strict(&entry.statement(&self.unit), &signature).is_ok()
+            });
             if !is_signed {
                 return Err(wrong(format!("key {} is not signed by the root", entry.number)));
             }
@@ -310,9 +316,11 @@ impl Card {
             }
             &entry.key
         };
-        let signature = signature_of(&signed.signature).ok_or_else(|| refuse("it is not base64".into()))?;
+        let signature =
+            signature_of(&signed.signature).ok_or_else(|| refuse("it is not base64".into()))?;
         let key = public_key(key)?;
-        key.verify_strict(bytes, &signature).map_err(|_| refuse("it does not fit what it came with".into()))
+        key.verify_strict(bytes, &signature)
+            .map_err(|_| refuse("it does not fit what it came with".into()))
     }
 }
 
@@ -333,13 +341,16 @@ fn secret_key(text: &str) -> Result<SigningKey, Error> {
 
 /// Reads a public key: base64, hex, or the PEM form that `openssl pkey -pubout` writes.
 fn public_key(text: &str) -> Result<VerifyingKey, Error> {
-    let wrong = || Error::Card { reason: "an Ed25519 public key is 32 bytes as base64, hex or PEM".into() };
+    let wrong =
+        || Error::Card { reason: "an Ed25519 public key is 32 bytes as base64, hex or PEM".into() };
     VerifyingKey::from_bytes(&key_bytes(text)?).ok().filter(|key| !key.is_weak()).ok_or_else(wrong)
 }
 
 fn key_bytes(text: &str) -> Result<[u8; 32], Error> {
-    let wrong = || Error::Card { reason: "an Ed25519 key is 32 bytes as base64, hex or PEM".into() };
-    let text: String = text.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
+    let wrong =
+        || Error::Card { reason: "an Ed25519 key is 32 bytes as base64, hex or PEM".into() };
+    let text: String =
+        text.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
     if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let digits = (0..32).map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16));
         let bytes: Vec<u8> = digits.collect::<Result<_, _>>().map_err(|_| wrong())?;
@@ -347,7 +358,11 @@ fn key_bytes(text: &str) -> Result<[u8; 32], Error> {
     }
     let bytes = STANDARD.decode(text).map_err(|_| wrong())?;
     // RFC 8410: the last 32 bytes of the DER forms are the key.
-    let key = if bytes.len() == 44 || bytes.len() == 48 { &bytes[bytes.len() - 32..] } else { &bytes[..] };
+    let key = if bytes.len() == 44 || bytes.len() == 48 {
+        &bytes[bytes.len() - 32..]
+    } else {
+        &bytes[..]
+    };
     key.try_into().map_err(|_| wrong())
 }
 
@@ -372,7 +387,10 @@ mod tests {
         let signed = again.sign(NOW, b"hello").unwrap();
         card.check(&signed, NOW, b"hello").unwrap();
         assert!(card.check(&signed, NOW, b"hullo").is_err());
-        assert!(card.check(&signed, Time(NOW.0 - 2_000), b"hello").is_err(), "before the key was valid");
+        assert!(
+            card.check(&signed, Time(NOW.0 - 2_000), b"hello").is_err(),
+            "before the key was valid"
+        );
     }
 
     #[test]
@@ -400,13 +418,19 @@ mod tests {
         let old = identity.sign(NOW, b"x").unwrap();
         let later = Time(NOW.0 + 1_000_000);
         assert_eq!(identity.rotate(&entropy, later).unwrap(), 2);
-        assert_eq!((identity.sign(NOW, b"x").unwrap().key, identity.sign(later, b"x").unwrap().key), (1, 2));
+        assert_eq!(
+            (identity.sign(NOW, b"x").unwrap().key, identity.sign(later, b"x").unwrap().key),
+            (1, 2)
+        );
         let card = identity.card(None, None);
         card.verify().unwrap();
         card.check(&old, NOW, b"x").unwrap();
         identity.take_root().unwrap();
         assert!(identity.rotate(&entropy, later).is_err());
-        assert!(Identity::from_text(&identity.to_text()).is_ok(), "works without the root's secret");
+        assert!(
+            Identity::from_text(&identity.to_text()).is_ok(),
+            "works without the root's secret"
+        );
     }
 
     #[test]
@@ -416,7 +440,10 @@ mod tests {
         let bytes = STANDARD.decode(&card.root).unwrap();
         let mut der = vec![0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
         der.extend(&bytes);
-        let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(der));
+        let pem = format!(
+            "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n",
+            STANDARD.encode(der)
+        );
         for text in [card.root.clone(), hex(&bytes), pem] {
             assert_eq!(Card::of_key("customer", &text).unwrap().unit, card.unit);
         }

@@ -9,7 +9,9 @@ use crate::state;
 use crate::terms::{Field, scale};
 use crate::wire::{Contract, Side, State};
 use base::{Problem, Time};
-use kernel::{Call, Cell, Column, ColumnType, Principal, Read, Reader, Relation, Reply, ResourceRef, Scan};
+use kernel::{
+    Call, Cell, Column, ColumnType, Principal, Read, Reader, Relation, Reply, ResourceRef, Scan,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -29,7 +31,10 @@ struct Fetch {
 
 impl Exchange {
     /// Returns the relations that others lend to this unit: `PEER.OFFER`.
-    pub(crate) fn lent_relations(self: &Arc<Self>, read: &dyn Read) -> Result<Vec<Relation>, Problem> {
+    pub(crate) fn lent_relations(
+        self: &Arc<Self>,
+        read: &dyn Read,
+    ) -> Result<Vec<Relation>, Problem> {
         let mut relations: BTreeMap<(String, String), Relation> = BTreeMap::new();
         for contract in state::contracts(read)? {
             if contract.side != Side::Consumer || contract.state != State::Finalized {
@@ -69,7 +74,9 @@ impl Exchange {
             summary,
             columns: columns.collect(),
             resource: ResourceRef::new("relation", format!("{peer}.{offer}")),
-            rows: Arc::new(move |reader, scan, row| exchange.fetch_rows(reader, &owner, &path, &name, &fields, scan, row)),
+            rows: Arc::new(move |reader, scan, row| {
+                exchange.fetch_rows(reader, &owner, &path, &name, &fields, scan, row)
+            }),
         }
     }
 
@@ -89,7 +96,8 @@ impl Exchange {
         if wanted.is_empty() {
             wanted.push(0);
         }
-        let equals = scan.equals.iter().filter_map(|(place, cell)| Some((name(place)?, json_of(cell)?)));
+        let equals =
+            scan.equals.iter().filter_map(|(place, cell)| Some((name(place)?, json_of(cell)?)));
         let fetch = Fetch {
             offer: offer.into(),
             columns: wanted.iter().filter_map(name).collect(),
@@ -98,9 +106,13 @@ impl Exchange {
         };
         let body = serde_json::to_vec(&fetch).map_err(Error::internal)?;
         let answer = self.ask(reader, peer, "POST", path, body)?;
-        let malformed = || Error::Unreachable { peer: peer.into(), reason: "its rows cannot be read".into() };
+        let malformed =
+            || Error::Unreachable { peer: peer.into(), reason: "its rows cannot be read".into() };
         for values in answer["rows"].as_array().ok_or_else(malformed)? {
-            let values = values.as_array().filter(|values| values.len() == wanted.len()).ok_or_else(malformed)?;
+            let values = values
+                .as_array()
+                .filter(|values| values.len() == wanted.len())
+                .ok_or_else(malformed)?;
             let mut cells = vec![Cell::Null; fields.len()];
             for (place, value) in wanted.iter().zip(values) {
                 cells[*place] = cell_of(&fields[*place].field_type, value).ok_or_else(malformed)?;
@@ -125,7 +137,9 @@ impl Exchange {
         let fields = capability.term.columns.as_ref();
         let fields = fields.ok_or_else(|| refused(&contract, "it is called, not read"))?;
         let is_lent = |name: &String| fields.iter().any(|field| field.name == *name);
-        if let Some(name) = fetch.columns.iter().chain(fetch.equals.keys()).find(|name| !is_lent(name)) {
+        if let Some(name) =
+            fetch.columns.iter().chain(fetch.equals.keys()).find(|name| !is_lent(name))
+        {
             let name = state::short(name);
             return Err(Error::Input {
                 reason: format!("there is no column `{name}`"),
@@ -143,7 +157,12 @@ impl Exchange {
     }
 
     /// Reads the lent columns through the kernel, as the exchange's part of this unit.
-    fn select(&self, reader: &Reader, relation: &str, fetch: &Fetch) -> Result<Vec<Value>, Problem> {
+    fn select(
+        &self,
+        reader: &Reader,
+        relation: &str,
+        fetch: &Fetch,
+    ) -> Result<Vec<Value>, Problem> {
         let columns: Vec<String> = fetch.columns.iter().map(|name| quoted(name)).collect();
         let relation: Vec<String> = relation.split('.').map(quoted).collect();
         let mut sql = format!("SELECT {} FROM {}", columns.join(", "), relation.join("."));
@@ -151,9 +170,11 @@ impl Exchange {
             let word = if place == 0 { "WHERE" } else { "AND" };
             sql.push_str(&format!(" {word} {} = {}", quoted(name), literal(value)?));
         }
-        let rows_max = fetch.limit.unwrap_or(self.config.lent_rows_max).min(self.config.lent_rows_max);
+        let rows_max =
+            fetch.limit.unwrap_or(self.config.lent_rows_max).min(self.config.lent_rows_max);
         sql.push_str(&format!(" LIMIT {rows_max}"));
-        let call = Call::new("sql.query", ResourceRef::new("sql", ""), part()).with(json!({"sql": sql}));
+        let call =
+            Call::new("sql.query", ResourceRef::new("sql", ""), part()).with(json!({"sql": sql}));
         let reply = reader.kernel().read(&call)?;
         let answer = match reply {
             Reply::Value(value) => value,
@@ -166,7 +187,8 @@ impl Exchange {
             }
             Reply::Later => Value::Null,
         };
-        rows_of(&answer, &fetch.columns).ok_or_else(|| Error::internal("the answer of sql.query has no rows").into())
+        rows_of(&answer, &fetch.columns)
+            .ok_or_else(|| Error::internal("the answer of sql.query has no rows").into())
     }
 
     /// `offer.offered`: what this unit offers to the peer that asks.
@@ -180,7 +202,8 @@ impl Exchange {
             let spec = offer_spec(&resource.spec)?;
             if spec.is_to(&name) {
                 let columns = crate::contracts::lent_columns(reader, &spec)?;
-                let mut term = serde_json::to_value(spec.term(&resource.name, columns)).map_err(Error::internal)?;
+                let mut term = serde_json::to_value(spec.term(&resource.name, columns))
+                    .map_err(Error::internal)?;
                 term["approval"] = json!(spec.approval);
                 offers.push(term);
             }
@@ -191,11 +214,19 @@ impl Exchange {
     /// `offer.list`: this unit's offers, or those that a peer makes to it.
     pub(crate) fn list_offers(&self, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
         if let Some(peer) = call.text("peer") {
-            return Ok(Reply::Value(self.ask(reader, peer, "GET", "/v1/offers/offered", Vec::new())?));
+            return Ok(Reply::Value(self.ask(
+                reader,
+                peer,
+                "GET",
+                "/v1/offers/offered",
+                Vec::new(),
+            )?));
         }
         let mut offers = Vec::new();
         for resource in reader.resources("offer")? {
-            offers.push(json!({"name": resource.name, "version": resource.version, "spec": resource.spec}));
+            offers.push(
+                json!({"name": resource.name, "version": resource.version, "spec": resource.spec}),
+            );
         }
         Ok(Reply::Value(json!({"offers": offers})))
     }
@@ -235,7 +266,11 @@ fn cell_of(field_type: &str, value: &Value) -> Option<Cell> {
         ColumnType::Time => Cell::Time(Time::parse(value.as_str()?).ok()?.0),
         ColumnType::Decimal(_) | ColumnType::Text => {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            if matches!(column_type(field_type), ColumnType::Text) { Cell::Text(text) } else { Cell::Decimal(text) }
+            if matches!(column_type(field_type), ColumnType::Text) {
+                Cell::Text(text)
+            } else {
+                Cell::Decimal(text)
+            }
         }
     })
 }

@@ -3,11 +3,11 @@
 //! Invariants: the messages to a peer are numbered without gaps, written in the commit of what they tell, and stay until
 //! the peer acknowledges them; a message of a peer is handled in the commit that remembers its number.
 
+use crate::Error;
 use crate::engine::Exchange;
 use crate::signature::{Request, sign};
 use crate::state::{self, Mark, mark_key, number, outbox_key, put_number};
 use crate::wire::{Envelope, Message, Peer, VERSION};
-use crate::Error;
 use base::{Kind, Problem, Time};
 use kernel::{Call, Principal, Read, Reader, Reply, Tx};
 use serde::{Deserialize, Serialize};
@@ -60,7 +60,12 @@ struct Numbered<'a> {
 }
 
 /// Writes a message to a peer into the outbox, as part of this commit.
-pub(crate) fn send(tx: &mut Tx<'_>, unit: &str, at: Time, message: &Message) -> Result<(), Problem> {
+pub(crate) fn send(
+    tx: &mut Tx<'_>,
+    unit: &str,
+    at: Time,
+    message: &Message,
+) -> Result<(), Problem> {
     let n = number(tx, &mark_key(unit, Mark::Sent))? + 1;
     let bytes = serde_json::to_vec(&Numbered { n, at, message }).map_err(Error::internal)?;
     put_number(tx, mark_key(unit, Mark::Sent), n);
@@ -86,10 +91,18 @@ impl Exchange {
     ///
     /// # Errors
     /// Where the store cannot be read, or no signing key is valid.
-    pub fn next(&self, read: &dyn Read, unit: &str, after: u64, with_card: bool) -> Result<Option<Outgoing>, Problem> {
+    pub fn next(
+        &self,
+        read: &dyn Read,
+        unit: &str,
+        after: u64,
+        with_card: bool,
+    ) -> Result<Option<Outgoing>, Problem> {
         let Some(peer) = state::peer_of(read, unit)? else { return Ok(None) };
         let Some(url) = peer.url.clone() else { return Ok(None) };
-        let Some((body, last)) = self.envelope(read, unit, after, with_card)? else { return Ok(None) };
+        let Some((body, last)) = self.envelope(read, unit, after, with_card)? else {
+            return Ok(None);
+        };
         let request = self.request(read, &peer, &url, "POST", "/v1/exchange/messages", body)?;
         Ok(Some(Outgoing { request, last }))
     }
@@ -113,7 +126,8 @@ impl Exchange {
             tls_certificate: peer.card.tls_certificate.clone(),
         };
         let wall = read.kernel().clock().wall();
-        request.headers = sign(&self.identity, &peer.card.unit, &request, wall, self.entropy.number())?;
+        request.headers =
+            sign(&self.identity, &peer.card.unit, &request, wall, self.entropy.number())?;
         request.headers.insert("content-type".into(), "application/json".into());
         Ok(request)
     }
@@ -178,7 +192,10 @@ impl Exchange {
         let before = number(tx, &mark_key(unit, Mark::Received))?;
         let mut received = before;
         for message in envelope.messages {
-            let n = message.get("n").and_then(Value::as_u64).ok_or_else(|| wrong("a message has no number".into()))?;
+            let n = message
+                .get("n")
+                .and_then(Value::as_u64)
+                .ok_or_else(|| wrong("a message has no number".into()))?;
             if n <= received {
                 continue;
             }
@@ -198,49 +215,77 @@ impl Exchange {
     fn take(&self, tx: &mut Tx<'_>, peer: &Peer, n: u64, message: Value) -> Result<(), Problem> {
         let outcome = tx.attempt(|tx| {
             let at = match message.get("at") {
-                Some(at) => Time::deserialize(at).map_err(|error| Error::Envelope { reason: error.to_string() })?,
+                Some(at) => Time::deserialize(at)
+                    .map_err(|error| Error::Envelope { reason: error.to_string() })?,
                 None => tx.business(),
             };
-            let message: Message =
-                serde_json::from_value(message).map_err(|error| Error::Envelope { reason: error.to_string() })?;
+            let message: Message = serde_json::from_value(message)
+                .map_err(|error| Error::Envelope { reason: error.to_string() })?;
             self.handle(tx, peer, at, message)
         });
         match outcome {
             Err(problem) if problem.kind == Kind::Unavailable => Err(problem),
             Err(problem) => {
-                let row = json!({"peer": peer.name, "message": n, "problem": problem, "wall": tx.wall()});
+                let row =
+                    json!({"peer": peer.name, "message": n, "problem": problem, "wall": tx.wall()});
                 tx.record(FAULTS, &row).map(|_| ())
             }
             Ok(()) => Ok(()),
         }
     }
 
-    fn handle(&self, tx: &mut Tx<'_>, peer: &Peer, at: Time, message: Message) -> Result<(), Problem> {
+    fn handle(
+        &self,
+        tx: &mut Tx<'_>,
+        peer: &Peer,
+        at: Time,
+        message: Message,
+    ) -> Result<(), Problem> {
         match message {
-            Message::Propose { contract, offers, review } => self.on_propose(tx, peer, at, &contract, offers, review),
+            Message::Propose { contract, offers, review } => {
+                self.on_propose(tx, peer, at, &contract, offers, review)
+            }
             Message::Offer { contract, document } => self.on_offer(tx, peer, &contract, document),
             Message::Accept { contract } => self.on_accept(tx, peer, at, &contract),
-            Message::Agree { contract, document, signed } => self.on_agree(tx, peer, at, &contract, document, signed),
+            Message::Agree { contract, document, signed } => {
+                self.on_agree(tx, peer, at, &contract, document, signed)
+            }
             Message::Verify { contract, signed } => self.on_verify(tx, peer, at, &contract, signed),
             Message::Finalize { contract } => self.on_finalize(tx, peer, &contract),
-            Message::Terminate { contract, reason } => self.on_terminate(tx, peer, at, &contract, &reason),
+            Message::Terminate { contract, reason } => {
+                self.on_terminate(tx, peer, at, &contract, &reason)
+            }
             Message::Call { contract, call, capability, input } => {
                 self.on_call(tx, peer, at, &contract, call, capability, input)
             }
-            Message::Withdraw { contract, call } => self.on_withdraw(tx, peer, at, &contract, &call),
-            Message::Refused { contract, call, problem } => self.on_refused(tx, peer, at, &contract, &call, problem),
-            Message::Answer { contract, call, output } => self.on_answer(tx, peer, at, &contract, &call, output),
-            Message::Failed { contract, call, problem } => self.on_failed(tx, peer, at, &contract, &call, problem),
+            Message::Withdraw { contract, call } => {
+                self.on_withdraw(tx, peer, at, &contract, &call)
+            }
+            Message::Refused { contract, call, problem } => {
+                self.on_refused(tx, peer, at, &contract, &call, problem)
+            }
+            Message::Answer { contract, call, output } => {
+                self.on_answer(tx, peer, at, &contract, &call, output)
+            }
+            Message::Failed { contract, call, problem } => {
+                self.on_failed(tx, peer, at, &contract, &call, problem)
+            }
             Message::Withdrawn { contract, call, reason } => {
                 self.on_withdrawn(tx, peer, at, &contract, &call, reason)
             }
-            Message::Receipts { contract, first, signed_at, receipts, signed } => {
-                self.on_receipts(tx, peer, at, &contract, crate::wire::Batch { first, signed_at, signed, receipts })
-            }
+            Message::Receipts { contract, first, signed_at, receipts, signed } => self.on_receipts(
+                tx,
+                peer,
+                at,
+                &contract,
+                crate::wire::Batch { first, signed_at, signed, receipts },
+            ),
             Message::Agreed { contract, first, signed_at, signed } => {
                 self.on_agreed(tx, peer, &contract, first, signed_at, signed)
             }
-            Message::Disputed { contract, first, reason } => self.on_disputed(tx, peer, &contract, first, reason),
+            Message::Disputed { contract, first, reason } => {
+                self.on_disputed(tx, peer, &contract, first, reason)
+            }
         }
     }
 

@@ -29,8 +29,11 @@ pub fn path(leaves: &[Hash], place: usize) -> Vec<Hash> {
     }
     let middle = split(leaves.len());
     let (left, right) = leaves.split_at(middle);
-    let (mut path, other) =
-        if place < middle { (path(left, place), root(right)) } else { (path(right, place - middle), root(left)) };
+    let (mut path, other) = if place < middle {
+        (path(left, place), root(right))
+    } else {
+        (path(right, place - middle), root(left))
+    };
     path.push(other);
     path
 }

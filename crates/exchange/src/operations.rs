@@ -8,10 +8,17 @@ use std::sync::Arc;
 
 /// Returns the table.
 pub(crate) fn table(exchange: &Arc<Exchange>) -> Vec<Operation> {
-    [peers(exchange), offers(exchange), contracts(exchange), calls(exchange), money(exchange), links(exchange)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        peers(exchange),
+        offers(exchange),
+        contracts(exchange),
+        calls(exchange),
+        money(exchange),
+        links(exchange),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn peers(exchange: &Arc<Exchange>) -> Vec<Operation> {
@@ -21,27 +28,57 @@ fn peers(exchange: &Arc<Exchange>) -> Vec<Operation> {
         json!({"name": text(), "card": {"type": "object"}, "key": text(), "url": text()}),
     );
     vec![
-        operation("peer.add", Manage, "Makes another unit, or an outside customer with a key, known to this one.", decide(e, Exchange::add_peer))
+        operation(
+            "peer.add",
+            Manage,
+            "Makes another unit, or an outside customer with a key, known to this one.",
+            decide(e, Exchange::add_peer),
+        )
+        .on_kind()
+        .takes(body)
+        .answers(object(&["name", "unit"], json!({"name": text(), "unit": text()}))),
+        operation("peer.list", Read, "Lists the peers.", read(e, Exchange::list_peers))
             .on_kind()
-            .takes(body)
-            .answers(object(&["name", "unit"], json!({"name": text(), "unit": text()}))),
-        operation("peer.list", Read, "Lists the peers.", read(e, Exchange::list_peers)).on_kind().answers(list("peers")),
-        operation("peer.get", Read, "Shows a peer, its card, and how the link to it is.", read(e, Exchange::get_peer))
-            .answers(object(&["name", "unit", "card"], json!({"name": text(), "unit": text(), "card": {"type": "object"}}))),
-        operation("peer.remove", Manage, "Forgets a peer with whom there is no contract any more.", decide(e, Exchange::remove_peer))
-            .answers(object(&["removed"], json!({"removed": text()}))),
+            .answers(list("peers")),
+        operation(
+            "peer.get",
+            Read,
+            "Shows a peer, its card, and how the link to it is.",
+            read(e, Exchange::get_peer),
+        )
+        .answers(object(
+            &["name", "unit", "card"],
+            json!({"name": text(), "unit": text(), "card": {"type": "object"}}),
+        )),
+        operation(
+            "peer.remove",
+            Manage,
+            "Forgets a peer with whom there is no contract any more.",
+            decide(e, Exchange::remove_peer),
+        )
+        .answers(object(&["removed"], json!({"removed": text()}))),
     ]
 }
 
 fn offers(exchange: &Arc<Exchange>) -> Vec<Operation> {
     vec![
-        operation("offer.list", Read, "Lists this unit's offers, or what a peer offers to it.", read(exchange, Exchange::list_offers))
-            .on_kind()
-            .queries(&[("peer", "the peer whose offers are wanted; without it this unit's own")])
-            .answers(list("offers")),
-        operation("offer.offered", Read, "Lists what this unit offers to the peer that asks.", read(exchange, Exchange::offered))
-            .on_kind()
-            .answers(list("offers")),
+        operation(
+            "offer.list",
+            Read,
+            "Lists this unit's offers, or what a peer offers to it.",
+            read(exchange, Exchange::list_offers),
+        )
+        .on_kind()
+        .queries(&[("peer", "the peer whose offers are wanted; without it this unit's own")])
+        .answers(list("offers")),
+        operation(
+            "offer.offered",
+            Read,
+            "Lists what this unit offers to the peer that asks.",
+            read(exchange, Exchange::offered),
+        )
+        .on_kind()
+        .answers(list("offers")),
     ]
 }
 
@@ -57,24 +94,49 @@ fn contracts(exchange: &Arc<Exchange>) -> Vec<Operation> {
     );
     let reason = || object(&[], json!({"reason": text()}));
     vec![
-        operation("contract.propose", Manage, "Asks a peer for a contract over some of its offers, or offers one to it.", decide(e, Exchange::propose))
-            .on_kind()
-            .takes(proposal)
-            .answers(contract()),
-        operation("contract.accept", Manage, "Accepts a proposal (as provider) or a document that was shown (as consumer).", decide(e, Exchange::accept))
-            .answers(contract()),
-        operation("contract.reject", Manage, "Ends a contract that is not in force yet.", decide(e, Exchange::revoke))
-            .takes(reason())
-            .answers(contract()),
-        operation("contract.revoke", Manage, "Ends a contract: new calls are refused from this commit on, open ones end as it says.", decide(e, Exchange::revoke))
-            .takes(reason())
-            .answers(contract()),
+        operation(
+            "contract.propose",
+            Manage,
+            "Asks a peer for a contract over some of its offers, or offers one to it.",
+            decide(e, Exchange::propose),
+        )
+        .on_kind()
+        .takes(proposal)
+        .answers(contract()),
+        operation(
+            "contract.accept",
+            Manage,
+            "Accepts a proposal (as provider) or a document that was shown (as consumer).",
+            decide(e, Exchange::accept),
+        )
+        .answers(contract()),
+        operation(
+            "contract.reject",
+            Manage,
+            "Ends a contract that is not in force yet.",
+            decide(e, Exchange::revoke),
+        )
+        .takes(reason())
+        .answers(contract()),
+        operation(
+            "contract.revoke",
+            Manage,
+            "Ends a contract: new calls are refused from this commit on, open ones end as it says.",
+            decide(e, Exchange::revoke),
+        )
+        .takes(reason())
+        .answers(contract()),
         operation("contract.list", Read, "Lists the contracts.", read(e, Exchange::list_contracts))
             .on_kind()
             .queries(&[("state", "only contracts in this state")])
             .answers(list("contracts")),
-        operation("contract.get", Read, "Shows a contract with its document and both signatures.", read(e, Exchange::get_contract))
-            .answers(contract()),
+        operation(
+            "contract.get",
+            Read,
+            "Shows a contract with its document and both signatures.",
+            read(e, Exchange::get_contract),
+        )
+        .answers(contract()),
     ]
 }
 
@@ -88,48 +150,91 @@ fn calls(exchange: &Arc<Exchange>) -> Vec<Operation> {
             "equals": {"type": "object"}, "limit": {"type": "integer", "minimum": 0},
         }),
     );
-    let state = object(&["contract", "call", "state"], json!({"contract": text(), "call": text(), "state": text()}));
+    let state = object(
+        &["contract", "call", "state"],
+        json!({"contract": text(), "call": text(), "state": text()}),
+    );
     vec![
-        operation("contract.call", Run, "Calls a capability of the provider; the answer comes later.", decide(e, Exchange::call))
-            .takes(call)
-            .answers(state.clone())
-            .cancelled_by(handler(decide(e, Exchange::cancel_call))),
-        operation("contract.withdraw", Run, "Withdraws an open call; an answer that was committed before stands.", decide(e, Exchange::withdraw))
-            .takes(object(&["call"], json!({"call": text()})))
-            .answers(state),
-        operation("contract.calls", Read, "Lists the calls under a contract, the newest last.", read(e, Exchange::list_calls))
-            .queries(&[
-                ("call", "only this call"),
-                ("state", "only calls in this state"),
-                ("limit", "how many at most, 100 without it"),
-            ])
-            .answers(list("calls")),
-        operation("contract.fetch", Read, "Reads rows of a relation that is lent to the peer that asks.", read(e, Exchange::fetch))
-            .takes(fetch)
-            .answers(object(&["rows"], json!({"rows": {"type": "array"}}))),
-        operation("contract.serve", Run, "Decides upon a call of a peer and starts what answers it.", decide(e, Exchange::serve))
-            .takes(object(&["call"], json!({"call": text()})))
-            .internal(),
+        operation(
+            "contract.call",
+            Run,
+            "Calls a capability of the provider; the answer comes later.",
+            decide(e, Exchange::call),
+        )
+        .takes(call)
+        .answers(state.clone())
+        .cancelled_by(handler(decide(e, Exchange::cancel_call))),
+        operation(
+            "contract.withdraw",
+            Run,
+            "Withdraws an open call; an answer that was committed before stands.",
+            decide(e, Exchange::withdraw),
+        )
+        .takes(object(&["call"], json!({"call": text()})))
+        .answers(state),
+        operation(
+            "contract.calls",
+            Read,
+            "Lists the calls under a contract, the newest last.",
+            read(e, Exchange::list_calls),
+        )
+        .queries(&[
+            ("call", "only this call"),
+            ("state", "only calls in this state"),
+            ("limit", "how many at most, 100 without it"),
+        ])
+        .answers(list("calls")),
+        operation(
+            "contract.fetch",
+            Read,
+            "Reads rows of a relation that is lent to the peer that asks.",
+            read(e, Exchange::fetch),
+        )
+        .takes(fetch)
+        .answers(object(&["rows"], json!({"rows": {"type": "array"}}))),
+        operation(
+            "contract.serve",
+            Run,
+            "Decides upon a call of a peer and starts what answers it.",
+            decide(e, Exchange::serve),
+        )
+        .takes(object(&["call"], json!({"call": text()})))
+        .internal(),
     ]
 }
 
 fn money(exchange: &Arc<Exchange>) -> Vec<Operation> {
     let e = exchange;
     vec![
-        operation("receipt.list", Read, "Lists the receipts of a contract.", read(e, Exchange::list_receipts))
-            .on_kind()
-            .queries(&[
-                ("contract", "the contract"),
-                ("after", "only receipts with a higher number"),
-                ("limit", "how many at most, 100 without it"),
-            ])
-            .answers(list("receipts")),
-        operation("receipt.get", Read, "Shows a receipt, named CONTRACT.NUMBER, with all that proves it alone.", read(e, Exchange::get_receipt))
-            .answers(object(&["receipt", "root"], json!({"receipt": text(), "root": text()}))),
-        operation("ledger.list", Read, "Lists what is owed, by contract and capability.", read(e, Exchange::ledger))
-            .on_kind()
-            .queries(&[("contract", "only this contract")])
-            .answers(list("ledger")),
+        operation(
+            "receipt.list",
+            Read,
+            "Lists the receipts of a contract.",
+            read(e, Exchange::list_receipts),
+        )
+        .on_kind()
+        .queries(&[
+            ("contract", "the contract"),
+            ("after", "only receipts with a higher number"),
+            ("limit", "how many at most, 100 without it"),
+        ])
+        .answers(list("receipts")),
+        operation(
+            "receipt.get",
+            Read,
+            "Shows a receipt, named CONTRACT.NUMBER, with all that proves it alone.",
+            read(e, Exchange::get_receipt),
+        )
+        .answers(object(&["receipt", "root"], json!({"receipt": text(), "root": text()}))),
+        operation(
+            "ledger.list",
+            Read,
+            "Lists what is owed, by contract and capability.",
+            read(e, Exchange::ledger),
+        )
+        .on_kind()
+        .queries(&[("contract", "only this contract")])
+        .answers(list("ledger")),
     ]
 }
 
@@ -138,31 +243,65 @@ fn links(exchange: &Arc<Exchange>) -> Vec<Operation> {
     let acknowledged = object(&["acknowledged"], json!({"acknowledged": {"type": "integer"}}));
     let envelope = object(&["v", "from", "to", "messages"], json!({"messages": {"type": "array"}}));
     vec![
-        operation("exchange.messages", Write, "Takes messages of a peer, in order and each once.", decide(e, Exchange::messages))
-            .on_kind()
-            .takes_raw(&["application/json"])
-            .answers(acknowledged)
-            .counted(),
-        operation("exchange.outbox", Read, "Gives a peer that polls the messages for it.", read(e, Exchange::outbox))
-            .on_kind()
-            .queries(&[("after", "the number of the last message that was handled")])
-            .answers(envelope),
-        operation("exchange.card", Read, "Shows who this unit is and with which keys it signs.", read(e, Exchange::show_card))
-            .on_kind()
-            .answers(object(&["unit", "name", "root", "keys"], json!({"unit": text(), "name": text(), "root": text()}))),
-        operation("exchange.status", Read, "Counts messages sent and received by peer, and what still waits.", read(e, Exchange::status))
-            .on_kind()
-            .answers(object(&["peers"], json!({"peers": {"type": "object"}}))),
-        operation("exchange.acknowledged", Write, "Clears out messages that a peer has acknowledged.", decide(e, Exchange::acknowledged))
-            .on_kind()
-            .takes(object(&["peer", "number"], json!({"peer": text(), "number": {"type": "integer"}})))
-            .counted()
-            .internal(),
+        operation(
+            "exchange.messages",
+            Write,
+            "Takes messages of a peer, in order and each once.",
+            decide(e, Exchange::messages),
+        )
+        .on_kind()
+        .takes_raw(&["application/json"])
+        .answers(acknowledged)
+        .counted(),
+        operation(
+            "exchange.outbox",
+            Read,
+            "Gives a peer that polls the messages for it.",
+            read(e, Exchange::outbox),
+        )
+        .on_kind()
+        .queries(&[("after", "the number of the last message that was handled")])
+        .answers(envelope),
+        operation(
+            "exchange.card",
+            Read,
+            "Shows who this unit is and with which keys it signs.",
+            read(e, Exchange::show_card),
+        )
+        .on_kind()
+        .answers(object(
+            &["unit", "name", "root", "keys"],
+            json!({"unit": text(), "name": text(), "root": text()}),
+        )),
+        operation(
+            "exchange.status",
+            Read,
+            "Counts messages sent and received by peer, and what still waits.",
+            read(e, Exchange::status),
+        )
+        .on_kind()
+        .answers(object(&["peers"], json!({"peers": {"type": "object"}}))),
+        operation(
+            "exchange.acknowledged",
+            Write,
+            "Clears out messages that a peer has acknowledged.",
+            decide(e, Exchange::acknowledged),
+        )
+        .on_kind()
+        .takes(object(&["peer", "number"], json!({"peer": text(), "number": {"type": "integer"}})))
+        .counted()
+        .internal(),
     ]
 }
 
 /// Returns the function of a handler that changes something.
-fn handler(handler: Handler) -> Arc<dyn Fn(&mut kernel::Tx<'_>, &kernel::Call) -> Result<kernel::Reply, base::Problem> + Send + Sync> {
+fn handler(
+    handler: Handler,
+) -> Arc<
+    dyn Fn(&mut kernel::Tx<'_>, &kernel::Call) -> Result<kernel::Reply, base::Problem>
+        + Send
+        + Sync,
+> {
     match handler {
         Handler::Decide(decide) => decide,
         Handler::Read(_) => Arc::new(|_, _| Ok(kernel::Reply::Value(Value::Null))),

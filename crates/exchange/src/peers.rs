@@ -1,11 +1,11 @@
 //! Peers: who they are, how they are recognised, and how their keys are followed.
 
+use crate::Error;
 use crate::engine::Exchange;
 use crate::identity::Card;
 use crate::signature::{claim, nonce_id};
 use crate::state::{self, Mark, mark_key, number, peer_key, unit_key};
 use crate::wire::{Envelope, Peer, State};
-use crate::Error;
 use base::{Name, Problem, Time};
 use kernel::{Call, Principal, Read, Reader, Reply, Signed, Tx};
 use serde::Deserialize;
@@ -28,7 +28,14 @@ impl Nonces {
         self.floor = Some(Time(started.0.div_euclid(1_000) * 1_000));
     }
 
-    fn admit(&mut self, id: u128, created: Time, wall: Time, age: i64, nonces_max: usize) -> Result<(), Error> {
+    fn admit(
+        &mut self,
+        id: u128,
+        created: Time,
+        wall: Time,
+        age: i64,
+        nonces_max: usize,
+    ) -> Result<(), Error> {
         let stale = |reason: &str| Err(Error::Stale { reason: reason.into() });
         if self.floor.is_none() {
             self.start(wall);
@@ -58,7 +65,11 @@ impl Nonces {
 
 impl Exchange {
     /// Recognises a peer by its signature over a request.
-    pub(crate) fn recognise(&self, read: &dyn Read, signed: &Signed) -> Result<Option<Principal>, Problem> {
+    pub(crate) fn recognise(
+        &self,
+        read: &dyn Read,
+        signed: &Signed,
+    ) -> Result<Option<Principal>, Problem> {
         let Some(claim) = claim(signed)? else { return Ok(None) };
         let refuse = |reason: &str| Error::Signature { reason: reason.into() };
         let Some(peer) = state::peer_of(read, &claim.unit)? else {
@@ -84,7 +95,12 @@ impl Exchange {
     }
 
     /// Follows a peer to its newer keys.
-    pub(crate) fn follow(&self, tx: &mut Tx<'_>, mut peer: Peer, card: Card) -> Result<Peer, Problem> {
+    pub(crate) fn follow(
+        &self,
+        tx: &mut Tx<'_>,
+        mut peer: Peer,
+        card: Card,
+    ) -> Result<Peer, Problem> {
         if is_successor(&peer.card, &card) {
             peer.card.keys = card.keys;
             state::store(tx, peer_key(&peer.name), &peer)?;
@@ -119,8 +135,14 @@ impl Exchange {
             return Err(Error::Card { reason: "it is this unit's own".into() }.into());
         }
         let url = parameters.url.or_else(|| card.url.clone());
-        if url.as_ref().is_some_and(|url| !url.starts_with("https://") && !url.starts_with("http://")) {
-            return Err(Error::Card { reason: "its url does not begin with http:// or https://".into() }.into());
+        if url
+            .as_ref()
+            .is_some_and(|url| !url.starts_with("https://") && !url.starts_with("http://"))
+        {
+            return Err(Error::Card {
+                reason: "its url does not begin with http:// or https://".into(),
+            }
+            .into());
         }
         let held: Option<Peer> = state::load(tx, &peer_key(name))?;
         let is_other_unit = held.as_ref().is_some_and(|held| held.card.unit != card.unit);
@@ -130,7 +152,9 @@ impl Exchange {
             return Err(Error::PeerExists { peer }.into());
         }
         if held.as_ref().is_some_and(|held| card.number_max() < held.card.number_max()) {
-            return Err(Error::Card { reason: "it is older than the one that is known".into() }.into());
+            return Err(
+                Error::Card { reason: "it is older than the one that is known".into() }.into()
+            );
         }
         let added_at = held.map_or(tx.wall(), |held| held.added_at);
         tx.put(unit_key(&card.unit), name.as_bytes().to_vec());
@@ -144,7 +168,8 @@ impl Exchange {
     /// `peer.list`.
     pub(crate) fn list_peers(&self, reader: &Reader, _call: &Call) -> Result<Reply, Problem> {
         let peers = state::peers(reader)?;
-        let rows = peers.iter().map(|peer| self.peer_json(reader, peer)).collect::<Result<Vec<_>, _>>()?;
+        let rows =
+            peers.iter().map(|peer| self.peer_json(reader, peer)).collect::<Result<Vec<_>, _>>()?;
         Ok(Reply::Value(json!({"peers": rows})))
     }
 

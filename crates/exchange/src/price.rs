@@ -11,7 +11,18 @@ use std::str::FromStr;
 const FORMULA_BYTES_MAX: usize = 2_000;
 
 /// An amount in hundredths of the currency's unit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Default,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 pub struct Cents(pub i64);
 
 impl Cents {
@@ -60,11 +71,13 @@ impl Formula {
     /// # Errors
     /// `offer.price` where it is no FEEL, or too long.
     pub fn compile(text: &str) -> Result<Self, Error> {
-        let wrong = |reason: String| Error::Price { formula: text.chars().take(200).collect(), reason };
+        let wrong =
+            |reason: String| Error::Price { formula: text.chars().take(200).collect(), reason };
         if FORMULA_BYTES_MAX < text.len() {
             return Err(wrong(format!("it is longer than {FORMULA_BYTES_MAX} bytes")));
         }
-        let expression = Expression::compile_feel(text).map_err(|error| wrong(error.to_string()))?;
+        let expression =
+            Expression::compile_feel(text).map_err(|error| wrong(error.to_string()))?;
         Ok(Self { text: text.into(), expression })
     }
 
@@ -77,7 +90,8 @@ impl Formula {
         let mut variables = Map::new();
         variables.insert("input".into(), input.clone());
         variables.insert("output".into(), output.clone());
-        let value = self.expression.evaluate(&variables, now).map_err(|error| wrong(error.to_string()))?;
+        let value =
+            self.expression.evaluate(&variables, now).map_err(|error| wrong(error.to_string()))?;
         let text = match &value {
             Value::Number(number) => number.to_string(),
             other => return Err(wrong(format!("it gives {} instead of a number", shape(other)))),
@@ -127,9 +141,17 @@ mod tests {
 
     #[test]
     fn prices_are_rounded_half_up_to_the_cent() {
-        let cases = [("0.005", 1), ("0.0049", 0), ("2.045", 205), ("1.94850", 195), ("1e2", 10_000), ("7", 700)];
+        let cases = [
+            ("0.005", 1),
+            ("0.0049", 0),
+            ("2.045", 205),
+            ("1.94850", 195),
+            ("1e2", 10_000),
+            ("7", 700),
+        ];
         for (text, expected) in cases {
-            let decimal = Decimal::from_str(text).or_else(|_| Decimal::from_scientific(text)).unwrap();
+            let decimal =
+                Decimal::from_str(text).or_else(|_| Decimal::from_scientific(text)).unwrap();
             assert_eq!(cents(decimal), Some(Cents(expected)), "{text}");
         }
     }
@@ -148,7 +170,8 @@ mod tests {
         assert!(Formula::compile("1 +").is_err());
         assert!(Formula::compile(&"1+".repeat(2_000)).is_err());
         for text in ["\"text\"", "output.missing", "0 - 1", "1e30"] {
-            let outcome = Formula::compile(text).and_then(|formula| formula.amount(&json!({}), &json!({}), Time(0)));
+            let outcome = Formula::compile(text)
+                .and_then(|formula| formula.amount(&json!({}), &json!({}), Time(0)));
             assert!(outcome.is_err(), "{text}");
         }
     }

@@ -3,7 +3,9 @@
 //! Invariants: the numbers of a contract's receipts have no gaps; each names the hash of the one before; the running sums
 //! change in the commit of the receipt that changes them.
 
+use crate::Error;
 use crate::canonical::canonical;
+use crate::consume::archive;
 use crate::engine::Exchange;
 use crate::identity::{Card, Signed};
 use crate::link::send;
@@ -12,10 +14,9 @@ use crate::price::Cents;
 use crate::state::{self, batch_key, chain_key, fresh_key, settled_key, sum_key, unsettled_key};
 use crate::terms::Terms;
 use crate::wire::{
-    Batch, CallRecord, CallState, Chain, Contract, Event, Message, Peer, Receipt, Settlement, Side, Sum,
+    Batch, CallRecord, CallState, Chain, Contract, Event, Message, Peer, Receipt, Settlement, Side,
+    Sum,
 };
-use crate::Error;
-use crate::consume::archive;
 use base::{Period, Problem, Time, hex, sha256};
 use kernel::{Call, Read, Reader, Reply, Tx};
 use serde_json::{Value, json};
@@ -116,19 +117,24 @@ impl Exchange {
         state::store(tx, unsettled_key(name).number(first), &signed_at)?;
         let at = tx.business();
         let Batch { first, signed_at, signed, receipts } = batch;
-        let message = Message::Receipts { contract: name.into(), first, signed_at, receipts, signed };
+        let message =
+            Message::Receipts { contract: name.into(), first, signed_at, receipts, signed };
         send(tx, &contract.peer, at, &message)
     }
 
     /// Returns since when the oldest receipts wait for the consumer's signature, wall time.
-    pub(crate) fn unsettled_since(&self, read: &dyn Read, contract: &str) -> Result<Option<Time>, Problem> {
+    pub(crate) fn unsettled_since(
+        &self,
+        read: &dyn Read,
+        contract: &str,
+    ) -> Result<Option<Time>, Problem> {
         let oldest = read.scan_prefix(unsettled_key(contract).as_ref(), 1)?;
         oldest.first().map(|(_, bytes)| state::decode(bytes)).transpose()
     }
 
-    /// Returns how many batches are neither countersigned nor disputed.
+    /// Returns how many batches are neither countersigned nor disputed; receipts that are not signed yet count as one.
     pub(crate) fn unsettled_count(&self, read: &dyn Read, contract: &str) -> Result<u64, Problem> {
-        let mut count = 0;
+        let mut count = read.scan_prefix(fresh_key().text(contract).as_ref(), 1)?.len() as u64;
         for (key, _) in read.scan_prefix(unsettled_key(contract).as_ref(), usize::MAX)? {
             let first = key.last_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes));
             count += u64::from(state::settlement(read, contract, first)?.is_none());
@@ -146,7 +152,10 @@ impl Exchange {
         batch: Batch,
     ) -> Result<(), Problem> {
         let contract = state::contract(tx, name)?;
-        if contract.peer != peer.card.unit || contract.side != Side::Consumer || contract.id.is_none() {
+        if contract.peer != peer.card.unit
+            || contract.side != Side::Consumer
+            || contract.id.is_none()
+        {
             return Err(Error::ContractNotFound { contract: contract.name }.into());
         }
         let first = batch.first;
@@ -161,7 +170,10 @@ impl Exchange {
         };
         let dispute = self.dispute(tx, &contract, &receipts)?;
         let last = batch.receipts.last().map_or("", String::as_str);
-        let chain = Chain { number: chain.number + receipts.len() as u64, hash: hex(&sha256(last.as_bytes())) };
+        let chain = Chain {
+            number: chain.number + receipts.len() as u64,
+            hash: hex(&sha256(last.as_bytes())),
+        };
         state::store(tx, chain_key(name), &chain)?;
         for receipt in &receipts {
             self.take_receipt(tx, &contract, receipt, dispute.is_some())?;
@@ -186,7 +198,12 @@ impl Exchange {
     }
 
     /// Compares receipts with what this consumer knows of its calls; returns why it does not agree.
-    fn dispute(&self, tx: &Tx<'_>, contract: &Contract, receipts: &[Receipt]) -> Result<Option<String>, Problem> {
+    fn dispute(
+        &self,
+        tx: &Tx<'_>,
+        contract: &Contract,
+        receipts: &[Receipt],
+    ) -> Result<Option<String>, Problem> {
         let terms = self.terms(contract)?;
         let mut accepted = BTreeSet::new();
         for receipt in receipts {
@@ -216,7 +233,9 @@ impl Exchange {
             sum.agreed = sum.agreed.plus(amount);
         }
         state::store(tx, sum_key(&contract.name, &receipt.capability), &sum)?;
-        let Some(mut record) = state::call(tx, &contract.name, &receipt.call)? else { return Ok(()) };
+        let Some(mut record) = state::call(tx, &contract.name, &receipt.call)? else {
+            return Ok(());
+        };
         match receipt.event {
             Event::Accepted => {
                 record.is_accepted = true;
@@ -239,7 +258,10 @@ impl Exchange {
     ) -> Result<(), Problem> {
         let (contract, batch) = self.unsettled_batch(tx, peer, name, first)?;
         if tx.wall().plus(AHEAD) < signed_at {
-            return Err(Error::Stale { reason: "receipts were countersigned in the future".into() }.into());
+            return Err(Error::Stale {
+                reason: "receipts were countersigned in the future".into(),
+            }
+            .into());
         }
         let statement = statement(Role::Agreed, &contract, first, &batch.receipts, signed_at);
         peer.card.check(&signed, signed_at, &statement)?;
@@ -297,13 +319,16 @@ impl Exchange {
         let after = crate::link::parameter(call, "after").unwrap_or_default();
         let rows_max = crate::link::parameter(call, "limit").unwrap_or(100).min(1_000) as usize;
         let mut rows = Vec::new();
-        let mut next = state::batch_of(reader, &contract.name, after + 1)?.map_or(after + 1, |batch| batch.first);
+        let mut next = state::batch_of(reader, &contract.name, after + 1)?
+            .map_or(after + 1, |batch| batch.first);
         while rows.len() < rows_max {
             let batches = state::batches(reader, &contract.name, next, 10)?;
             let Some(last) = batches.last() else { break };
             next = last.first + 1;
             for batch in &batches {
-                let is_in = |receipt: &Value| receipt["number"].as_u64().is_some_and(|number| after < number);
+                let is_in = |receipt: &Value| {
+                    receipt["number"].as_u64().is_some_and(|number| after < number)
+                };
                 rows.extend(rows_of(reader, &contract, batch)?.into_iter().filter(is_in));
             }
         }
@@ -347,7 +372,10 @@ impl Exchange {
         Ok(Reply::Value(json!({"ledger": rows})))
     }
 
-    pub(crate) fn ledger_rows(&self, read: &dyn Read) -> Result<Vec<(Contract, String, String, Sum)>, Problem> {
+    pub(crate) fn ledger_rows(
+        &self,
+        read: &dyn Read,
+    ) -> Result<Vec<(Contract, String, String, Sum)>, Problem> {
         let mut rows = Vec::new();
         for contract in state::contracts(read)? {
             if !contract.was_final {
@@ -357,7 +385,12 @@ impl Exchange {
             for (name, capability) in &terms.capabilities {
                 if capability.term.columns.is_none() {
                     let sum = state::sum(read, &contract.name, name)?;
-                    rows.push((contract.clone(), name.clone(), capability.currency().to_owned(), sum));
+                    rows.push((
+                        contract.clone(),
+                        name.clone(),
+                        capability.currency().to_owned(),
+                        sum,
+                    ));
                 }
             }
         }
@@ -386,7 +419,11 @@ impl Exchange {
     ) -> Result<(), Problem> {
         let name = &contract.name;
         let peer = state::peer_of(read, &contract.peer)?;
-        let provider = if contract.side == Side::Provider { Some(&self.card) } else { peer.as_ref().map(|peer| &peer.card) };
+        let provider = if contract.side == Side::Provider {
+            Some(&self.card)
+        } else {
+            peer.as_ref().map(|peer| &peer.card)
+        };
         let mut chain = Chain::default();
         let mut sums: BTreeMap<String, Sum> = BTreeMap::new();
         let mut next = 0;
@@ -402,14 +439,22 @@ impl Exchange {
                 let receipts = match checked {
                     Ok(receipts) => receipts,
                     Err(reason) => {
-                        problems.push(format!("contract/{name}: receipts from {}: {reason}", batch.first));
+                        problems.push(format!(
+                            "contract/{name}: receipts from {}: {reason}",
+                            batch.first
+                        ));
                         return Ok(());
                     }
                 };
                 let settlement = state::settlement(read, name, batch.first)?;
-                receipts.iter().for_each(|receipt| recount(&mut sums, receipt, settlement.as_ref()));
+                receipts
+                    .iter()
+                    .for_each(|receipt| recount(&mut sums, receipt, settlement.as_ref()));
                 let text = batch.receipts.last().map_or("", String::as_str);
-                chain = Chain { number: chain.number + receipts.len() as u64, hash: hex(&sha256(text.as_bytes())) };
+                chain = Chain {
+                    number: chain.number + receipts.len() as u64,
+                    hash: hex(&sha256(text.as_bytes())),
+                };
             }
         }
         for (_, text) in read.scan_prefix(fresh_key().text(name).as_ref(), usize::MAX)? {
@@ -419,10 +464,14 @@ impl Exchange {
         }
         let held = state::chain(read, name)?;
         if (held.number, &held.hash) != (chain.number, &chain.hash) {
-            problems.push(format!("contract/{name}: the last receipt is {}, not {}", chain.number, held.number));
+            problems.push(format!(
+                "contract/{name}: the last receipt is {}, not {}",
+                chain.number, held.number
+            ));
         }
         for capability in self.terms(contract)?.capabilities.keys() {
-            let (held, counted) = (state::sum(read, name, capability)?, sums.remove(capability).unwrap_or_default());
+            let (held, counted) =
+                (state::sum(read, name, capability)?, sums.remove(capability).unwrap_or_default());
             if held != counted {
                 problems.push(format!("contract/{name} {capability}: the sums are {held:?}, the receipts say {counted:?}"));
             }
@@ -438,7 +487,11 @@ pub(crate) fn receipt_name(name: &str) -> Option<(String, u64)> {
 }
 
 /// Returns the receipts of a batch as JSON, with their state.
-pub(crate) fn rows_of(read: &dyn Read, contract: &Contract, batch: &Batch) -> Result<Vec<Value>, Problem> {
+pub(crate) fn rows_of(
+    read: &dyn Read,
+    contract: &Contract,
+    batch: &Batch,
+) -> Result<Vec<Value>, Problem> {
     let (state, reason) = match state::settlement(read, &contract.name, batch.first)? {
         None => ("issued", None),
         Some(Settlement::Agreed { .. }) => ("agreed", None),
@@ -465,7 +518,13 @@ fn leaves(receipts: &[String]) -> Vec<merkle::Hash> {
 }
 
 /// Returns the bytes that are signed for a batch of receipts.
-fn statement(role: Role, contract: &Contract, first: u64, receipts: &[String], signed_at: Time) -> Vec<u8> {
+fn statement(
+    role: Role,
+    contract: &Contract,
+    first: u64,
+    receipts: &[String],
+    signed_at: Time,
+) -> Vec<u8> {
     let role = match role {
         Role::Issued => "craton/receipts",
         Role::Agreed => "craton/agreed",
@@ -487,8 +546,11 @@ fn check_batch(
     if wall.plus(AHEAD) < batch.signed_at {
         return Err("they were signed in the future".into());
     }
-    let statement = statement(Role::Issued, contract, batch.first, &batch.receipts, batch.signed_at);
-    provider.check(&batch.signed, batch.signed_at, &statement).map_err(|error| error.to_string())?;
+    let statement =
+        statement(Role::Issued, contract, batch.first, &batch.receipts, batch.signed_at);
+    provider
+        .check(&batch.signed, batch.signed_at, &statement)
+        .map_err(|error| error.to_string())?;
     check_chain(contract, chain, batch)
 }
 
@@ -500,8 +562,8 @@ fn check_chain(contract: &Contract, chain: &Chain, batch: &Batch) -> Result<Vec<
     let mut receipts = Vec::new();
     for text in &batch.receipts {
         number += 1;
-        let receipt: Receipt =
-            serde_json::from_str(text).map_err(|error| format!("receipt {number} cannot be read: {error}"))?;
+        let receipt: Receipt = serde_json::from_str(text)
+            .map_err(|error| format!("receipt {number} cannot be read: {error}"))?;
         let bytes = receipt_bytes(&receipt).map_err(|error| error.to_string())?;
         if bytes != text.as_bytes() || receipt.v != RECEIPT {
             return Err(format!("receipt {number} is not in its canonical form"));
@@ -509,7 +571,9 @@ fn check_chain(contract: &Contract, chain: &Chain, batch: &Batch) -> Result<Vec<
         if receipt.number != number || receipt.previous != hash {
             return Err(format!("receipt {number} breaks the chain"));
         }
-        if Some(&receipt.contract) != contract.id.as_ref() || Cents::parse(&receipt.amount).is_none() {
+        if Some(&receipt.contract) != contract.id.as_ref()
+            || Cents::parse(&receipt.amount).is_none()
+        {
             return Err(format!("receipt {number} is of another contract, or of no amount"));
         }
         hash = hex(&sha256(&bytes));
@@ -538,7 +602,9 @@ fn check_receipt(
         | (Event::Failed, CallState::Failed) => {
             (is_accepted && Some(receipt.at) == record.closed_at, record.close)
         }
-        (event, state) => return Err(format!("it says {}, and the call is {}", event.as_str(), state.as_str())),
+        (event, state) => {
+            return Err(format!("it says {}, and the call is {}", event.as_str(), state.as_str()));
+        }
     };
     if !is_time {
         return Err("it comes twice, too early, or has another time".into());

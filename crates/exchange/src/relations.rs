@@ -1,11 +1,11 @@
 //! What the exchange shows to SQL: `system.peers`, `offers`, `contracts`, `calls`, `receipts`, `ledger`.
 
+use crate::Error;
 use crate::consume::{row, settled_calls};
 use crate::engine::Exchange;
 use crate::receipts::rows_of;
 use crate::state::{self, Mark, mark_key, number};
 use crate::wire::{CallRecord, CallRow};
-use crate::Error;
 use base::{Problem, Time};
 use kernel::{Cell, Column, ColumnType, Read, Reader, Relation, ResourceRef, Scan};
 use serde_json::Value;
@@ -22,10 +22,25 @@ impl Exchange {
     /// Returns the relations of the schema `system`.
     pub(crate) fn system_relations(self: &Arc<Self>) -> Vec<Relation> {
         vec![
-            self.relation("peers", "The other units and outside customers.", PEERS, Self::peer_rows),
+            self.relation(
+                "peers",
+                "The other units and outside customers.",
+                PEERS,
+                Self::peer_rows,
+            ),
             self.relation("offers", "What this unit offers.", OFFERS, Self::offer_rows),
-            self.relation("contracts", "Contracts, in every state.", CONTRACTS, Self::contract_rows),
-            self.relation("calls", "Calls under contracts, open and settled.", CALLS, Self::call_rows),
+            self.relation(
+                "contracts",
+                "Contracts, in every state.",
+                CONTRACTS,
+                Self::contract_rows,
+            ),
+            self.relation(
+                "calls",
+                "Calls under contracts, open and settled.",
+                CALLS,
+                Self::call_rows,
+            ),
             self.relation("receipts", "Signed receipts.", RECEIPTS, Self::receipt_rows),
             self.relation("ledger", "Sums by contract and capability.", LEDGER, Self::ledger_cells),
         ]
@@ -43,7 +58,10 @@ impl Exchange {
             schema: "system".into(),
             name: name.into(),
             summary: summary.into(),
-            columns: columns.iter().map(|(name, kind, summary)| Column::new(name, *kind, summary)).collect(),
+            columns: columns
+                .iter()
+                .map(|(name, kind, summary)| Column::new(name, *kind, summary))
+                .collect(),
             resource: ResourceRef::new("relation", format!("system.{name}")),
             rows: Arc::new(move |reader, _: &Scan, row| rows(&exchange, reader, row)),
         }
@@ -90,7 +108,8 @@ impl Exchange {
 
     fn contract_rows(&self, reader: &Reader, row: Row<'_>) -> Result<(), Problem> {
         for contract in state::contracts(reader)? {
-            let capabilities: Vec<&str> = contract.wanted.iter().map(|wanted| wanted.name.as_str()).collect();
+            let capabilities: Vec<&str> =
+                contract.wanted.iter().map(|wanted| wanted.name.as_str()).collect();
             let cells = vec![
                 text(&contract.name),
                 Cell::text(contract.id.clone()),
@@ -117,7 +136,9 @@ impl Exchange {
             Ok(goes_on)
         })?;
         for contract in state::contracts(reader)? {
-            for (_, bytes) in reader.scan_prefix(state::calls_key(&contract.name).as_ref(), usize::MAX)? {
+            for (_, bytes) in
+                reader.scan_prefix(state::calls_key(&contract.name).as_ref(), usize::MAX)?
+            {
                 let record: CallRecord = state::decode(&bytes)?;
                 if !goes_on {
                     return Ok(());
@@ -217,7 +238,11 @@ const CONTRACTS: &[(&str, ColumnType, &str)] = &[
     ("reason", Text, "Why it ended."),
     ("changed_at", ColumnType::Time, "When the state changed, wall time."),
     ("calls_open", Int, "Calls that wait for their answer."),
-    ("unsettled_since", ColumnType::Time, "Since when receipts wait for the consumer's signature, wall time."),
+    (
+        "unsettled_since",
+        ColumnType::Time,
+        "Since when receipts wait for the consumer's signature, wall time.",
+    ),
 ];
 
 const CALLS: &[(&str, ColumnType, &str)] = &[

@@ -126,7 +126,8 @@ impl Bell {
 
     /// Waits for a time, whatever the news, but not on the way out.
     fn rest(&self, timeout: Duration) {
-        let wait = self.changed.wait_timeout_while(self.state(), timeout, |state| !state.is_stopping);
+        let wait =
+            self.changed.wait_timeout_while(self.state(), timeout, |state| !state.is_stopping);
         drop(wait.unwrap_or_else(PoisonError::into_inner));
     }
 }
@@ -171,18 +172,24 @@ impl Sender {
             return Ok(Pumped::Idle);
         };
         drop(reader);
-        let outcome = self.network.send(&outgoing.request).map_err(|error| error.reason).and_then(|response| {
-            let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
-            if response.status == 200 {
-                body["acknowledged"].as_u64().ok_or_else(|| "the answer acknowledges nothing".to_owned())
-            } else {
-                let code = body["code"].as_str().unwrap_or("no code");
-                Err(format!("answered {} [{}]", response.status, state::short(code)))
-            }
-        });
+        let outcome = self.network.send(&outgoing.request).map_err(|error| error.reason).and_then(
+            |response| {
+                let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+                if response.status == 200 {
+                    body["acknowledged"]
+                        .as_u64()
+                        .ok_or_else(|| "the answer acknowledges nothing".to_owned())
+                } else {
+                    let code = body["code"].as_str().unwrap_or("no code");
+                    Err(format!("answered {} [{}]", response.status, state::short(code)))
+                }
+            },
+        );
         let outcome = match outcome {
             Ok(acknowledged) if after < acknowledged => Ok(acknowledged),
-            Ok(acknowledged) => Err(format!("it has handled {acknowledged} messages, {after} were cleared out")),
+            Ok(acknowledged) => {
+                Err(format!("it has handled {acknowledged} messages, {after} were cleared out"))
+            }
             Err(reason) => Err(reason),
         };
         self.exchange.bell.tell(unit, outcome.as_ref().err().cloned());
@@ -262,7 +269,8 @@ impl Sender {
                     if !self.is_known(unit) {
                         return;
                     }
-                    if !bell.wait(&topic, count, Duration::from_millis(config.acknowledged_idle_ms)) {
+                    if !bell.wait(&topic, count, Duration::from_millis(config.acknowledged_idle_ms))
+                    {
                         self.clear(unit);
                         bell.wait(&topic, count, Duration::from_secs(60));
                     }
@@ -285,7 +293,8 @@ impl Sender {
         let reader = self.reader()?;
         let cleared = number(&reader, &mark_key(unit, Mark::Cleared))?;
         let waiting = self.memory(unit).acknowledged.saturating_sub(cleared);
-        Ok(self.exchange.config.acknowledged_messages_max < waiting && 0 < outbox_length(&reader, unit)?)
+        Ok(self.exchange.config.acknowledged_messages_max < waiting
+            && 0 < outbox_length(&reader, unit)?)
     }
 
     fn clear(&self, unit: &str) {
@@ -307,7 +316,12 @@ impl Sender {
     }
 
     fn memory(&self, unit: &str) -> LinkMemory {
-        self.links.lock().unwrap_or_else(PoisonError::into_inner).get(unit).copied().unwrap_or_default()
+        self.links
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(unit)
+            .copied()
+            .unwrap_or_default()
     }
 
     fn remember(&self, unit: &str, memory: LinkMemory) {
@@ -317,9 +331,17 @@ impl Sender {
 
 impl Exchange {
     /// Asks a peer something and returns the JSON of its answer.
-    pub(crate) fn ask(&self, read: &dyn Read, peer: &str, method: &str, path: &str, body: Vec<u8>) -> Result<Value, Problem> {
+    pub(crate) fn ask(
+        &self,
+        read: &dyn Read,
+        peer: &str,
+        method: &str,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<Value, Problem> {
         let unreachable = |reason: String| Error::Unreachable { peer: peer.into(), reason };
-        let network = self.network.get().ok_or_else(|| unreachable("this unit has no network".into()))?;
+        let network =
+            self.network.get().ok_or_else(|| unreachable("this unit has no network".into()))?;
         let known = state::peer(read, peer)?;
         let url = known.url.clone().ok_or_else(|| unreachable("it has no address".into()))?;
         let request = self.request(read, &known, &url, method, path, body)?;
@@ -328,7 +350,8 @@ impl Exchange {
             let limit = self.config.response_bytes_max as u64;
             return Err(Error::Limit { what: "the answer of the peer".into(), limit }.into());
         }
-        let value: Value = serde_json::from_slice(&response.body).map_err(|error| unreachable(error.to_string()))?;
+        let value: Value = serde_json::from_slice(&response.body)
+            .map_err(|error| unreachable(error.to_string()))?;
         if response.status == 200 {
             return Ok(value);
         }

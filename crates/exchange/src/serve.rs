@@ -3,6 +3,7 @@
 //! Invariant: a call that was accepted gets exactly one closing receipt. What this unit commits first (an answer or a
 //! withdrawal) holds; the other finds no open call any more.
 
+use crate::Error;
 use crate::consume::{archive, check_usable, close, limit};
 use crate::contracts::refused;
 use crate::engine::{Exchange, NAME};
@@ -11,7 +12,6 @@ use crate::price::Cents;
 use crate::state::{self, call_key, number, open_key, put_number, short};
 use crate::terms::OnRevoke;
 use crate::wire::{CallRecord, CallState, Contract, Event, Message, Peer, Side};
-use crate::Error;
 use base::{Period, Problem, Time};
 use kernel::{Address, Call, Principal, Read, Reply, ResourceRef, Tx};
 use serde_json::{Value, json};
@@ -57,9 +57,13 @@ impl Exchange {
         state::store(tx, call_key(name, &id), &record)?;
         let open = number(tx, &open_key(name))?;
         put_number(tx, open_key(name), open + 1);
-        let mut call = Call::new("contract.serve", ResourceRef::new("contract", name), Principal::Peer(unit.clone()))
-            .with(json!({"call": id}))
-            .at(at);
+        let mut call = Call::new(
+            "contract.serve",
+            ResourceRef::new("contract", name),
+            Principal::Peer(unit.clone()),
+        )
+        .with(json!({"call": id}))
+        .at(at);
         call.reply_to = Some(address("serve", name, &id));
         call.depth = 1;
         tx.call(call);
@@ -78,7 +82,9 @@ impl Exchange {
             && id.len() <= CALL_ID_BYTES_MAX
             && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte));
         if !is_id {
-            let reason = format!("the id of a call has letters, digits and `._:-`, {CALL_ID_BYTES_MAX} at most");
+            let reason = format!(
+                "the id of a call has letters, digits and `._:-`, {CALL_ID_BYTES_MAX} at most"
+            );
             return Err(Error::Input { reason, pointer: "/call".into(), hint: None }.into());
         }
         if state::call(tx, name, id)?.is_some() {
@@ -93,7 +99,9 @@ impl Exchange {
     pub(crate) fn serve(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         let contract = state::contract(tx, &call.resource.name)?;
         let id = call.text("call").unwrap_or_default();
-        let Some(mut record) = state::call(tx, &contract.name, id)? else { return Ok(Reply::Value(Value::Null)) };
+        let Some(mut record) = state::call(tx, &contract.name, id)? else {
+            return Ok(Reply::Value(Value::Null));
+        };
         if record.state != CallState::Received {
             return Ok(Reply::Value(Value::Null));
         }
@@ -110,7 +118,15 @@ impl Exchange {
         capability.check_input(&record.input)?;
         self.check_size("the input", &record.input)?;
         let amount = capability.on_accept(&record.input, record.at)?;
-        self.issue(tx, &contract, &record, Event::Accepted, record.at, amount, capability.currency())?;
+        self.issue(
+            tx,
+            &contract,
+            &record,
+            Event::Accepted,
+            record.at,
+            amount,
+            capability.currency(),
+        )?;
         record.state = CallState::Open;
         if let Some(at) = record.withdraw {
             self.close_withdrawn(tx, &contract, record, at, "by the consumer")?;
@@ -145,7 +161,8 @@ impl Exchange {
         result: Result<Value, Problem>,
     ) -> Result<(), Problem> {
         let mut parts = token.split(' ');
-        let (Some(step), Some(contract), Some(id)) = (parts.next(), parts.next(), parts.next()) else {
+        let (Some(step), Some(contract), Some(id)) = (parts.next(), parts.next(), parts.next())
+        else {
             return Err(Error::internal(format!("unknown address `{token}`")).into());
         };
         let contract = state::contract(tx, contract)?;
@@ -174,13 +191,23 @@ impl Exchange {
         let at = record.withdraw.unwrap_or(record.at);
         record.state = CallState::Refused;
         record.closed_at = Some(at);
-        let message = Message::Refused { contract: contract.name.clone(), call: record.call.clone(), problem };
+        let message = Message::Refused {
+            contract: contract.name.clone(),
+            call: record.call.clone(),
+            problem,
+        };
         send(tx, &contract.peer, at, &message)?;
         close(tx, &contract.name)?;
         archive(tx, contract, &record)
     }
 
-    fn answer(&self, tx: &mut Tx<'_>, contract: &Contract, record: CallRecord, value: Value) -> Result<(), Problem> {
+    fn answer(
+        &self,
+        tx: &mut Tx<'_>,
+        contract: &Contract,
+        record: CallRecord,
+        value: Value,
+    ) -> Result<(), Problem> {
         let at = match value.get("$at") {
             Some(at) => serde_json::from_value(at.clone()).map_err(Error::internal)?,
             None => tx.business().max(record.at),
@@ -188,15 +215,17 @@ impl Exchange {
         let output = value.get("value").cloned().unwrap_or(Value::Null);
         let terms = self.terms(contract)?;
         let capability = terms.capability(&record.capability)?;
-        let priced = self
-            .check_size("the answer", &output)
-            .and_then(|()| capability.on_answer(&record.input, &output, at));
-        let amount = match priced {
-            Ok(amount) => amount,
+        let priced = capability.promised(output).and_then(|output| {
+            self.check_size("the answer", &output)?;
+            Ok((capability.on_answer(&record.input, &output, at)?, output))
+        });
+        let (amount, output) = match priced {
+            Ok(priced) => priced,
             Err(error) => return self.fail(tx, contract, record, at, error.into()),
         };
         self.issue(tx, contract, &record, Event::Answered, at, amount, capability.currency())?;
-        let message = Message::Answer { contract: contract.name.clone(), call: record.call.clone(), output };
+        let message =
+            Message::Answer { contract: contract.name.clone(), call: record.call.clone(), output };
         self.finish(tx, contract, record, CallState::Answered, at, &message)
     }
 
@@ -210,7 +239,8 @@ impl Exchange {
     ) -> Result<(), Problem> {
         let currency = self.currency(contract, &record)?;
         self.issue(tx, contract, &record, Event::Failed, at, Cents(0), &currency)?;
-        let message = Message::Failed { contract: contract.name.clone(), call: record.call.clone(), problem };
+        let message =
+            Message::Failed { contract: contract.name.clone(), call: record.call.clone(), problem };
         self.finish(tx, contract, record, CallState::Failed, at, &message)
     }
 
@@ -238,12 +268,18 @@ impl Exchange {
     }
 
     /// Ends the open calls of a contract that has ended, as each capability says.
-    pub(crate) fn end_calls(&self, tx: &mut Tx<'_>, contract: &Contract, at: Time) -> Result<(), Problem> {
+    pub(crate) fn end_calls(
+        &self,
+        tx: &mut Tx<'_>,
+        contract: &Contract,
+        at: Time,
+    ) -> Result<(), Problem> {
         let terms = self.terms(contract)?;
         for (_, bytes) in tx.scan_prefix(state::calls_key(&contract.name).as_ref(), usize::MAX)? {
             let record: CallRecord = state::decode(&bytes)?;
             let capability = terms.capability(&record.capability).ok();
-            let is_cancelled = capability.is_some_and(|held| held.term.on_revoke == OnRevoke::Cancel);
+            let is_cancelled =
+                capability.is_some_and(|held| held.term.on_revoke == OnRevoke::Cancel);
             if is_cancelled && record.state == CallState::Open {
                 let at = at.max(record.at);
                 cancel_process(tx, contract, &record, at);

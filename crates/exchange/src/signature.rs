@@ -3,8 +3,8 @@
 //! A request of a peer covers at least `@method` and `@path`, `@query` where there is a query, and `content-digest`
 //! where there is a body. Its parameter `tag` names the unit it is meant for, so that no other unit can be shown it.
 
-use crate::identity::{Identity, Signed as KeySigned};
 use crate::Error;
+use crate::identity::{Identity, Signed as KeySigned};
 use base::{Time, hex, sha256};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -65,7 +65,8 @@ pub fn sign(
 ) -> Result<BTreeMap<String, String>, Error> {
     let number = identity.key_number(wall)?;
     let created = wall.0.div_euclid(1_000);
-    let mut headers = BTreeMap::from([("content-digest".to_owned(), content_digest(&request.body))]);
+    let mut headers =
+        BTreeMap::from([("content-digest".to_owned(), content_digest(&request.body))]);
     let query = if request.path.contains('?') { " \"@query\"" } else { "" };
     let parameters = format!(
         "(\"@method\" \"@path\"{query} \"content-digest\");created={created};nonce=\"{nonce:016x}\";\
@@ -93,7 +94,8 @@ pub fn claim(signed: &kernel::Signed) -> Result<Option<Claim>, Error> {
     if HEADER_BYTES_MAX < input.len() || HEADER_BYTES_MAX < signature.len() {
         return Err(refuse("a header is too long"));
     }
-    let (label, parameters) = input.split_once('=').ok_or_else(|| refuse("signature-input has no label"))?;
+    let (label, parameters) =
+        input.split_once('=').ok_or_else(|| refuse("signature-input has no label"))?;
     let covered = parse_parameters(parameters)?;
     let Some((unit, number)) = covered.key_id() else { return Ok(None) };
     let value = signature
@@ -104,7 +106,8 @@ pub fn claim(signed: &kernel::Signed) -> Result<Option<Claim>, Error> {
         .ok_or_else(|| refuse("the headers signature and signature-input do not fit together"))?;
     covered.check(signed)?;
     let base = base_of(&covered, parameters.trim(), &signed.method, &signed.path, &signed.headers)?;
-    let created = covered.number("created").ok_or_else(|| refuse("the parameter created is missing"))?;
+    let created =
+        covered.number("created").ok_or_else(|| refuse("the parameter created is missing"))?;
     let text = |name: &str| {
         covered.text(name).ok_or_else(|| refuse(&format!("the parameter {name} is missing")))
     };
@@ -138,7 +141,8 @@ impl Covered {
     fn key_id(&self) -> Option<(String, u64)> {
         let id = self.text("keyid")?;
         let (unit, number) = id.split_once(':')?;
-        let is_unit = unit.len() == 64 && unit.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let is_unit =
+            unit.len() == 64 && unit.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         is_unit.then(|| Some((unit.to_owned(), number.parse().ok()?)))?
     }
 
@@ -177,7 +181,10 @@ fn parse_parameters(text: &str) -> Result<Covered, Error> {
         text.strip_prefix('(').and_then(|rest| rest.split_once(')')).ok_or_else(malformed)?;
     let mut covered = Covered::default();
     for component in components.split_whitespace() {
-        let name = component.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or_else(malformed)?;
+        let name = component
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'))
+            .ok_or_else(malformed)?;
         let is_new = !covered.components.iter().any(|known| known == name);
         if name.contains('"') || !is_new {
             return Err(malformed());
@@ -208,17 +215,25 @@ fn base_of(
     headers: &BTreeMap<String, String>,
 ) -> Result<String, Error> {
     let mut base = String::new();
-    let (path, query) = path.split_once('?').map_or((path, String::from("?")), |(path, query)| (path, format!("?{query}")));
+    let (path, query) = path
+        .split_once('?')
+        .map_or((path, String::from("?")), |(path, query)| (path, format!("?{query}")));
     for component in &covered.components {
         let value = match component.as_str() {
             "@method" => method.to_owned(),
             "@path" => path.to_owned(),
             "@query" => query.clone(),
             "@authority" => headers.get("host").cloned().unwrap_or_default().to_lowercase(),
-            name if !name.starts_with('@') => headers.get(name).map(|value| value.trim().to_owned()).ok_or_else(
-                || Error::Signature { reason: format!("the covered header {name} is missing") },
-            )?,
-            name => return Err(Error::Signature { reason: format!("the component {name} is not supported") }),
+            name if !name.starts_with('@') => {
+                headers.get(name).map(|value| value.trim().to_owned()).ok_or_else(|| {
+                    Error::Signature { reason: format!("the covered header {name} is missing") }
+                })?
+            }
+            name => {
+                return Err(Error::Signature {
+                    reason: format!("the component {name} is not supported"),
+                });
+            }
         };
         base.push_str(&format!("\"{component}\": {value}\n"));
     }
@@ -248,8 +263,12 @@ mod tests {
     const NOW: Time = Time(1_700_000_000_500);
 
     fn signed_request(identity: &Identity, path: &str, body: &[u8]) -> kernel::Signed {
-        let request =
-            Request { method: "POST".into(), path: path.into(), body: body.into(), ..Request::default() };
+        let request = Request {
+            method: "POST".into(),
+            path: path.into(),
+            body: body.into(),
+            ..Request::default()
+        };
         let headers = sign(identity, &"b".repeat(64), &request, NOW, 7).unwrap();
         kernel::Signed { method: request.method, path: request.path, headers, body: request.body }
     }
@@ -269,7 +288,8 @@ mod tests {
         let parameters = "(\"date\" \"@method\" \"@path\" \"@authority\" \"content-type\" \"content-length\")\
                           ;created=1618884473;keyid=\"test-key-ed25519\"";
         let covered = parse_parameters(parameters).unwrap();
-        let base = base_of(&covered, parameters, "POST", "/foo?param=Value&Pet=dog", &headers).unwrap();
+        let base =
+            base_of(&covered, parameters, "POST", "/foo?param=Value&Pet=dog", &headers).unwrap();
         let key = STANDARD.decode("JrQLj5P/89iXES9+vFgrIy29clF9CC/oPPsw3c5D0bs=").unwrap();
         let key = VerifyingKey::from_bytes(&key.try_into().unwrap()).unwrap();
         let signature = "wqcAqbmYJ2ji2glfAMaRy4gruYYnx2nEFN2HN6jrnDnQCK1u02Gb04v9EDgwUPiu4A0w6vuQv5lIp5WPpBKRCw==";
@@ -303,7 +323,8 @@ mod tests {
             |signed| signed.body = b"{ }".to_vec(),
             |signed| {
                 let input = &signed.headers["signature-input"];
-                let input = input.replace("nonce=\"0000000000000007\"", "nonce=\"0000000000000008\"");
+                let input =
+                    input.replace("nonce=\"0000000000000007\"", "nonce=\"0000000000000008\"");
                 signed.headers.insert("signature-input".into(), input);
             },
             |signed| {
@@ -322,13 +343,17 @@ mod tests {
     fn malformed_headers_are_refused_and_foreign_ones_left_to_others() {
         let identity = Identity::generate("a", &SeededEntropy::new(1), NOW);
         let good = signed_request(&identity, "/v1/x", b"");
-        for input in ["", "sig1", "sig1=(", "sig1=()x", "sig1=(\"a\" \"a\");keyid=\"1\"", "sig1=(a)"] {
+        for input in
+            ["", "sig1", "sig1=(", "sig1=()x", "sig1=(\"a\" \"a\");keyid=\"1\"", "sig1=(a)"]
+        {
             let mut bad = good.clone();
             bad.headers.insert("signature-input".into(), input.into());
             assert!(claim(&bad).is_err(), "{input}");
         }
         let mut foreign = good;
-        foreign.headers.insert("signature-input".into(), "sig1=(\"@method\");keyid=\"somebody\"".into());
+        foreign
+            .headers
+            .insert("signature-input".into(), "sig1=(\"@method\");keyid=\"somebody\"".into());
         assert!(claim(&foreign).unwrap().is_none());
     }
 }

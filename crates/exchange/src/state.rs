@@ -134,7 +134,9 @@ pub(crate) fn store<T: Serialize>(tx: &mut Tx<'_>, key: Key, value: &T) -> Resul
 
 pub(crate) fn number(read: &dyn Read, key: &Key) -> Result<u64, Problem> {
     let bytes = read.get(key.as_ref())?;
-    Ok(bytes.and_then(|bytes| bytes.first_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes))).unwrap_or_default())
+    Ok(bytes
+        .and_then(|bytes| bytes.first_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes)))
+        .unwrap_or_default())
 }
 
 pub(crate) fn put_number(tx: &mut Tx<'_>, key: Key, number: u64) {
@@ -166,7 +168,8 @@ pub(crate) fn peers(read: &dyn Read) -> Result<Vec<Peer>, Problem> {
 
 /// Returns a contract by its name.
 pub(crate) fn contract(read: &dyn Read, name: &str) -> Result<Contract, Problem> {
-    find_contract(read, name)?.ok_or_else(|| Error::ContractNotFound { contract: short(name) }.into())
+    find_contract(read, name)?
+        .ok_or_else(|| Error::ContractNotFound { contract: short(name) }.into())
 }
 
 /// Returns a contract by its name, where there is one.
@@ -181,7 +184,11 @@ pub(crate) fn contracts(read: &dyn Read) -> Result<Vec<Contract>, Problem> {
 }
 
 /// Returns a call that is not settled.
-pub(crate) fn call(read: &dyn Read, contract: &str, call: &str) -> Result<Option<CallRecord>, Problem> {
+pub(crate) fn call(
+    read: &dyn Read,
+    contract: &str,
+    call: &str,
+) -> Result<Option<CallRecord>, Problem> {
     load(read, &call_key(contract, call))
 }
 
@@ -196,7 +203,12 @@ pub(crate) fn sum(read: &dyn Read, contract: &str, capability: &str) -> Result<S
 }
 
 /// Returns the batches of a contract from that of a number on, `limit` at most.
-pub(crate) fn batches(read: &dyn Read, contract: &str, from: u64, limit: usize) -> Result<Vec<Batch>, Problem> {
+pub(crate) fn batches(
+    read: &dyn Read,
+    contract: &str,
+    from: u64,
+    limit: usize,
+) -> Result<Vec<Batch>, Problem> {
     let start = batch_key(contract, from);
     let end = base::prefix_end(batches_key(contract).as_ref());
     let pairs = read.scan(start.as_ref(), &end, limit, false)?;
@@ -204,7 +216,11 @@ pub(crate) fn batches(read: &dyn Read, contract: &str, from: u64, limit: usize) 
 }
 
 /// Returns the batch that holds a receipt.
-pub(crate) fn batch_of(read: &dyn Read, contract: &str, number: u64) -> Result<Option<Batch>, Problem> {
+pub(crate) fn batch_of(
+    read: &dyn Read,
+    contract: &str,
+    number: u64,
+) -> Result<Option<Batch>, Problem> {
     let (start, end) = (batches_key(contract), batch_key(contract, number.saturating_add(1)));
     let pairs = read.scan(start.as_ref(), end.as_ref(), 1, true)?;
     let batch: Option<Batch> = pairs.first().map(|(_, bytes)| decode(bytes)).transpose()?;
@@ -212,7 +228,11 @@ pub(crate) fn batch_of(read: &dyn Read, contract: &str, number: u64) -> Result<O
 }
 
 /// Returns what became of a batch; nothing where it is only issued.
-pub(crate) fn settlement(read: &dyn Read, contract: &str, first: u64) -> Result<Option<Settlement>, Problem> {
+pub(crate) fn settlement(
+    read: &dyn Read,
+    contract: &str,
+    first: u64,
+) -> Result<Option<Settlement>, Problem> {
     load(read, &settled_key(contract, first))
 }
 

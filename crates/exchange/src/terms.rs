@@ -120,7 +120,7 @@ pub struct OfferSpec {
     /// What a call must bring. Without it any object will do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Vec<Field>>,
-    /// What an answer has; for a lent relation the types of its columns.
+    /// What an answer has: these fields travel, others stay here. For a lent relation the types of its columns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Vec<Field>>,
     /// The price; without it calls cost nothing.
@@ -237,8 +237,13 @@ impl OfferSpec {
             return wrong("service_level/answer_within", reason);
         }
         if let Some(price) = &self.price {
-            if price.currency.len() != 3 || !price.currency.bytes().all(|byte| byte.is_ascii_uppercase()) {
-                return wrong("price/currency", format!("`{}` is no currency such as EUR", price.currency));
+            if price.currency.len() != 3
+                || !price.currency.bytes().all(|byte| byte.is_ascii_uppercase())
+            {
+                return wrong(
+                    "price/currency",
+                    format!("`{}` is no currency such as EUR", price.currency),
+                );
             }
             price.on_accept.as_deref().map(Formula::compile).transpose()?;
             price.on_answer.as_deref().map(Formula::compile).transpose()?;
@@ -285,7 +290,8 @@ impl Document {
     /// `contract.document`.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let wrong = |reason: String| Error::Document { reason };
-        let document: Self = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
+        let document: Self =
+            serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
         if document.v != 1 {
             return Err(wrong(format!("its version is {}, known is 1", document.v)));
         }
@@ -311,7 +317,8 @@ impl Terms {
         let mut capabilities = BTreeMap::new();
         for term in &document.offers {
             let price = term.price.as_ref();
-            let formula = |text: Option<&String>| text.map(|text| Formula::compile(text)).transpose();
+            let formula =
+                |text: Option<&String>| text.map(|text| Formula::compile(text)).transpose();
             let capability = Capability {
                 on_accept: formula(price.and_then(|price| price.on_accept.as_ref()))?,
                 on_answer: formula(price.and_then(|price| price.on_answer.as_ref()))?,
@@ -349,7 +356,9 @@ impl Capability {
     /// # Errors
     /// `offer.price`.
     pub fn on_accept(&self, input: &Value, at: Time) -> Result<Cents, Error> {
-        self.on_accept.as_ref().map_or(Ok(Cents(0)), |formula| formula.amount(input, &Value::Null, at))
+        self.on_accept
+            .as_ref()
+            .map_or(Ok(Cents(0)), |formula| formula.amount(input, &Value::Null, at))
     }
 
     /// Returns what is owed when a call is answered.
@@ -366,6 +375,31 @@ impl Capability {
     /// `contract.input` with a JSON pointer.
     pub fn check_input(&self, input: &Value) -> Result<(), Error> {
         check_fields(self.term.input.as_deref(), input)
+    }
+
+    /// Returns what the contract promises out of what a process ended with. The rest stays in this unit.
+    ///
+    /// # Errors
+    /// `contract.output` where something that is promised is missing or has another type.
+    pub fn promised(&self, mut output: Value) -> Result<Value, Error> {
+        let Some(fields) = &self.term.output else { return Ok(output) };
+        let mut promised = serde_json::Map::new();
+        for field in fields {
+            let value = output.get_mut(&field.name).map(Value::take).unwrap_or_default();
+            let is_there = !value.is_null();
+            let is_wrong =
+                if is_there { !is_of(&field.field_type, &value) } else { field.required };
+            if is_wrong {
+                return Err(Error::Output {
+                    field: field.name.clone(),
+                    field_type: field.field_type.clone(),
+                });
+            }
+            if is_there {
+                promised.insert(field.name.clone(), value);
+            }
+        }
+        Ok(Value::Object(promised))
     }
 }
 
@@ -384,14 +418,22 @@ fn check_fields(fields: Option<&[Field]>, input: &Value) -> Result<(), Error> {
             }
             None | Some(Value::Null) => {}
             Some(value) if is_of(&field.field_type, value) => {}
-            Some(_) => return wrong(pointer, format!("`{}` is not of type {}", field.name, field.field_type)),
+            Some(_) => {
+                return wrong(
+                    pointer,
+                    format!("`{}` is not of type {}", field.name, field.field_type),
+                );
+            }
         }
     }
     let known = || fields.iter().map(|field| field.name.as_str());
     match members.keys().find(|name| !known().any(|known| known == name.as_str())) {
         None => Ok(()),
         Some(name) => Err(Error::Input {
-            reason: format!("the contract knows no input `{}`", name.chars().take(80).collect::<String>()),
+            reason: format!(
+                "the contract knows no input `{}`",
+                name.chars().take(80).collect::<String>()
+            ),
             pointer: format!("/input/{}", name.chars().take(80).collect::<String>()),
             hint: nearest(name, known()).map(|nearest| format!("did you mean `{nearest}`?")),
         }),
@@ -418,7 +460,10 @@ fn is_of(field_type: &str, value: &Value) -> bool {
         "text" => value.is_string(),
         "time" => value.as_str().is_some_and(|text| Time::parse(text).is_ok()),
         "json" => true,
-        _ => value.is_number() || value.as_str().is_some_and(|text| text.parse::<rust_decimal::Decimal>().is_ok()),
+        _ => {
+            value.is_number()
+                || value.as_str().is_some_and(|text| text.parse::<rust_decimal::Decimal>().is_ok())
+        }
     }
 }
 
@@ -484,12 +529,41 @@ mod tests {
             {"name": "at", "type": "time"}, {"name": "items", "type": "json"}, {"name": "n", "type": "int"},
         ]))
         .unwrap();
-        let check = |input: Value| check_fields(Some(&fields), &input).map_err(|error| error.to_string());
-        check(json!({"order": "a", "value": 1.5, "at": "2018-01-01T00:00:00Z", "items": [1], "n": 3})).unwrap();
+        let check =
+            |input: Value| check_fields(Some(&fields), &input).map_err(|error| error.to_string());
+        check(
+            json!({"order": "a", "value": 1.5, "at": "2018-01-01T00:00:00Z", "items": [1], "n": 3}),
+        )
+        .unwrap();
         check(json!({"order": "a", "value": "1.50", "n": null})).unwrap();
-        for bad in [json!([]), json!({}), json!({"order": 1}), json!({"order": "a", "n": 1.5}), json!({"order": "a", "oder": 1})] {
+        for bad in [
+            json!([]),
+            json!({}),
+            json!({"order": 1}),
+            json!({"order": "a", "n": 1.5}),
+            json!({"order": "a", "oder": 1}),
+        ] {
             assert!(check(bad.clone()).is_err(), "{bad}");
         }
         check_fields(None, &json!({"anything": 1})).unwrap();
+    }
+
+    #[test]
+    fn only_what_is_promised_leaves_the_unit() {
+        let spec = json!({
+            "process": "p", "version": 1, "to": "any",
+            "output": [{"name": "value", "type": "decimal(18,2)", "required": true}, {"name": "note", "type": "text"}],
+        });
+        let spec: OfferSpec = serde_json::from_value(spec).unwrap();
+        let capability =
+            Capability { term: spec.term("p", None), on_accept: None, on_answer: None };
+        let promised =
+            capability.promised(json!({"value": 1.5, "secret": 1, "note": null})).unwrap();
+        assert_eq!(promised, json!({"value": 1.5}));
+        for bad in
+            [json!({}), json!({"value": "much"}), json!(null), json!({"value": 1, "note": 7})]
+        {
+            assert!(capability.promised(bad).is_err());
+        }
     }
 }

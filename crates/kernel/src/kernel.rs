@@ -16,6 +16,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use store::{Chunk, Store};
 
+/// Resources that are remembered as they were read.
+const RESOURCES_MAX: usize = 10_000;
+
 /// Decodes a chunk of a format that the kernel does not know into rows; the data engine gives one.
 pub type Decoder = Arc<dyn Fn(&Chunk) -> Result<Vec<serde_json::Value>, Problem> + Send + Sync>;
 
@@ -65,7 +68,7 @@ pub struct Kernel {
     config: Config,
     operations: BTreeMap<&'static str, Operation>,
     kinds: BTreeMap<&'static str, KindOf>,
-    resources: RwLock<HashMap<(String, String, u64), Arc<Resource>>>,
+    resources: RwLock<HashMap<Vec<u8>, (Vec<u8>, Arc<Resource>)>>,
     policies: RwLock<BTreeMap<u64, Arc<Policies>>>,
     pub(crate) audit: Audit,
     commit: Mutex<u64>,
@@ -339,22 +342,24 @@ impl Kernel {
         self.resources.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
+    /// Reads a stored resource. What was read is remembered together with its bytes: the same version may come again with
+    /// other content after a commit that did not happen or a step that was taken back.
     pub(crate) fn decode_resource(&self, key: &[u8], bytes: &[u8]) -> Result<Arc<Resource>, Problem> {
-        let mut reader = base::KeyReader::new(key);
-        let (kind, name) = (reader.text().unwrap_or_default(), reader.text().unwrap_or_default());
-        let id = (kind, name, tx::number(bytes));
-        let held = self.resources.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
-        if let Some(resource) = held {
-            return Ok(resource);
+        let guard = self.resources.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((held, resource)) = guard.get(key)
+            && held == bytes
+        {
+            return Ok(Arc::clone(resource));
         }
+        drop(guard);
         let resource: Resource = serde_json::from_slice(bytes.get(8..).unwrap_or_default())
             .map_err(|error| Error::Internal { detail: format!("stored resource: {error}") })?;
         let resource = Arc::new(resource);
         let mut guard = self.resources.write().unwrap_or_else(PoisonError::into_inner);
-        if 10_000 < guard.len() {
+        if RESOURCES_MAX < guard.len() {
             guard.clear();
         }
-        guard.insert(id, Arc::clone(&resource));
+        guard.insert(key.to_vec(), (bytes.to_vec(), Arc::clone(&resource)));
         Ok(resource)
     }
 

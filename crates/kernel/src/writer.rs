@@ -123,11 +123,12 @@ impl Writer {
 pub(crate) fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
     let kernel = Arc::clone(tx.kernel());
     let operation = kernel.operation(&call.operation)?;
-    if let Some(reply) = remembered(tx, call)? {
-        return Ok(reply);
-    }
     let result = tx.attempt(|tx| {
         let decision = kernel.admit(tx, operation, call)?;
+        // After the decision: who has lost the right does not get the old reply either.
+        if let Some(reply) = remembered(tx, call)? {
+            return Ok(reply);
+        }
         let reply = match &operation.handler {
             Handler::Decide(decide) => decide(tx, call)?,
             Handler::Read(_) => read_inside(&kernel, call)?,

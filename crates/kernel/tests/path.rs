@@ -168,3 +168,20 @@ fn changes_and_refusals_are_audited_in_a_commit() {
     assert_eq!((last["actor"].as_str(), last["outcome"].as_str()), (Some("user:vera"), Some("policy.forbidden")));
     assert!(lines.iter().any(|line| line["operation"] == "resource.put" && line["outcome"] == "allowed"));
 }
+
+#[test]
+fn what_a_dry_run_tried_is_not_what_is_applied() {
+    let (kernel, mut writer) = with_people();
+    let role = |who: &str| {
+        let policy = format!("permit(principal in Role::\"{who}\", action == Action::\"clock.advance\", resource);");
+        manifest("Role", "desk", json!({ "policies": policy }))
+    };
+    let dry = json!({"dry_run": true, "manifests": [role("viewer")]});
+    call(&mut writer, "user:olga", "resource.apply", ("resource", ""), dry).expect("a plan");
+    apply(&mut writer, "user:olga", json!([role("desk")])).expect("applied");
+    let reader = Reader::new(&kernel, Principal::Anonymous).expect("a reader");
+    let spec = reader.resource("role", "desk").expect("a look").expect("a role").spec.to_string();
+    assert!(spec.contains("desk") && !spec.contains("viewer"), "{spec}");
+    let to = json!({"to": "2018-01-01T00:00:00Z"});
+    assert_eq!(code(call(&mut writer, "user:vera", "clock.advance", ("clock", ""), to)), "policy.forbidden");
+}

@@ -195,7 +195,7 @@ fn value_of(node: Node<'_, '_>) -> Value {
         let value = if is_nil(**part) { Value::Null } else { value_of(**part) };
         (part.attribute("name").unwrap_or_default().to_string(), value)
     };
-    Value::Object(components.iter().map(|part| entry(part)).collect())
+    Value::Object(components.iter().map(entry).collect())
 }
 
 /// Compares as the kit does: numbers within 1e-8.

@@ -17,6 +17,8 @@ pub struct Compiled {
     pub name: String,
     /// Its version.
     pub version: u64,
+    /// The file that the graph comes from.
+    pub file: String,
     /// The graph.
     pub graph: Graph,
     /// What its instances are called.
@@ -56,11 +58,12 @@ impl Compiled {
         let mut keep = |problem: Problem| problems.push(problem);
         let file = spec.bpmn.clone().unwrap_or_else(|| format!("{}.bpmn", resource.name));
         let graph = notation::bpmn::parse(&spec.source, spec.process_id.as_deref())
-            .map_err(|problem| keep(in_file(problem.into(), &file)))
+            .map_err(|problem| keep(in_file(problem, &file)))
             .ok();
-        let business_key = spec.business_key.as_deref().and_then(|text| {
-            feel(text, "/spec/business_key").map_err(&mut keep).ok()
-        });
+        let business_key = spec
+            .business_key
+            .as_deref()
+            .and_then(|text| feel(text, "/spec/business_key").map_err(&mut keep).ok());
         let on: Vec<On> = (0..)
             .zip(&spec.on)
             .filter_map(|(number, on)| compile_on(on, number, config).map_err(&mut keep).ok())
@@ -70,6 +73,7 @@ impl Compiled {
             (None, Some(graph)) => Ok(Self {
                 name: resource.name.clone(),
                 version: resource.version,
+                file,
                 graph,
                 business_key,
                 on,
@@ -80,7 +84,8 @@ impl Compiled {
                 Err(first)
             }
             (None, None) => {
-                Err(Error::Spec { reason: "there is no process".into(), place: Place::default() }.into())
+                Err(Error::Spec { reason: "there is no process".into(), place: Place::default() }
+                    .into())
             }
         }
     }
@@ -88,7 +93,11 @@ impl Compiled {
     /// Returns the start event without a trigger.
     pub fn start(&self) -> Option<NodeId> {
         let graph = &self.graph;
-        graph.starts.iter().copied().find(|node| matches!(graph.node(*node).kind, NodeKind::Start(None)))
+        graph
+            .starts
+            .iter()
+            .copied()
+            .find(|node| matches!(graph.node(*node).kind, NodeKind::Start(None)))
     }
 
     /// Returns the start event of a message.
@@ -109,7 +118,9 @@ impl Compiled {
 }
 
 fn in_file(mut problem: Problem, file: &str) -> Problem {
-    for one in std::iter::once(&mut problem.place).chain(problem.also.iter_mut().map(|also| &mut also.place)) {
+    for one in std::iter::once(&mut problem.place)
+        .chain(problem.also.iter_mut().map(|also| &mut also.place))
+    {
         *one = Some(one.take().unwrap_or_default().in_file(file));
     }
     problem
@@ -158,12 +169,19 @@ impl Cache {
         if let Some(compiled) = self.held().get(&id) {
             return Ok(Arc::clone(compiled));
         }
-        let current = read.resource("process", name)?.filter(|resource| resource.version == version);
+        let current =
+            read.resource("process", name)?.filter(|resource| resource.version == version);
         let compiled = match current {
             Some(resource) => Compiled::new(&resource, config)?,
             None => match read.resource_version("process", name, version)? {
                 Some(resource) => Compiled::new(&resource, config)?,
-                None => return Err(Error::NotFound { kind: "process", name: format!("{name} {version}") }.into()),
+                None => {
+                    return Err(Error::NotFound {
+                        kind: "process",
+                        name: format!("{name} {version}"),
+                    }
+                    .into());
+                }
             },
         };
         let compiled = Arc::new(compiled);
@@ -179,7 +197,12 @@ impl Cache {
     ///
     /// # Errors
     /// `process.not_found`, or where the store cannot be read.
-    pub fn latest(&self, read: &dyn Read, config: &Config, name: &str) -> Result<Arc<Compiled>, Problem> {
+    pub fn latest(
+        &self,
+        read: &dyn Read,
+        config: &Config,
+        name: &str,
+    ) -> Result<Arc<Compiled>, Problem> {
         match read.resource("process", name)? {
             Some(resource) => self.get(read, config, name, resource.version),
             None => Err(Error::NotFound { kind: "process", name: name.to_owned() }.into()),

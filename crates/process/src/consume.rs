@@ -118,7 +118,13 @@ impl Processes {
     }
 
     /// Tries a row again for which no message could be made.
-    pub(crate) fn consume_again(&self, tx: &mut Tx<'_>, process: &str, name: &str, kept: &Row) -> Result<(), Problem> {
+    pub(crate) fn consume_again(
+        &self,
+        tx: &mut Tx<'_>,
+        process: &str,
+        name: &str,
+        kept: &Row,
+    ) -> Result<(), Problem> {
         let consumers = self.consumers(tx)?;
         let found = consumers
             .iter()
@@ -146,8 +152,9 @@ impl Processes {
             let streams: BTreeSet<&str> = compiled.on.iter().map(|on| on.stream.as_str()).collect();
             for stream in streams {
                 let declared = tx.resource("stream", stream)?;
-                let time_column = declared
-                    .and_then(|stream| stream.spec.get("time").and_then(Value::as_str).map(str::to_owned));
+                let time_column = declared.and_then(|stream| {
+                    stream.spec.get("time").and_then(Value::as_str).map(str::to_owned)
+                });
                 consumers.push(Consumer {
                     compiled: Arc::clone(&compiled),
                     stream: stream.to_owned(),
@@ -176,9 +183,17 @@ impl Processes {
     }
 
     /// Has a process listen from the next row on to the streams that are new to it, and no more to those it left out.
-    pub(crate) fn listen(&self, tx: &mut Tx<'_>, process: &str, compiled: Option<&Compiled>) -> Result<(), Problem> {
-        let wanted: BTreeSet<&str> =
-            compiled.iter().flat_map(|compiled| &compiled.on).map(|on| on.stream.as_str()).collect();
+    pub(crate) fn listen(
+        &self,
+        tx: &mut Tx<'_>,
+        process: &str,
+        compiled: Option<&Compiled>,
+    ) -> Result<(), Problem> {
+        let wanted: BTreeSet<&str> = compiled
+            .iter()
+            .flat_map(|compiled| &compiled.on)
+            .map(|on| on.stream.as_str())
+            .collect();
         let prefix = key::cursors(process);
         let held: Vec<Vec<u8>> =
             tx.scan_prefix(prefix.as_ref(), usize::MAX)?.into_iter().map(|(key, _)| key).collect();

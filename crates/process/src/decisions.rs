@@ -86,7 +86,8 @@ pub fn pending(read: &dyn Read, after: u64, limit: usize) -> Result<Batch, Probl
     let mut batch = Batch::default();
     for (_, bytes) in read.scan(from.as_ref(), &to, limit, false)? {
         let stored: Stored = wire::read(&bytes)?;
-        if let (What::Decision { model, .. }, Some((name, version))) = (&stored.request.what, &stored.decision)
+        if let (What::Decision { model, .. }, Some((name, version))) =
+            (&stored.request.what, &stored.decision)
             && !batch.models.contains_key(model)
             && let Some(resource) = read.resource_version("decision", name, *version)?
         {
@@ -140,7 +141,11 @@ impl Evaluator {
 
 impl Processes {
     /// Finds a decision as a model names it: by the resource's name, or by the id of the decision in it.
-    pub(crate) fn find_decision(&self, read: &dyn Read, id: &str) -> Result<Option<Arc<Resource>>, Problem> {
+    pub(crate) fn find_decision(
+        &self,
+        read: &dyn Read,
+        id: &str,
+    ) -> Result<Option<Arc<Resource>>, Problem> {
         if let Some(resource) = read.resource("decision", id)? {
             return Ok(Some(resource));
         }
@@ -197,7 +202,10 @@ impl Processes {
         let number = tx.serial("requests")?;
         tx.put(key::requested(&address), number.to_be_bytes().to_vec());
         let request = Request { number, what, variables, at };
-        tx.put(key::requests().number(number), wire::write(&Stored { address, decision, request })?);
+        tx.put(
+            key::requests().number(number),
+            wire::write(&Stored { address, decision, request })?,
+        );
         tx.notify(TOPIC);
         Ok(())
     }

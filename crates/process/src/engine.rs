@@ -38,7 +38,12 @@ impl Processes {
         Self { config, ..Self::default() }
     }
 
-    fn process_changed(&self, tx: &mut Tx<'_>, name: &str, new: Option<&Resource>) -> Result<(), Problem> {
+    fn process_changed(
+        &self,
+        tx: &mut Tx<'_>,
+        name: &str,
+        new: Option<&Resource>,
+    ) -> Result<(), Problem> {
         *self.consumers.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let compiled = match new {
             Some(resource) => {
@@ -60,13 +65,21 @@ impl Processes {
             let number: usize = number;
             if tx.resource("stream", &on.stream)?.is_none() {
                 let reason = format!("stream `{}` does not exist", on.stream);
-                problems.push(Error::Spec { reason, place: Place::pointer(format!("/spec/on/{number}/stream")) });
+                problems.push(Error::Spec {
+                    reason,
+                    place: Place::pointer(format!("/spec/on/{number}/stream")),
+                });
             }
         }
         for node in &compiled.graph.nodes {
-            let place = || Place { line: Some(node.line), ..Place::pointer(node.id.clone()) };
+            let place = || {
+                let place = Place { line: Some(node.line), ..Place::pointer(node.id.clone()) };
+                place.in_file(compiled.file.clone())
+            };
             match &node.kind {
-                NodeKind::Decision(decision) if self.find_decision(tx, &decision.decision)?.is_none() => {
+                NodeKind::Decision(decision)
+                    if self.find_decision(tx, &decision.decision)?.is_none() =>
+                {
                     let reason = format!("decision `{}` does not exist", decision.decision);
                     problems.push(Error::Spec { reason, place: place() });
                 }
@@ -181,13 +194,14 @@ impl Engine for Processes {
         let found = |attributes, candidates| Some(Found { attributes, candidates });
         match kind {
             "task" => Ok(self.task_row(read, name)?.and_then(|row| {
-                let mut attributes = BTreeMap::from([("process", row.process), ("state", row.state)]);
+                let mut attributes =
+                    BTreeMap::from([("process", row.process), ("state", row.state)]);
                 attributes.extend(row.assignee.map(|assignee| ("assignee", assignee)));
                 found(attributes, row.candidates)
             })),
-            "incident" => Ok(self
-                .incident_row(read, name)?
-                .and_then(|row| found(BTreeMap::from([("process", row.process), ("state", row.code)]), Vec::new()))),
+            "incident" => Ok(self.incident_row(read, name)?.and_then(|row| {
+                found(BTreeMap::from([("process", row.process), ("state", row.code)]), Vec::new())
+            })),
             "instance" | "job" => {
                 let number = match kind {
                     "job" => wire::parse_name(name).map(|(instance, _)| instance),
@@ -196,8 +210,10 @@ impl Engine for Processes {
                 let Some(number) = number else { return Ok(None) };
                 Ok(self.load(read, number)?.and_then(|instance| {
                     let state = instance.state.as_str().to_owned();
-                    let mut attributes = BTreeMap::from([("process", instance.process), ("state", state)]);
-                    attributes.extend(instance.started_by.map(|owner| ("owner", owner.to_string())));
+                    let mut attributes =
+                        BTreeMap::from([("process", instance.process), ("state", state)]);
+                    attributes
+                        .extend(instance.started_by.map(|owner| ("owner", owner.to_string())));
                     found(attributes, Vec::new())
                 }))
             }
@@ -205,7 +221,12 @@ impl Engine for Processes {
         }
     }
 
-    fn changed(&self, tx: &mut Tx<'_>, old: Option<&Resource>, new: Option<&Resource>) -> Result<(), Problem> {
+    fn changed(
+        &self,
+        tx: &mut Tx<'_>,
+        old: Option<&Resource>,
+        new: Option<&Resource>,
+    ) -> Result<(), Problem> {
         let Some(resource) = new.or(old) else { return Ok(()) };
         match resource.kind.as_str() {
             "process" => self.process_changed(tx, &resource.name, new),
@@ -256,7 +277,10 @@ impl Engine for Processes {
         };
         let (result, at) = match result {
             Ok(Value::Object(mut answer)) if answer.contains_key("$at") => {
-                let at = answer.get("$at").and_then(Value::as_str).and_then(|text| Time::parse(text).ok());
+                let at = answer
+                    .get("$at")
+                    .and_then(Value::as_str)
+                    .and_then(|text| Time::parse(text).ok());
                 (Ok(answer.remove("value").unwrap_or_default()), at)
             }
             other => (other, None),
@@ -280,4 +304,3 @@ fn check_decision(resource: &Resource) -> Result<(), Problem> {
         problem.at(place)
     })
 }
-

@@ -153,7 +153,9 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::NoStart { .. } => "publish the message that starts it, or add a start event without a trigger",
+            Self::NoStart { .. } => {
+                "publish the message that starts it, or add a start event without a trigger"
+            }
             Self::KeyActive { .. } => "use the instance that runs, or leave `unique` out",
             Self::Wait { .. } => "leave `wait` out, and look at the instance later",
             Self::JobState { .. } => "take the job again with `job.activate`",
@@ -174,6 +176,26 @@ impl Explain for Error {
         match self {
             Self::Spec { place, .. } => Some(place.clone()),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_code_has_a_page() {
+        let source = include_str!("error.rs");
+        let codes: BTreeSet<&str> = source
+            .split("Code(\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+            .filter(|code| code.contains('.'))
+            .collect();
+        for code in codes {
+            let page = format!("{}/../../docs/errors/{code}.md", env!("CARGO_MANIFEST_DIR"));
+            assert!(std::path::Path::new(&page).exists(), "{code} has no page");
         }
     }
 }

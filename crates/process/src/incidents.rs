@@ -26,7 +26,11 @@ pub(crate) struct Resolve {
 
 impl Processes {
     /// Returns an incident.
-    pub(crate) fn incident_row(&self, read: &dyn Read, name: &str) -> Result<Option<IncidentRow>, Problem> {
+    pub(crate) fn incident_row(
+        &self,
+        read: &dyn Read,
+        name: &str,
+    ) -> Result<Option<IncidentRow>, Problem> {
         let Some((instance, number)) = wire::parse_name(name) else { return Ok(None) };
         let bytes = read.get(key::incident(instance, number.into()).as_ref())?;
         bytes.map(|bytes| wire::read(&bytes)).transpose()

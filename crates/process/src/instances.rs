@@ -97,7 +97,9 @@ impl Processes {
 
     /// Withdraws `process.start`: who waited for the result wants it no more.
     pub(crate) fn withdraw_start(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
-        let Some(address) = &call.reply_to else { return Ok(Reply::Value(json!({"cancelled": false}))) };
+        let Some(address) = &call.reply_to else {
+            return Ok(Reply::Value(json!({"cancelled": false})));
+        };
         let found = tx.get(key::waiting(address).as_ref())?;
         let Some(number) = found.as_deref().and_then(wire::last) else {
             return Ok(Reply::Value(json!({"cancelled": false})));
@@ -174,7 +176,9 @@ impl Processes {
             for number in keys.iter().filter_map(|(found, _)| wire::last(found)) {
                 if page.is_full() {
                     let last = page.items.last();
-                    page.next = last.and_then(|item| item["instance"].as_u64()).map(|last| last.to_string());
+                    page.next = last
+                        .and_then(|item| item["instance"].as_u64())
+                        .map(|last| last.to_string());
                     return Ok(page.reply());
                 }
                 let Some(row) = self.instance_row(reader, number)? else { continue };
@@ -193,7 +197,11 @@ impl Processes {
     }
 
     /// Returns an active instance as lists show it.
-    pub(crate) fn instance_row(&self, read: &dyn Read, number: u64) -> Result<Option<InstanceRow>, Problem> {
+    pub(crate) fn instance_row(
+        &self,
+        read: &dyn Read,
+        number: u64,
+    ) -> Result<Option<InstanceRow>, Problem> {
         let Some(instance) = self.load(read, number)? else { return Ok(None) };
         let compiled = self.cache.get(read, &self.config, &instance.process, instance.version)?;
         Ok(Some(InstanceRow::new(&instance, &compiled.graph)))
@@ -202,7 +210,8 @@ impl Processes {
     pub(crate) fn cancel_instance(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         let instance = self.require(tx, &call.resource.name)?;
         let at = tx.time_of(call);
-        let ran = self.deliver(tx, instance.key, Command::Cancel { is_withdrawn: false }, Some(at))?;
+        let ran =
+            self.deliver(tx, instance.key, Command::Cancel { is_withdrawn: false }, Some(at))?;
         Ok(Reply::Value(json!({ "cancelled": ran.is_taken })))
     }
 

@@ -163,7 +163,13 @@ impl Processes {
     pub(crate) fn fail_job(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         let Fail { message, retries, backoff, variables } = call.parameters()?;
         let until = backoff.map(|seconds| tx.wall().plus(Period::seconds(seconds.into())));
-        self.on_job(tx, call, |element| Command::Fail { element, retries, until, message, variables })
+        self.on_job(tx, call, |element| Command::Fail {
+            element,
+            retries,
+            until,
+            message,
+            variables,
+        })
     }
 
     /// A worker reports a BPMN error.
@@ -221,7 +227,8 @@ impl Processes {
             }
             let Some(instance) = self.load(reader, number)? else { continue };
             let row = self.job_row(reader, &instance, element)?;
-            let is_meant = |row: &JobRow| call.text("type").is_none_or(|meant| meant == row.job_type);
+            let is_meant =
+                |row: &JobRow| call.text("type").is_none_or(|meant| meant == row.job_type);
             page.items.extend(row.filter(is_meant).map(|row| json!(row)));
         }
         Ok(page.reply())

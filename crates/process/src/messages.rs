@@ -69,7 +69,12 @@ impl Processes {
     }
 
     /// Returns the process as it stands where a message starts it.
-    fn starter_of(&self, tx: &Tx<'_>, process: &str, name: &str) -> Result<Option<Arc<Compiled>>, Problem> {
+    fn starter_of(
+        &self,
+        tx: &Tx<'_>,
+        process: &str,
+        name: &str,
+    ) -> Result<Option<Arc<Compiled>>, Problem> {
         if tx.resource("process", process)?.is_none() {
             return Ok(None);
         }
@@ -77,7 +82,12 @@ impl Processes {
         Ok(compiled.message_start(name).is_some().then_some(compiled))
     }
 
-    pub(crate) fn is_key_active(&self, read: &dyn Read, process: &str, key: &str) -> Result<bool, Problem> {
+    pub(crate) fn is_key_active(
+        &self,
+        read: &dyn Read,
+        process: &str,
+        key: &str,
+    ) -> Result<bool, Problem> {
         if key.is_empty() {
             return Ok(false);
         }
@@ -144,7 +154,8 @@ impl Processes {
                     continue;
                 }
                 let number = wire::last(&place).unwrap_or_default();
-                let is_first = first.as_ref().is_none_or(|held| (message.time, number) < (held.0, held.1));
+                let is_first =
+                    first.as_ref().is_none_or(|held| (message.time, number) < (held.0, held.1));
                 if is_first {
                     first = Some((message.time, number, element.id, place, message));
                 }
@@ -157,7 +168,12 @@ impl Processes {
     }
 
     /// Lets messages that waited for the end of an instance start the next.
-    pub(crate) fn released(&self, tx: &mut Tx<'_>, process: &str, keys: Vec<String>) -> Result<(), Problem> {
+    pub(crate) fn released(
+        &self,
+        tx: &mut Tx<'_>,
+        process: &str,
+        keys: Vec<String>,
+    ) -> Result<(), Problem> {
         let mut keys = keys;
         while let Some(key) = keys.pop() {
             if key.is_empty() || self.is_key_active(tx, process, &key)? {
@@ -213,7 +229,12 @@ impl Processes {
     ) -> Result<(), Problem> {
         let (process, key, at) = (message.process.clone(), message.key.clone(), message.expires);
         let subject = serde_json::to_value(&message).unwrap_or(Value::Null);
-        self.subject_incident(tx, (process, message.name, Some(key), at.min(tx.business())), subject, problem)
+        self.subject_incident(
+            tx,
+            (process, message.name, Some(key), at.min(tx.business())),
+            subject,
+            problem,
+        )
     }
 
     /// Writes an incident that belongs to no instance.

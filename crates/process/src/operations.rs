@@ -28,6 +28,7 @@ const AFTER: (&str, &str) = ("after", "the last of the page before: what `next` 
 /// Every operation of the engine.
 pub(crate) fn operations(engine: &Arc<Processes>) -> Vec<Operation> {
     let mut all = processes(engine);
+    all.extend(incidents(engine));
     all.extend(jobs(engine));
     all.extend(tasks(engine));
     all.extend(decisions(engine));
@@ -38,9 +39,14 @@ fn processes(engine: &Arc<Processes>) -> Vec<Operation> {
     use Right::{Manage, Read, Run};
     let withdraw = Arc::clone(engine);
     vec![
-        operation("process.start", Run, "Starts a process.", decide(engine, Processes::start_process))
-            .takes(schema::<StartParameters>())
-            .cancelled_by(Arc::new(move |tx, call| withdraw.withdraw_start(tx, call))),
+        operation(
+            "process.start",
+            Run,
+            "Starts a process.",
+            decide(engine, Processes::start_process),
+        )
+        .takes(schema::<StartParameters>())
+        .cancelled_by(Arc::new(move |tx, call| withdraw.withdraw_start(tx, call))),
         operation(
             "process.publish",
             Run,
@@ -48,19 +54,29 @@ fn processes(engine: &Arc<Processes>) -> Vec<Operation> {
             decide(engine, Processes::publish_message),
         )
         .takes(schema::<Publish>()),
-        operation("instance.get", Read, "Shows an active instance.", read(engine, Processes::get_instance)),
-        operation("instance.list", Read, "Lists active instances.", read(engine, Processes::list_instances))
-            .on_kind()
-            .queries(&[
-                ("process", "of this process"),
-                ("business_key", "with this business key, of the process"),
-                ("variable", "with a value of this indexed variable, of the process"),
-                ("value", "the value of that variable"),
-                ("state", "`active` or `failed`"),
-                PAGE,
-                AFTER,
-            ])
-            .answers(page()),
+        operation(
+            "instance.get",
+            Read,
+            "Shows an active instance.",
+            read(engine, Processes::get_instance),
+        ),
+        operation(
+            "instance.list",
+            Read,
+            "Lists active instances.",
+            read(engine, Processes::list_instances),
+        )
+        .on_kind()
+        .queries(&[
+            ("process", "of this process"),
+            ("business_key", "with this business key, of the process"),
+            ("variable", "with a value of this indexed variable, of the process"),
+            ("value", "the value of that variable"),
+            ("state", "`active` or `failed`"),
+            PAGE,
+            AFTER,
+        ])
+        .answers(page()),
         operation(
             "instance.cancel",
             Run,
@@ -74,11 +90,27 @@ fn processes(engine: &Arc<Processes>) -> Vec<Operation> {
             decide(engine, Processes::set_variables),
         )
         .takes(schema::<SetVariables>()),
-        operation("incident.get", Read, "Shows an incident.", read(engine, Processes::get_incident)),
-        operation("incident.list", Read, "Lists incidents.", read(engine, Processes::list_incidents))
-            .on_kind()
-            .queries(&[("process", "of this process"), ("code", "with this code"), PAGE, AFTER])
-            .answers(page()),
+    ]
+}
+
+fn incidents(engine: &Arc<Processes>) -> Vec<Operation> {
+    use Right::{Read, Run};
+    vec![
+        operation(
+            "incident.get",
+            Read,
+            "Shows an incident.",
+            read(engine, Processes::get_incident),
+        ),
+        operation(
+            "incident.list",
+            Read,
+            "Lists incidents.",
+            read(engine, Processes::list_incidents),
+        )
+        .on_kind()
+        .queries(&[("process", "of this process"), ("code", "with this code"), PAGE, AFTER])
+        .answers(page()),
         operation(
             "incident.resolve",
             Run,
@@ -92,18 +124,34 @@ fn processes(engine: &Arc<Processes>) -> Vec<Operation> {
 fn jobs(engine: &Arc<Processes>) -> Vec<Operation> {
     use Right::{Read, Run};
     vec![
-        operation("job.activate", Run, "Gives jobs of a type to a worker.", decide(engine, Processes::activate_jobs))
-            .on_kind()
-            .takes(schema::<Activate>())
-            .answers(activated())
-            .counted(),
+        operation(
+            "job.activate",
+            Run,
+            "Gives jobs of a type to a worker.",
+            decide(engine, Processes::activate_jobs),
+        )
+        .on_kind()
+        .takes(schema::<Activate>())
+        .answers(activated())
+        .counted(),
         operation("job.complete", Run, "Finishes a job.", decide(engine, Processes::complete_job))
             .takes(schema::<Complete>()),
-        operation("job.fail", Run, "Says that a try of a job failed.", decide(engine, Processes::fail_job))
-            .takes(schema::<Fail>()),
-        operation("job.error", Run, "Ends a job with a BPMN error.", decide(engine, Processes::error_job))
-            .takes(schema::<JobError>()),
-        operation("job.get", Read, "Shows a job.", read(engine, Processes::get_job)).answers(schema::<JobRow>()),
+        operation(
+            "job.fail",
+            Run,
+            "Says that a try of a job failed.",
+            decide(engine, Processes::fail_job),
+        )
+        .takes(schema::<Fail>()),
+        operation(
+            "job.error",
+            Run,
+            "Ends a job with a BPMN error.",
+            decide(engine, Processes::error_job),
+        )
+        .takes(schema::<JobError>()),
+        operation("job.get", Read, "Shows a job.", read(engine, Processes::get_job))
+            .answers(schema::<JobRow>()),
         operation("job.list", Read, "Lists jobs.", read(engine, Processes::list_jobs))
             .on_kind()
             .queries(&[("type", "of this type"), PAGE])
@@ -127,11 +175,26 @@ fn tasks(engine: &Arc<Processes>) -> Vec<Operation> {
             ])
             .answers(page()),
         operation("task.claim", Run, "Takes a task.", decide(engine, Processes::claim_task)),
-        operation("task.unclaim", Run, "Gives a task back.", decide(engine, Processes::unclaim_task)),
-        operation("task.assign", Manage, "Gives a task to a person.", decide(engine, Processes::assign_task))
-            .takes(schema::<Assign>()),
-        operation("task.complete", Run, "Finishes a task.", decide(engine, Processes::complete_task))
-            .takes(schema::<Complete>()),
+        operation(
+            "task.unclaim",
+            Run,
+            "Gives a task back.",
+            decide(engine, Processes::unclaim_task),
+        ),
+        operation(
+            "task.assign",
+            Manage,
+            "Gives a task to a person.",
+            decide(engine, Processes::assign_task),
+        )
+        .takes(schema::<Assign>()),
+        operation(
+            "task.complete",
+            Run,
+            "Finishes a task.",
+            decide(engine, Processes::complete_task),
+        )
+        .takes(schema::<Complete>()),
     ]
 }
 

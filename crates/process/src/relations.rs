@@ -22,84 +22,147 @@ type Rows = fn(&Processes, &Reader, &Scan, Give<'_>) -> Result<(), Problem>;
 
 /// Returns all relations.
 pub(crate) fn relations(engine: &Arc<Processes>) -> Vec<Relation> {
+    let mut all = history(engine);
+    all.extend(work(engine));
+    all.extend(waiting(engine));
+    all
+}
+
+fn history(engine: &Arc<Processes>) -> Vec<Relation> {
     use ColumnType::{Int, Text, Time};
     let column = Column::new;
     vec![
-        relation(engine, "process_instances", "Instances, active and over.", instances, vec![
-            column("instance", Int, "the number").indexed(),
-            column("process", Text, "the process").indexed(),
-            column("version", Int, "the version of the process"),
-            column("business_key", Text, "what the business calls it"),
-            column("state", Text, "active, failed, completed or cancelled"),
-            column("started_at", Time, "when it began, business time"),
-            column("ended_at", Time, "when it ended, business time"),
-            column("time", Time, "its business clock"),
-            column("started_by", Text, "who started it"),
-            column("on_behalf_of", Text, "for whom"),
-            column("variables", Text, "its variables as JSON"),
-            column("path", Text, "ids of finished activities and events as JSON, oldest first"),
-            column("elements", Text, "ids of the elements at which it stands as JSON"),
-            column("incidents", Int, "how many of these have an incident"),
-        ]),
-        relation(engine, "elements", "Activities and events that are over.", elements, vec![
-            column("instance", Int, "the instance"),
-            column("process", Text, "the process"),
-            column("element", Text, "the element's id"),
-            column("entered_at", Time, "when it began, business time"),
-            column("left_at", Time, "when it ended, business time"),
-            column("state", Text, "completed or cancelled"),
-        ]),
-        relation(engine, "tasks", "Tasks, open and over.", tasks, vec![
-            column("task", Text, "the name"),
-            column("instance", Int, "the instance"),
-            column("process", Text, "the process"),
-            column("business_key", Text, "the business key of the instance"),
-            column("kind", Text, "the element's id"),
-            column("name", Text, "the element's name"),
-            column("state", Text, "created, claimed, completed or cancelled"),
-            column("assignee", Text, "whose it is"),
-            column("candidates", Text, "roles whose members may take it, with commas"),
-            column("due", Time, "when it should be done"),
-            column("form", Text, "the form"),
-            column("created_at", Time, "when it came, business time"),
-            column("ended_at", Time, "when it ended, business time"),
-            column("completed_by", Text, "who completed it"),
-        ]),
-        relation(engine, "jobs", "Jobs that are not done.", jobs, vec![
-            column("job", Text, "the name"),
-            column("type", Text, "the type"),
-            column("state", Text, "available, held, put_off or failed"),
-            column("instance", Int, "the instance"),
-            column("process", Text, "the process"),
-            column("element", Text, "the element's id"),
-            column("retries", Int, "tries left"),
-            column("worker", Text, "who holds it"),
-            column("until", Time, "until when it is held or put off, wall time"),
-            column("created_at", Time, "when it came, business time"),
-        ]),
-        relation(engine, "incidents", "What stands still until somebody mends it.", incidents, vec![
-            column("incident", Text, "the name"),
-            column("instance", Int, "the instance; null for a message"),
-            column("process", Text, "the process"),
-            column("business_key", Text, "the business key, or the message's correlation key"),
-            column("code", Text, "a stable code"),
-            column("message", Text, "what happened"),
-            column("element", Text, "the element's id, or the message's name"),
-            column("at", Time, "when, business time"),
-        ]),
-        relation(engine, "timers", "Timers that are set.", timers, vec![
-            column("due", Time, "when"),
-            column("instance", Int, "the instance; null where it starts a process"),
-            column("element", Int, "the number of the element inside the instance"),
-        ]),
-        relation(engine, "messages", "Messages that wait for their process.", messages, vec![
-            column("process", Text, "the process"),
-            column("name", Text, "the message's name"),
-            column("key", Text, "the correlation key"),
-            column("time", Time, "when it was sent, business time"),
-            column("expires", Time, "until when it waits, business time"),
-            column("variables", Text, "what it carries, as JSON"),
-        ]),
+        relation(
+            engine,
+            "process_instances",
+            "Instances, active and over.",
+            instances,
+            vec![
+                column("instance", Int, "the number").indexed(),
+                column("process", Text, "the process").indexed(),
+                column("version", Int, "the version of the process"),
+                column("business_key", Text, "what the business calls it"),
+                column("state", Text, "active, failed, completed or cancelled"),
+                column("started_at", Time, "when it began, business time"),
+                column("ended_at", Time, "when it ended, business time"),
+                column("time", Time, "its business clock"),
+                column("started_by", Text, "who started it"),
+                column("on_behalf_of", Text, "for whom"),
+                column("variables", Text, "its variables as JSON"),
+                column("path", Text, "ids of finished activities and events as JSON, oldest first"),
+                column("elements", Text, "ids of the elements at which it stands as JSON"),
+                column("incidents", Int, "how many of these have an incident"),
+            ],
+        ),
+        relation(
+            engine,
+            "elements",
+            "Activities and events that are over.",
+            elements,
+            vec![
+                column("instance", Int, "the instance"),
+                column("process", Text, "the process"),
+                column("element", Text, "the element's id"),
+                column("entered_at", Time, "when it began, business time"),
+                column("left_at", Time, "when it ended, business time"),
+                column("state", Text, "completed or cancelled"),
+            ],
+        ),
+    ]
+}
+
+fn work(engine: &Arc<Processes>) -> Vec<Relation> {
+    use ColumnType::{Int, Text, Time};
+    let column = Column::new;
+    vec![
+        relation(
+            engine,
+            "tasks",
+            "Tasks, open and over.",
+            tasks,
+            vec![
+                column("task", Text, "the name"),
+                column("instance", Int, "the instance"),
+                column("process", Text, "the process"),
+                column("business_key", Text, "the business key of the instance"),
+                column("kind", Text, "the element's id"),
+                column("name", Text, "the element's name"),
+                column("state", Text, "created, claimed, completed or cancelled"),
+                column("assignee", Text, "whose it is"),
+                column("candidates", Text, "roles whose members may take it, with commas"),
+                column("due", Time, "when it should be done"),
+                column("form", Text, "the form"),
+                column("created_at", Time, "when it came, business time"),
+                column("ended_at", Time, "when it ended, business time"),
+                column("completed_by", Text, "who completed it"),
+            ],
+        ),
+        relation(
+            engine,
+            "jobs",
+            "Jobs that are not done.",
+            jobs,
+            vec![
+                column("job", Text, "the name"),
+                column("type", Text, "the type"),
+                column("state", Text, "available, held, put_off or failed"),
+                column("instance", Int, "the instance"),
+                column("process", Text, "the process"),
+                column("element", Text, "the element's id"),
+                column("retries", Int, "tries left"),
+                column("worker", Text, "who holds it"),
+                column("until", Time, "until when it is held or put off, wall time"),
+                column("created_at", Time, "when it came, business time"),
+            ],
+        ),
+    ]
+}
+
+fn waiting(engine: &Arc<Processes>) -> Vec<Relation> {
+    use ColumnType::{Int, Text, Time};
+    let column = Column::new;
+    vec![
+        relation(
+            engine,
+            "incidents",
+            "What stands still until somebody mends it.",
+            incidents,
+            vec![
+                column("incident", Text, "the name"),
+                column("instance", Int, "the instance; null for a message"),
+                column("process", Text, "the process"),
+                column("business_key", Text, "the business key, or the message's correlation key"),
+                column("code", Text, "a stable code"),
+                column("message", Text, "what happened"),
+                column("element", Text, "the element's id, or the message's name"),
+                column("at", Time, "when, business time"),
+            ],
+        ),
+        relation(
+            engine,
+            "timers",
+            "Timers that are set.",
+            timers,
+            vec![
+                column("due", Time, "when"),
+                column("instance", Int, "the instance; null where it starts a process"),
+                column("element", Int, "the number of the element inside the instance"),
+            ],
+        ),
+        relation(
+            engine,
+            "messages",
+            "Messages that wait for their process.",
+            messages,
+            vec![
+                column("process", Text, "the process"),
+                column("name", Text, "the message's name"),
+                column("key", Text, "the correlation key"),
+                column("time", Time, "when it was sent, business time"),
+                column("expires", Time, "until when it waits, business time"),
+                column("variables", Text, "what it carries, as JSON"),
+            ],
+        ),
     ]
 }
 
@@ -208,7 +271,12 @@ impl Over {
     }
 }
 
-fn instances(engine: &Processes, reader: &Reader, scan: &Scan, give: Give<'_>) -> Result<(), Problem> {
+fn instances(
+    engine: &Processes,
+    reader: &Reader,
+    scan: &Scan,
+    give: Give<'_>,
+) -> Result<(), Problem> {
     let wanted = scan.equals.iter().find_map(|(column, cell)| match (column, cell) {
         (0, Cell::Int(number)) => u64::try_from(*number).ok(),
         _ => None,

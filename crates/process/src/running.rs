@@ -53,7 +53,12 @@ impl Processes {
     }
 
     /// Begins an instance of a process. Returns its number.
-    pub(crate) fn start(&self, tx: &mut Tx<'_>, compiled: &Arc<Compiled>, start: Start) -> Result<u64, Problem> {
+    pub(crate) fn start(
+        &self,
+        tx: &mut Tx<'_>,
+        compiled: &Arc<Compiled>,
+        start: Start,
+    ) -> Result<u64, Problem> {
         let (number, keys) = self.start_one(tx, compiled, start)?;
         if let Some(keys) = keys {
             self.released(tx, &compiled.name, keys)?;
@@ -122,7 +127,12 @@ impl Processes {
     }
 
     /// Stores an instance that was changed without a step: a job taken, a task claimed.
-    pub(crate) fn replace(&self, tx: &mut Tx<'_>, before: &Instance, after: &Instance) -> Result<(), Problem> {
+    pub(crate) fn replace(
+        &self,
+        tx: &mut Tx<'_>,
+        before: &Instance,
+        after: &Instance,
+    ) -> Result<(), Problem> {
         let compiled = self.cache.get(tx, &self.config, &after.process, after.version)?;
         let old = wire::index(before, &compiled.indexed)?;
         self.store(tx, after, old, &compiled)
@@ -143,7 +153,9 @@ impl Processes {
         let old = before.clone().unwrap_or_default();
         let result = tx.attempt(|tx| self.make_step(tx, compiled, old, instance, command, at));
         match result {
-            Err(problem) if matches!(problem.code.as_str(), "kernel.internal" | "process.limit") => {
+            Err(problem)
+                if matches!(problem.code.as_str(), "kernel.internal" | "process.limit") =>
+            {
                 spare.state = State::Failed;
                 spare.incident = Some(Incident::new(&problem, "", spare.time));
                 spare.parked.push(parked);
@@ -169,7 +181,8 @@ impl Processes {
         self.perform(tx, compiled, &instance, outcome.effects)?;
         while let Some((element, message)) = self.take_buffered(tx, &instance, &known)? {
             let command = Command::Message { element, variables: message.variables.clone() };
-            let outcome = handle(&compiled.graph, &self.config, &mut instance, command, Some(message.time));
+            let outcome =
+                handle(&compiled.graph, &self.config, &mut instance, command, Some(message.time));
             self.perform(tx, compiled, &instance, outcome.effects)?;
             // A timer due before the message has closed the subscription.
             if !outcome.is_taken {
@@ -245,7 +258,11 @@ impl Processes {
                 Effect::Call { element, attempt, operation, resource, args, at } => {
                     let resource = self.resolve_resource(tx, &operation, &resource)?;
                     let token = token_of(instance.key, element, attempt);
-                    let mut call = Call::new(&operation, resource, Principal::Process(instance.process.clone()));
+                    let mut call = Call::new(
+                        &operation,
+                        resource,
+                        Principal::Process(instance.process.clone()),
+                    );
                     call.on_behalf_of = starter(instance);
                     call.args = Value::Object(args);
                     call.key = Some(token.clone());
@@ -280,7 +297,8 @@ impl Processes {
                 }
                 Effect::TaskEnded { element, task, entered, left, completed_by } => {
                     let mut row = TaskRow::new(instance, element, &task, entered);
-                    row.state = if completed_by.is_some() { "completed" } else { "cancelled" }.into();
+                    row.state =
+                        if completed_by.is_some() { "completed" } else { "cancelled" }.into();
                     row.ended_at = Some(left);
                     row.completed_by = completed_by;
                     tx.record(wire::LOG_TASKS, &row)?;
@@ -291,7 +309,12 @@ impl Processes {
     }
 
     /// Returns the resource that a model means: `kind/name`, or a name of the operation's kind.
-    fn resolve_resource(&self, tx: &Tx<'_>, operation: &str, resource: &str) -> Result<ResourceRef, Problem> {
+    fn resolve_resource(
+        &self,
+        tx: &Tx<'_>,
+        operation: &str,
+        resource: &str,
+    ) -> Result<ResourceRef, Problem> {
         if operation == "decision.evaluate" {
             let name = self.find_decision(tx, resource)?.map(|decision| decision.name.clone());
             return Ok(ResourceRef::new("decision", name.as_deref().unwrap_or(resource)));
@@ -320,7 +343,8 @@ fn address_of(instance: u64, element: ElementId, attempt: u32) -> Address {
 /// Reads a token such as `17/3/1`.
 pub(crate) fn parse_token(token: &str) -> Option<(u64, ElementId, u32)> {
     let mut parts = token.split('/');
-    let parsed = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let parsed =
+        (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
     parts.next().is_none().then_some(parsed)
 }
 
@@ -329,7 +353,12 @@ fn open_subscriptions(instance: &Instance) -> Vec<ElementId> {
         return Vec::new();
     }
     let is_open = |wait: &Wait| matches!(wait, Wait::Message { .. });
-    instance.elements.iter().filter(|element| is_open(&element.wait)).map(|element| element.id).collect()
+    instance
+        .elements
+        .iter()
+        .filter(|element| is_open(&element.wait))
+        .map(|element| element.id)
+        .collect()
 }
 
 /// Writes what differs between the keys before and after.

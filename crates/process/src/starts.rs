@@ -42,12 +42,20 @@ impl Processes {
             let Some(compiled) = compiled else { continue };
             let found = compiled.graph.node(*node);
             let NodeKind::Start(Some(Trigger::Timer(timer))) = &found.kind else { continue };
-            let at = |problem: Problem| problem.at(Place { line: Some(found.line), ..Place::pointer(found.id.clone()) });
+            let at = |problem: Problem| {
+                problem.at(Place { line: Some(found.line), ..Place::pointer(found.id.clone()) })
+            };
             let (due, every, left) = first(timer, tx.business()).map_err(at)?;
             if left == Some(u32::MAX) {
                 continue;
             }
-            let timer = StartTimer { process: process.into(), version: compiled.version, node: *node, every, left };
+            let timer = StartTimer {
+                process: process.into(),
+                version: compiled.version,
+                node: *node,
+                every,
+                left,
+            };
             tx.put(key::start_timer(due, process, node.0), wire::write(&timer)?);
             set.push((due, *node));
         }
@@ -55,12 +63,21 @@ impl Processes {
     }
 
     /// Starts a process whose timer is due, and sets the next.
-    pub(crate) fn fire_start(&self, tx: &mut Tx<'_>, found: Vec<u8>, value: &[u8], due: Time) -> Result<(), Problem> {
+    pub(crate) fn fire_start(
+        &self,
+        tx: &mut Tx<'_>,
+        found: Vec<u8>,
+        value: &[u8],
+        due: Time,
+    ) -> Result<(), Problem> {
         let timer: StartTimer = wire::read(value)?;
         tx.delete(found);
         let place = key::start_timers(&timer.process);
-        let mut set: Vec<(Time, NodeId)> =
-            tx.get(place.as_ref())?.map(|bytes| wire::read(&bytes)).transpose()?.unwrap_or_default();
+        let mut set: Vec<(Time, NodeId)> = tx
+            .get(place.as_ref())?
+            .map(|bytes| wire::read(&bytes))
+            .transpose()?
+            .unwrap_or_default();
         set.retain(|held| *held != (due, timer.node));
         if let (Some(every), Some(1..) | None) = (timer.every, timer.left) {
             let next = StartTimer { left: timer.left.map(|left| left - 1), ..timer.clone() };

@@ -6,7 +6,8 @@
 use crate::config::Config;
 use crate::error::Error;
 use crate::instance::{
-    Command, Element, ElementId, Incident, Instance, Move, Parked, ROOT, State, Task, Variables, Wait,
+    Command, Element, ElementId, Incident, Instance, Move, Parked, ROOT, State, Task, Variables,
+    Wait,
 };
 use base::{Problem, Time};
 use notation::graph::{Graph, Node, NodeId};
@@ -126,7 +127,9 @@ impl<'a> Step<'a> {
     fn handle(&mut self, command: Command, at: Option<Time>) -> bool {
         let is_mending = matches!(
             command,
-            Command::Resolve { element: ROOT, .. } | Command::Cancel { .. } | Command::Variables { .. }
+            Command::Resolve { element: ROOT, .. }
+                | Command::Cancel { .. }
+                | Command::Variables { .. }
         );
         if self.instance.state == State::Failed && !is_mending {
             let is_timer = matches!(command, Command::Timer { .. } | Command::Continue);
@@ -140,10 +143,8 @@ impl<'a> Step<'a> {
             self.advance(at);
         }
         // What an instance does to itself while its time stands still may go on for ever.
-        let is_own = matches!(
-            command,
-            Command::Continue | Command::Timer { .. } | Command::Result { .. }
-        );
+        let is_own =
+            matches!(command, Command::Continue | Command::Timer { .. } | Command::Result { .. });
         if !is_own || before < self.instance.time {
             self.instance.moves_count = 0;
         }
@@ -189,9 +190,9 @@ impl<'a> Step<'a> {
             }
             Command::Timer { element } => {
                 let time = self.instance.time;
-                let is_due = self.instance.element(element).is_some_and(|element| {
-                    matches!(element.wait, Wait::Timer { due, .. } if due <= time)
-                });
+                let is_due = self.instance.element(element).is_some_and(
+                    |element| matches!(element.wait, Wait::Timer { due, .. } if due <= time),
+                );
                 if is_due {
                     self.fire(element, Value::Null);
                 }
@@ -207,7 +208,9 @@ impl<'a> Step<'a> {
                 }
                 is_open
             }
-            Command::Resolve { element, variables, retries } => self.resolve(element, variables, retries),
+            Command::Resolve { element, variables, retries } => {
+                self.resolve(element, variables, retries)
+            }
             Command::Variables { variables } => {
                 self.instance.variables.extend(variables);
                 true

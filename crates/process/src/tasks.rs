@@ -64,7 +64,8 @@ impl Processes {
                 let Some((number, element)) = wire::tail(found) else { continue };
                 let name = wire::name_of(number, element);
                 if page.is_full() {
-                    page.next = page.items.last().and_then(|item| item["task"].as_str()).map(str::to_owned);
+                    page.next =
+                        page.items.last().and_then(|item| item["task"].as_str()).map(str::to_owned);
                     return Ok(page.reply());
                 }
                 if let Some(row) = self.task_row(reader, &name)?
@@ -128,7 +129,8 @@ impl Processes {
         let name = call.resource.name.as_str();
         let (before, element) = self.task_of(tx, name)?;
         let mut after = before.clone();
-        if let Some(Wait::Task(task)) = after.element_mut(element).map(|element| &mut element.wait) {
+        if let Some(Wait::Task(task)) = after.element_mut(element).map(|element| &mut element.wait)
+        {
             change(name, task)?;
         }
         self.replace(tx, &before, &after)?;
@@ -145,7 +147,8 @@ impl Processes {
 }
 
 fn is_meant(row: &TaskRow, call: &Call) -> bool {
-    let has = |name: &str, value: Option<&str>| call.text(name).is_none_or(|meant| value == Some(meant));
+    let has =
+        |name: &str, value: Option<&str>| call.text(name).is_none_or(|meant| value == Some(meant));
     has("state", Some(&row.state))
         && has("assignee", row.assignee.as_deref())
         && has("process", Some(&row.process))

@@ -296,7 +296,12 @@ pub struct TaskRow {
 
 impl TaskRow {
     /// Returns the row of an open task.
-    pub fn new(instance: &Instance, id: ElementId, task: &crate::instance::Task, created_at: Time) -> Self {
+    pub fn new(
+        instance: &Instance,
+        id: ElementId,
+        task: &crate::instance::Task,
+        created_at: Time,
+    ) -> Self {
         let state = if task.assignee.is_some() { "claimed" } else { "created" };
         Self {
             task: name_of(instance.key, id),
@@ -427,7 +432,11 @@ impl InstanceRow {
             variables: Value::Object(instance.variables.clone()),
             path: instance.path.iter().map(|node| id(*node)).collect(),
             elements: standing.map(|element| id(element.node)).collect(),
-            incidents: instance.elements.iter().filter(|element| element.incident.is_some()).count()
+            incidents: instance
+                .elements
+                .iter()
+                .filter(|element| element.incident.is_some())
+                .count()
                 + usize::from(instance.incident.is_some()),
         }
     }

@@ -123,8 +123,10 @@ fn echo(call: &Call) -> Result<Reply, Problem> {
 }
 
 fn lines(call: &Call) -> Result<Reply, Problem> {
-    let count = call.args["count"].as_u64().unwrap_or(3);
-    let fail = call.args["fail"].as_u64().unwrap_or(u64::MAX);
+    let number = |name: &str, default: u64| {
+        call.text(name).and_then(|text| text.parse().ok()).unwrap_or(default)
+    };
+    let (count, fail) = (number("count", 3), number("fail", u64::MAX));
     let pieces = (0..count).map(move |number| match number {
         _ if number == fail => Err(kernel::Error::Stopping.into()),
         _ => Ok(format!("{{\"number\": {number}}}\n").into_bytes()),

@@ -21,6 +21,8 @@ const HISTORY: [Column; 4] = [
 const PLURALS: [(&str, &str); 2] =
     [("processes", "process"), ("policies", "policy")];
 
+/// Kinds that are declared by manifests.
+const DECLARED: [&str; 7] = ["user", "role", "stream", "view", "process", "decision", "offer"];
 /// Kinds that exist by running: their plurals in routes, and how lists of them are shown.
 const RUNNING: [(&str, &str, &[Column]); 6] = [
     ("instance", "instances", work::INSTANCES),
@@ -49,6 +51,20 @@ impl Reference {
             (None, Some(name)) => (routes::resource_get(&kind, &name), &LIST),
             (None, None) => (routes::resource_list(&kind), &LIST),
         }
+    }
+
+    /// Adds the nearest kind to the problem of one that is not known.
+    fn suggested(&self, problem: Problem) -> Problem {
+        let (kind, _) = self.parts();
+        let known = || DECLARED.into_iter().chain(RUNNING.iter().map(|(kind, ..)| *kind));
+        if problem.kind != base::Kind::NotFound || known().any(|known| known == kind) {
+            return problem;
+        }
+        let hint = match base::nearest(&kind, known()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("kinds are {}", known().collect::<Vec<_>>().join(", ")),
+        };
+        problem.with_hint(hint)
     }
 
     /// Returns kind and name, where there is one. Plurals and capitals are understood.
@@ -86,7 +102,7 @@ impl Get {
     /// Shows a list or one resource.
     pub fn run(self, globals: &Globals) -> Result<(), Problem> {
         let (request, columns) = self.reference.request();
-        let answer = connect::client(globals)?.send(&request)?;
+        let answer = connect::client(globals)?.send(&request).map_err(|problem| self.reference.suggested(problem))?;
         match (self.reference.parts(), globals.output) {
             ((_, None), format) => output::list(format, &answer, columns),
             ((_, Some(_)), output::Format::Table) => {

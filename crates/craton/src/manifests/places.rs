@@ -3,6 +3,9 @@
 use super::{Folder, Manifest, node::At, node::Node, node::Tree};
 use base::{Place, Problem};
 
+/// The fields that hold text in a language of its own.
+const TEXTS: [&str; 2] = ["/spec/sql", "/spec/policies"];
+
 impl Folder {
     /// Returns a unit's problem with places in the user's files.
     pub fn placed(&self, mut problem: Problem) -> Problem {
@@ -34,6 +37,9 @@ impl Folder {
         if let Some(source) = self.source(&place) {
             return Place { file: Some(source.to_owned()), ..place };
         }
+        if let Some(place) = self.in_text(&place, message) {
+            return place;
+        }
         let Some((manifest, pointer)) = self.find(&place) else { return place };
         // What is wrong inside the file that a manifest names has the line and column of that file.
         let is_inside = pointer == "/spec/source" || pointer.starts_with("/spec/source/");
@@ -41,11 +47,43 @@ impl Folder {
             let pointer = pointer.strip_prefix("/spec/source/").map(str::to_owned);
             return Place { file: Some(source.clone()), line: place.line, column: place.column, pointer };
         }
-        let at = unknown_field(message)
-            .and_then(|field| find_key(manifest.node.reach(pointer), field))
+        let inner = manifest.node.reach(pointer);
+        let at = quoted_after(message, &["unknown field `"])
+            .and_then(|field| find_key(inner, field))
+            .or_else(|| find_value(inner, quoted_after(message, &["unknown variant `", "unknown type `"])?))
             .unwrap_or_else(|| manifest.node.locate(pointer));
         let pointer = Some(pointer.to_owned()).filter(|pointer| !pointer.is_empty());
         Place { pointer, ..at.in_file(&manifest.file) }
+    }
+
+    /// Returns a place inside SQL or policies as it is in the file. Such places have a line and a column of the text;
+    /// where they do not say which manifest it is, the names in the message do, if they leave one.
+    fn in_text(&self, place: &Place, message: &str) -> Option<Place> {
+        let (line, column) = (place.line?, place.column?);
+        let field_of = |manifest: &Manifest| {
+            let is_meant = |field: &&str| place.pointer.as_deref().is_none_or(|pointer| pointer == *field);
+            TEXTS.into_iter().filter(is_meant).find(|field| lies_in(manifest.text(field), line, column))
+        };
+        let is_in_file = |manifest: &&Manifest| place.file.as_ref().is_none_or(|file| *file == manifest.file);
+        let fits = self.manifests.iter().filter(is_in_file).filter(|manifest| field_of(manifest).is_some());
+        let all: Vec<&Manifest> = fits.collect();
+        let is_named = |manifest: &&&Manifest| message.contains(&format!("`{}`", manifest.text("/metadata/name")));
+        let named: Vec<&Manifest> = all.iter().filter(is_named).copied().collect();
+        let [manifest] = (if named.is_empty() { all } else { named }).try_into().ok()?;
+        let field = field_of(manifest)?;
+        let at = manifest.node.locate(field);
+        let value = manifest.node.reach(field).at;
+        let place = if manifest.text(field).contains('\n') {
+            // A block begins on the line below its key; its indentation is that of its first line.
+            let indent = std::fs::read_to_string(&manifest.file).ok().and_then(|text| {
+                let first = text.lines().skip(at.line as usize).find(|line| !line.trim().is_empty())?;
+                u32::try_from(first.len() - first.trim_start().len()).ok()
+            });
+            At { line: at.line + line, column: indent.unwrap_or(0) + column }
+        } else {
+            At { line: value.line, column: value.column + column - 1 }
+        };
+        Some(Place { pointer: Some(field.into()), ..place.in_file(&manifest.file) })
     }
 
     /// Returns the file that a manifest names, where the place is in it.
@@ -77,9 +115,24 @@ impl Folder {
     }
 }
 
-/// Returns the field that a message calls unknown.
-fn unknown_field(message: &str) -> Option<&str> {
-    message.split_once("unknown field `")?.1.split('`').next()
+/// Returns whether a text has a line of so many columns.
+fn lies_in(text: &str, line: u32, column: u32) -> bool {
+    let found = text.lines().nth((line as usize).saturating_sub(1));
+    found.is_some_and(|found| column as usize <= found.chars().count() + 1)
+}
+
+/// Returns the word in backticks that a message has behind one of these beginnings.
+fn quoted_after<'a>(message: &'a str, beginnings: &[&str]) -> Option<&'a str> {
+    beginnings.iter().find_map(|beginning| message.split_once(beginning)?.1.split('`').next())
+}
+
+/// Returns where a text stands as a value, the first one that is equal.
+fn find_value(node: &Node, value: &str) -> Option<At> {
+    match &node.tree {
+        Tree::Scalar(found) => (found == value).then_some(node.at),
+        Tree::List(nodes) => nodes.iter().find_map(|node| find_value(node, value)),
+        Tree::Map(entries) => entries.iter().find_map(|(.., node)| find_value(node, value)),
+    }
 }
 
 /// Returns where a key stands, the first of that name in a value.
@@ -124,6 +177,21 @@ mod tests {
         check(by_line(1, "/spec/x"), "f.yaml:3:3 (/spec/x)");
         check(by_line(5, "/kind"), "f.yaml:5:1 (/kind)");
         check(by_line(1, "/spec"), "f.yaml:3:3 (/spec)");
+        let unknown = folder().place(by_line(5, "/spec"), "unknown type `b.bpmn`, expected one of bool");
+        assert_eq!(unknown.to_string(), "f.yaml:7:9 (/spec)");
+    }
+
+    #[test]
+    fn what_is_wrong_inside_a_text_is_placed_in_the_file() {
+        let text = "kind: View\nmetadata: {name: late}\nspec:\n  sql: |\n    SELECT\n      x\n";
+        let nodes = documents("f.yaml", text).expect("reads");
+        let manifest = |node: Node| Manifest { file: "f.yaml".into(), value: node.value(), node, source: None };
+        let folder = Folder { application: "a".into(), manifests: nodes.into_iter().map(manifest).collect() };
+        // The file does not exist here, so that the indentation stays unknown.
+        let placed = |place: Place| folder.place(place, "view `late`: there is no column `x`").to_string();
+        assert_eq!(placed(Place::line(2, 3)), "f.yaml:6:3 (/spec/sql)");
+        assert_eq!(placed(Place { pointer: Some("/spec/sql".into()), ..Place::line(2, 3).in_file("f.yaml") }), "f.yaml:6:3 (/spec/sql)");
+        assert_eq!(placed(Place::line(9, 3)), "9:3", "no such line");
     }
 
     #[test]

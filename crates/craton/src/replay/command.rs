@@ -73,12 +73,22 @@ impl Replay {
         let Business::Commerce(commerce) = self.business;
         let source = match (commerce.source, commerce.data) {
             (SourceName::Olist, Some(directory)) => Source::Olist { directory },
-            _ => Source::Generated { orders: commerce.orders, seed: commerce.seed, write: commerce.write },
+            _ => Source::Generated {
+                orders: commerce.orders,
+                seed: commerce.seed,
+                write: commerce.write,
+            },
         };
-        let options = Options { source, copies: commerce.copies, shows_progress: std::io::stderr().is_terminal() };
+        let options = Options {
+            source,
+            copies: commerce.copies,
+            shows_progress: std::io::stderr().is_terminal(),
+        };
         let report = match &globals.unit {
             Some(_) => run(&options, &addresses(globals)?)?,
-            None => in_a_new_market(&options, commerce.dir.as_deref(), commerce.kills, commerce.seed)?,
+            None => {
+                in_a_new_market(&options, commerce.dir.as_deref(), commerce.kills, commerce.seed)?
+            }
         };
         if let Some(path) = &commerce.report {
             report.write(path)?;
@@ -93,7 +103,12 @@ impl Replay {
 }
 
 /// Makes and starts three units, plays to them, and stops them. Kills them meanwhile, where that is wanted.
-fn in_a_new_market(options: &Options, dir: Option<&Path>, kills: u64, seed: u64) -> Result<Report, Problem> {
+fn in_a_new_market(
+    options: &Options,
+    dir: Option<&Path>,
+    kills: u64,
+    seed: u64,
+) -> Result<Report, Problem> {
     let folder = commerce::folder(dir)?;
     let market = Market::start(&folder)?;
     let violence = (0 < kills).then(|| Violence::start(market.units.clone(), kills, seed));
@@ -122,7 +137,8 @@ fn address(folder: &Path, globals: &Globals) -> Result<UnitAddress, Problem> {
         Some(token) => token.clone(),
         None => std::fs::read_to_string(&path).map_err(|error| Error::unreadable(&path, error))?,
     };
-    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name =
+        folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     Ok(UnitAddress { name, url: connect::address(folder)?, token: token.trim().to_owned() })
 }
 
@@ -130,8 +146,17 @@ fn address(folder: &Path, globals: &Globals) -> Result<UnitAddress, Problem> {
 pub fn show(report: &Report) {
     for (unit, views) in &report.units {
         for (view, rows) in views {
-            let titles: Vec<String> = rows.first().and_then(|row| row.as_object()).into_iter().flatten().map(|(name, _)| name.clone()).collect();
-            let cells = rows.iter().map(|row| titles.iter().map(|title| output::plain(&row[title])).collect()).collect::<Vec<_>>();
+            let titles: Vec<String> = rows
+                .first()
+                .and_then(|row| row.as_object())
+                .into_iter()
+                .flatten()
+                .map(|(name, _)| name.clone())
+                .collect();
+            let cells = rows
+                .iter()
+                .map(|row| titles.iter().map(|title| output::plain(&row[title])).collect())
+                .collect::<Vec<_>>();
             output::print(&format!("\n{unit} {view}\n{}", output::table(&titles, &cells)));
         }
     }

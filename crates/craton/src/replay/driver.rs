@@ -132,7 +132,8 @@ impl Driver<'_> {
             None => self.settled()?,
         };
         let since = self.clock.monotonic();
-        let after = self.play_windows(&windows, options.shows_progress)?.unwrap_or_else(|| before.clone());
+        let after =
+            self.play_windows(&windows, options.shows_progress)?.unwrap_or_else(|| before.clone());
         let seconds = (self.clock.monotonic() - since).as_secs_f64();
         let measure = |((name, _), (before, after)): (&(&str, _), (&Rest, &Rest))| {
             let commits = Value::from(after.commit.saturating_sub(before.commit));
@@ -152,7 +153,11 @@ impl Driver<'_> {
     }
 
     /// Plays all windows; returns how the units rest at the end, where there was anything to play.
-    fn play_windows(&self, windows: &[Range<usize>], shows_progress: bool) -> Result<Option<Vec<Rest>>, Problem> {
+    fn play_windows(
+        &self,
+        windows: &[Range<usize>],
+        shows_progress: bool,
+    ) -> Result<Option<Vec<Rest>>, Problem> {
         let bar = bar(self.events.list.len(), shows_progress);
         let mut last = None;
         let mut ready = self.ready(windows, 0)?;
@@ -218,9 +223,14 @@ impl Driver<'_> {
                 return Ok(next);
             }
             if SETTLE_MAX < self.clock.monotonic() - since {
-                let busy = VIEWS.iter().zip(&next).filter(|(_, rest)| !rest.idle).map(|((name, _), _)| *name);
+                let busy = VIEWS
+                    .iter()
+                    .zip(&next)
+                    .filter(|(_, rest)| !rest.idle)
+                    .map(|((name, _), _)| *name);
                 let busy: Vec<&str> = busy.collect();
-                let detail = if busy.is_empty() { "messages are missing".into() } else { busy.join(", ") };
+                let detail =
+                    if busy.is_empty() { "messages are missing".into() } else { busy.join(", ") };
                 return Err(Error::Unsettled { seconds: SETTLE_MAX.as_secs(), detail }.into());
             }
             last = next;
@@ -296,7 +306,8 @@ fn bar(events: usize, shows_progress: bool) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let template = "{bar:32} {pos}/{len} events  {per_sec}  {elapsed_precise}, {eta_precise} to go";
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(events as u64).with_style(style)
 }
 
@@ -328,13 +339,23 @@ mod tests {
         let events = Events::of(&market, 1);
         let windows = windows::cut(&events.list, events.orders);
         let (_, answers) = channel();
-        let driver = Driver { name: "m-x1".into(), events: &events, tasks: Vec::new(), answers, clock: SystemClock::new() };
+        let driver = Driver {
+            name: "m-x1".into(),
+            events: &events,
+            tasks: Vec::new(),
+            answers,
+            clock: SystemClock::new(),
+        };
         let mut rows = 0;
         for number in 0..windows.len() {
             let ready = driver.ready(&windows, number).expect("ready");
             let again = driver.ready(&windows, number).expect("ready");
             for (append, again) in ready.iter().flatten().zip(again.iter().flatten()) {
-                assert_eq!((&append.key, &append.lines), (&again.key, &again.lines), "a retry sends the same");
+                assert_eq!(
+                    (&append.key, &append.lines),
+                    (&again.key, &again.lines),
+                    "a retry sends the same"
+                );
                 assert_eq!(append.key, format!("replay-m-x1-{number}-{}", append.stream));
                 rows += append.lines.iter().filter(|byte| **byte == b'\n').count();
             }

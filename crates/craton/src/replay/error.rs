@@ -49,7 +49,10 @@ impl Error {
     /// Returns the error of a file that holds something wrong, with its line where known.
     pub fn data(file: &str, line: Option<u64>, reason: impl Into<String>) -> Self {
         let line = line.and_then(|line| u32::try_from(line).ok());
-        Self::Data { reason: reason.into(), place: Some(Place { line, ..Place::default() }.in_file(file)) }
+        Self::Data {
+            reason: reason.into(),
+            place: Some(Place { line, ..Place::default() }.in_file(file)),
+        }
     }
 }
 
@@ -66,10 +69,18 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Data { .. } => Some("`--data` names a folder in the layout of the Olist data set".into()),
-            Self::Unit { .. } => Some("name the folder that has the three units with `--unit`".into()),
-            Self::Unsettled { .. } => Some("look for incidents and waiting messages with `craton ps`".into()),
-            Self::Answer { .. } => Some("are the units of the same version as this program?".into()),
+            Self::Data { .. } => {
+                Some("`--data` names a folder in the layout of the Olist data set".into())
+            }
+            Self::Unit { .. } => {
+                Some("name the folder that has the three units with `--unit`".into())
+            }
+            Self::Unsettled { .. } => {
+                Some("look for incidents and waiting messages with `craton ps`".into())
+            }
+            Self::Answer { .. } => {
+                Some("are the units of the same version as this program?".into())
+            }
             Self::Write { .. } => None,
         }
     }

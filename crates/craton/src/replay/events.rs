@@ -86,7 +86,14 @@ impl<'a> Events<'a> {
             ];
             for (kind, time) in happened {
                 let Some(time) = time else { continue };
-                list.push(Event { time: shifted(time, *copy), kind, rank, order: *place, copy: *copy, review: 0 });
+                list.push(Event {
+                    time: shifted(time, *copy),
+                    kind,
+                    rank,
+                    order: *place,
+                    copy: *copy,
+                    review: 0,
+                });
             }
         }
         for copy in 0..copies {
@@ -110,16 +117,19 @@ impl<'a> Events<'a> {
         let order_id = copied(&order.id, event.copy);
         let at = event.time;
         match event.kind {
-            Kind::OrderPlaced => line(lines, &OrderPlaced {
-                order_id,
-                placed_at: at,
-                estimated_at: shifted(order.estimated_at, event.copy),
-                customer_id: copied(&order.customer.id, event.copy),
-                customer_city: &order.customer.city,
-                customer_state: &order.customer.state,
-                payments: &order.payments,
-                items: &order.items,
-            }),
+            Kind::OrderPlaced => line(
+                lines,
+                &OrderPlaced {
+                    order_id,
+                    placed_at: at,
+                    estimated_at: shifted(order.estimated_at, event.copy),
+                    customer_id: copied(&order.customer.id, event.copy),
+                    customer_city: &order.customer.city,
+                    customer_state: &order.customer.state,
+                    payments: &order.payments,
+                    items: &order.items,
+                },
+            ),
             Kind::PaymentApproved => line(lines, &PaymentApproved { order_id, approved_at: at }),
             Kind::HandedOver => line(lines, &HandedOver { order_id, handed_over_at: at }),
             Kind::Delivered => line(lines, &Delivered { order_id, delivered_at: at }),
@@ -179,7 +189,10 @@ struct Reviewed {
 
 fn line<T: Serialize>(lines: &mut Vec<u8>, row: &T) -> Result<(), Problem> {
     serde_json::to_writer(&mut *lines, row).map_err(|error| {
-        Problem::new(base::Code("replay.internal", base::Kind::Internal), format!("a row could not be written: {error}"))
+        Problem::new(
+            base::Code("replay.internal", base::Kind::Internal),
+            format!("a row could not be written: {error}"),
+        )
     })?;
     lines.push(b'\n');
     Ok(())
@@ -216,9 +229,15 @@ mod tests {
         let placed = events.list.iter().filter(|event| event.kind == Kind::OrderPlaced);
         placed.for_each(|event| events.write(event, &mut lines).expect("writes"));
         let text = String::from_utf8(lines).expect("text");
-        let rows: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-        assert_eq!((&rows[0]["order_id"], &rows[1]["order_id"]), (&"order-000000".into(), &"order-000000-1".into()));
-        let time = |row: &serde_json::Value| Time::parse(row["placed_at"].as_str().expect("text")).expect("a time");
+        let rows: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!(
+            (&rows[0]["order_id"], &rows[1]["order_id"]),
+            (&"order-000000".into(), &"order-000000-1".into())
+        );
+        let time = |row: &serde_json::Value| {
+            Time::parse(row["placed_at"].as_str().expect("text")).expect("a time")
+        };
         assert_eq!(time(&rows[1]).0 - time(&rows[0]).0, 60_000);
     }
 }

@@ -68,12 +68,23 @@ fn order(dice: &mut Dice, number: u32, placed: i64) -> Order {
         _ => Fate::CancelledUnpaid,
     };
     let is_approved = !matches!(fate, Fate::Created | Fate::CancelledUnpaid);
-    let approved = placed + if dice.one_in(4) { dice.between(HOUR, 3 * DAY) } else { dice.between(0, HOUR) };
+    let approved =
+        placed + if dice.one_in(4) { dice.between(HOUR, 3 * DAY) } else { dice.between(0, HOUR) };
     // Some carriers tell of a parcel before the bank has approved, and some of a delivery before the handover.
-    let handed_over = if dice.one_in(20) { approved - dice.between(0, 2 * HOUR) } else { approved + dice.between(HOUR, 4 * DAY) };
-    let delivered = if dice.one_in(40) { handed_over - dice.between(0, 6 * HOUR) } else { handed_over + dice.between(DAY, 18 * DAY) };
-    let promised = if dice.one_in(50) { dice.between(0, DAY) } else { dice.between(10 * DAY, 25 * DAY) };
-    let is_handed_over = matches!(fate, Fate::Delivered | Fate::Shipped) || (fate == Fate::CancelledPaid && dice.one_in(5));
+    let handed_over = if dice.one_in(20) {
+        approved - dice.between(0, 2 * HOUR)
+    } else {
+        approved + dice.between(HOUR, 4 * DAY)
+    };
+    let delivered = if dice.one_in(40) {
+        handed_over - dice.between(0, 6 * HOUR)
+    } else {
+        handed_over + dice.between(DAY, 18 * DAY)
+    };
+    let promised =
+        if dice.one_in(50) { dice.between(0, DAY) } else { dice.between(10 * DAY, 25 * DAY) };
+    let is_handed_over = matches!(fate, Fate::Delivered | Fate::Shipped)
+        || (fate == Fate::CancelledPaid && dice.one_in(5));
     let items = if dice.one_in(12) { Vec::new() } else { items(dice) };
     let status = match fate {
         Fate::Delivered => "delivered",
@@ -87,7 +98,11 @@ fn order(dice: &mut Dice, number: u32, placed: i64) -> Order {
     Order {
         id: format!("order-{number:06}"),
         status: status.into(),
-        customer: Customer { id: format!("customer-{:05}", dice.below(5_000)), city: city.into(), state: state.into() },
+        customer: Customer {
+            id: format!("customer-{:05}", dice.below(5_000)),
+            city: city.into(),
+            state: state.into(),
+        },
         placed_at: seconds(placed),
         approved_at: is_approved.then(|| seconds(approved)),
         handed_over_at: is_handed_over.then(|| seconds(handed_over.max(placed - DAY))),
@@ -107,7 +122,8 @@ fn items(dice: &mut Dice) -> Vec<Item> {
 fn item(dice: &mut Dice) -> Item {
     let (product, seller) = (dice.below(PRODUCTS), dice.below(SELLERS));
     let category = (product % 10 != 9).then(|| CATEGORIES[(product % 8) as usize].1.to_owned());
-    let weight = if product % 15 == 14 { 19_000 + 200 * product } else { 50 + product * product * 3 };
+    let weight =
+        if product % 15 == 14 { 19_000 + 200 * product } else { 50 + product * product * 3 };
     Item {
         product_id: format!("product-{product:03}"),
         category,
@@ -120,8 +136,10 @@ fn item(dice: &mut Dice) -> Item {
 }
 
 fn payments(dice: &mut Dice, items: &[Item]) -> Vec<Payment> {
-    let hundredths = |amount: &Decimal| amount.as_str().replace('.', "").parse::<u64>().unwrap_or_default();
-    let mut rest: u64 = items.iter().map(|item| hundredths(&item.price) + hundredths(&item.freight)).sum();
+    let hundredths =
+        |amount: &Decimal| amount.as_str().replace('.', "").parse::<u64>().unwrap_or_default();
+    let mut rest: u64 =
+        items.iter().map(|item| hundredths(&item.price) + hundredths(&item.freight)).sum();
     if items.is_empty() {
         rest = 2_000 + dice.below(60_000);
     }
@@ -129,7 +147,11 @@ fn payments(dice: &mut Dice, items: &[Item]) -> Vec<Payment> {
     if dice.one_in(8) {
         let part = 1 + rest / 4;
         rest -= part;
-        payments.push(Payment { method: "voucher".into(), instalments: 1, value: Decimal::hundredths(part) });
+        payments.push(Payment {
+            method: "voucher".into(),
+            instalments: 1,
+            value: Decimal::hundredths(part),
+        });
     }
     let (method, instalments) = match dice.below(10) {
         0..=6 => ("credit_card", 1 + dice.below(10)),
@@ -193,15 +215,27 @@ mod tests {
     #[test]
     fn a_market_has_every_fate_and_untidiness() {
         let market = market(400, 1);
-        let some = |what: &str, test: &dyn Fn(&Order) -> bool| assert!(market.orders.iter().any(test), "{what}");
-        some("cancelled after payment", &|order| order.cancelled_at().is_some() && order.approved_at.is_some());
-        some("cancelled before payment", &|order| order.cancelled_at().is_some() && order.approved_at.is_none());
-        some("waiting for payment", &|order| order.cancelled_at().is_none() && order.approved_at.is_none());
+        let some = |what: &str, test: &dyn Fn(&Order) -> bool| {
+            assert!(market.orders.iter().any(test), "{what}")
+        };
+        some("cancelled after payment", &|order| {
+            order.cancelled_at().is_some() && order.approved_at.is_some()
+        });
+        some("cancelled before payment", &|order| {
+            order.cancelled_at().is_some() && order.approved_at.is_none()
+        });
+        some("waiting for payment", &|order| {
+            order.cancelled_at().is_none() && order.approved_at.is_none()
+        });
         some("late", &|order| order.delivered_at.is_some_and(|time| order.estimated_at < time));
         some("two payments", &|order| order.payments.len() == 2);
         some("no items", &|order| order.items.is_empty());
-        some("early handover", &|order| order.handed_over_at.is_some() && order.handed_over_at < order.approved_at);
-        some("early delivery", &|order| order.delivered_at.is_some() && order.delivered_at < order.handed_over_at);
+        some("early handover", &|order| {
+            order.handed_over_at.is_some() && order.handed_over_at < order.approved_at
+        });
+        some("early delivery", &|order| {
+            order.delivered_at.is_some() && order.delivered_at < order.handed_over_at
+        });
     }
 
     #[test]

@@ -40,7 +40,8 @@ pub struct Order {
 impl Order {
     /// Returns when the order was cancelled: one second after the latest that happened, where it was given up.
     pub fn cancelled_at(&self) -> Option<Time> {
-        let is_given_up = matches!(self.status.as_str(), "canceled" | "unavailable") && self.delivered_at.is_none();
+        let is_given_up = matches!(self.status.as_str(), "canceled" | "unavailable")
+            && self.delivered_at.is_none();
         let happened = [Some(self.placed_at), self.approved_at, self.handed_over_at];
         let latest = happened.into_iter().flatten().max().filter(|_| is_given_up)?;
         Some(Time(latest.0 + 1_000))
@@ -110,8 +111,10 @@ impl Decimal {
     /// Returns the number that a text like `129.9` writes; nothing where it writes none.
     pub fn parse(text: &str) -> Option<Self> {
         let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-        let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        let is_number = is_digits(whole) && is_digits(fraction) && (whole == "0" || !whole.starts_with('0'));
+        let is_digits =
+            |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        let is_number =
+            is_digits(whole) && is_digits(fraction) && (whole == "0" || !whole.starts_with('0'));
         (is_number && text.len() <= 15).then(|| Self(text.to_owned()))
     }
 
@@ -128,7 +131,8 @@ impl Decimal {
 
 impl Serialize for Decimal {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let number = serde_json::value::RawValue::from_string(self.0.clone()).map_err(serde::ser::Error::custom)?;
+        let number = serde_json::value::RawValue::from_string(self.0.clone())
+            .map_err(serde::ser::Error::custom)?;
         number.serialize(serializer)
     }
 }
@@ -140,7 +144,8 @@ mod tests {
     #[test]
     fn decimals_stay_as_they_were_written() {
         for good in ["0", "0.10", "129.9", "13440.00"] {
-            let written = Decimal::parse(good).and_then(|number| serde_json::to_string(&number).ok());
+            let written =
+                Decimal::parse(good).and_then(|number| serde_json::to_string(&number).ok());
             assert_eq!(written.as_deref(), Some(good));
         }
         for bad in ["", ".5", "5.", "-1", "01", "1e3", "1,5", "12345678901234567"] {

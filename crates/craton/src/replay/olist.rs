@@ -36,7 +36,9 @@ pub fn read(directory: &Path) -> Result<Market, Problem> {
         orders.push(Order {
             status: row.text("order_status")?.into(),
             customer: customer.clone(),
-            placed_at: row.time("order_purchase_timestamp")?.ok_or_else(|| row.wrong("order_purchase_timestamp"))?,
+            placed_at: row
+                .time("order_purchase_timestamp")?
+                .ok_or_else(|| row.wrong("order_purchase_timestamp"))?,
             approved_at: row.time("order_approved_at")?,
             handed_over_at: row.time("order_delivered_carrier_date")?,
             delivered_at: row.time("order_delivered_customer_date")?,
@@ -56,7 +58,11 @@ pub fn read(directory: &Path) -> Result<Market, Problem> {
 ///
 /// # Errors
 /// `replay.write`.
-pub fn write(market: &Market, categories: &[(&str, &str)], directory: &Path) -> Result<(), Problem> {
+pub fn write(
+    market: &Market,
+    categories: &[(&str, &str)],
+    directory: &Path,
+) -> Result<(), Problem> {
     let failed = |source| Error::Write { path: directory.display().to_string(), source };
     std::fs::create_dir_all(directory).map_err(failed)?;
     for (name, header, rows) in tables(market, categories) {
@@ -66,7 +72,8 @@ pub fn write(market: &Market, categories: &[(&str, &str)], directory: &Path) -> 
             let mut writer = csv::Writer::from_writer(zipped);
             writer.write_record(header)?;
             rows.iter().try_for_each(|row| writer.write_record(row))?;
-            let zipped = writer.into_inner().map_err(|error| std::io::Error::other(error.to_string()))?;
+            let zipped =
+                writer.into_inner().map_err(|error| std::io::Error::other(error.to_string()))?;
             zipped.finish()?.flush()
         });
         written.map_err(|source| Error::Write { path: path.display().to_string(), source })?;
@@ -118,8 +125,10 @@ fn items(directory: &Path) -> Result<Numbered<Item>, Problem> {
     }
     let mut items: Numbered<Item> = HashMap::new();
     for row in Table::read(directory, ITEMS)?.rows() {
-        let (product_id, seller_id) = (row.text("product_id")?.to_owned(), row.text("seller_id")?.to_owned());
-        let (category, weight_g) = products.get(&product_id).ok_or_else(|| row.wrong("product_id"))?.clone();
+        let (product_id, seller_id) =
+            (row.text("product_id")?.to_owned(), row.text("seller_id")?.to_owned());
+        let (category, weight_g) =
+            products.get(&product_id).ok_or_else(|| row.wrong("product_id"))?.clone();
         let item = Item {
             category,
             weight_g,
@@ -129,7 +138,10 @@ fn items(directory: &Path) -> Result<Numbered<Item>, Problem> {
             product_id,
             seller_id,
         };
-        items.entry(row.text("order_id")?.to_owned()).or_default().push((row.number("order_item_id")?, item));
+        items
+            .entry(row.text("order_id")?.to_owned())
+            .or_default()
+            .push((row.number("order_item_id")?, item));
     }
     Ok(items)
 }
@@ -163,7 +175,9 @@ fn reviews(directory: &Path, places: &HashMap<String, usize>) -> Result<Vec<Revi
             id: row.text("review_id")?.into(),
             order: *places.get(row.text("order_id")?).ok_or_else(|| row.wrong("order_id"))?,
             score: u8::try_from(score).map_err(|_| row.wrong("review_score"))?,
-            created_at: row.time("review_creation_date")?.ok_or_else(|| row.wrong("review_creation_date"))?,
+            created_at: row
+                .time("review_creation_date")?
+                .ok_or_else(|| row.wrong("review_creation_date"))?,
         });
     }
     Ok(reviews)
@@ -182,8 +196,9 @@ impl Table {
         let is_zipped = zipped.exists();
         let path = if is_zipped { zipped } else { directory.join(format!("{stem}.csv")) };
         let file = path.display().to_string();
-        let opened = std::fs::File::open(&path)
-            .map_err(|error| Error::data(&file, None, format!("the file cannot be read: {error}")))?;
+        let opened = std::fs::File::open(&path).map_err(|error| {
+            Error::data(&file, None, format!("the file cannot be read: {error}"))
+        })?;
         let bytes: Box<dyn Read> = if is_zipped {
             Box::new(flate2::read::MultiGzDecoder::new(BufReader::new(opened)))
         } else {
@@ -233,58 +248,97 @@ impl<'a> Row<'a> {
 
     fn wrong(&self, column: &str) -> Problem {
         let line = self.record.position().map(csv::Position::line);
-        Error::data(&self.table.file, line, format!("`{column}` is missing, wrong or refers to nothing")).into()
+        Error::data(
+            &self.table.file,
+            line,
+            format!("`{column}` is missing, wrong or refers to nothing"),
+        )
+        .into()
     }
 }
 
 /// A file to write: its name, its header, its rows.
 type Written = (&'static str, &'static [&'static str], Vec<Vec<String>>);
 
+const ORDER_COLUMNS: [&str; 8] = [
+    "order_id",
+    "customer_id",
+    "order_status",
+    "order_purchase_timestamp",
+    "order_approved_at",
+    "order_delivered_carrier_date",
+    "order_delivered_customer_date",
+    "order_estimated_delivery_date",
+];
+const CUSTOMER_COLUMNS: [&str; 4] =
+    ["customer_id", "customer_unique_id", "customer_city", "customer_state"];
+const PAYMENT_COLUMNS: [&str; 5] =
+    ["order_id", "payment_sequential", "payment_type", "payment_installments", "payment_value"];
+const ITEM_COLUMNS: [&str; 6] =
+    ["order_id", "order_item_id", "product_id", "seller_id", "price", "freight_value"];
+const PRODUCT_COLUMNS: [&str; 3] = ["product_id", "product_category_name", "product_weight_g"];
+const REVIEW_COLUMNS: [&str; 4] = ["review_id", "order_id", "review_score", "review_creation_date"];
+const TRANSLATION_COLUMNS: [&str; 2] = ["product_category_name", "product_category_name_english"];
+
 fn tables(market: &Market, categories: &[(&str, &str)]) -> Vec<Written> {
-    let native: HashMap<&str, &str> = categories.iter().map(|(native, english)| (*english, *native)).collect();
-    let (mut orders, mut items, mut payments, mut customers) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let native: HashMap<&str, &str> =
+        categories.iter().map(|(native, english)| (*english, *native)).collect();
     let (mut products, mut sellers) = (BTreeMap::new(), BTreeMap::new());
-    for order in &market.orders {
-        let id = || order.id.clone();
-        let times = [Some(order.placed_at), order.approved_at, order.handed_over_at, order.delivered_at, Some(order.estimated_at)];
-        // Each order has a customer record of its own, as in the original.
-        let mut row = vec![id(), id(), order.status.clone()];
-        row.extend(times.map(|time| time.map(text).unwrap_or_default()));
-        orders.push(row);
-        let customer = &order.customer;
-        customers.push(vec![id(), customer.id.clone(), customer.city.clone(), customer.state.clone()]);
-        for (number, payment) in (1..).zip(&order.payments) {
-            let number: u32 = number;
-            let value = payment.value.as_str().to_owned();
-            payments.push(vec![id(), number.to_string(), payment.method.clone(), payment.instalments.to_string(), value]);
-        }
-        for (number, item) in (1..).zip(&order.items) {
-            let number: u32 = number;
-            let amounts = [&item.price, &item.freight].map(|amount| amount.as_str().to_owned());
-            let mut row = vec![id(), number.to_string(), item.product_id.clone(), item.seller_id.clone()];
-            row.extend(amounts);
-            items.push(row);
-            let category = item.category.as_deref().and_then(|english| native.get(english)).copied().unwrap_or_default();
-            let weight = item.weight_g.as_str().to_owned();
-            products.insert(&item.product_id, vec![item.product_id.clone(), category.to_owned(), weight]);
-            sellers.insert(&item.seller_id, vec![item.seller_id.clone(), item.seller_state.clone()]);
-        }
+    for item in market.orders.iter().flat_map(|order| &order.items) {
+        let category = item.category.as_deref().and_then(|english| native.get(english)).copied();
+        let category = category.unwrap_or_default().to_owned();
+        let weight = item.weight_g.as_str().to_owned();
+        products.insert(&item.product_id, vec![item.product_id.clone(), category, weight]);
+        sellers.insert(&item.seller_id, vec![item.seller_id.clone(), item.seller_state.clone()]);
     }
     let review = |review: &Review| {
         let order = market.orders[review.order].id.clone();
         vec![review.id.clone(), order, review.score.to_string(), text(review.created_at)]
     };
-    let translation = categories.iter().map(|(native, english)| vec![(*native).to_owned(), (*english).to_owned()]).collect();
+    let translation = |(native, english): &(&str, &str)| vec![(*native).into(), (*english).into()];
+    let orders = &market.orders;
     vec![
-        (ORDERS, &["order_id", "customer_id", "order_status", "order_purchase_timestamp", "order_approved_at", "order_delivered_carrier_date", "order_delivered_customer_date", "order_estimated_delivery_date"], orders),
-        (CUSTOMERS, &["customer_id", "customer_unique_id", "customer_city", "customer_state"], customers),
-        (PAYMENTS, &["order_id", "payment_sequential", "payment_type", "payment_installments", "payment_value"], payments),
-        (ITEMS, &["order_id", "order_item_id", "product_id", "seller_id", "price", "freight_value"], items),
-        (PRODUCTS, &["product_id", "product_category_name", "product_weight_g"], products.into_values().collect()),
+        (ORDERS, &ORDER_COLUMNS, orders.iter().map(order_row).collect()),
+        (CUSTOMERS, &CUSTOMER_COLUMNS, orders.iter().map(customer_row).collect()),
+        (PAYMENTS, &PAYMENT_COLUMNS, orders.iter().flat_map(payment_rows).collect()),
+        (ITEMS, &ITEM_COLUMNS, orders.iter().flat_map(item_rows).collect()),
+        (PRODUCTS, &PRODUCT_COLUMNS, products.into_values().collect()),
         (SELLERS, &["seller_id", "seller_state"], sellers.into_values().collect()),
-        (REVIEWS, &["review_id", "order_id", "review_score", "review_creation_date"], market.reviews.iter().map(review).collect()),
-        (TRANSLATION, &["product_category_name", "product_category_name_english"], translation),
+        (REVIEWS, &REVIEW_COLUMNS, market.reviews.iter().map(review).collect()),
+        (TRANSLATION, &TRANSLATION_COLUMNS, categories.iter().map(translation).collect()),
     ]
+}
+
+fn order_row(order: &Order) -> Vec<String> {
+    let happened = [order.approved_at, order.handed_over_at, order.delivered_at];
+    let mut row = vec![order.id.clone(), order.id.clone(), order.status.clone()];
+    row.push(text(order.placed_at));
+    row.extend(happened.map(|time| time.map(text).unwrap_or_default()));
+    row.push(text(order.estimated_at));
+    row
+}
+
+/// Each order has a customer record of its own, as in the original.
+fn customer_row(order: &Order) -> Vec<String> {
+    let customer = &order.customer;
+    vec![order.id.clone(), customer.id.clone(), customer.city.clone(), customer.state.clone()]
+}
+
+fn payment_rows(order: &Order) -> impl Iterator<Item = Vec<String>> {
+    (1_u32..).zip(&order.payments).map(|(number, payment)| {
+        let value = payment.value.as_str().to_owned();
+        let instalments = payment.instalments.to_string();
+        vec![order.id.clone(), number.to_string(), payment.method.clone(), instalments, value]
+    })
+}
+
+fn item_rows(order: &Order) -> impl Iterator<Item = Vec<String>> {
+    (1_u32..).zip(&order.items).map(|(number, item)| {
+        let (product, seller) = (item.product_id.clone(), item.seller_id.clone());
+        let [price, freight] =
+            [&item.price, &item.freight].map(|amount| amount.as_str().to_owned());
+        vec![order.id.clone(), number.to_string(), product, seller, price, freight]
+    })
 }
 
 /// Returns an instant as the layout writes it: `2018-10-17 17:30:20`.

@@ -11,7 +11,15 @@ use std::path::Path;
 pub const VIEWS: [(&str, &[&str]); 3] = [
     (
         "retail",
-        &["order_paths", "order_late", "orders_by_month", "reviews_by_category", "tasks", "compensations", "contracts"],
+        &[
+            "order_paths",
+            "order_late",
+            "orders_by_month",
+            "reviews_by_category",
+            "tasks",
+            "compensations",
+            "contracts",
+        ],
     ),
     ("payment", &["payments_by_method", "risk", "contracts"]),
     ("logistics", &["services", "deliveries_by_state", "contracts"]),

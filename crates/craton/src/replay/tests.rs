@@ -57,34 +57,50 @@ fn serve(mut stream: TcpStream, told: &Shared) {
         let path = first.split(' ').nth(1).expect("path");
         let (status, answer) = answer(path, &headers, &body, &mut told.lock().expect("lock"));
         let text = answer.to_string();
-        let whole = format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{text}", text.len());
+        let whole = format!(
+            "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{text}",
+            text.len()
+        );
         stream.write_all(whole.as_bytes()).expect("writes");
     }
 }
 
-fn answer(path: &str, headers: &BTreeMap<String, String>, body: &[u8], told: &mut Told) -> (u16, Value) {
+fn answer(
+    path: &str,
+    headers: &BTreeMap<String, String>,
+    body: &[u8],
+    told: &mut Told,
+) -> (u16, Value) {
     let text = std::str::from_utf8(body).expect("text");
     let parse = |line: &str| serde_json::from_str::<Value>(line).expect("JSON");
     if path.starts_with("/v1/units/settled") {
-        let mut rest = json!({"idle": true, "sent": {}, "received": {}, "commit": told.lines.len()});
+        let mut rest =
+            json!({"idle": true, "sent": {}, "received": {}, "commit": told.lines.len()});
         if let Some(due) = &told.due {
             rest["due"] = due.clone();
         }
         return (200, rest);
     }
     if path == "/v1/clocks/advance" {
-        told.lines.push((format!("advance {}", parse(text)["to"].as_str().expect("time")), Vec::new()));
+        told.lines
+            .push((format!("advance {}", parse(text)["to"].as_str().expect("time")), Vec::new()));
         return (200, json!({}));
     }
     if path == "/v1/sql/query" {
         return (200, json!({"columns": ["asked"], "rows": [[parse(text)["sql"]]]}));
     }
-    let stream = path.strip_prefix("/v1/streams/").and_then(|rest| rest.strip_suffix("/append")).expect("an append");
+    let stream = path
+        .strip_prefix("/v1/streams/")
+        .and_then(|rest| rest.strip_suffix("/append"))
+        .expect("an append");
     if 0 < told.refusals {
         told.refusals -= 1;
         return (503, json!({"code": "kernel.stopping", "detail": "the unit is stopping"}));
     }
-    told.lines.push((format!("append {stream} {}", headers["idempotency-key"]), text.lines().map(parse).collect()));
+    told.lines.push((
+        format!("append {stream} {}", headers["idempotency-key"]),
+        text.lines().map(parse).collect(),
+    ));
     (200, json!({}))
 }
 
@@ -96,7 +112,11 @@ fn units(due: Option<&Value>) -> (Vec<UnitAddress>, Vec<Shared>) {
 }
 
 fn options(orders: u32) -> Options {
-    Options { source: Source::Generated { orders, seed: 4, write: None }, copies: 1, shows_progress: false }
+    Options {
+        source: Source::Generated { orders, seed: 4, write: None },
+        copies: 1,
+        shows_progress: false,
+    }
 }
 
 #[test]
@@ -121,10 +141,17 @@ fn every_row_is_handed_out_once_and_every_view_is_asked() {
     keys.dedup();
     assert_eq!(keys.len(), appends, "each key stands for one append");
     assert_eq!((rows, report.orders), (report.events, 30));
-    assert_eq!(moments.len(), 3 * (report.windows + 1), "each clock moves before the first and after every window");
+    assert_eq!(
+        moments.len(),
+        3 * (report.windows + 1),
+        "each clock moves before the first and after every window"
+    );
     for (unit, views) in VIEWS {
         for view in views {
-            assert_eq!(report.units[unit][*view], [json!({"asked": format!("SELECT * FROM answers.{view}")})]);
+            assert_eq!(
+                report.units[unit][*view],
+                [json!({"asked": format!("SELECT * FROM answers.{view}")})]
+            );
         }
     }
 }
@@ -135,7 +162,11 @@ fn a_clock_stands_still_where_nothing_is_due() {
     run(&options(30), &addresses).expect("plays");
     for told in &told {
         let told = told.lock().expect("lock");
-        assert_eq!(told.lines.iter().filter(|(line, _)| line.starts_with("advance")).count(), 2, "at the start and at the end");
+        assert_eq!(
+            told.lines.iter().filter(|(line, _)| line.starts_with("advance")).count(),
+            2,
+            "at the start and at the end"
+        );
     }
 }
 

@@ -113,7 +113,12 @@ impl<'a> Unit<'a> {
     }
 
     /// Does what comes in until nothing more can come.
-    pub fn serve(&self, place: usize, tasks: &Receiver<Task>, answers: &Sender<(usize, Result<Answer, Problem>)>) {
+    pub fn serve(
+        &self,
+        place: usize,
+        tasks: &Receiver<Task>,
+        answers: &Sender<(usize, Result<Answer, Problem>)>,
+    ) {
         for task in tasks {
             if answers.send((place, self.work(task))).is_err() {
                 return;
@@ -126,7 +131,9 @@ impl<'a> Unit<'a> {
             Task::Append(appends) => {
                 for append in appends {
                     let request = routes::stream_append(append.stream);
-                    self.ask(&request.bytes("application/x-ndjson", append.lines).key(Some(append.key)))?;
+                    self.ask(
+                        &request.bytes("application/x-ndjson", append.lines).key(Some(append.key)),
+                    )?;
                 }
                 self.rest()
             }
@@ -136,7 +143,8 @@ impl<'a> Unit<'a> {
             }
             Task::Rest => self.rest(),
             Task::Ask(sql) => {
-                let answer = self.ask(&routes::sql_query().json(&json!({"sql": sql, "format": "json"})))?;
+                let answer =
+                    self.ask(&routes::sql_query().json(&json!({"sql": sql, "format": "json"})))?;
                 rows(&answer).map(Answer::Rows).ok_or_else(|| self.odd(&format!("`{sql}`")))
             }
         }
@@ -158,7 +166,8 @@ impl<'a> Unit<'a> {
                 Err(problem) => problem,
             };
             let is_away = matches!(problem.kind, Kind::Unavailable | Kind::Exhausted);
-            let is_enough = AWAY_MAX < self.clock.monotonic() - since || self.is_over.load(Ordering::Relaxed);
+            let is_enough =
+                AWAY_MAX < self.clock.monotonic() - since || self.is_over.load(Ordering::Relaxed);
             if !is_away || is_enough {
                 return Err(self.named(problem));
             }
@@ -179,17 +188,23 @@ impl<'a> Unit<'a> {
 
 /// Returns rows as objects, whether they came as objects or as lists beside the names of their columns.
 fn rows(answer: &Value) -> Option<Vec<Value>> {
-    let name = |column: &Value| column.as_str().or_else(|| column.get("name")?.as_str()).map(str::to_owned);
+    let name = |column: &Value| {
+        column.as_str().or_else(|| column.get("name")?.as_str()).map(str::to_owned)
+    };
     let columns = answer.get("columns").and_then(Value::as_array);
     let columns: Vec<String> = columns.into_iter().flatten().filter_map(name).collect();
     let is_list = answer.is_array() || answer.get("rows").is_some_and(Value::is_array);
-    is_list.then(|| output::items(answer))?.into_iter().map(|row| match row {
-        Value::Object(_) => Some(row),
-        Value::Array(cells) if cells.len() == columns.len() => {
-            Some(Value::Object(columns.iter().cloned().zip(cells).collect()))
-        }
-        _ => None,
-    }).collect()
+    is_list
+        .then(|| output::items(answer))?
+        .into_iter()
+        .map(|row| match row {
+            Value::Object(_) => Some(row),
+            Value::Array(cells) if cells.len() == columns.len() => {
+                Some(Value::Object(columns.iter().cloned().zip(cells).collect()))
+            }
+            _ => None,
+        })
+        .collect()
 }
 
 #[cfg(test)]

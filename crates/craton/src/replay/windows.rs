@@ -48,11 +48,15 @@ mod tests {
         for window in &windows {
             assert_eq!(window.start, next, "no event is left out");
             next = window.end;
-            let orders: BTreeSet<u32> = events.list[window.clone()].iter().map(|event| event.rank).collect();
+            let orders: BTreeSet<u32> =
+                events.list[window.clone()].iter().map(|event| event.rank).collect();
             assert_eq!(orders.len(), window.len(), "no order occurs twice");
             if let Some(event) = events.list.get(window.end) {
                 assert!(orders.contains(&event.rank), "no window could be longer");
-                assert!(fires_until(&events.list, window) < event.time, "events come before timers");
+                assert!(
+                    fires_until(&events.list, window) < event.time,
+                    "events come before timers"
+                );
             }
         }
         assert_eq!(next, events.list.len());
@@ -69,8 +73,10 @@ mod tests {
 
     #[test]
     fn olist_has_the_windows_that_are_known_of_it() {
-        let shared = std::env::var_os("CRATON_SHARED")
-            .map_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared").into(), std::path::PathBuf::from);
+        let shared = std::env::var_os("CRATON_SHARED").map_or_else(
+            || concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared").into(),
+            std::path::PathBuf::from,
+        );
         let directory = shared.join("data/olist");
         if !directory.exists() {
             return;

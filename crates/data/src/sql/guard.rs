@@ -6,7 +6,7 @@ use datafusion::common::TableReference;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::{
-    Query, Select, SetExpr, Statement as SqlStatement, TableFactor, Visit, Visitor,
+    Expr, Query, Select, SetExpr, Statement as SqlStatement, TableFactor, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
@@ -148,7 +148,7 @@ fn check(statement: &Statement, config: &Config) -> Result<(), Error> {
 fn check_sql(statement: &SqlStatement, config: &Config) -> Result<(), Error> {
     match statement {
         SqlStatement::Query(_) => {
-            let mut walk = Walk { tables: 0, tables_max: config.statement_tables_max };
+            let mut walk = Walk { tables: 0, depth: 0, config };
             match statement.visit(&mut walk) {
                 ControlFlow::Break(error) => Err(error),
                 ControlFlow::Continue(()) => Ok(()),
@@ -165,24 +165,40 @@ fn check_sql(statement: &SqlStatement, config: &Config) -> Result<(), Error> {
 }
 
 /// Looks at every part of a query.
-struct Walk {
+struct Walk<'a> {
     tables: usize,
-    tables_max: usize,
+    depth: usize,
+    config: &'a Config,
 }
 
-impl Walk {
+impl Walk<'_> {
     fn count(&mut self) -> ControlFlow<Error> {
         self.tables += 1;
-        if self.tables_max < self.tables {
-            let what = format!("{} tables and subqueries", self.tables_max);
+        if self.config.statement_tables_max < self.tables {
+            let what = format!("{} tables and subqueries", self.config.statement_tables_max);
             return ControlFlow::Break(Error::Exhausted { what });
         }
         ControlFlow::Continue(())
     }
 }
 
-impl Visitor for Walk {
+impl Visitor for Walk<'_> {
     type Break = Error;
+
+    fn pre_visit_expr(&mut self, _expr: &Expr) -> ControlFlow<Error> {
+        self.depth += 1;
+        // Planning takes a time that grows with the square of the depth.
+        if self.config.expression_depth_max < self.depth {
+            let what = format!("{} operators in one expression", self.config.expression_depth_max);
+            return ControlFlow::Break(Error::Exhausted { what });
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, _expr: &Expr) -> ControlFlow<Error> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Error> {
         if !query.locks.is_empty() {

@@ -6,13 +6,16 @@ use super::queries::Entry;
 use super::state::{self, Frame};
 use crate::catalog::Table;
 use crate::engine::Shared;
-use crate::{Config, Error};
+use crate::Error;
 use base::{Clock, Problem, Time};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::ipc::writer::StreamWriter;
-use datafusion::physical_plan::execute_stream;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::execution::TaskContext;
+use datafusion::physical_plan::coop::CooperativeExec;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -20,6 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 /// Bytes of a piece of the result.
@@ -105,13 +109,12 @@ pub(crate) fn start(shared: &Arc<Shared>, clock: Arc<dyn Clock>, query: Query) -
         ms_max: query.ms_max,
         clock,
     };
-    let config = Arc::clone(&shared.config);
-    let all = Arc::clone(&shared.query_bytes);
+    let (own, query) = (Arc::clone(shared), Arc::new(query));
     shared.runtime()?.spawn(async move {
         let stop = Arc::clone(&query.entry.stop);
         let ms = query.ms_max;
         let outcome = tokio::select! {
-            outcome = tokio::time::timeout(limit, run(&config, all, &query, &send)) => {
+            outcome = tokio::time::timeout(limit, run(&own, &query, &send)) => {
                 outcome.unwrap_or_else(|_| Err(Error::Timeout { ms }.into()))
             }
             () = stop.news.notified() => Err(Error::Cancelled.into()),
@@ -204,19 +207,13 @@ fn wait<F: Future>(future: F, limit: Duration, clock: &dyn Clock) -> Option<F::O
     }
 }
 
-async fn run(
-    config: &Config,
-    all: Arc<std::sync::atomic::AtomicUsize>,
-    query: &Query,
-    send: &Sender<Message>,
-) -> Result<(), Problem> {
-    let pool = super::memory::QueryPool::new(config.query_bytes_max, all, config.queries_bytes_max);
-    let frame = Frame { business: query.business, pool: Arc::new(pool), stop: Arc::clone(&query.entry.stop) };
-    let mut state = state::new(config, frame)?;
-    let plan = state::plan(&mut state, config, &query.sql, &query.tables)?;
-    tokio::task::yield_now().await;
-    let physical = state.create_physical_plan(&plan).await.map_err(|error| of_query(&error))?;
-    let mut batches = execute_stream(physical, state.task_ctx()).map_err(|error| of_query(&error))?;
+async fn run(shared: &Arc<Shared>, query: &Arc<Query>, send: &Sender<Message>) -> Result<(), Problem> {
+    let (planned, planner) = ((Arc::clone(shared), Arc::clone(query)), tokio::runtime::Handle::current());
+    // Planning never waits, so it has a thread of its own: whoever ends the query need not wait for it.
+    let planned = tokio::task::spawn_blocking(move || plan(&planned.0, &planned.1, &planner)).await;
+    let (physical, context) =
+        planned.map_err(|error| Problem::from(Error::Internal { detail: format!("planning: {error}") }))??;
+    let mut batches = execute_stream(physical, context).map_err(|error| of_query(&error))?;
     let mut writer = Writer::new(query.format, &batches.schema())?;
     let mut rows = 0;
     while let Some(batch) = batches.next().await {
@@ -236,6 +233,25 @@ async fn run(
     }
     let _ = send.send(Message::Piece(writer.finish()?)).await;
     Ok(())
+}
+
+fn plan(shared: &Shared, query: &Query, planner: &Handle) -> Result<(Arc<dyn ExecutionPlan>, Arc<TaskContext>), Problem> {
+    let config = &shared.config;
+    let all = Arc::clone(&shared.query_bytes);
+    let pool = super::memory::QueryPool::new(config.query_bytes_max, all, config.queries_bytes_max);
+    let frame = Frame { business: query.business, pool: Arc::new(pool), stop: Arc::clone(&query.entry.stop) };
+    let mut state = state::new(config, frame)?;
+    let plan = state::plan(&mut state, config, &query.sql, &query.tables)?;
+    let physical = planner.block_on(state.create_physical_plan(&plan)).and_then(with_turns);
+    Ok((physical.map_err(|error| of_query(&error))?, state.task_ctx()))
+}
+
+/// Lets every step of a plan give way now and then: a join can make rows for hours without asking its inputs.
+fn with_turns(plan: Arc<dyn ExecutionPlan>) -> datafusion::common::Result<Arc<dyn ExecutionPlan>> {
+    let wrapped = plan.transform_up(|step| {
+        Ok(Transformed::yes(Arc::new(CooperativeExec::new(step)) as Arc<dyn ExecutionPlan>))
+    })?;
+    Ok(wrapped.data)
 }
 
 /// Writes batches in one of the forms.

@@ -13,6 +13,7 @@ use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider,
     SchemaProvider, TableProvider,
 };
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::ViewTable;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
@@ -21,7 +22,7 @@ use datafusion::execution::{SessionState, SessionStateBuilder, SessionStateDefau
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionConfig;
 use futures::FutureExt;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// What a query runs under.
@@ -84,6 +85,10 @@ pub(crate) fn plan(
     let planned = state.statement_to_plan(statement).now_or_never();
     let planned = planned.ok_or_else(|| Error::Internal { detail: "planning waits".into() })?;
     let plan = planned.map_err(|error| Problem::from(of_planning(&error)))?;
+    let steps = steps(&plan, &mut HashMap::new());
+    if config.plan_steps_max < steps {
+        return Err(Error::Exhausted { what: format!("{} steps of its plan", config.plan_steps_max) }.into());
+    }
     let only_asking =
         SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     only_asking.verify_plan(&plan).map_err(|error| {
@@ -91,6 +96,28 @@ pub(crate) fn plan(
         Problem::from(Error::NotAllowed { what: what.rsplit(": ").next().unwrap_or(&what).to_owned() })
     })?;
     Ok(plan)
+}
+
+/// Counts the steps of a plan as if all that it shares were written out: a few WITH parts that each name the one before
+/// twice make more steps than any memory holds. Shared parts are looked at once.
+fn steps(plan: &LogicalPlan, known: &mut HashMap<*const LogicalPlan, u64>) -> u64 {
+    let place = std::ptr::from_ref(plan);
+    if let Some(steps) = known.get(&place) {
+        return *steps;
+    }
+    let mut sum = 1_u64;
+    for input in plan.inputs() {
+        sum = sum.saturating_add(steps(input, known));
+    }
+    // Looking for subqueries cannot fail: nothing in it does.
+    let _ = plan.apply_subqueries(|subquery| {
+        for input in subquery.inputs() {
+            sum = sum.saturating_add(steps(input, known));
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    known.insert(place, sum);
+    sum
 }
 
 fn register(state: &mut SessionState, config: &Config, tables: &[Table]) -> Result<(), Problem> {

@@ -1,6 +1,7 @@
 //! CloudEvents: the conformance vectors, each through `stream.append`.
 
-use crate::support::{Unit, call, manifest, shown, unit};
+use crate::support::{Unit, appended, call, manifest, shown, unit};
+use base::Problem;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
@@ -25,11 +26,11 @@ fn with_events() -> Unit {
     unit
 }
 
-fn append(unit: &mut Unit, media: &str, body: &Value) -> String {
+fn append(unit: &mut Unit, media: &str, body: &Value) -> Result<Value, Problem> {
     let mut append = call("user:olga", "stream.append", ("stream", "events"));
     append.media = media.into();
     append.body = body.to_string().into_bytes();
-    shown(unit.call(append))
+    unit.call(append)
 }
 
 #[test]
@@ -37,15 +38,15 @@ fn valid_events_and_batches_are_accepted() {
     let mut unit = with_events();
     let mut count = 0;
     for test in vectors("valid-events.json") {
-        let answer = append(&mut unit, "application/cloudevents+json", &test["event"]);
-        assert_eq!(answer, format!("{{\"count\":1,\"offset\":{count}}}"), "{}", test["id"]);
+        let answer = appended(append(&mut unit, "application/cloudevents+json", &test["event"]));
+        assert_eq!(answer, (count, 1), "{}", test["id"]);
         count += 1;
     }
     assert_eq!(count, 10);
     for test in vectors("valid-batches.json") {
-        let events = test["batch"].as_array().expect("a batch").len();
-        let answer = append(&mut unit, "application/cloudevents-batch+json", &test["batch"]);
-        assert_eq!(answer, format!("{{\"count\":{events},\"offset\":{count}}}"), "{}", test["id"]);
+        let events = test["batch"].as_array().expect("a batch").len() as u64;
+        let answer = appended(append(&mut unit, "application/cloudevents-batch+json", &test["batch"]));
+        assert_eq!(answer, (count, events), "{}", test["id"]);
         count += events;
     }
     let sql = "SELECT count(*) AS n, count(ce_time) AS t, min(ce_time) AS at, max(ce_extinteger) AS e, max(ce_data) AS d FROM events";
@@ -57,13 +58,13 @@ fn invalid_events_and_batches_are_refused() {
     let mut unit = with_events();
     let mut count = 0;
     for test in vectors("invalid-events.json") {
-        let answer = append(&mut unit, "application/cloudevents+json", &test["event"]);
+        let answer = shown(append(&mut unit, "application/cloudevents+json", &test["event"]));
         assert!(answer.starts_with("[event.invalid]"), "{}: {answer}", test["id"]);
         count += 1;
     }
     assert_eq!(count, 25);
     for test in vectors("invalid-batches.json") {
-        let answer = append(&mut unit, "application/cloudevents-batch+json", &test["batch"]);
+        let answer = shown(append(&mut unit, "application/cloudevents-batch+json", &test["batch"]));
         assert!(answer.starts_with("[event.invalid]"), "{}: {answer}", test["id"]);
         count += 1;
     }

@@ -160,6 +160,12 @@ fn what_is_wrong_is_shown_where_it_is() {
     }
 }
 
+/// WITH parts that each name the one before twice.
+fn doubling(first: &str, part: &str, last: &str) -> String {
+    let parts = (1..40).map(|n| format!(", t{n} AS ({})", part.replace("{}", &format!("t{}", n - 1))));
+    format!("{first}{} {last}", parts.collect::<String>())
+}
+
 #[test]
 fn deep_and_long_statements_are_refused_before_they_hurt() {
     let unit = with_orders(Config::default());
@@ -179,6 +185,9 @@ fn deep_and_long_statements_are_refused_before_they_hurt() {
         ("text", format!("SELECT '{}'", "x".repeat(300_000))),
         ("unions", format!("SELECT 1{}", " UNION ALL SELECT 1".repeat(3_000))),
         ("joins", format!("SELECT 1 FROM orders a{}", (0..3_000).map(|n| format!(" CROSS JOIN orders o{n}")).collect::<String>())),
+        ("chain", format!("SELECT 1{}", "+1".repeat(1_000))),
+        ("doubling", doubling("WITH t0 AS (SELECT n FROM orders)", "SELECT a.n FROM {} a CROSS JOIN {} b", "SELECT n FROM t39")),
+        ("doubling subqueries", doubling("WITH t0 AS (SELECT n FROM orders)", "SELECT n FROM {} WHERE n IN (SELECT n FROM {})", "SELECT n FROM t39")),
         ("explains", format!("{} SELECT 1", "EXPLAIN ".repeat(5_000))),
     ] {
         let code = code(&unit, &sql);
@@ -186,9 +195,10 @@ fn deep_and_long_statements_are_refused_before_they_hurt() {
     }
     // Up to the limits it works.
     for (what, sql) in [
-        ("sum", format!("SELECT 1{}", "+1".repeat(4_000))),
-        ("in", format!("SELECT count(*) FROM orders WHERE n IN (0{})", ",1".repeat(9_000))),
-        ("or", format!("SELECT count(*) FROM orders WHERE id = 'a'{}", " OR id = 'b'".repeat(1_000))),
+        ("sum", format!("SELECT 1{}", "+1".repeat(250))),
+        ("in", format!("SELECT count(*) FROM orders WHERE n IN (0{})", ",1".repeat(4_000))),
+        ("or", format!("SELECT count(*) FROM orders WHERE id = 'a'{}", " OR id = 'b'".repeat(250))),
+        ("unions", format!("SELECT 1{}", " UNION ALL SELECT 1".repeat(90))),
         ("brackets", deep("(", ")", 30)),
     ] {
         assert_eq!(code(&unit, &sql), "ok", "{what}");
@@ -198,7 +208,7 @@ fn deep_and_long_statements_are_refused_before_they_hurt() {
 #[test]
 fn a_query_ends_at_its_limits() {
     let unit = with_orders(Config {
-        query_ms_max: 1_000,
+        query_ms_max: 4_000,
         query_bytes_max: 16 << 20,
         result_rows_max: 1_000,
         value_bytes_max: 1 << 20,

@@ -2,6 +2,7 @@
 
 mod events;
 mod hostile;
+mod probe;
 mod streams;
 mod support;
 mod views;

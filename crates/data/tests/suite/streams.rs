@@ -1,10 +1,10 @@
 //! Streams: what was acknowledged is there, in the next query, exactly.
 
-use crate::support::{Unit, call, manifest, orders, shown, unit, unit_with, view};
+use crate::support::{Unit, appended, call, manifest, orders, shown, unit, unit_with, view};
 use base::SeededEntropy;
 use base::{Entropy, Time};
 use data::Config;
-use datafusion::arrow::array::{Decimal128Array, Int32Array, ListArray, RecordBatch, StringArray, TimestampSecondArray};
+use datafusion::arrow::array::{Decimal128Array, Int32Array, RecordBatch, StringArray, TimestampSecondArray};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::arrow::ipc::writer::StreamWriter;
 use expect_test::expect;
@@ -60,8 +60,20 @@ fn streams_longer_than_a_segment_are_read_whole() {
     assert_eq!(unit.sql(sql).expect("rows").lines().nth(1), Some(expected));
     let sql = sql.replace("orders", "orders_latest");
     assert_eq!(unit.sql(&sql).expect("rows").lines().nth(1), Some(expected));
-    let few = unit_with(Config { cache_bytes_max: 10_000, latest_keys_max: 10, ..Config::default() });
-    drop(few);
+}
+
+#[test]
+fn answers_do_not_depend_on_what_is_kept_in_memory() {
+    let mut unit = unit_with(Config { cache_bytes_max: 10_000, latest_keys_max: 10, ..Config::default() });
+    unit.apply(json!([orders()])).expect("applied");
+    for part in 0..3 {
+        let lines: String = (0..15_000).map(|n| format!("{{\"id\":\"{}\",\"n\":{part}}}\n", n % 1_000)).collect();
+        unit.append("orders", &lines).expect("appended");
+        let result = unit.sql("SELECT count(*), sum(n), min(_offset) FROM orders_latest").expect("rows");
+        assert_eq!(result.lines().nth(1), Some(format!("1000,{},{}", part * 1_000, part * 15_000 + 14_000).as_str()));
+        let result = unit.sql("SELECT count(*), max(n) FROM orders").expect("rows");
+        assert_eq!(result.lines().nth(1), Some(format!("{},{part}", (part + 1) * 15_000).as_str()));
+    }
 }
 
 #[test]
@@ -72,7 +84,7 @@ fn decimals_are_exact_and_medians_are_means_of_two() {
     unit.append("orders", "{\"id\":\"x\",\"price\":9999999999.99}\n{\"id\":\"y\",\"price\":-0.01}").expect("appended");
     expect![[r#"
         s,d,m,i
-        10000000099.98,149.9850,499.5,499.5
+        10000000099.98,149.98480,499.5,499.5
     "#]]
     .assert_eq(&shown(unit.sql(
         "SELECT sum(price) AS s, 0.015 * max(price) - 149999999.9999 + 149.98485 AS d, median(weight) AS m, \
@@ -120,11 +132,6 @@ fn nested_items_unnest_and_json_opens() {
         "SELECT id, item['sku'] AS sku, item['price'] AS price FROM (SELECT id, unnest(items) AS item FROM orders) ORDER BY sku",
     )));
     expect![[r#"
-        sum
-        0.30
-    "#]]
-    .assert_eq(&shown(unit.sql("SELECT sum(item['price']) AS sum FROM orders, unnest(orders.items) AS i(item)")));
-    expect![[r#"
         kg,first,at,n
         1.250000,p,2018-10-17T17:30:20Z,3
     "#]]
@@ -149,7 +156,8 @@ fn bad_rows_are_set_aside_where_the_sender_asks() {
     let mut append = call("user:olga", "stream.append", ("stream", "orders")).with(json!({"on_error": "set_aside"}));
     append.media = "application/x-ndjson".into();
     append.body = b"{\"id\":\"a\"}\n{\"id\":1}\nno".to_vec();
-    assert_eq!(shown(unit.call(append)), r#"{"count":1,"offset":0,"set_aside":2}"#);
+    let answer = unit.call(append).expect("appended");
+    assert_eq!(answer, json!({"count": 1, "offset": 0, "set_aside": 2}));
     expect![[r#"
         row_number,reason,row
         2,"column `id`: expected text, found `1`","{""id"":1}"
@@ -165,7 +173,7 @@ fn a_process_appends_with_parameters_at_its_own_time() {
     let log = manifest("Stream", "log", json!({"schema": [{"name": "price", "type": "decimal(12,2)"}]}));
     unit.apply(json!([log])).expect("applied");
     let append = call("user:olga", "stream.append", ("stream", "log")).with(json!({"row": {"price": 129.9}})).at(Time(0));
-    assert_eq!(shown(unit.call(append)), r#"{"count":1,"offset":0}"#);
+    assert_eq!(appended(unit.call(append)), (0, 1));
     assert_eq!(shown(unit.sql("SELECT price, _time FROM log")), "price,_time\n129.90,1970-01-01T00:00:00Z\n");
 }
 
@@ -200,16 +208,15 @@ fn arrow_batches_pass_the_same_checks() {
         let mut append = call("user:olga", "stream.append", ("stream", "orders"));
         append.media = "application/vnd.apache.arrow.stream".into();
         append.body = bytes;
-        shown(unit.call(append))
+        shown(unit.call(append).map(|answer| answer["count"].clone()))
     };
-    assert_eq!(append(&batch(1_250), 0), r#"{"count":2,"offset":0}"#);
+    assert_eq!(append(&batch(1_250), 0), "2");
     expect!["[stream.row_invalid] at /price row 1: column `price`: expected decimal(12,2), found `1.255`: only 2 digits behind the point are kept"]
         .assert_eq(&append(&batch(1_255), 0));
     let cut = append(&batch(1_250), 300);
     assert!(cut.starts_with("[stream.body_invalid]"), "{cut}");
     let result = shown(unit.sql("SELECT id, n, price, at FROM orders ORDER BY id"));
     assert_eq!(result, "id,n,price,at\na,1,1.25,1970-01-01T00:00:00Z\nb,,,\n");
-    let _: Option<ListArray> = None;
 }
 
 #[test]
@@ -251,7 +258,7 @@ fn a_stream_declared_again_begins_anew() {
     let other = manifest("Stream", "orders", json!({"schema": [{"name": "id", "type": "int", "required": true}], "key": ["id"]}));
     unit.apply(json!([other])).expect("applied");
     assert_eq!(shown(unit.sql("SELECT count(*) AS n FROM orders")), "n\n0\n");
-    assert_eq!(shown(unit.append("orders", "{\"id\":1}")), r#"{"count":1,"offset":1}"#);
+    assert_eq!(appended(unit.append("orders", "{\"id\":1}")), (1, 1));
     assert_eq!(shown(unit.sql("SELECT id, _offset FROM orders")), "id,_offset\n1,1\n");
     assert_eq!(shown(unit.sql("SELECT id, _offset FROM orders_latest")), "id,_offset\n1,1\n");
     let read = call("user:olga", "stream.read", ("stream", "orders"));
@@ -263,9 +270,9 @@ fn a_stream_declared_again_begins_anew() {
 fn manifests_that_cannot_work_are_refused_with_their_place() {
     let mut unit = with_orders();
     let stream = |spec: Value| json!([manifest("Stream", "other", spec)]);
-    expect![[r#"[manifest.invalid] /spec: unknown type `string`, expected one of bool, int, float, decimal(p,s), text, time, json, list"#]]
+    expect![[r#"[manifest.invalid] at /spec Stream `other`: unknown type `string`, expected one of bool, int, float, decimal(p,s), text, time, json, list"#]]
         .assert_eq(&shown(unit.apply(stream(json!({"schema": [{"name": "a", "type": "string"}]})))));
-    expect!["[stream.schema] at /spec/key/0 there is no column `b`"]
+    expect!["[stream.schema] at /spec/key/0 there is no column `b` (did you mean `a`?)"]
         .assert_eq(&shown(unit.apply(stream(json!({"schema": [{"name": "a", "type": "text"}], "key": ["b"]})))));
     expect!["[stream.schema] at /metadata/name the name `orders_latest` is taken by stream/orders (choose another name)"]
         .assert_eq(&shown(unit.apply(json!([view("orders_latest", "SELECT 1 AS one")]))));

@@ -120,12 +120,19 @@ pub fn call(who: &str, operation: &str, on: (&str, &str)) -> Call {
     Call::new(operation, ResourceRef::new(on.0, on.1), actor)
 }
 
+/// Where an append stands, and how many rows it added.
+pub fn appended(result: Result<Value, Problem>) -> (u64, u64) {
+    let answer = result.expect("appended");
+    (answer["offset"].as_u64().expect("an offset"), answer["count"].as_u64().expect("a count"))
+}
+
 /// An answer, or the problem with its code, place and hint, as text.
 pub fn shown<T: ToString>(result: Result<T, Problem>) -> String {
     match result {
         Ok(answer) => answer.to_string(),
         Err(problem) => {
-            let place = problem.place.as_ref().map_or(String::new(), |place| format!(" at {place}"));
+            let place = problem.place.as_ref().map_or(String::new(), ToString::to_string);
+            let place = if place.is_empty() { place } else { format!(" at {place}") };
             let hint = problem.hint.as_ref().map_or(String::new(), |hint| format!(" ({hint})"));
             format!("[{}]{place} {}{hint}", problem.code, problem.message)
         }

@@ -26,7 +26,8 @@ fn a_call_is_answered_and_billed_on_both_sides() {
     assert_eq!(world.ledger("payment")[0], "pay authorise 2 1 0 0 1 2.55 2.55 0.00");
     assert_eq!(world.ledger("retail"), world.ledger("payment"));
     world.verify();
-    let calls = world.look("retail", "contract.calls", ("contract", "pay"), json!({"call": "1"})).unwrap();
+    let calls =
+        world.look("retail", "contract.calls", ("contract", "pay"), json!({"call": "1"})).unwrap();
     assert_eq!(calls["calls"][0]["state"], "answered");
 }
 
@@ -51,11 +52,19 @@ fn what_does_not_fit_the_contract_never_leaves() {
         world.call("retail", "contract.call", ("contract", "pay"), args).unwrap_err()
     };
     let problem = refused("authorize", json!({}));
-    assert_eq!((problem.code.as_str(), problem.hint.as_deref()), ("contract.capability", Some("did you mean `authorise`?")));
+    assert_eq!(
+        (problem.code.as_str(), problem.hint.as_deref()),
+        ("contract.capability", Some("did you mean `authorise`?"))
+    );
     assert_eq!(refused("authorise", json!({})).code, "contract.input");
     assert_eq!(refused("authorise", json!({"order": "a", "value": "much"})).code, "contract.input");
     assert_eq!(refused("authorise", json!({"order": "a".repeat(300_000)})).code, "exchange.limit");
-    let wrong_side = world.call("payment", "contract.call", ("contract", "pay"), json!({"capability": "refund", "input": {}}));
+    let wrong_side = world.call(
+        "payment",
+        "contract.call",
+        ("contract", "pay"),
+        json!({"capability": "refund", "input": {}}),
+    );
     assert_eq!(wrong_side.unwrap_err().code, "contract.state");
 }
 
@@ -64,7 +73,9 @@ fn a_failed_process_fails_the_call_and_only_the_acceptance_is_owed() {
     let world = market(json!({}), &Config::default());
     world.ask("retail", "pay", "authorise", "o-1", T).unwrap();
     world.settle();
-    world.call("payment", "process.finish", ("process", ""), json!({"order": "o-1", "fail": true})).unwrap();
+    world
+        .call("payment", "process.finish", ("process", ""), json!({"order": "o-1", "fail": true}))
+        .unwrap();
     world.settle();
     assert_eq!(world.answer("retail", "o-1").unwrap(), "!kernel.stopping");
     assert_eq!(world.ledger("retail")[0], "pay authorise 1 0 0 1 0 0.30 0.30 0.00");
@@ -118,14 +129,21 @@ fn revoked_means_revoked_and_open_calls_finish() {
     world.ask("retail", "pay", "authorise", "open", T).unwrap();
     world.settle();
     world.cut.lock().unwrap().insert("retail".into());
-    world.call("payment", "contract.revoke", ("contract", "pay"), json!({"reason": "moved"})).unwrap();
+    world
+        .call("payment", "contract.revoke", ("contract", "pay"), json!({"reason": "moved"}))
+        .unwrap();
     // The consumer is cut off, does not know, and calls: it is refused and not billed.
     world.ask("retail", "pay", "authorise", "unaware", T + 1).unwrap();
     world.settle();
     world.cut.lock().unwrap().clear();
     world.settle();
     assert_eq!(world.answer("retail", "unaware").unwrap(), "!contract.terminated");
-    let late = world.call("retail", "contract.call", ("contract", "pay"), json!({"capability": "refund", "input": {}}));
+    let late = world.call(
+        "retail",
+        "contract.call",
+        ("contract", "pay"),
+        json!({"capability": "refund", "input": {}}),
+    );
     let late = late.unwrap_err();
     assert_eq!(late.code, "contract.terminated");
     assert!(late.message.contains("moved"), "{}", late.message);
@@ -204,7 +222,8 @@ fn links_come_to_rest_and_outboxes_are_cleared() {
     world.acknowledge("payment", "retail");
     world.settle();
     assert_eq!(world.seen.lock().unwrap().len(), before, "clearing out sends nothing");
-    let status = |unit: &str| world.look(unit, "exchange.status", ("exchange", ""), json!({})).unwrap();
+    let status =
+        |unit: &str| world.look(unit, "exchange.status", ("exchange", ""), json!({})).unwrap();
     let (retail, payment) = (status("retail"), status("payment"));
     let link = |status: &Value, to: &str| status["peers"][world.unit(to)].clone();
     assert_eq!(link(&retail, "payment")["sent"], link(&payment, "retail")["received"]);

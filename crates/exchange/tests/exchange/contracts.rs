@@ -11,14 +11,21 @@ fn propose(world: &World, args: serde_json::Value) {
 #[test]
 fn a_contract_is_signed_by_both_and_has_one_id() {
     let world = market(json!({}), &Config::default());
-    let get = |unit: &str| world.look(unit, "contract.get", ("contract", "pay"), json!({})).unwrap();
+    let get =
+        |unit: &str| world.look(unit, "contract.get", ("contract", "pay"), json!({})).unwrap();
     let (consumer, provider) = (get("retail"), get("payment"));
     for part in ["id", "document", "provider_signature", "consumer_signature"] {
         assert_eq!(consumer[part], provider[part], "{part}");
         assert!(!consumer[part].is_null(), "{part}");
     }
-    assert_eq!((consumer["side"].as_str(), provider["side"].as_str()), (Some("consumer"), Some("provider")));
-    assert_eq!(world.ledger("retail"), ["pay authorise 0 0 0 0 0 0.00 0.00 0.00", "pay refund 0 0 0 0 0 0.00 0.00 0.00"]);
+    assert_eq!(
+        (consumer["side"].as_str(), provider["side"].as_str()),
+        (Some("consumer"), Some("provider"))
+    );
+    assert_eq!(
+        world.ledger("retail"),
+        ["pay authorise 0 0 0 0 0 0.00 0.00 0.00", "pay refund 0 0 0 0 0 0.00 0.00 0.00"]
+    );
     assert_eq!(world.ledger("retail"), world.ledger("payment"));
 }
 
@@ -31,9 +38,14 @@ fn a_person_approves_where_the_offer_says_so() {
     world.settle();
     assert_eq!(world.state("payment", "pay"), "requested");
     world.call("payment", "contract.accept", ("contract", "pay"), json!({})).unwrap();
-    world.call("payment", "contract.reject", ("contract", "no"), json!({"reason": "not now"})).unwrap();
+    world
+        .call("payment", "contract.reject", ("contract", "no"), json!({"reason": "not now"}))
+        .unwrap();
     world.settle();
-    assert_eq!((world.state("retail", "pay"), world.state("payment", "pay")), ("finalized".into(), "finalized".into()));
+    assert_eq!(
+        (world.state("retail", "pay"), world.state("payment", "pay")),
+        ("finalized".into(), "finalized".into())
+    );
     assert_eq!(world.state("retail", "no"), "terminated");
     let again = world.call("payment", "contract.accept", ("contract", "pay"), json!({}));
     assert_eq!(again.unwrap_err().code, "contract.state");
@@ -43,21 +55,31 @@ fn a_person_approves_where_the_offer_says_so() {
 fn a_consumer_may_see_the_document_before_it_accepts() {
     let world = World::new(&["retail", "payment"], &Config::default());
     world.apply("payment", offers(json!({}))).unwrap();
-    propose(&world, json!({"name": "pay", "peer": "payment", "offers": ["authorise"], "review": true}));
+    propose(
+        &world,
+        json!({"name": "pay", "peer": "payment", "offers": ["authorise"], "review": true}),
+    );
     world.settle();
-    assert_eq!((world.state("retail", "pay"), world.state("payment", "pay")), ("offered".into(), "offered".into()));
+    assert_eq!(
+        (world.state("retail", "pay"), world.state("payment", "pay")),
+        ("offered".into(), "offered".into())
+    );
     let shown = world.look("retail", "contract.get", ("contract", "pay"), json!({})).unwrap();
     assert_eq!(shown["document"]["offers"][0]["price"]["on_accept"], "0.30");
     world.call("retail", "contract.accept", ("contract", "pay"), json!({})).unwrap();
     world.settle();
-    assert_eq!((world.state("retail", "pay"), world.state("payment", "pay")), ("finalized".into(), "finalized".into()));
+    assert_eq!(
+        (world.state("retail", "pay"), world.state("payment", "pay")),
+        ("finalized".into(), "finalized".into())
+    );
 }
 
 #[test]
 fn a_provider_may_offer_a_contract_out_of_its_own() {
     let world = World::new(&["retail", "payment"], &Config::default());
     world.apply("payment", offers(json!({}))).unwrap();
-    let args = json!({"name": "pay", "peer": "retail", "offers": ["authorise"], "side": "provider"});
+    let args =
+        json!({"name": "pay", "peer": "retail", "offers": ["authorise"], "side": "provider"});
     world.call("payment", "contract.propose", ("contract", ""), args).unwrap();
     world.settle();
     assert_eq!(world.state("retail", "pay"), "offered");
@@ -70,17 +92,30 @@ fn a_provider_may_offer_a_contract_out_of_its_own() {
 fn what_is_not_offered_to_a_peer_looks_as_if_it_were_not_there() {
     let world = World::new(&["retail", "payment"], &Config::default());
     world.apply("payment", offers(json!({"to": ["somebody"]}))).unwrap();
-    for (name, offer) in [("a", json!("authorise")), ("b", json!("nothing")), ("c", json!({"name": "refund", "version": "2"}))] {
+    for (name, offer) in [
+        ("a", json!("authorise")),
+        ("b", json!("nothing")),
+        ("c", json!({"name": "refund", "version": "2"})),
+    ] {
         propose(&world, json!({"name": name, "peer": "payment", "offers": [offer]}));
     }
     world.settle();
     for name in ["a", "b", "c"] {
         let contract = world.look("retail", "contract.get", ("contract", name), json!({})).unwrap();
         assert_eq!(contract["state"], "terminated");
-        assert!(contract["reason"].as_str().unwrap().starts_with("there is no offer"), "{contract}");
+        assert!(
+            contract["reason"].as_str().unwrap().starts_with("there is no offer"),
+            "{contract}"
+        );
     }
-    let offered = world.look("retail", "offer.list", ("offer", ""), json!({"peer": "payment"})).unwrap();
-    let names: Vec<_> = offered["offers"].as_array().unwrap().iter().map(|offer| offer["capability"].clone()).collect();
+    let offered =
+        world.look("retail", "offer.list", ("offer", ""), json!({"peer": "payment"})).unwrap();
+    let names: Vec<_> = offered["offers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|offer| offer["capability"].clone())
+        .collect();
     assert_eq!(names, ["refund"]);
 }
 
@@ -97,28 +132,43 @@ fn a_lent_relation_shows_the_lent_columns_and_no_other() {
     let world = World::new(&["retail", "payment"], &Config::default());
     let schema = json!({"schema": [{"name": "order", "type": "text"}, {"name": "stage", "type": "text"}, {"name": "secret", "type": "text"}]});
     let lent = json!({"relation": {"name": "shipments_latest", "columns": ["order", "stage"]}, "version": 1, "to": ["retail"]});
-    let manifests = json!([manifest("Stream", "shipments", schema), manifest("Offer", "parcels", lent)]);
+    let manifests =
+        json!([manifest("Stream", "shipments", schema), manifest("Offer", "parcels", lent)]);
     world.apply("payment", manifests).unwrap();
     propose(&world, json!({"name": "lent", "peer": "payment", "offers": ["parcels"]}));
     world.settle();
     let kernel = std::sync::Arc::clone(&world.node("retail").kernel);
     let reader = kernel::Reader::new(&kernel, kernel::Principal::User("olga".into())).unwrap();
     let relations = kernel.relations(&reader).unwrap();
-    let relation = relations.iter().find(|relation| relation.schema == "payment" && relation.name == "parcels").unwrap();
+    let relation = relations
+        .iter()
+        .find(|relation| relation.schema == "payment" && relation.name == "parcels")
+        .unwrap();
     let columns: Vec<&str> = relation.columns.iter().map(|column| column.name.as_str()).collect();
     assert_eq!(columns, ["order", "stage"]);
     let mut rows = Vec::new();
-    let scan = kernel::Scan { columns: vec![0, 1], equals: vec![(0, kernel::Cell::Text("o'1".into()))], limit: Some(5) };
+    let scan = kernel::Scan {
+        columns: vec![0, 1],
+        equals: vec![(0, kernel::Cell::Text("o'1".into()))],
+        limit: Some(5),
+    };
     (relation.rows)(&reader, &scan, &mut |row| {
         rows.push(row);
         Ok(true)
     })
     .unwrap();
-    let sql = "SELECT \"order\", \"stage\" FROM \"shipments_latest\" WHERE \"order\" = 'o''1' LIMIT 5";
+    let sql =
+        "SELECT \"order\", \"stage\" FROM \"shipments_latest\" WHERE \"order\" = 'o''1' LIMIT 5";
     assert_eq!(rows, [vec![kernel::Cell::Text("o-1".into()), kernel::Cell::Text(sql.into())]]);
     let peer = format!("peer:{}", world.unit("retail"));
     let fetch = |columns: serde_json::Value| {
-        world.act("payment", &peer, "contract.fetch", ("contract", "lent"), json!({"offer": "parcels", "columns": columns}))
+        world.act(
+            "payment",
+            &peer,
+            "contract.fetch",
+            ("contract", "lent"),
+            json!({"offer": "parcels", "columns": columns}),
+        )
     };
     fetch(json!(["order"])).unwrap();
     assert_eq!(fetch(json!(["secret"])).unwrap_err().code, "contract.input");
@@ -129,15 +179,25 @@ fn a_lent_relation_shows_the_lent_columns_and_no_other() {
 #[test]
 fn an_offer_that_cannot_work_is_refused_when_it_is_applied() {
     let world = World::new(&["retail", "payment"], &Config::default());
-    let refused = |spec: serde_json::Value| {
-        world.apply("payment", json!([manifest("Offer", "x", spec)])).unwrap_err().code
+    let refused = |name: &str, spec: serde_json::Value| {
+        world.apply("payment", json!([manifest("Offer", name, spec)])).unwrap_err().code
     };
-    assert_eq!(refused(json!({"process": "ghost", "version": 1, "to": "any"})), "offer.invalid");
-    assert_eq!(refused(json!({"relation": {"name": "ghost", "columns": ["a"]}, "version": 1, "to": "any"})), "offer.invalid");
-    assert_eq!(refused(json!({"version": 1, "to": "any"})), "offer.invalid");
+    assert_eq!(
+        refused("a", json!({"process": "ghost", "version": 1, "to": "any"})),
+        "offer.invalid"
+    );
+    assert_eq!(
+        refused(
+            "b",
+            json!({"relation": {"name": "ghost", "columns": ["a"]}, "version": 1, "to": "any"})
+        ),
+        "offer.invalid"
+    );
+    assert_eq!(refused("c", json!({"version": 1, "to": "any"})), "offer.invalid");
     let price = json!({"currency": "EUR", "on_accept": "1 +"});
     let process = manifest("Process", "p", json!({}));
-    let offer = manifest("Offer", "x", json!({"process": "p", "version": 1, "to": "any", "price": price}));
+    let offer =
+        manifest("Offer", "x", json!({"process": "p", "version": 1, "to": "any", "price": price}));
     let problem = world.apply("payment", json!([process, offer])).unwrap_err();
     assert_eq!(problem.code, "offer.price", "{problem:?}");
 }

@@ -49,7 +49,8 @@ fn an_altered_or_forged_request_is_refused_and_audited() {
     // Somebody with another key says that he is retail.
     let thief = Identity::generate("thief", &SeededEntropy::new(9), world.clock.wall());
     let mut forged = request.clone();
-    forged.headers = signature::sign(&thief, &world.unit("payment"), &request, world.clock.wall(), 5).unwrap();
+    forged.headers =
+        signature::sign(&thief, &world.unit("payment"), &request, world.clock.wall(), 5).unwrap();
     assert_eq!(code(&world, &forged), "exchange.signature", "a stranger");
     let input = forged.headers["signature-input"].replace(thief.unit(), &world.unit("retail"));
     forged.headers.insert("signature-input".into(), input);
@@ -59,7 +60,8 @@ fn an_altered_or_forged_request_is_refused_and_audited() {
     let node = world.node("payment");
     let reader = kernel::Reader::new(&node.kernel, kernel::Principal::Anonymous).unwrap();
     let chunks = kernel::Read::chunks(&reader, "system/audit", 0, usize::MAX).unwrap();
-    let text: String = chunks.iter().map(|chunk| String::from_utf8_lossy(&chunk.bytes).into_owned()).collect();
+    let text: String =
+        chunks.iter().map(|chunk| String::from_utf8_lossy(&chunk.bytes).into_owned()).collect();
     assert!(text.contains("exchange.signature"), "refusals are in the audit");
 }
 
@@ -118,9 +120,11 @@ fn a_peer_cannot_meddle_with_the_contracts_of_another() {
             message
         })
         .collect();
-    let body = json!({"v": 1, "from": logistics, "to": payment, "acknowledged": 0, "messages": numbered});
+    let body =
+        json!({"v": 1, "from": logistics, "to": payment, "acknowledged": 0, "messages": numbered});
     let actor = kernel::Principal::Peer(logistics);
-    let mut call = kernel::Call::new("exchange.messages", kernel::ResourceRef::new("exchange", ""), actor);
+    let mut call =
+        kernel::Call::new("exchange.messages", kernel::ResourceRef::new("exchange", ""), actor);
     call.body = body.to_string().into_bytes();
     let reply = world.node("payment").writer.turn(&[call]).remove(0).unwrap().into_value();
     assert_eq!(reply["acknowledged"], 6, "what is wrong is noted and does not block the link");
@@ -141,13 +145,28 @@ fn malformed_envelopes_are_refused_whole() {
             kernel::Principal::try_from(from.to_owned()).unwrap(),
         );
         call.body = body;
-        world.node("payment").writer.turn(&[call]).remove(0).map(|_| ()).map_err(|problem| problem.code)
+        world
+            .node("payment")
+            .writer
+            .turn(&[call])
+            .remove(0)
+            .map(|_| ())
+            .map_err(|problem| problem.code)
     };
     let peer = format!("peer:{retail}");
     let envelope = |from: &str, to: &str| {
-        json!({"v": 1, "from": from, "to": to, "acknowledged": 0, "messages": [{"kind": "x"}]}).to_string().into_bytes()
+        json!({"v": 1, "from": from, "to": to, "acknowledged": 0, "messages": [{"kind": "x"}]})
+            .to_string()
+            .into_bytes()
     };
-    for body in [b"".to_vec(), b"{}".to_vec(), "[".repeat(100_000).into_bytes(), envelope(&payment, &payment), envelope(&retail, &retail), envelope(&retail, &payment)] {
+    for body in [
+        b"".to_vec(),
+        b"{}".to_vec(),
+        "[".repeat(100_000).into_bytes(),
+        envelope(&payment, &payment),
+        envelope(&retail, &retail),
+        envelope(&retail, &payment),
+    ] {
         assert_eq!(send(&peer, body), Err("exchange.envelope".into()));
     }
     assert!(send("user:olga", envelope(&retail, &payment)).is_err());
@@ -157,7 +176,9 @@ fn malformed_envelopes_are_refused_whole() {
 #[test]
 fn peers_are_known_once_by_cards_that_prove_themselves() {
     let world = World::new(&["retail", "payment"], &Config::default());
-    let add = |args: Value| world.call("retail", "peer.add", ("peer", ""), args).map_err(|problem| problem.code);
+    let add = |args: Value| {
+        world.call("retail", "peer.add", ("peer", ""), args).map_err(|problem| problem.code)
+    };
     let card = serde_json::to_value(world.node("payment").exchange.card()).unwrap();
     let own = serde_json::to_value(world.node("retail").exchange.card()).unwrap();
     assert_eq!(add(json!({"name": "pay2", "card": card})), Err("peer.exists".into()));
@@ -171,7 +192,10 @@ fn peers_are_known_once_by_cards_that_prove_themselves() {
     let peer = world.look("retail", "peer.get", ("peer", "payment"), json!({})).unwrap();
     assert_eq!(peer["url"], "http://elsewhere");
     world.call("retail", "peer.remove", ("peer", "payment"), json!({})).unwrap();
-    assert_eq!(world.look("retail", "peer.list", ("peer", ""), json!({})).unwrap()["peers"], json!([]));
+    assert_eq!(
+        world.look("retail", "peer.list", ("peer", ""), json!({})).unwrap()["peers"],
+        json!([])
+    );
 }
 
 /// Somebody with a key and no unit: signs, sends, polls, as the Python client of the guide does.
@@ -188,7 +212,14 @@ impl Customer {
         STANDARD.encode(self.key.sign(bytes).to_bytes())
     }
 
-    fn request(&mut self, world: &World, method: &str, path: &str, query: &str, body: Vec<u8>) -> Value {
+    fn request(
+        &mut self,
+        world: &World,
+        method: &str,
+        path: &str,
+        query: &str,
+        body: Vec<u8>,
+    ) -> Value {
         self.nonce += 1;
         let digest = format!("sha-256=:{}:", STANDARD.encode(base::sha256(&body)));
         let parameters = format!(
@@ -232,7 +263,8 @@ impl Customer {
         let query = format!("after={}", self.handled);
         let envelope = self.request(world, "GET", "/v1/exchange/outbox", &query, Vec::new());
         let messages = envelope["messages"].as_array().unwrap().clone();
-        self.handled = messages.last().map_or(self.handled, |message| message["n"].as_u64().unwrap());
+        self.handled =
+            messages.last().map_or(self.handled, |message| message["n"].as_u64().unwrap());
         messages
     }
 }
@@ -248,16 +280,23 @@ fn an_outside_customer_with_a_key_and_no_unit_calls_under_a_contract() {
     let unit = base::hex(&base::sha256(public.as_bytes()));
     assert_eq!(peer["unit"], json!(unit));
     let mut customer = Customer { key, unit, sent: 0, handled: 0, nonce: 0 };
-    customer.send(&world, json!({"kind": "propose", "contract": "direct", "offers": [{"name": "authorise"}]}));
+    customer.send(
+        &world,
+        json!({"kind": "propose", "contract": "direct", "offers": [{"name": "authorise"}]}),
+    );
     let agree = customer.poll(&world).pop().unwrap();
     assert_eq!(agree["kind"], "agree");
     let signature = customer.sign(agree["document"].as_str().unwrap().as_bytes());
-    customer.send(&world, json!({"kind": "verify", "contract": "direct", "key": 0, "signature": signature}));
+    customer.send(
+        &world,
+        json!({"kind": "verify", "contract": "direct", "key": 0, "signature": signature}),
+    );
     assert_eq!(customer.poll(&world)[0]["kind"], "finalize");
     let call = json!({"kind": "call", "contract": "direct", "call": "my-1", "capability": "authorise", "input": {"order": "o-9"}});
     customer.send(&world, call);
     world.finish("payment", "o-9", T);
-    let kinds: Vec<Value> = customer.poll(&world).iter().map(|message| message["kind"].clone()).collect();
+    let kinds: Vec<Value> =
+        customer.poll(&world).iter().map(|message| message["kind"].clone()).collect();
     assert_eq!(kinds, ["receipts", "answer", "receipts"]);
     assert_eq!(world.ledger("payment")[0], "direct authorise 1 1 0 0 0 2.25 0.00 0.00");
 }

@@ -10,7 +10,8 @@ use std::sync::atomic::Ordering;
 const T: i64 = 1_500_000_000_000;
 
 fn receipts(world: &World, unit: &str) -> Vec<Value> {
-    let list = world.look(unit, "receipt.list", ("receipt", ""), json!({"contract": "pay"})).unwrap();
+    let list =
+        world.look(unit, "receipt.list", ("receipt", ""), json!({"contract": "pay"})).unwrap();
     list["receipts"].as_array().unwrap().clone()
 }
 
@@ -31,14 +32,20 @@ fn receipts_have_no_gaps_and_are_the_same_on_both_sides() {
         receipt
     };
     let (consumer, provider) = (receipts(&world, "retail"), receipts(&world, "payment"));
-    let numbers: Vec<u64> = provider.iter().map(|receipt| receipt["number"].as_u64().unwrap()).collect();
+    let numbers: Vec<u64> =
+        provider.iter().map(|receipt| receipt["number"].as_u64().unwrap()).collect();
     assert_eq!(numbers, (1..=14).collect::<Vec<_>>());
     assert!(provider.iter().all(|receipt| receipt["state"] == "agreed"));
     let sides = [consumer, provider].map(|rows| rows.into_iter().map(strip).collect::<Vec<_>>());
     assert_eq!(sides[0], sides[1]);
     let page = json!({"contract": "pay", "after": 3, "limit": 2});
     let page = world.look("payment", "receipt.list", ("receipt", ""), page).unwrap();
-    let numbers: Vec<_> = page["receipts"].as_array().unwrap().iter().map(|receipt| receipt["number"].clone()).collect();
+    let numbers: Vec<_> = page["receipts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|receipt| receipt["number"].clone())
+        .collect();
     assert_eq!(numbers, [4, 5]);
 }
 
@@ -82,7 +89,8 @@ fn tamper(world: &Arc<World>, change: impl Fn(&mut Value)) {
     body["messages"].as_array_mut().unwrap().iter_mut().for_each(change);
     let peer = format!("peer:{payment}");
     let actor = kernel::Principal::try_from(peer).unwrap();
-    let mut call = kernel::Call::new("exchange.messages", kernel::ResourceRef::new("exchange", ""), actor);
+    let mut call =
+        kernel::Call::new("exchange.messages", kernel::ResourceRef::new("exchange", ""), actor);
     call.body = body.to_string().into_bytes();
     world.node("retail").writer.turn(&[call]).remove(0).unwrap();
 }

@@ -25,13 +25,20 @@ impl Network for Doors {
             headers: request.headers.clone(),
             body: request.body.clone(),
         };
-        let outcome = handle.kernel().authenticate(&Credential::Signed(&signed)).and_then(|identity| {
-            let mut call = Call::new("exchange.messages", ResourceRef::new("exchange", ""), identity.principal);
-            call.body.clone_from(&request.body);
-            handle.call(call)
-        });
+        let outcome =
+            handle.kernel().authenticate(&Credential::Signed(&signed)).and_then(|identity| {
+                let mut call = Call::new(
+                    "exchange.messages",
+                    ResourceRef::new("exchange", ""),
+                    identity.principal,
+                );
+                call.body.clone_from(&request.body);
+                handle.call(call)
+            });
         Ok(match outcome {
-            Ok(reply) => Response { status: 200, body: reply.into_value().to_string().into_bytes() },
+            Ok(reply) => {
+                Response { status: 200, body: reply.into_value().to_string().into_bytes() }
+            }
             Err(problem) => Response { status: 409, body: serde_json::to_vec(&problem).unwrap() },
         })
     }
@@ -86,22 +93,37 @@ fn what_is_committed_is_sent_and_cleared_out() {
             Arc::new(move |call| handle.submit(call, Box::new(|_| {})))
         };
         let network = Arc::clone(&doors) as Arc<dyn Network>;
-        let sender = Sender::new(Arc::clone(exchange), Arc::clone(handle.kernel()), network, submit);
+        let sender =
+            Sender::new(Arc::clone(exchange), Arc::clone(handle.kernel()), network, submit);
         threads.push(std::thread::spawn(move || sender.run().unwrap()));
         for (other, (peer, _)) in units.iter().filter(|(other, _)| other != name) {
             let card = serde_json::to_value(peer.card()).unwrap();
-            call(handle, "user:olga", "peer.add", ("peer", ""), json!({"name": other, "card": card}));
+            call(
+                handle,
+                "user:olga",
+                "peer.add",
+                ("peer", ""),
+                json!({"name": other, "card": card}),
+            );
         }
     }
     let [(_, (retail_exchange, retail)), (_, (payment_exchange, payment))] = &units;
-    call(payment, "user:olga", "resource.apply", ("resource", ""), json!({"manifests": offers(json!({}))}));
+    call(
+        payment,
+        "user:olga",
+        "resource.apply",
+        ("resource", ""),
+        json!({"manifests": offers(json!({}))}),
+    );
     let args = json!({"name": "pay", "peer": "payment", "offers": ["authorise"]});
     call(retail, "user:olga", "contract.propose", ("contract", ""), args);
     // Nobody is reachable yet: the senders try again until somebody is.
     for (name, (_, handle)) in &units {
         doors.0.lock().unwrap().insert((*name).to_owned(), handle.clone());
     }
-    let look = |handle: &Handle, operation: &str, on: (&str, &str)| call(handle, "user:olga", operation, on, json!({}));
+    let look = |handle: &Handle, operation: &str, on: (&str, &str)| {
+        call(handle, "user:olga", operation, on, json!({}))
+    };
     until(retail, || look(retail, "contract.get", ("contract", "pay"))["state"] == "finalized");
     for number in 0..50 {
         let input = json!({"order": format!("o-{number}")});
@@ -109,13 +131,23 @@ fn what_is_committed_is_sent_and_cleared_out() {
         call(retail, "user:olga", "process.ask", ("process", ""), args);
     }
     until(payment, || look(payment, "exchange.status", ("exchange", ""))["calls_open"] == 50);
-    call(payment, "user:olga", "process.finish", ("process", ""), json!({"output": {"value": 100}}));
+    call(
+        payment,
+        "user:olga",
+        "process.finish",
+        ("process", ""),
+        json!({"output": {"value": 100}}),
+    );
     let owed = |handle: &Handle| look(handle, "ledger.list", ("ledger", ""))["ledger"][0].clone();
     until(payment, || owed(payment)["agreed"] == "90.00");
     assert_eq!((&owed(retail)["owed"], &owed(retail)["answered"]), (&json!("90.00"), &json!(50)));
     let cleared = |handle: &Handle| {
         let status = look(handle, "exchange.status", ("exchange", ""));
-        status["peers"].as_object().unwrap().values().all(|link| link["sent"] == link["acknowledged"])
+        status["peers"]
+            .as_object()
+            .unwrap()
+            .values()
+            .all(|link| link["sent"] == link["acknowledged"])
     };
     until(retail, || cleared(retail));
     until(payment, || cleared(payment));

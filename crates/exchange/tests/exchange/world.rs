@@ -1,10 +1,12 @@
 //! A small world for the tests: units on stores in memory, and a network that does as it is told.
 
 use base::{Clock, Problem, SeededEntropy, Time};
-use exchange::{Config, Exchange, Identity, Network, NetworkError, Pumped, Request, Response, Sender};
+use exchange::{
+    Config, Exchange, Identity, Network, NetworkError, Pumped, Request, Response, Sender,
+};
 use kernel::{
-    Address, Call, Credential, Engine, Kernel, KindOf, Operation, Parts, Principal, Read, Reader, Relation, Reply,
-    ResourceRef, Right, Signed, Tx, Writer, decide, operation, read,
+    Address, Call, Credential, Engine, Kernel, KindOf, Operation, Parts, Principal, Read, Reader,
+    Relation, Reply, ResourceRef, Right, Signed, Tx, Writer, decide, operation, read,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,7 +67,11 @@ impl Engine for Work {
             is_grant: false,
             roles: |_| Vec::new(),
         };
-        vec![kind("process", "Process", "processes"), kind("stream", "Stream", "streams"), kind("sql", "", "sql")]
+        vec![
+            kind("process", "Process", "processes"),
+            kind("stream", "Stream", "streams"),
+            kind("sql", "", "sql"),
+        ]
     }
 
     fn operations(self: Arc<Self>) -> Vec<Operation> {
@@ -75,10 +81,13 @@ impl Engine for Work {
             Ok(Reply::Value(Value::Null))
         };
         vec![
-            operation("process.start", Right::Run, "Starts.", decide(&self, Self::start)).cancelled_by(Arc::new(cancel)),
+            operation("process.start", Right::Run, "Starts.", decide(&self, Self::start))
+                .cancelled_by(Arc::new(cancel)),
             operation("process.finish", Right::Run, "Ends.", decide(&self, Self::finish)).on_kind(),
-            operation("process.ask", Right::Run, "Calls another unit.", decide(&self, Self::ask)).on_kind(),
-            operation("process.stop", Right::Run, "Withdraws.", decide(&self, Self::stop)).on_kind(),
+            operation("process.ask", Right::Run, "Calls another unit.", decide(&self, Self::ask))
+                .on_kind(),
+            operation("process.stop", Right::Run, "Withdraws.", decide(&self, Self::stop))
+                .on_kind(),
             operation("sql.query", Right::Read, "Answers.", read(&self, Self::query)).on_kind(),
         ]
     }
@@ -87,7 +96,12 @@ impl Engine for Work {
         Ok(Vec::new())
     }
 
-    fn resume(&self, tx: &mut Tx<'_>, address: &Address, result: Result<Value, Problem>) -> Result<(), Problem> {
+    fn resume(
+        &self,
+        tx: &mut Tx<'_>,
+        address: &Address,
+        result: Result<Value, Problem>,
+    ) -> Result<(), Problem> {
         let text = match result {
             Ok(value) => value.to_string(),
             Err(problem) => format!("!{}", problem.code),
@@ -113,7 +127,8 @@ impl Work {
         for (key, bytes) in tx.scan_prefix(kernel::key(b'i').as_ref(), 10_000)? {
             let waiting: Value = serde_json::from_slice(&bytes).expect("JSON");
             if call.args["order"].is_null() || waiting["variables"]["order"] == call.args["order"] {
-                let address: Address = serde_json::from_value(waiting["address"].clone()).expect("an address");
+                let address: Address =
+                    serde_json::from_value(waiting["address"].clone()).expect("an address");
                 tx.delete(key);
                 let result = match call.args.get("fail") {
                     Some(_) => Err(kernel::Error::Stopping.into()),
@@ -129,17 +144,22 @@ impl Work {
     /// Calls as a process does; the answer is kept under the token.
     fn ask(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         let contract = call.text("contract").expect("a contract");
-        let mut ask = Call::new("contract.call", ResourceRef::new("contract", contract), call.actor.clone())
-            .with(json!({"capability": call.args["capability"], "input": call.args["input"]}))
-            .at(tx.time_of(call));
-        ask.reply_to = Some(Address { engine: "work".into(), token: call.text("token").expect("a token").into() });
+        let mut ask =
+            Call::new("contract.call", ResourceRef::new("contract", contract), call.actor.clone())
+                .with(json!({"capability": call.args["capability"], "input": call.args["input"]}))
+                .at(tx.time_of(call));
+        ask.reply_to = Some(Address {
+            engine: "work".into(),
+            token: call.text("token").expect("a token").into(),
+        });
         tx.call(ask);
         Ok(Reply::Value(Value::Null))
     }
 
     fn stop(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         let contract = ResourceRef::new("contract", call.text("contract").expect("a contract"));
-        let address = Address { engine: "work".into(), token: call.text("token").expect("a token").into() };
+        let address =
+            Address { engine: "work".into(), token: call.text("token").expect("a token").into() };
         let at = tx.time_of(call);
         tx.cancel("contract.call", contract, call.actor.clone(), address, at);
         Ok(Reply::Value(Value::Null))
@@ -210,7 +230,14 @@ impl World {
         for (place, name) in names.iter().enumerate() {
             let entropy = SeededEntropy::new(place as u64 + 1);
             let key = Identity::generate(name, &entropy, clock.wall()).to_text();
-            let node = boot(Arc::new(MemoryStore::new()), &key, &format!("http://{name}"), config, &clock, place as u64);
+            let node = boot(
+                Arc::new(MemoryStore::new()),
+                &key,
+                &format!("http://{name}"),
+                config,
+                &clock,
+                place as u64,
+            );
             nodes.insert((*name).to_owned(), Mutex::new(node));
         }
         clock.wall.fetch_add(1_000, Ordering::SeqCst);
@@ -226,12 +253,22 @@ impl World {
         for name in names {
             world.connect(name);
             let olga = manifest("User", "olga", json!({"roles": ["owner"]}));
-            world.act(name, "unit:init", "resource.apply", ("resource", ""), json!({"manifests": [olga]})).unwrap();
+            world
+                .act(
+                    name,
+                    "unit:init",
+                    "resource.apply",
+                    ("resource", ""),
+                    json!({"manifests": [olga]}),
+                )
+                .unwrap();
         }
         for name in names {
             for other in names.iter().filter(|other| *other != name) {
                 let card = serde_json::to_value(world.node(other).exchange.card()).unwrap();
-                world.call(name, "peer.add", ("peer", ""), json!({"name": other, "card": card})).unwrap();
+                world
+                    .call(name, "peer.add", ("peer", ""), json!({"name": other, "card": card}))
+                    .unwrap();
             }
         }
         world
@@ -242,7 +279,8 @@ impl World {
         let wire: Arc<dyn Network> = Arc::new(Wire(Arc::downgrade(self)));
         node.exchange.set_network(Arc::clone(&wire));
         let submit = Arc::new(|_: Call| {});
-        let sender = Sender::new(Arc::clone(&node.exchange), Arc::clone(&node.kernel), wire, submit);
+        let sender =
+            Sender::new(Arc::clone(&node.exchange), Arc::clone(&node.kernel), wire, submit);
         self.senders.lock().unwrap().insert(name.into(), sender);
     }
 
@@ -258,7 +296,8 @@ impl World {
     pub fn kill(self: &Arc<Self>, name: &str) {
         let seed = self.seed.fetch_add(1, Ordering::SeqCst);
         let mut node = self.node(name);
-        *node = boot(Arc::clone(&node.store), &node.key, &node.url, &node.config, &self.clock, seed);
+        *node =
+            boot(Arc::clone(&node.store), &node.key, &node.url, &node.config, &self.clock, seed);
         drop(node);
         self.clock.wall.fetch_add(1_000, Ordering::SeqCst);
         self.connect(name);
@@ -292,14 +331,28 @@ impl World {
     }
 
     /// Acts as the owner. `at` among the parameters is the business time in milliseconds.
-    pub fn call(&self, unit: &str, operation: &str, on: (&str, &str), args: Value) -> Result<Value, Problem> {
+    pub fn call(
+        &self,
+        unit: &str,
+        operation: &str,
+        on: (&str, &str),
+        args: Value,
+    ) -> Result<Value, Problem> {
         self.act(unit, "user:olga", operation, on, args)
     }
 
     /// Looks as the owner, without holding the unit: others may be asked.
-    pub fn look(&self, unit: &str, operation: &str, on: (&str, &str), args: Value) -> Result<Value, Problem> {
+    pub fn look(
+        &self,
+        unit: &str,
+        operation: &str,
+        on: (&str, &str),
+        args: Value,
+    ) -> Result<Value, Problem> {
         let kernel = Arc::clone(&self.node(unit).kernel);
-        let call = Call::new(operation, ResourceRef::new(on.0, on.1), Principal::User("olga".into())).with(args);
+        let call =
+            Call::new(operation, ResourceRef::new(on.0, on.1), Principal::User("olga".into()))
+                .with(args);
         kernel.read(&call).map(Reply::into_value)
     }
 
@@ -323,7 +376,9 @@ impl World {
                 ["exchange", "messages"] => ("exchange.messages", ResourceRef::new("exchange", "")),
                 ["exchange", "outbox"] => ("exchange.outbox", ResourceRef::new("exchange", "")),
                 ["offers", "offered"] => ("offer.offered", ResourceRef::new("offer", "")),
-                ["contracts", name, "fetch"] => ("contract.fetch", ResourceRef::new("contract", name)),
+                ["contracts", name, "fetch"] => {
+                    ("contract.fetch", ResourceRef::new("contract", name))
+                }
                 _ => panic!("no route {path}"),
             };
             let mut call = Call::new(operation, resource, identity.principal);
@@ -337,7 +392,9 @@ impl World {
             run(&mut node, call)
         });
         match outcome {
-            Ok(reply) => Response { status: 200, body: reply.into_value().to_string().into_bytes() },
+            Ok(reply) => {
+                Response { status: 200, body: reply.into_value().to_string().into_bytes() }
+            }
             Err(problem) => Response {
                 status: problem.kind.http_status(),
                 body: serde_json::to_vec(&problem).unwrap(),
@@ -371,7 +428,10 @@ impl World {
                         Pumped::Idle => {}
                         Pumped::Sent => is_idle = false,
                         Pumped::Failed(reason) => {
-                            assert!(self.cut.lock().unwrap().contains(to), "{from} to {to}: {reason}");
+                            assert!(
+                                self.cut.lock().unwrap().contains(to),
+                                "{from} to {to}: {reason}"
+                            );
                         }
                     }
                 }
@@ -391,7 +451,14 @@ impl World {
         bytes.map(|bytes| String::from_utf8(bytes).unwrap())
     }
 
-    pub fn ask(&self, unit: &str, contract: &str, capability: &str, token: &str, at: i64) -> Result<Value, Problem> {
+    pub fn ask(
+        &self,
+        unit: &str,
+        contract: &str,
+        capability: &str,
+        token: &str,
+        at: i64,
+    ) -> Result<Value, Problem> {
         let input = json!({"order": token, "value": 129.9});
         let args = json!({"contract": contract, "capability": capability, "token": token, "input": input, "at": at});
         self.call(unit, "process.ask", ("process", ""), args)
@@ -406,8 +473,10 @@ impl World {
     pub fn ledger(&self, unit: &str) -> Vec<String> {
         let ledger = self.look(unit, "ledger.list", ("ledger", ""), json!({})).unwrap();
         let line = |row: &Value| {
-            let names = ["contract", "capability", "calls", "answered", "cancelled", "failed", "open"];
-            let mut parts: Vec<String> = names.iter().map(|name| row[*name].to_string().replace('"', "")).collect();
+            let names =
+                ["contract", "capability", "calls", "answered", "cancelled", "failed", "open"];
+            let mut parts: Vec<String> =
+                names.iter().map(|name| row[*name].to_string().replace('"', "")).collect();
             for name in ["owed", "agreed", "disputed"] {
                 parts.push(row[name].as_str().unwrap().to_owned());
             }
@@ -418,7 +487,10 @@ impl World {
 
     pub fn state(&self, unit: &str, contract: &str) -> String {
         let contract = self.look(unit, "contract.get", ("contract", contract), json!({}));
-        contract.map_or_else(|problem| problem.code, |contract| contract["state"].as_str().unwrap().to_owned())
+        contract.map_or_else(
+            |problem| problem.code,
+            |contract| contract["state"].as_str().unwrap().to_owned(),
+        )
     }
 
     /// Checks what must hold on every unit, at any time.
@@ -450,7 +522,8 @@ fn boot(
     let identity = Identity::from_text(key).unwrap();
     let card = identity.card(Some(url), None);
     let entropy = Arc::new(SeededEntropy::new(1_000 + seed));
-    let exchange = Exchange::new(identity, card, config.clone(), entropy.clone()).started(clock.wall());
+    let exchange =
+        Exchange::new(identity, card, config.clone(), entropy.clone()).started(clock.wall());
     let exchange = Arc::new(exchange);
     let (kernel, writer) = Kernel::new(Parts {
         store: Arc::clone(&store) as Arc<dyn store::Store>,
@@ -461,7 +534,15 @@ fn boot(
         config: kernel::Config::default(),
     })
     .unwrap();
-    Node { kernel, writer, exchange, store, key: key.into(), url: url.into(), config: config.clone() }
+    Node {
+        kernel,
+        writer,
+        exchange,
+        store,
+        key: key.into(),
+        url: url.into(),
+        config: config.clone(),
+    }
 }
 
 pub fn manifest(kind: &str, name: &str, spec: Value) -> Value {
@@ -482,7 +563,11 @@ pub fn offers(change: Value) -> Value {
         manifest("Process", "authorise", json!({})),
         manifest("Process", "refund", json!({})),
         manifest("Offer", "authorise", authorise),
-        manifest("Offer", "refund", json!({"process": "refund", "version": 1, "summary": "Refunds.", "to": "any"})),
+        manifest(
+            "Offer",
+            "refund",
+            json!({"process": "refund", "version": 1, "summary": "Refunds.", "to": "any"})
+        ),
     ])
 }
 
@@ -493,6 +578,9 @@ pub fn market(change: Value, config: &Config) -> Arc<World> {
     let args = json!({"name": "pay", "peer": "payment", "offers": ["authorise", "refund"]});
     world.call("retail", "contract.propose", ("contract", ""), args).unwrap();
     world.settle();
-    assert_eq!((world.state("retail", "pay"), world.state("payment", "pay")), ("finalized".into(), "finalized".into()));
+    assert_eq!(
+        (world.state("retail", "pay"), world.state("payment", "pay")),
+        ("finalized".into(), "finalized".into())
+    );
     world
 }

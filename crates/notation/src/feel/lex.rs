@@ -334,7 +334,7 @@ impl<'t> Scanner<'t> {
 
 /// Returns how many words from here on are the name of a function; 1 where it has no phrase.
 fn phrase_length(tokens: &[Token<'_>]) -> usize {
-    let fits = |phrase: &&str| {
+    let fits = |phrase: &str| {
         let mut words = 0;
         for word in phrase.split(' ') {
             if tokens.get(words) != Some(&Token::Word(word)) {
@@ -344,7 +344,7 @@ fn phrase_length(tokens: &[Token<'_>]) -> usize {
         }
         matches!(tokens.get(words), Some(Token::Symbol('('))).then_some(words)
     };
-    PHRASES.iter().filter_map(|phrase| fits(&phrase)).max().unwrap_or(1)
+    PHRASES.iter().filter_map(|phrase| fits(phrase)).max().unwrap_or(1)
 }
 
 fn check_limits(text: &str, tokens: &[Token<'_>]) -> Result<(), Error> {

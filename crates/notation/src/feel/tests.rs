@@ -291,6 +291,32 @@ fn what_grows_with_the_variables_is_weighed_before() {
     }
 }
 
+/// What the limits let through must not hold up a step: the slowest texts and the largest lists that are allowed.
+#[test]
+fn the_slowest_that_is_allowed_is_soon_done() {
+    let row = format!("{}x", "x-".repeat(60));
+    let list = |length: usize| json!({"x": 1, "l": (0..length).collect::<Vec<_>>()});
+    let rows: Vec<Value> = (0..300).map(|n| json!({"price": n, "name": "a name", "n": 1})).collect();
+    let cases = [
+        (row.as_str(), list(1)),
+        ("sum(for i in l return i * 2)", list(650)),
+        ("l[item > 5]", list(50_000)),
+        ("count(for i in l, j in l return 1)", list(30)),
+        ("every i in l satisfies some j in l satisfies i = j", list(180)),
+        ("l[price > 5 and name = \"a name\"].n", json!({"l": rows})),
+        ("count(distinct values(l))", list(900)),
+        ("replace(s, \"(.)\", \"$1$1\")", json!({"s": "a".repeat(5_000)})),
+    ];
+    for (text, variables) in cases {
+        #[expect(clippy::disallowed_methods, reason = "a measurement")]
+        let start = std::time::Instant::now();
+        let outcome = run(text, variables);
+        let taken = start.elapsed();
+        println!("{taken:>12?} {} {}", code(outcome), &text[..text.len().min(60)]);
+        assert!(taken.as_millis() < 2_000, "{taken:?} for {text}");
+    }
+}
+
 #[test]
 fn any_feel_runs_unbounded() {
     let run =

@@ -9,7 +9,12 @@ use notation::graph::{self, Node, NodeKind};
 use serde_json::{Value, json};
 
 impl Step<'_> {
-    pub(super) fn job(&mut self, id: ElementId, node: &Node, job: &graph::Job) -> Result<(), Problem> {
+    pub(super) fn job(
+        &mut self,
+        id: ElementId,
+        node: &Node,
+        job: &graph::Job,
+    ) -> Result<(), Problem> {
         let job_type = self.text(id, "the type of a job", &job.job_type)?;
         let retries = self.whole(id, "the retries of a job", &job.retries)?;
         self.wait(id, node, Wait::Job(Job { job_type, retries, until: None, worker: None }))
@@ -39,13 +44,25 @@ impl Step<'_> {
         self.wait(id, node, Wait::Task(Box::new(task)))
     }
 
-    pub(super) fn call(&mut self, id: ElementId, node: &Node, call: &graph::Call) -> Result<(), Problem> {
+    pub(super) fn call(
+        &mut self,
+        id: ElementId,
+        node: &Node,
+        call: &graph::Call,
+    ) -> Result<(), Problem> {
         let resource = self.text(id, "the resource of a call", &call.resource)?;
         let retries = self.whole(id, "the retries of a call", &call.retries)?;
-        let mut args: Variables =
-            call.headers.iter().map(|(name, value)| (name.clone(), Value::String(value.clone()))).collect();
+        let mut args: Variables = call
+            .headers
+            .iter()
+            .map(|(name, value)| (name.clone(), Value::String(value.clone())))
+            .collect();
+        // Only what the inputs name: an activity that undoes another also sees what that one left behind.
         if let Some(element) = self.instance.element(id) {
-            args.extend(element.variables.clone());
+            let named = node.inputs.iter().filter_map(|input| input.target.first());
+            args.extend(
+                named.filter_map(|name| Some((name.clone(), element.variables.get(name)?.clone()))),
+            );
         }
         let retries = u32::try_from(retries - 1).unwrap_or(0);
         self.make_call(id, node, (call.operation.clone(), resource), retries, args)
@@ -72,8 +89,12 @@ impl Step<'_> {
         args: Variables,
     ) -> Result<(), Problem> {
         let attempt = self.attempt(id) + 1;
-        let wait =
-            Wait::Call { operation: operation.clone(), resource: resource.clone(), attempt, retries };
+        let wait = Wait::Call {
+            operation: operation.clone(),
+            resource: resource.clone(),
+            attempt,
+            retries,
+        };
         self.wait(id, node, wait)?;
         let at = self.instance.time;
         self.effects.push(Effect::Call { element: id, attempt, operation, resource, args, at });
@@ -102,7 +123,12 @@ impl Step<'_> {
     }
 
     /// A worker or a person is done.
-    pub(crate) fn complete(&mut self, id: ElementId, variables: Variables, by: Option<String>) -> bool {
+    pub(crate) fn complete(
+        &mut self,
+        id: ElementId,
+        variables: Variables,
+        by: Option<String>,
+    ) -> bool {
         let Some(element) = self.instance.element(id) else { return false };
         let entered = element.entered;
         match &element.wait {
@@ -110,7 +136,13 @@ impl Step<'_> {
             Wait::Task(task) => {
                 let (task, left) = (task.clone(), self.instance.time);
                 let completed_by = Some(by.unwrap_or_default());
-                self.effects.push(Effect::TaskEnded { element: id, task, entered, left, completed_by });
+                self.effects.push(Effect::TaskEnded {
+                    element: id,
+                    task,
+                    entered,
+                    left,
+                    completed_by,
+                });
             }
             _ => return false,
         }
@@ -122,7 +154,12 @@ impl Step<'_> {
     }
 
     /// The result of a call or a script is there.
-    pub(crate) fn result(&mut self, id: ElementId, attempt: u32, result: Result<Value, Problem>) -> bool {
+    pub(crate) fn result(
+        &mut self,
+        id: ElementId,
+        attempt: u32,
+        result: Result<Value, Problem>,
+    ) -> bool {
         let Some(element) = self.instance.element(id) else { return false };
         let retries = match element.wait {
             Wait::Call { attempt: current, retries, .. } if current == attempt => retries,
@@ -197,7 +234,8 @@ impl Step<'_> {
         message: &str,
         variables: Variables,
     ) -> bool {
-        let is_job = self.instance.element(id).is_some_and(|element| matches!(element.wait, Wait::Job(_)));
+        let is_job =
+            self.instance.element(id).is_some_and(|element| matches!(element.wait, Wait::Job(_)));
         if is_job && !self.throw(id, code, Value::Object(variables), true) {
             let problem = Error::Uncaught { code: code.into(), message: message.into() }.into();
             self.stop(id, &problem);
@@ -210,7 +248,9 @@ impl Step<'_> {
 fn named(kind: &NodeKind, value: Value) -> Value {
     match kind {
         NodeKind::Decision(graph::Decision { result_variable, .. })
-        | NodeKind::Script(graph::Script { result_variable, .. }) => json!({ result_variable: value }),
+        | NodeKind::Script(graph::Script { result_variable, .. }) => {
+            json!({ result_variable: value })
+        }
         _ if value.is_object() || value.is_null() => value,
         _ => json!({ "result": value }),
     }
@@ -224,7 +264,13 @@ fn roles(value: &Value) -> Result<Vec<String>, Problem> {
         Value::Array(values) if values.iter().all(Value::is_string) => {
             values.iter().filter_map(Value::as_str).map(str::to_owned).collect()
         }
-        _ => return Err(wrong("the candidates of a task", "text with commas or a list of texts", value)),
+        _ => {
+            return Err(wrong(
+                "the candidates of a task",
+                "text with commas or a list of texts",
+                value,
+            ));
+        }
     };
     Ok(names.into_iter().filter(|name| !name.is_empty()).collect())
 }

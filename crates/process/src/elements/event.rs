@@ -5,9 +5,7 @@ use crate::instance::{ElementId, Move, Wait};
 use crate::state::Step;
 use base::{Period, Problem};
 use notation::feel::Expression;
-use notation::graph::{
-    Boundary, BoundaryTrigger, Node, NodeId, NodeKind, Timer, Trigger,
-};
+use notation::graph::{Boundary, BoundaryTrigger, Node, NodeId, NodeKind, Timer, Trigger};
 use serde_json::Value;
 
 impl Step<'_> {
@@ -28,7 +26,9 @@ impl Step<'_> {
     fn await_timer(&self, id: ElementId, timer: &Timer) -> Result<Wait, Problem> {
         let now = self.instance.time;
         Ok(match timer {
-            Timer::Date(date) => Wait::Timer { due: self.instant(id, date)?, every: None, left: None },
+            Timer::Date(date) => {
+                Wait::Timer { due: self.instant(id, date)?, every: None, left: None }
+            }
             Timer::Duration(duration) => {
                 Wait::Timer { due: now.plus(self.period(id, duration)?), every: None, left: None }
             }
@@ -46,7 +46,12 @@ impl Step<'_> {
             return Ok(period);
         }
         let found = period.to_string();
-        Err(Error::Value { what: "the period of a cycle".into(), expected: "longer than nothing", found }.into())
+        Err(Error::Value {
+            what: "the period of a cycle".into(),
+            expected: "longer than nothing",
+            found,
+        }
+        .into())
     }
 
     /// Returns the boundary events of an activity with what each waits for.

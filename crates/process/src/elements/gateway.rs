@@ -21,7 +21,12 @@ impl Step<'_> {
         Ok(())
     }
 
-    fn chosen(&self, id: ElementId, node: &Node, default: Option<FlowId>) -> Result<FlowId, Problem> {
+    fn chosen(
+        &self,
+        id: ElementId,
+        node: &Node,
+        default: Option<FlowId>,
+    ) -> Result<FlowId, Problem> {
         for flow in node.outgoing.iter().filter(|flow| Some(**flow) != default) {
             let Some(condition) = &self.graph.flow(*flow).condition else {
                 return Ok(*flow);
@@ -42,7 +47,8 @@ impl Step<'_> {
     /// that brings a second token before the others have brought their first keeps it for the next time.
     pub(super) fn join(&mut self, node: NodeId, flow: Option<FlowId>, scope: ElementId) {
         let found = self.graph.node(node);
-        let held = self.instance.elements.iter().find(|held| held.node == node && held.scope == scope);
+        let held =
+            self.instance.elements.iter().find(|held| held.node == node && held.scope == scope);
         let id = held.map(|held| held.id).unwrap_or_else(|| self.add(node, scope));
         let Some(element) = self.instance.element_mut(id) else { return };
         if !matches!(element.wait, Wait::Join { .. }) {

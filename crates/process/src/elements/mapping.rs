@@ -94,14 +94,17 @@ impl Step<'_> {
     /// Evaluates to an instant.
     pub(super) fn instant(&self, id: ElementId, expression: &Expression) -> Result<Time, Problem> {
         let value = self.value(id, expression)?;
-        let text = value.as_str().ok_or_else(|| wrong("a date", "text such as 2018-10-17T17:30:20Z", &value))?;
+        let text = value
+            .as_str()
+            .ok_or_else(|| wrong("a date", "text such as 2018-10-17T17:30:20Z", &value))?;
         Time::parse(text)
     }
 
     /// Evaluates to a period.
     pub(super) fn period(&self, id: ElementId, expression: &Expression) -> Result<Period, Problem> {
         let value = self.value(id, expression)?;
-        let text = value.as_str().ok_or_else(|| wrong("a duration", "text such as PT5M", &value))?;
+        let text =
+            value.as_str().ok_or_else(|| wrong("a duration", "text such as PT5M", &value))?;
         Period::parse(text)
     }
 }

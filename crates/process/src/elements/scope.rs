@@ -22,13 +22,19 @@ impl Step<'_> {
                     .map(|other| other.id)
                     .collect();
                 others.into_iter().for_each(|other| self.terminate(other));
-                self.instance.moves.retain(|next| !matches!(next, Move::Enter { scope: of, .. } if *of == scope));
+                self.instance
+                    .moves
+                    .retain(|next| !matches!(next, Move::Enter { scope: of, .. } if *of == scope));
                 self.leave(id, Value::Null);
             }
             End::Error { code } => {
                 let result = json!({});
                 if !self.throw(id, code, result, true) {
-                    return Err(Error::Uncaught { code: code.clone(), message: "an end event".into() }.into());
+                    return Err(Error::Uncaught {
+                        code: code.clone(),
+                        message: "an end event".into(),
+                    }
+                    .into());
                 }
             }
             End::Compensation { activity } => self.undo(id, *activity),
@@ -39,10 +45,16 @@ impl Step<'_> {
     /// Ends a scope in which nothing is left.
     pub(super) fn ended(&mut self, scope: ElementId) {
         let has_elements = || {
-            self.instance.elements.iter().any(|element| element.scope == scope && element.host.is_none())
+            self.instance
+                .elements
+                .iter()
+                .any(|element| element.scope == scope && element.host.is_none())
         };
         let has_moves = || {
-            self.instance.moves.iter().any(|next| matches!(next, Move::Enter { scope: of, .. } if *of == scope))
+            self.instance
+                .moves
+                .iter()
+                .any(|next| matches!(next, Move::Enter { scope: of, .. } if *of == scope))
         };
         if has_elements() || has_moves() {
             return;
@@ -56,7 +68,13 @@ impl Step<'_> {
 
     /// Throws a BPMN error from an element outward. Returns false where nothing catches it. `with_any` says whether
     /// boundary events without a code catch it too.
-    pub(super) fn throw(&mut self, from: ElementId, code: &str, result: Value, with_any: bool) -> bool {
+    pub(super) fn throw(
+        &mut self,
+        from: ElementId,
+        code: &str,
+        result: Value,
+        with_any: bool,
+    ) -> bool {
         let mut at = from;
         while let Some(element) = self.instance.element(at) {
             if let Some(boundary) = self.catcher(element, code, with_any) {

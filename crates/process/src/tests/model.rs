@@ -41,7 +41,13 @@ pub(super) fn bpmn(lines: &str) -> String {
                 let (_, feel) = line.split_once('=').expect("a mapping");
                 let tag = if words[0] == "in" { "input" } else { "output" };
                 let text = model.mappings.entry(words[1].clone()).or_default();
-                write!(text, r#"<zeebe:{tag} source="={}" target="{}"/>"#, escape(feel.trim()), words[2]).expect("text");
+                write!(
+                    text,
+                    r#"<zeebe:{tag} source="={}" target="{}"/>"#,
+                    escape(feel.trim()),
+                    words[2]
+                )
+                .expect("text");
             }
             _ if words.get(1).is_some_and(|word| word == ">") => flow(&mut model, &scope, line),
             _ => {
@@ -70,8 +76,12 @@ fn flow(model: &mut Model, scope: &str, line: &str) {
 
 fn inside(model: &mut Model, scope: &str) -> String {
     let mut text = String::new();
-    let elements: Vec<Vec<String>> =
-        model.elements.iter().filter(|(of, _)| of == scope).map(|(_, words)| words.clone()).collect();
+    let elements: Vec<Vec<String>> = model
+        .elements
+        .iter()
+        .filter(|(of, _)| of == scope)
+        .map(|(_, words)| words.clone())
+        .collect();
     for words in elements {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         text.push_str(&element(model, &words));
@@ -91,8 +101,13 @@ fn inside(model: &mut Model, scope: &str) -> String {
 fn element(model: &mut Model, words: &[&str]) -> String {
     let id = words[1];
     let rest = &words[2..];
-    let mapping = model.mappings.get(id).map(|text| format!("<zeebe:ioMapping>{text}</zeebe:ioMapping>")).unwrap_or_default();
-    let extended = |inner: &str| format!("<bpmn:extensionElements>{inner}{mapping}</bpmn:extensionElements>");
+    let mapping = model
+        .mappings
+        .get(id)
+        .map(|text| format!("<zeebe:ioMapping>{text}</zeebe:ioMapping>"))
+        .unwrap_or_default();
+    let extended =
+        |inner: &str| format!("<bpmn:extensionElements>{inner}{mapping}</bpmn:extensionElements>");
     let wrap = |tag: &str, attributes: &str, inner: &str| {
         format!(r#"<bpmn:{tag} id="{id}"{attributes}>{inner}</bpmn:{tag}>"#)
     };
@@ -100,12 +115,17 @@ fn element(model: &mut Model, words: &[&str]) -> String {
         "start" => wrap("startEvent", "", &format!("{}{}", extended(""), event(model, id, rest))),
         "end" => wrap("endEvent", "", &event(model, id, rest)),
         "task" => wrap("task", "", &extended("")),
-        "catch" => wrap("intermediateCatchEvent", "", &format!("{}{}", extended(""), event(model, id, rest))),
+        "catch" => wrap(
+            "intermediateCatchEvent",
+            "",
+            &format!("{}{}", extended(""), event(model, id, rest)),
+        ),
         "throw" => wrap("intermediateThrowEvent", "", &event(model, id, rest)),
         "and" => wrap("parallelGateway", "", ""),
         "event" => wrap("eventBasedGateway", "", ""),
         "xor" => {
-            let default = rest.get(1).map(|to| format!(r#" default="{id}_{to}""#)).unwrap_or_default();
+            let default =
+                rest.get(1).map(|to| format!(r#" default="{id}_{to}""#)).unwrap_or_default();
             wrap("exclusiveGateway", &default, "")
         }
         "user" => {
@@ -114,20 +134,28 @@ fn element(model: &mut Model, words: &[&str]) -> String {
         }
         "job" => {
             let undo = if rest.contains(&"undoing") { r#" isForCompensation="true""# } else { "" };
-            wrap("serviceTask", undo, &extended(&format!(r#"<zeebe:taskDefinition type="{}"/>"#, rest[0])))
+            wrap(
+                "serviceTask",
+                undo,
+                &extended(&format!(r#"<zeebe:taskDefinition type="{}"/>"#, rest[0])),
+            )
         }
         "call" => {
             let undo = if rest.contains(&"undoing") { r#" isForCompensation="true""# } else { "" };
             let inner = format!(
                 r#"<zeebe:taskDefinition type="craton:{}"/><zeebe:taskHeaders><zeebe:header key="resource" value="{}"/></zeebe:taskHeaders>"#,
-                rest[0], escape(rest[1])
+                rest[0],
+                escape(rest[1])
             );
             wrap("serviceTask", undo, &extended(&inner))
         }
         "decide" => wrap(
             "businessRuleTask",
             "",
-            &extended(&format!(r#"<zeebe:calledDecision decisionId="{}" resultVariable="{}"/>"#, rest[0], rest[1])),
+            &extended(&format!(
+                r#"<zeebe:calledDecision decisionId="{}" resultVariable="{}"/>"#,
+                rest[0], rest[1]
+            )),
         ),
         "script" => wrap(
             "scriptTask",
@@ -149,10 +177,18 @@ fn element(model: &mut Model, words: &[&str]) -> String {
             if trigger[0] == "undo" {
                 write!(model.links, r#"<bpmn:association id="{id}_a" associationDirection="One" sourceRef="{id}" targetRef="{}"/>"#, trigger[1])
                     .expect("text");
-                return wrap("boundaryEvent", &format!(r#" attachedToRef="{host}""#), "<bpmn:compensateEventDefinition/>");
+                return wrap(
+                    "boundaryEvent",
+                    &format!(r#" attachedToRef="{host}""#),
+                    "<bpmn:compensateEventDefinition/>",
+                );
             }
             let attributes = format!(r#" attachedToRef="{host}" cancelActivity="{}""#, !is_beside);
-            wrap("boundaryEvent", &attributes, &format!("{}{}", extended(""), event(model, id, trigger)))
+            wrap(
+                "boundaryEvent",
+                &attributes,
+                &format!("{}{}", extended(""), event(model, id, trigger)),
+            )
         }
         other => panic!("no element `{other}`"),
     }
@@ -168,26 +204,45 @@ fn event(model: &mut Model, id: &str, words: &[&str]) -> String {
             let subscription = if key.is_empty() {
                 String::new()
             } else {
-                format!(r#"<bpmn:extensionElements><zeebe:subscription correlationKey="{}"/></bpmn:extensionElements>"#, escape(&key))
+                format!(
+                    r#"<bpmn:extensionElements><zeebe:subscription correlationKey="{}"/></bpmn:extensionElements>"#,
+                    escape(&key)
+                )
             };
-            write!(model.beside, r#"<bpmn:message id="{id}_m" name="{}">{subscription}</bpmn:message>"#, words[1]).expect("text");
+            write!(
+                model.beside,
+                r#"<bpmn:message id="{id}_m" name="{}">{subscription}</bpmn:message>"#,
+                words[1]
+            )
+            .expect("text");
             format!(r#"<bpmn:messageEventDefinition messageRef="{id}_m"/>"#)
         }
         Some(&"error") => match words.get(1) {
             Some(code) => {
-                write!(model.beside, r#"<bpmn:error id="{id}_e" errorCode="{code}"/>"#).expect("text");
+                write!(model.beside, r#"<bpmn:error id="{id}_e" errorCode="{code}"/>"#)
+                    .expect("text");
                 format!(r#"<bpmn:errorEventDefinition errorRef="{id}_e"/>"#)
             }
             None => "<bpmn:errorEventDefinition/>".into(),
         },
         Some(&"undo") => {
-            let activity = words.get(1).map(|activity| format!(r#" activityRef="{activity}""#)).unwrap_or_default();
+            let activity = words
+                .get(1)
+                .map(|activity| format!(r#" activityRef="{activity}""#))
+                .unwrap_or_default();
             format!("<bpmn:compensateEventDefinition{activity}/>")
         }
-        Some(&"date") => format!("<bpmn:timerEventDefinition><bpmn:timeDate>{}</bpmn:timeDate></bpmn:timerEventDefinition>", escape(&text)),
-        Some(&"cycle") => format!("<bpmn:timerEventDefinition><bpmn:timeCycle>{text}</bpmn:timeCycle></bpmn:timerEventDefinition>"),
+        Some(&"date") => format!(
+            "<bpmn:timerEventDefinition><bpmn:timeDate>{}</bpmn:timeDate></bpmn:timerEventDefinition>",
+            escape(&text)
+        ),
+        Some(&"cycle") => format!(
+            "<bpmn:timerEventDefinition><bpmn:timeCycle>{text}</bpmn:timeCycle></bpmn:timerEventDefinition>"
+        ),
         Some(&"timer") if text.starts_with('R') => {
-            format!("<bpmn:timerEventDefinition><bpmn:timeCycle>{text}</bpmn:timeCycle></bpmn:timerEventDefinition>")
+            format!(
+                "<bpmn:timerEventDefinition><bpmn:timeCycle>{text}</bpmn:timeCycle></bpmn:timerEventDefinition>"
+            )
         }
         Some(&"timer") => format!(
             "<bpmn:timerEventDefinition><bpmn:timeDuration>{}</bpmn:timeDuration></bpmn:timerEventDefinition>",

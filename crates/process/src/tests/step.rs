@@ -17,7 +17,8 @@ fn check(model: &str, commands: &str, expected: Expect) {
 }
 
 fn check_within(config: &Config, model: &str, commands: &str, expected: Expect) {
-    let graph = notation::bpmn::parse(&bpmn(model), None).unwrap_or_else(|problem| panic!("{problem:?}"));
+    let graph =
+        notation::bpmn::parse(&bpmn(model), None).unwrap_or_else(|problem| panic!("{problem:?}"));
     let mut run = Run { graph: &graph, config, instance: empty(), text: String::new() };
     for line in commands.lines().map(str::trim).filter(|line| !line.is_empty()) {
         run.command(line);
@@ -60,7 +61,9 @@ struct Run<'a> {
 impl Run<'_> {
     fn command(&mut self, line: &str) {
         let (at, line) = match line.strip_prefix('@').and_then(|rest| rest.split_once(' ')) {
-            Some((seconds, rest)) => (Some(Time(seconds.parse::<i64>().expect("seconds") * 1_000)), rest),
+            Some((seconds, rest)) => {
+                (Some(Time(seconds.parse::<i64>().expect("seconds") * 1_000)), rest)
+            }
             None => (None, line),
         };
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -75,19 +78,31 @@ impl Run<'_> {
             "result" => {
                 let (element, attempt) = self.waiting(words[1]);
                 let result = match words.iter().find_map(|word| word.strip_prefix("error:")) {
-                    Some("later") => Err(Problem::new(Code("it.later", Kind::Unavailable), "not now")),
+                    Some("later") => {
+                        Err(Problem::new(Code("it.later", Kind::Unavailable), "not now"))
+                    }
                     Some(code) => {
                         let mut problem = Problem::new(Code("it.failed", Kind::Conflict), "no");
                         problem.code = code.into();
                         Err(problem)
                     }
-                    None if variables.len() == 1 && variables.contains_key("_") => Ok(variables["_"].clone()),
+                    None if variables.len() == 1 && variables.contains_key("_") => {
+                        Ok(variables["_"].clone())
+                    }
                     None => Ok(Value::Object(variables)),
                 };
                 Command::Result { element, attempt, result }
             }
-            "fail" => Command::Fail { element, retries: None, until: None, message: "broken".into(), variables },
-            "error" => Command::Error { element, code: words[2].into(), message: "said".into(), variables },
+            "fail" => Command::Fail {
+                element,
+                retries: None,
+                until: None,
+                message: "broken".into(),
+                variables,
+            },
+            "error" => {
+                Command::Error { element, code: words[2].into(), message: "said".into(), variables }
+            }
             "timer" => Command::Timer { element },
             "message" => Command::Message { element, variables },
             "resolve" => Command::Resolve { element, variables, retries: None },
@@ -102,14 +117,20 @@ impl Run<'_> {
         for effect in outcome.effects {
             self.effect(&effect);
         }
-        let new: Vec<&str> =
-            self.instance.path[path.min(self.instance.path.len())..].iter().map(|node| self.id(*node)).collect();
+        let new: Vec<&str> = self.instance.path[path.min(self.instance.path.len())..]
+            .iter()
+            .map(|node| self.id(*node))
+            .collect();
         if !new.is_empty() {
             writeln!(self.text, "  done {}", new.join(" ")).expect("text");
         }
         self.stand();
         let bytes = crate::wire::encode(&self.instance).expect("written");
-        assert_eq!(crate::wire::decode(&bytes).expect("read"), self.instance, "stored and read back");
+        assert_eq!(
+            crate::wire::decode(&bytes).expect("read"),
+            self.instance,
+            "stored and read back"
+        );
     }
 
     fn id(&self, node: notation::graph::NodeId) -> &str {
@@ -118,7 +139,11 @@ impl Run<'_> {
 
     fn find(&self, name: &str) -> ElementId {
         let named = |element: &&Element| self.id(element.node) == name;
-        self.instance.elements.iter().find(named).map_or(if name == "root" { ROOT } else { 999 }, |element| element.id)
+        self.instance
+            .elements
+            .iter()
+            .find(named)
+            .map_or(if name == "root" { ROOT } else { 999 }, |element| element.id)
     }
 
     fn waiting(&self, name: &str) -> (ElementId, u32) {
@@ -132,14 +157,20 @@ impl Run<'_> {
     fn effect(&mut self, effect: &Effect) {
         let text = match effect {
             Effect::Call { operation, resource, args, attempt, at, .. } => {
-                format!("call {operation} {resource} #{attempt} {} at {}", json!(args), at.0 / 1_000)
+                format!(
+                    "call {operation} {resource} #{attempt} {} at {}",
+                    json!(args),
+                    at.0 / 1_000
+                )
             }
             Effect::Withdraw { operation, resource, attempt, at, .. } => {
                 format!("withdraw {operation} {resource} #{attempt} at {}", at.0 / 1_000)
             }
             Effect::Script { text, variables, .. } => format!("script {text} {}", json!(variables)),
             Effect::Forget { .. } => "forget script".into(),
-            Effect::TaskEnded { task, completed_by, .. } => format!("task {} ended by {completed_by:?}", task.kind),
+            Effect::TaskEnded { task, completed_by, .. } => {
+                format!("task {} ended by {completed_by:?}", task.kind)
+            }
             Effect::Activity { is_completed: true, .. } => return,
             Effect::Activity { node, .. } => format!("ended {}", self.id(*node)),
         };
@@ -247,21 +278,33 @@ fn a_job_that_fails_too_often_is_an_incident_until_it_is_resolved() {
 #[test]
 fn an_exclusive_gateway_takes_the_first_true_flow_else_the_default() {
     let model = "start s\n xor g default c\n task a\n task b\n task c\n end e\n s > g\n g > a if x > 10\n g > b if x > 5\n g > c\n a > e\n b > e\n c > e";
-    check(model, "start x=11", expect![[r#"
+    check(
+        model,
+        "start x=11",
+        expect![[r#"
         > start x=11
           done a e
           completed {"x":11}
-    "#]]);
-    check(model, "start x=6", expect![[r#"
+    "#]],
+    );
+    check(
+        model,
+        "start x=6",
+        expect![[r#"
         > start x=6
           done b e
           completed {"x":6}
-    "#]]);
-    check(model, "start x=1", expect![[r#"
+    "#]],
+    );
+    check(
+        model,
+        "start x=1",
+        expect![[r#"
         > start x=1
           done c e
           completed {"x":1}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -329,21 +372,32 @@ fn a_join_keeps_a_second_token_of_one_flow_for_the_next_time() {
 #[test]
 fn timers_before_an_event_fire_first_and_at_the_same_instant_the_event_comes_first() {
     let model = "start s\n job a work\n boundary late on a beside timer PT10S\n task told\n end e\n end e2\n s > a > e\n late > told > e2";
-    check(model, "@0 start\n @10 complete a", expect![[r#"
+    check(
+        model,
+        "@0 start\n @10 complete a",
+        expect![[r#"
         > start
           active | a: job work x3 | late: timer 10
         > complete a
           done a e
           completed
-    "#]]);
-    check(model, "@0 start\n @11 complete a", expect![[r#"
+    "#]],
+    );
+    check(
+        model,
+        "@0 start\n @11 complete a",
+        expect![[r#"
         > start
           active | a: job work x3 | late: timer 10
         > complete a
           done late told e2 a e
           completed
-    "#]]);
-    check(model, "@0 start\n @10 timer late\n @10 complete a", expect![[r#"
+    "#]],
+    );
+    check(
+        model,
+        "@0 start\n @10 timer late\n @10 complete a",
+        expect![[r#"
         > start
           active | a: job work x3 | late: timer 10
         > timer late
@@ -352,7 +406,8 @@ fn timers_before_an_event_fire_first_and_at_the_same_instant_the_event_comes_fir
         > complete a
           done a e
           completed
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -439,7 +494,10 @@ fn an_interrupting_message_withdraws_the_open_call() {
 #[test]
 fn an_event_gateway_takes_the_first_and_drops_the_others() {
     let model = "start s\n event g\n catch m message paid =id\n catch t timer PT1M\n task a\n task b\n end e\n s > g\n g > m > a > e\n g > t > b > e";
-    check(model, "@0 start id=5\n @10 message m sum=3\n @70 timer t", expect![[r#"
+    check(
+        model,
+        "@0 start id=5\n @10 message m sum=3\n @70 timer t",
+        expect![[r#"
         > start id=5
           active | g: first | m: message paid 5 | t: timer 60 {"id":5}
         > message m sum=3
@@ -447,21 +505,30 @@ fn an_event_gateway_takes_the_first_and_drops_the_others() {
           completed {"id":5,"sum":3}
         > timer t  not taken
           completed {"id":5,"sum":3}
-    "#]]);
-    check(model, "@0 start id=5\n @70 message m sum=3", expect![[r#"
+    "#]],
+    );
+    check(
+        model,
+        "@0 start id=5\n @70 message m sum=3",
+        expect![[r#"
         > start id=5
           active | g: first | m: message paid 5 | t: timer 60 {"id":5}
         > message m sum=3  not taken
           done t b e
           completed {"id":5}
-    "#]]);
-    check(model, "@0 start id=5\n @60 message m sum=3", expect![[r#"
+    "#]],
+    );
+    check(
+        model,
+        "@0 start id=5\n @60 message m sum=3",
+        expect![[r#"
         > start id=5
           active | g: first | m: message paid 5 | t: timer 60 {"id":5}
         > message m sum=3
           done m a e
           completed {"id":5,"sum":3}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -520,15 +587,22 @@ fn terminate_ends_its_scope_only() {
 #[test]
 fn errors_go_outward_to_the_nearest_that_catches_them() {
     let model = "start s\n sub p {\n start s2\n job a a\n boundary near on a error SMALL\n end e2\n end e3\n s2 > a > e2\n near > e3\n }\n boundary far on p error\n task far_task\n end e\n end e4\n s > p > e\n far > far_task > e4";
-    check(model, "start\n error a SMALL n=1", expect![[r#"
+    check(
+        model,
+        "start\n error a SMALL n=1",
+        expect![[r#"
         > start
           active | p: inside | a: job a x3
         > error a SMALL n=1
           ended a
           done near e3 p e
           completed {"n":1}
-    "#]]);
-    check(model, "start\n error a BIG n=1", expect![[r#"
+    "#]],
+    );
+    check(
+        model,
+        "start\n error a BIG n=1",
+        expect![[r#"
         > start
           active | p: inside | a: job a x3
         > error a BIG n=1
@@ -536,15 +610,20 @@ fn errors_go_outward_to_the_nearest_that_catches_them() {
           ended p
           done far far_task e4
           completed {"n":1}
-    "#]]);
-    check("start s\n job a a\n end e\n s > a > e", "start\n error a BIG\n resolve a", expect![[r#"
+    "#]],
+    );
+    check(
+        "start s\n job a a\n end e\n s > a > e",
+        "start\n error a BIG\n resolve a",
+        expect![[r#"
         > start
           active | a: job a x3
         > error a BIG
           active | a: job a x3 !process.error_uncaught
         > resolve a
           active | a: job a x1
-    "#]]);
+    "#]],
+    );
     check(
         "start s\n sub p {\n start s2\n end e2 error BIG\n s2 > e2\n }\n boundary far on p error BIG\n end e\n end e3\n s > p > e\n far > e3",
         "start",
@@ -560,17 +639,23 @@ fn errors_go_outward_to_the_nearest_that_catches_them() {
 #[test]
 fn a_call_that_fails_is_caught_by_its_code_tried_again_or_an_incident() {
     let model = "start s\n call a contract.call c\n boundary no on a error contract.refused\n end e\n end e2\n s > a > e\n no > e2";
-    check(model, "start\n result a error:contract.refused", expect![[r#"
+    check(
+        model,
+        "start\n result a error:contract.refused",
+        expect![[r#"
         > start
           call contract.call c #1 {} at 0
           active | a: call #1
         > result a error:contract.refused
-          withdraw contract.call c #1 at 0
           ended a
           done no e2
           completed {"error":{"code":"contract.refused","message":"no"}}
-    "#]]);
-    check(model, "start\n result a error:policy.forbidden\n resolve a\n result a answer=1", expect![[r#"
+    "#]],
+    );
+    check(
+        model,
+        "start\n result a error:policy.forbidden\n resolve a\n result a answer=1",
+        expect![[r#"
         > start
           call contract.call c #1 {} at 0
           active | a: call #1
@@ -582,8 +667,12 @@ fn a_call_that_fails_is_caught_by_its_code_tried_again_or_an_incident() {
         > result a answer=1
           done a e
           completed {"answer":1}
-    "#]]);
-    check(model, "start\n result a error:later\n result a error:later\n result a error:later", expect![[r#"
+    "#]],
+    );
+    check(
+        model,
+        "start\n result a error:later\n result a error:later\n result a error:later",
+        expect![[r#"
         > start
           call contract.call c #1 {} at 0
           active | a: call #1
@@ -595,7 +684,8 @@ fn a_call_that_fails_is_caught_by_its_code_tried_again_or_an_incident() {
           active | a: call #3
         > result a error:later
           active | a: call #3 !it.later
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
