@@ -37,7 +37,8 @@ fn main() -> Result<(), Problem> {
         }},
     ]);
     let owner = Principal::Unit("init".into());
-    let apply = Call::new("resource.apply", ResourceRef::new("resource", ""), owner).with(json!({"manifests": people}));
+    let apply = Call::new("resource.apply", ResourceRef::new("resource", ""), owner)
+        .with(json!({"manifests": people}));
     writer.turn(&[apply]).remove(0)?;
     let clock = SystemClock::new();
 
@@ -54,18 +55,24 @@ fn main() -> Result<(), Problem> {
         lines.into_bytes()
     };
     let append = |from: usize, count: usize| {
-        let mut call = Call::new("stream.append", ResourceRef::new("stream", "orders"), olga.clone());
+        let mut call =
+            Call::new("stream.append", ResourceRef::new("stream", "orders"), olga.clone());
         call.media = "application/x-ndjson".into();
         call.body = body(from, count);
         call
     };
 
-    let bodies: Vec<Call> = (0..rows).step_by(ROWS_OF_APPEND).map(|from| append(from, ROWS_OF_APPEND)).collect();
+    let bodies: Vec<Call> =
+        (0..rows).step_by(ROWS_OF_APPEND).map(|from| append(from, ROWS_OF_APPEND)).collect();
     let (began, count) = (clock.monotonic(), bodies.len());
     for call in bodies {
         writer.turn(&[call]).remove(0)?;
     }
-    report("append, 20 rows a call", count * ROWS_OF_APPEND, (clock.monotonic() - began).as_secs_f64());
+    report(
+        "append, 20 rows a call",
+        count * ROWS_OF_APPEND,
+        (clock.monotonic() - began).as_secs_f64(),
+    );
 
     let large = append(rows, 20_000);
     let began = clock.monotonic();
@@ -81,7 +88,8 @@ fn main() -> Result<(), Problem> {
         "SELECT * FROM orders WHERE id = '1'",
     ] {
         let began = clock.monotonic();
-        let call = Call::new("sql.query", ResourceRef::new("sql", ""), olga.clone()).with(json!({"sql": sql}));
+        let call = Call::new("sql.query", ResourceRef::new("sql", ""), olga.clone())
+            .with(json!({"sql": sql}));
         if let Reply::Stream { pieces, .. } = kernel.read(&call)? {
             let bytes = pieces.collect::<Result<Vec<_>, _>>()?.concat();
             let shown: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);

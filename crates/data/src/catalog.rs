@@ -3,20 +3,20 @@
 //! Streams with their `NAME_latest` and `NAME_set_aside`, views, and what the engines offer. A relation that the caller may
 //! not read looks like one that is not there. Inside a view the rights are those of whoever applied that version of it.
 
+use crate::Error;
 use crate::engine::Shared;
 use crate::sql::guard::{self, TABLE_FUNCTIONS};
 use crate::sql::table::{RelationTable, StreamTable};
 use crate::streams::append::{log_of, set_aside_log_of};
 use crate::streams::schema::{Schema, StreamSpec};
 use crate::streams::tail::Range;
-use crate::Error;
 use base::{Place, Problem, nearest};
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use kernel::{Principal, Read, Reader, Relation, Resource, ResourceRef};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
 
 /// The schema of whatever names none.
@@ -62,8 +62,9 @@ impl Stream {
     /// # Errors
     /// Where the stored spec cannot be read, which is a defect.
     pub(crate) fn of(resource: &Resource) -> Result<Self, Problem> {
-        let spec: StreamSpec = serde_json::from_value(resource.spec.clone())
-            .map_err(|error| Error::Internal { detail: format!("{}: {error}", resource.reference()) })?;
+        let spec: StreamSpec = serde_json::from_value(resource.spec.clone()).map_err(|error| {
+            Error::Internal { detail: format!("{}: {error}", resource.reference()) }
+        })?;
         let schema = Arc::new(Schema::new(&spec));
         Ok(Self { name: resource.name.clone(), spec, schema })
     }
@@ -105,7 +106,6 @@ pub(crate) struct Table {
 }
 
 /// What stands behind a name.
-
 pub(crate) enum Source {
     /// Rows.
     Rows(Arc<dyn TableProvider>),
@@ -125,6 +125,7 @@ pub(crate) struct Catalog<'a> {
     reader: Option<Arc<Reader>>,
     on_behalf_of: Option<Principal>,
     relations: OnceCell<Vec<Relation>>,
+    found: Cell<u64>,
 }
 
 /// Who asks, and through which views.
@@ -142,7 +143,7 @@ impl<'a> Catalog<'a> {
         reader: Option<Arc<Reader>>,
         on_behalf_of: Option<Principal>,
     ) -> Self {
-        Self { shared, read, reader, on_behalf_of, relations: OnceCell::new() }
+        Self { shared, read, reader, on_behalf_of, relations: OnceCell::new(), found: Cell::new(0) }
     }
 
     /// Returns the relations that a statement names, as far as `actor` may read them.
@@ -163,13 +164,22 @@ impl<'a> Catalog<'a> {
         self.tables_of_view(resource, spec, &[])
     }
 
-    fn tables_of_view(&self, resource: &Resource, spec: &ViewSpec, views: &[String]) -> Result<Vec<Table>, Problem> {
+    fn tables_of_view(
+        &self,
+        resource: &Resource,
+        spec: &ViewSpec,
+        views: &[String],
+    ) -> Result<Vec<Table>, Problem> {
         if views.contains(&resource.name) {
-            let path: Vec<&str> = views.iter().map(String::as_str).chain([resource.name.as_str()]).collect();
-            return Err(Error::ViewCycle { view: resource.name.clone(), path: path.join(" -> ") }.into());
+            let path: Vec<&str> =
+                views.iter().map(String::as_str).chain([resource.name.as_str()]).collect();
+            return Err(
+                Error::ViewCycle { view: resource.name.clone(), path: path.join(" -> ") }.into()
+            );
         }
         if self.shared.config.view_depth_max <= views.len() {
-            let what = format!("{} views that stand on each other", self.shared.config.view_depth_max);
+            let what =
+                format!("{} views that stand on each other", self.shared.config.view_depth_max);
             return Err(Error::Exhausted { what }.into());
         }
         let mut views = views.to_vec();
@@ -180,17 +190,31 @@ impl<'a> Catalog<'a> {
         self.resolve(&spec.sql, &references, &way)
     }
 
-    fn resolve(&self, sql: &str, references: &[TableReference], way: &Way<'_>) -> Result<Vec<Table>, Problem> {
+    fn resolve(
+        &self,
+        sql: &str,
+        references: &[TableReference],
+        way: &Way<'_>,
+    ) -> Result<Vec<Table>, Problem> {
         if references.iter().any(|reference| reference.schema() == Some("information_schema")) {
             return self.all(way);
         }
         let mut tables = Vec::new();
         for reference in references {
+            // Views that share what they stand on are looked through once for each way there.
+            self.found.set(self.found.get() + 1);
+            if self.shared.config.plan_tables_max < self.found.get() {
+                let what =
+                    format!("{} tables, its views written out", self.shared.config.plan_tables_max);
+                return Err(Error::Exhausted { what }.into());
+            }
             let (schema, name) = (reference.schema().unwrap_or(PUBLIC), reference.table());
             let is_ours = reference.catalog().is_none_or(|catalog| catalog == CATALOG);
             let source = if is_ours { self.source(schema, name, way)? } else { None };
             match source {
-                Some(source) => tables.push(Table { schema: schema.into(), name: name.into(), source }),
+                Some(source) => {
+                    tables.push(Table { schema: schema.into(), name: name.into(), source })
+                }
                 None if reference.schema().is_none() && TABLE_FUNCTIONS.contains(&name) => {}
                 None => return Err(self.missing(sql, reference, way)?.into()),
             }
@@ -198,7 +222,12 @@ impl<'a> Catalog<'a> {
         Ok(tables)
     }
 
-    fn missing(&self, sql: &str, reference: &TableReference, way: &Way<'_>) -> Result<Error, Problem> {
+    fn missing(
+        &self,
+        sql: &str,
+        reference: &TableReference,
+        way: &Way<'_>,
+    ) -> Result<Error, Problem> {
         let names = self.names(way)?;
         let written = |schema: &str, name: &str| {
             if schema == PUBLIC { name.to_owned() } else { format!("{schema}.{name}") }
@@ -210,7 +239,10 @@ impl<'a> Catalog<'a> {
             Some((schema, name)) => Some(written(schema, name)),
             None => nearest(&asked, known.iter().map(String::as_str)).map(str::to_owned),
         };
-        let hint = meant.map_or_else(|| "SHOW TABLES lists them".into(), |meant| format!("did you mean `{meant}`?"));
+        let hint = meant.map_or_else(
+            || "SHOW TABLES lists them".into(),
+            |meant| format!("did you mean `{meant}`?"),
+        );
         let shown: String = asked.chars().take(80).collect();
         let place: Option<Place> = guard::place_of_word(sql, reference.table());
         Ok(Error::Sql { reason: format!("there is no table `{shown}`"), place, hint: Some(hint) })
@@ -268,10 +300,9 @@ impl<'a> Catalog<'a> {
     }
 
     fn source(&self, schema: &str, name: &str, way: &Way<'_>) -> Result<Option<Source>, Problem> {
-        if schema == PUBLIC {
-            if let Some(source) = self.stream_source(name, way)? {
-                return Ok(Some(source));
-            }
+        let source = if schema == PUBLIC { self.stream_source(name, way)? } else { None };
+        if source.is_some() {
+            return Ok(source);
         }
         if let Some(resource) = self.read.resource("view", name)? {
             let spec = view_spec(&resource)?;
@@ -280,7 +311,10 @@ impl<'a> Catalog<'a> {
                 return Ok(Some(Source::View { sql: spec.sql, tables }));
             }
         }
-        let relation = self.relations()?.iter().find(|relation| relation.schema == schema && relation.name == name);
+        let relation = self
+            .relations()?
+            .iter()
+            .find(|relation| relation.schema == schema && relation.name == name);
         match relation {
             Some(relation) if self.may(way, "relation.read", &relation.resource)? => {
                 let table = RelationTable::new(relation.clone(), self.reader.clone());
@@ -297,7 +331,9 @@ impl<'a> Catalog<'a> {
             (name.strip_suffix(SET_ASIDE), Part::SetAside),
         ];
         for (stream, part) in candidates {
-            let Some(resource) = stream.map(|stream| self.read.resource("stream", stream)).transpose()?.flatten() else {
+            let Some(resource) =
+                stream.map(|stream| self.read.resource("stream", stream)).transpose()?.flatten()
+            else {
                 continue;
             };
             let stream = self.shared.stream(&resource)?;
@@ -307,7 +343,8 @@ impl<'a> Catalog<'a> {
             }
             let range = self.range(&stream, part)?;
             let kernel = Arc::clone(self.read.kernel());
-            let table = StreamTable::new(Arc::clone(self.shared), kernel, range, part == Part::Latest);
+            let table =
+                StreamTable::new(Arc::clone(self.shared), kernel, range, part == Part::Latest);
             return Ok(Some(Source::Rows(Arc::new(table))));
         }
         Ok(None)
@@ -343,6 +380,7 @@ enum Part {
 /// # Errors
 /// Where the stored spec cannot be read, which is a defect.
 pub(crate) fn view_spec(resource: &Resource) -> Result<ViewSpec, Problem> {
-    serde_json::from_value(resource.spec.clone())
-        .map_err(|error| Error::Internal { detail: format!("{}: {error}", resource.reference()) }.into())
+    serde_json::from_value(resource.spec.clone()).map_err(|error| {
+        Error::Internal { detail: format!("{}: {error}", resource.reference()) }.into()
+    })
 }

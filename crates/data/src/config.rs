@@ -36,8 +36,8 @@ pub struct Config {
     pub expression_depth_max: usize,
     /// Tables and subqueries of one SQL statement.
     pub statement_tables_max: usize,
-    /// Steps of the plan of one SQL statement, its views and its WITH parts written out.
-    pub plan_steps_max: u64,
+    /// Tables and subqueries of one SQL statement, its views and its WITH parts written out.
+    pub plan_tables_max: u64,
     /// How many views may stand on each other.
     pub view_depth_max: usize,
     /// Queries that run at the same time.
@@ -74,7 +74,7 @@ impl Default for Config {
             statement_depth_max: 50,
             expression_depth_max: 300,
             statement_tables_max: 200,
-            plan_steps_max: 1_000,
+            plan_tables_max: 500,
             view_depth_max: 16,
             queries_max: 16,
             query_threads: 2,

@@ -62,7 +62,11 @@ impl Shared {
     ///
     /// # Errors
     /// As [`guard::references`].
-    pub(crate) fn references_of(&self, view: &Resource, spec: &ViewSpec) -> Result<Arc<Vec<TableReference>>, Problem> {
+    pub(crate) fn references_of(
+        &self,
+        view: &Resource,
+        spec: &ViewSpec,
+    ) -> Result<Arc<Vec<TableReference>>, Problem> {
         remember(&self.references, view, || Ok(guard::references(&spec.sql, &self.config)?))
             .map_err(|problem| state::of_view(&view.name, problem))
     }
@@ -140,10 +144,19 @@ impl Data {
         }
     }
 
-    fn stream_changed(&self, tx: &mut Tx<'_>, old: Option<&Resource>, new: Option<&Resource>) -> Result<(), Problem> {
+    fn stream_changed(
+        &self,
+        tx: &mut Tx<'_>,
+        old: Option<&Resource>,
+        new: Option<&Resource>,
+    ) -> Result<(), Problem> {
         let Some(new) = new else {
             let name = old.map_or("", |old| old.name.as_str());
-            self.check_readers(tx, &[name.to_owned(), format!("{name}{LATEST}"), format!("{name}{SET_ASIDE}")], "stream")?;
+            self.check_readers(
+                tx,
+                &[name.to_owned(), format!("{name}{LATEST}"), format!("{name}{SET_ASIDE}")],
+                "stream",
+            )?;
             // A stream of this name that comes later begins behind the rows of this one.
             for log in [log_of(name), set_aside_log_of(name)] {
                 let end = tx.log_end(&log)?;
@@ -165,7 +178,12 @@ impl Data {
         Ok(())
     }
 
-    fn view_changed(&self, tx: &mut Tx<'_>, old: Option<&Resource>, new: Option<&Resource>) -> Result<(), Problem> {
+    fn view_changed(
+        &self,
+        tx: &mut Tx<'_>,
+        old: Option<&Resource>,
+        new: Option<&Resource>,
+    ) -> Result<(), Problem> {
         let Some(new) = new else {
             return match old {
                 Some(old) => self.check_readers(tx, std::slice::from_ref(&old.name), "view"),
@@ -191,7 +209,11 @@ impl Data {
         let pointer = "/metadata/name";
         let taken = |by: String| {
             let reason = format!("the name `{}` is taken by {by}", new.name);
-            Problem::from(Error::Schema { reason, pointer: pointer.into(), hint: Some("choose another name".into()) })
+            Problem::from(Error::Schema {
+                reason,
+                pointer: pointer.into(),
+                hint: Some("choose another name".into()),
+            })
         };
         let other = if new.kind == "stream" { "view" } else { "stream" };
         if let Some(other) = tx.resource(other, &new.name)? {
@@ -201,14 +223,22 @@ impl Data {
             }
         }
         for ending in [LATEST, SET_ASIDE] {
-            let stream = new.name.strip_suffix(ending).map(|stream| tx.resource("stream", stream)).transpose()?.flatten();
+            let stream = new
+                .name
+                .strip_suffix(ending)
+                .map(|stream| tx.resource("stream", stream))
+                .transpose()?
+                .flatten();
             if let Some(stream) = stream {
                 return Err(taken(stream.reference().to_string()));
             }
             let derived = format!("{}{ending}", new.name);
             for kind in ["stream", "view"] {
                 if let (true, Some(other)) = (new.kind == "stream", tx.resource(kind, &derived)?) {
-                    return Err(taken(format!("{}, which would hide `{derived}`", other.reference())));
+                    return Err(taken(format!(
+                        "{}, which would hide `{derived}`",
+                        other.reference()
+                    )));
                 }
             }
         }
@@ -218,7 +248,8 @@ impl Data {
     /// Plans a view over what stands after the commit.
     fn check_view(&self, tx: &Tx<'_>, view: &Resource, spec: &ViewSpec) -> Result<(), Problem> {
         let catalog = Catalog::new(&self.shared, tx, None, None);
-        let tables = catalog.view(view, spec).map_err(|problem| state::of_view(&view.name, problem))?;
+        let tables =
+            catalog.view(view, spec).map_err(|problem| state::of_view(&view.name, problem))?;
         let (config, business) = (&self.shared.config, tx.business());
         let planned = guard::with_stack(|| plan_view(config, business, &spec.sql, &tables))?;
         planned.map_err(|problem| state::of_view(&view.name, problem))
@@ -236,7 +267,9 @@ impl Data {
         for view in tx.resources("view")? {
             let spec = view_spec(&view)?;
             let references = self.shared.references_of(&view, &spec)?;
-            let read = references.iter().find(|reference| names.iter().any(|name| name == reference.table()));
+            let read = references
+                .iter()
+                .find(|reference| names.iter().any(|name| name == reference.table()));
             if let Some(read) = read {
                 let what = format!("{kind} `{}`", read.table());
                 return Err(Error::InUse { what, view: view.name.clone() }.into());
@@ -315,7 +348,11 @@ impl Engine for Data {
 
     fn find(&self, read: &dyn Read, kind: &str, name: &str) -> Result<Option<Found>, Problem> {
         let is_there = match kind {
-            "table" => match name.strip_suffix(LATEST).map(|stream| read.resource("stream", stream)).transpose()? {
+            "table" => match name
+                .strip_suffix(LATEST)
+                .map(|stream| read.resource("stream", stream))
+                .transpose()?
+            {
                 Some(Some(stream)) => !self.shared.stream(&stream)?.spec.key.is_empty(),
                 _ => false,
             },
@@ -328,7 +365,12 @@ impl Engine for Data {
         Ok(is_there.then(Found::default))
     }
 
-    fn changed(&self, tx: &mut Tx<'_>, old: Option<&Resource>, new: Option<&Resource>) -> Result<(), Problem> {
+    fn changed(
+        &self,
+        tx: &mut Tx<'_>,
+        old: Option<&Resource>,
+        new: Option<&Resource>,
+    ) -> Result<(), Problem> {
         match new.or(old).map(|resource| resource.kind.as_str()) {
             Some("stream") => self.stream_changed(tx, old, new),
             Some("view") => self.view_changed(tx, old, new),

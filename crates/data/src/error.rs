@@ -174,7 +174,9 @@ impl Explain for Error {
             Self::Event { .. } => "see CloudEvents 1.0, JSON format, structured mode",
             Self::TooLarge { .. } => "send it in several calls",
             Self::ViewCycle { .. } => "let one of them read streams instead",
-            Self::NotAllowed { .. } => "send one SELECT, EXPLAIN or SHOW TABLES; data comes in through `stream.append`",
+            Self::NotAllowed { .. } => {
+                "send one SELECT, EXPLAIN or SHOW TABLES; data comes in through `stream.append`"
+            }
             Self::Exhausted { .. } => "filter or group more, or add a LIMIT",
             Self::Timeout { .. } => "filter more, or ask for more time up to the limit of the unit",
             Self::NoQuery { .. } => "`craton ps` shows what runs",
@@ -185,12 +187,13 @@ impl Explain for Error {
 
     fn place(&self) -> Option<Place> {
         match self {
-            Self::Schema { pointer, .. } | Self::SchemaChange { pointer, .. } | Self::Event { pointer, .. } => {
-                Some(Place::pointer(pointer))
-            }
-            Self::Body { place, .. } | Self::Row { place, .. } | Self::View { place, .. } | Self::Sql { place, .. } => {
-                place.clone()
-            }
+            Self::Schema { pointer, .. }
+            | Self::SchemaChange { pointer, .. }
+            | Self::Event { pointer, .. } => Some(Place::pointer(pointer)),
+            Self::Body { place, .. }
+            | Self::Row { place, .. }
+            | Self::View { place, .. }
+            | Self::Sql { place, .. } => place.clone(),
             Self::ViewCycle { .. } => Some(Place::pointer("/spec/sql")),
             _ => None,
         }

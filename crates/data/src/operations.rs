@@ -15,17 +15,24 @@ use std::sync::Arc;
 /// What reads of relations take in their query.
 const LIMIT: &[(&str, &str)] = &[("limit", "How many rows at most; 1,000 where absent.")];
 
-const APPEND_QUERY: &[(&str, &str)] =
-    &[("on_error", "`refuse` (all rows or none) or `set_aside` (good rows are kept, the others go to NAME_set_aside).")];
+const APPEND_QUERY: &[(&str, &str)] = &[(
+    "on_error",
+    "`refuse` (all rows or none) or `set_aside` (good rows are kept, the others go to NAME_set_aside).",
+)];
 
 /// Every operation of the engine.
 pub(crate) fn operations(data: &Arc<Data>) -> Vec<Operation> {
     use Right::{Read, Run, Write};
     vec![
-        operation("stream.append", Write, "Appends rows, all of them or none.", decide(data, |data: &Data, tx, call| {
-            let stream = data.stream(tx, &call.resource.name)?;
-            append::append(&stream, &data.shared.config, tx, call)
-        }))
+        operation(
+            "stream.append",
+            Write,
+            "Appends rows, all of them or none.",
+            decide(data, |data: &Data, tx, call| {
+                let stream = data.stream(tx, &call.resource.name)?;
+                append::append(&stream, &data.shared.config, tx, call)
+            }),
+        )
         .takes_raw(MEDIA)
         .queries(APPEND_QUERY)
         .answers(json!({
@@ -38,10 +45,15 @@ pub(crate) fn operations(data: &Arc<Data>) -> Vec<Operation> {
             },
         }))
         .counted(),
-        operation("stream.read", Read, "Returns rows from an offset on; waits for some where it is asked to.", read(data, |data: &Data, reader, call| {
-            let stream = data.stream(reader, &call.resource.name)?;
-            reading::read(&stream, &data.shared.config, reader, call)
-        }))
+        operation(
+            "stream.read",
+            Read,
+            "Returns rows from an offset on; waits for some where it is asked to.",
+            read(data, |data: &Data, reader, call| {
+                let stream = data.stream(reader, &call.resource.name)?;
+                reading::read(&stream, &data.shared.config, reader, call)
+            }),
+        )
         .queries(reading::QUERY)
         .answers(json!({
             "type": "object",
@@ -52,20 +64,41 @@ pub(crate) fn operations(data: &Arc<Data>) -> Vec<Operation> {
                 "end": {"type": "integer", "description": "The offset behind the last row."},
             },
         })),
-        operation("table.read", Read, "Returns the newest row of each key.", read(data, rows_of)).queries(LIMIT).answers(rows_schema()),
-        operation("view.read", Read, "Returns the rows of a view.", read(data, rows_of)).queries(LIMIT).answers(rows_schema()),
-        operation("relation.read", Read, "Returns the rows of a relation.", read(data, rows_of)).queries(LIMIT).answers(rows_schema()),
-        operation("sql.query", Read, "Answers a SQL query over what the caller may see.", read(data, query))
-            .on_kind()
-            .takes(query_schema())
-            .answers(json!({})),
-        operation("sql.list", Read, "Returns the queries that run: the caller's own, or all for who may cancel them.", read(data, list))
-            .on_kind()
-            .answers(json!({"type": "array", "items": {"type": "object"}})),
-        operation("sql.cancel", Run, "Ends a query that runs.", read(data, |data: &Data, _, call| {
-            data.shared.queries.cancel(call.text("id").unwrap_or_default())?;
-            Ok(Reply::Value(json!({})))
-        }))
+        operation("table.read", Read, "Returns the newest row of each key.", read(data, rows_of))
+            .queries(LIMIT)
+            .answers(rows_schema()),
+        operation("view.read", Read, "Returns the rows of a view.", read(data, rows_of))
+            .queries(LIMIT)
+            .answers(rows_schema()),
+        operation("relation.read", Read, "Returns the rows of a relation.", read(data, rows_of))
+            .queries(LIMIT)
+            .answers(rows_schema()),
+        operation(
+            "sql.query",
+            Read,
+            "Answers a SQL query over what the caller may see.",
+            read(data, query),
+        )
+        .on_kind()
+        .takes(query_schema())
+        .answers(json!({})),
+        operation(
+            "sql.list",
+            Read,
+            "Returns the queries that run: the caller's own, or all for who may cancel them.",
+            read(data, list),
+        )
+        .on_kind()
+        .answers(json!({"type": "array", "items": {"type": "object"}})),
+        operation(
+            "sql.cancel",
+            Run,
+            "Ends a query that runs.",
+            read(data, |data: &Data, _, call| {
+                data.shared.queries.cancel(call.text("id").unwrap_or_default())?;
+                Ok(Reply::Value(json!({})))
+            }),
+        )
         .on_kind()
         .takes(json!({
             "type": "object",
@@ -132,7 +165,8 @@ fn answer(data: &Data, reader: &Reader, call: &Call, request: Request) -> Result
     let entry = shared.queries.enter(&shared.config, reader.caller(), &request.sql, wall)?;
     // A view of the store that lives as long as the query: relations are read while it runs.
     let own = Arc::new(Reader::new(kernel, reader.caller().clone())?);
-    let catalog = Catalog::new(shared, own.as_ref(), Some(Arc::clone(&own)), call.on_behalf_of.clone());
+    let catalog =
+        Catalog::new(shared, own.as_ref(), Some(Arc::clone(&own)), call.on_behalf_of.clone());
     let tables = catalog.tables(&request.sql, reader.caller())?;
     let format = request.format;
     let query = Query {
@@ -154,7 +188,9 @@ fn rows_of(data: &Data, reader: &Reader, call: &Call) -> Result<Reply, Problem> 
     let (schema, name) = match kind.as_str() {
         "view" => match reader.resource("view", name)? {
             Some(view) => (view_spec(&view)?.schema, name.clone()),
-            None => return Err(kernel::Error::NotFound { resource: call.resource.to_string() }.into()),
+            None => {
+                return Err(kernel::Error::NotFound { resource: call.resource.to_string() }.into());
+            }
         },
         "relation" => match name.split_once('.') {
             Some((schema, name)) => (schema.to_owned(), name.to_owned()),
@@ -162,7 +198,9 @@ fn rows_of(data: &Data, reader: &Reader, call: &Call) -> Result<Reply, Problem> 
         },
         _ => (PUBLIC.into(), name.clone()),
     };
-    let limit = reading::number(call, "limit")?.unwrap_or(1_000).min(data.shared.config.result_rows_max as u64);
+    let limit = reading::number(call, "limit")?
+        .unwrap_or(1_000)
+        .min(data.shared.config.result_rows_max as u64);
     let sql = format!("SELECT * FROM {}.{} LIMIT {limit}", quoted(&schema), quoted(&name));
     answer(data, reader, call, Request { sql, format: Format::Json, limits: Limits::default() })
 }

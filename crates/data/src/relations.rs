@@ -1,8 +1,8 @@
 //! What the engine itself offers to SQL: `system.streams` and `system.queries`.
 
+use crate::catalog::base_of;
 use crate::engine::Shared;
 use crate::streams::append::{log_of, set_aside_log_of};
-use crate::catalog::base_of;
 use kernel::{Cell, Column, ColumnType, Read, Relation, ResourceRef};
 use std::sync::Arc;
 

@@ -73,6 +73,7 @@ pub struct Kernel {
     pub(crate) audit: Audit,
     commit: Mutex<u64>,
     committed: Condvar,
+    has_leftovers: std::sync::atomic::AtomicBool,
 }
 
 impl Kernel {
@@ -110,6 +111,7 @@ impl Kernel {
             audit: Audit::new(),
             commit: Mutex::new(commit),
             committed: Condvar::new(),
+            has_leftovers: std::sync::atomic::AtomicBool::new(true),
         });
         crate::system::restore_clock(&kernel)?;
         Ok((Arc::clone(&kernel), Writer::new(kernel, epoch)))
@@ -384,6 +386,27 @@ impl Kernel {
             Some(decoder) if chunk.format != crate::FORMAT_ROWS => decoder(chunk),
             _ => crate::rows_from(&chunk.bytes, 0),
         }
+    }
+
+    /// Returns whether the last turn left work for the next: a unit with leftovers is not at rest.
+    pub fn has_leftovers(&self) -> bool {
+        self.has_leftovers.load(std::sync::atomic::Ordering::SeqCst)
+    }
+
+    pub(crate) fn set_leftovers(&self, has_leftovers: bool) {
+        self.has_leftovers.store(has_leftovers, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    /// Returns the earliest business time at which an engine has work without a call.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn due(&self, read: &dyn Read) -> Result<Option<base::Time>, Problem> {
+        let mut due = None;
+        for engine in &self.engines {
+            due = [due, engine.due(read)?].into_iter().flatten().min();
+        }
+        Ok(due)
     }
 
     /// Returns the number of the last commit.

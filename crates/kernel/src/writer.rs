@@ -12,7 +12,6 @@ use std::sync::Arc;
 pub struct Writer {
     kernel: Arc<Kernel>,
     epoch: u64,
-    has_leftovers: bool,
 }
 
 /// What is kept of a call with an idempotency key.
@@ -24,7 +23,7 @@ struct Remembered {
 
 impl Writer {
     pub(crate) fn new(kernel: Arc<Kernel>, epoch: u64) -> Self {
-        Self { kernel, epoch, has_leftovers: true }
+        Self { kernel, epoch }
     }
 
     /// Returns the kernel.
@@ -59,7 +58,7 @@ impl Writer {
             }
             Err(error) => {
                 kernel.forget();
-                self.has_leftovers = true;
+                kernel.set_leftovers(true);
                 refuse_all(calls, &error.into())
             }
         }
@@ -70,23 +69,18 @@ impl Writer {
     /// # Errors
     /// Where the store cannot be read.
     pub fn due(&self) -> Result<Option<Time>, Problem> {
-        let reader = crate::Reader::new(&self.kernel, crate::Principal::Unit("timers".into()))?;
-        let mut due = None;
-        for engine in self.kernel.engines() {
-            due = [due, engine.due(&reader)?].into_iter().flatten().min();
-        }
-        Ok(due)
+        self.kernel.due(&crate::Reader::new(&self.kernel, crate::Principal::Unit("timers".into()))?)
     }
 
     /// Returns whether the last turn left something for the next.
     pub fn has_leftovers(&self) -> bool {
-        self.has_leftovers
+        self.kernel.has_leftovers()
     }
 
     /// Runs what engines left for each other and what waits in them, until nothing is left or the limit is reached.
     fn work(&mut self, tx: &mut Tx<'_>) -> Result<(), Problem> {
         let limit = self.kernel.config().work_steps_max;
-        if self.has_leftovers {
+        if self.kernel.has_leftovers() {
             take_leftovers(tx)?;
         }
         let mut steps = 0;
@@ -108,11 +102,11 @@ impl Writer {
                 }
             }
             if limit <= steps {
-                self.has_leftovers = true;
+                self.kernel.set_leftovers(true);
                 return leave(tx);
             }
             if done == 0 && tx.pending.is_empty() {
-                self.has_leftovers = false;
+                self.kernel.set_leftovers(false);
                 return Ok(());
             }
         }

@@ -150,7 +150,7 @@ fn compile_on(on: &OnSpec, number: usize, config: &Config) -> Result<On, Problem
 /// Compiled processes by name and version.
 #[derive(Debug, Default)]
 pub struct Cache {
-    held: Mutex<HashMap<(String, u64), Arc<Compiled>>>,
+    held: Mutex<HashMap<(String, u64), (Arc<Resource>, Arc<Compiled>)>>,
 }
 
 impl Cache {
@@ -166,15 +166,19 @@ impl Cache {
         version: u64,
     ) -> Result<Arc<Compiled>, Problem> {
         let id = (name.to_owned(), version);
-        if let Some(compiled) = self.held().get(&id) {
-            return Ok(Arc::clone(compiled));
-        }
         let current =
             read.resource("process", name)?.filter(|resource| resource.version == version);
-        let compiled = match current {
-            Some(resource) => Compiled::new(&resource, config)?,
+        // The same version may come again with other content after a commit that did not happen.
+        let is_known = |held: &Arc<Resource>| current.as_ref().is_none_or(|now| Arc::ptr_eq(held, now));
+        if let Some((resource, compiled)) = self.held().get(&id)
+            && is_known(resource)
+        {
+            return Ok(Arc::clone(compiled));
+        }
+        let resource = match current {
+            Some(resource) => resource,
             None => match read.resource_version("process", name, version)? {
-                Some(resource) => Compiled::new(&resource, config)?,
+                Some(resource) => Arc::new(resource),
                 None => {
                     return Err(Error::NotFound {
                         kind: "process",
@@ -184,12 +188,13 @@ impl Cache {
                 }
             },
         };
+        let compiled = Compiled::new(&resource, config)?;
         let compiled = Arc::new(compiled);
         let mut held = self.held();
         if config.compiled_max <= held.len() {
             held.clear();
         }
-        held.insert(id, Arc::clone(&compiled));
+        held.insert(id, (resource, Arc::clone(&compiled)));
         Ok(compiled)
     }
 
@@ -214,7 +219,7 @@ impl Cache {
         self.held().remove(&(name.to_owned(), version));
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<(String, u64), Arc<Compiled>>> {
+    fn held(&self) -> MutexGuard<'_, HashMap<(String, u64), (Arc<Resource>, Arc<Compiled>)>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -60,7 +60,9 @@ impl Rest {
             let seen = self.changed.count();
             let fresh = Reader::new(&kernel, reader.caller().clone())?;
             let counters = self.exchange.counters(&fresh)?;
-            let is_idle = counters.receipts_unsettled == 0 && process::decisions::pending(&fresh, 0, 1)?.requests.is_empty();
+            let is_idle = counters.receipts_unsettled == 0
+                && !kernel.has_leftovers()
+                && process::decisions::pending(&fresh, 0, 1)?.requests.is_empty();
             let left = until.saturating_sub(clock.monotonic());
             if is_idle || left.is_zero() {
                 let number = |of: fn(&LinkCounters) -> u64| {
@@ -71,6 +73,7 @@ impl Rest {
                     "sent": number(|link| link.sent),
                     "received": number(|link| link.received),
                     "commit": fresh.commit(),
+                    "due": kernel.due(&fresh)?,
                 })));
             }
             self.changed.wait(seen, left);

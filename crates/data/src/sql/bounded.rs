@@ -10,15 +10,22 @@ use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ExprSchemable, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility,
+    ColumnarValue, Expr, ExprSchemable, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature, Volatility,
 };
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use std::sync::Arc;
 
 /// Functions whose result is at most about as long as their arguments together.
 const SUMS: [&str; 8] = [
-    "concat", "concat_ws", "overlay", "encode", "array_concat", "array_append", "array_prepend", "make_array",
+    "concat",
+    "concat_ws",
+    "overlay",
+    "encode",
+    "array_concat",
+    "array_append",
+    "array_prepend",
+    "make_array",
 ];
 /// Functions whose result can be as long as the product of two arguments.
 const PRODUCTS: [&str; 4] = ["replace", "regexp_replace", "array_to_string", "translate"];
@@ -72,7 +79,9 @@ impl Bounded {
 fn size(argument: &ColumnarValue, rows: usize) -> usize {
     match argument {
         ColumnarValue::Array(array) => bytes_of(array),
-        ColumnarValue::Scalar(scalar) => scalar.to_array().map_or(0, |array| bytes_of(&array)).saturating_mul(rows),
+        ColumnarValue::Scalar(scalar) => {
+            scalar.to_array().map_or(0, |array| bytes_of(&array)).saturating_mul(rows)
+        }
     }
 }
 
@@ -137,21 +146,35 @@ pub(crate) struct Joins {
 impl Joins {
     pub(crate) fn new(config: &Config) -> Self {
         let signature = Signature::user_defined(Volatility::Immutable);
-        Self { join: Arc::new(ScalarUDF::new_from_impl(Join { signature, bytes_max: config.value_bytes_max })) }
+        Self {
+            join: Arc::new(ScalarUDF::new_from_impl(Join {
+                signature,
+                bytes_max: config.value_bytes_max,
+            })),
+        }
     }
 }
 
 impl ExprPlanner for Joins {
-    fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+    fn plan_binary_op(
+        &self,
+        expr: RawBinaryExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawBinaryExpr>> {
         if expr.op != BinaryOperator::StringConcat {
             return Ok(PlannerResult::Original(expr));
         }
-        let is_list = |side: &Expr| side.get_type(schema).is_ok_and(|kind| kind.is_nested() || kind.is_binary());
+        let is_list = |side: &Expr| {
+            side.get_type(schema).is_ok_and(|kind| kind.is_nested() || kind.is_binary())
+        };
         if is_list(&expr.left) || is_list(&expr.right) {
             return Ok(PlannerResult::Original(expr));
         }
         let arguments = vec![expr.left, expr.right];
-        Ok(PlannerResult::Planned(Expr::ScalarFunction(ScalarFunction::new_udf(Arc::clone(&self.join), arguments))))
+        Ok(PlannerResult::Planned(Expr::ScalarFunction(ScalarFunction::new_udf(
+            Arc::clone(&self.join),
+            arguments,
+        ))))
     }
 }
 
@@ -181,11 +204,19 @@ impl ScalarUDFImpl for Join {
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let rows = arguments.number_rows;
-        let bytes = arguments.args.iter().map(|argument| size(argument, rows)).fold(0, usize::saturating_add);
+        let bytes = arguments
+            .args
+            .iter()
+            .map(|argument| size(argument, rows))
+            .fold(0, usize::saturating_add);
         if self.bytes_max < bytes {
             return resources_err!("|| could make {bytes} bytes");
         }
-        let arrays = arguments.args.iter().map(|argument| argument.to_array(rows)).collect::<Result<Vec<_>>>()?;
+        let arrays = arguments
+            .args
+            .iter()
+            .map(|argument| argument.to_array(rows))
+            .collect::<Result<Vec<_>>>()?;
         let texts: Vec<_> = arrays.iter().map(|array| array.as_string::<i32>()).collect();
         let mut builder = StringBuilder::new();
         for row in 0..rows {

@@ -6,7 +6,8 @@ use base::Time;
 use datafusion::arrow::array::cast::AsArray;
 use datafusion::arrow::array::types::Int64Type;
 use datafusion::arrow::array::{
-    Array, ArrayRef, Decimal128Builder, Int64Builder, StringArray, StringBuilder, TimestampMillisecondBuilder,
+    Array, ArrayRef, Decimal128Builder, Int64Builder, StringArray, StringBuilder,
+    TimestampMillisecondBuilder,
 };
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
@@ -22,18 +23,29 @@ use std::sync::Arc;
 
 /// Functions that make much out of little: a short text could fill the memory.
 const UNBOUNDED: [&str; 10] = [
-    "repeat", "lpad", "rpad", "array_repeat", "list_repeat", "range", "gen_series", "generate_series",
-    "array_resize", "list_resize",
+    "repeat",
+    "lpad",
+    "rpad",
+    "array_repeat",
+    "list_repeat",
+    "range",
+    "gen_series",
+    "generate_series",
+    "array_resize",
+    "list_resize",
 ];
 
 /// Returns the scalar functions.
 pub(crate) fn scalar(config: &Config, business: Time) -> Vec<Arc<ScalarUDF>> {
     let bounded = crate::sql::bounded::functions(config);
     let is_replaced = |name: &str| {
-        UNBOUNDED.contains(&name) || bounded.iter().any(|function: &Arc<ScalarUDF>| function.name() == name)
+        UNBOUNDED.contains(&name)
+            || bounded.iter().any(|function: &Arc<ScalarUDF>| function.name() == name)
     };
-    let mut functions: Vec<Arc<ScalarUDF>> =
-        SessionStateDefaults::default_scalar_functions().into_iter().filter(|f| !is_replaced(f.name())).collect();
+    let mut functions: Vec<Arc<ScalarUDF>> = SessionStateDefaults::default_scalar_functions()
+        .into_iter()
+        .filter(|f| !is_replaced(f.name()))
+        .collect();
     functions.extend(bounded);
     for kind in [Json::Text, Json::Number, Json::Time, Json::Length] {
         functions.push(Arc::new(ScalarUDF::new_from_impl(JsonFunction::new(kind))));
@@ -44,7 +56,8 @@ pub(crate) fn scalar(config: &Config, business: Time) -> Vec<Arc<ScalarUDF>> {
 
 /// Returns what plans operators, with the growth of `||` bounded.
 pub(crate) fn planners(config: &Config) -> Vec<Arc<dyn ExprPlanner>> {
-    let mut planners: Vec<Arc<dyn ExprPlanner>> = vec![Arc::new(crate::sql::bounded::Joins::new(config))];
+    let mut planners: Vec<Arc<dyn ExprPlanner>> =
+        vec![Arc::new(crate::sql::bounded::Joins::new(config))];
     planners.extend(SessionStateDefaults::default_expr_planners());
     planners
 }
@@ -76,7 +89,10 @@ impl ScalarUDFImpl for BusinessNow {
     }
 
     fn invoke_with_args(&self, _arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        Ok(ColumnarValue::Scalar(ScalarValue::TimestampMillisecond(Some(self.millis), Some("UTC".into()))))
+        Ok(ColumnarValue::Scalar(ScalarValue::TimestampMillisecond(
+            Some(self.millis),
+            Some("UTC".into()),
+        )))
     }
 }
 
@@ -121,13 +137,17 @@ impl ScalarUDFImpl for JsonFunction {
 
     fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
         let is_text = |kind: &DataType| {
-            matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null)
+            matches!(
+                kind,
+                DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null
+            )
         };
         match arguments.first() {
             Some(json) if is_text(json) => {}
             _ => return plan_err!("{}: the first argument must be JSON text", self.name()),
         }
-        let step = |kind: &DataType| if kind.is_integer() { DataType::Int64 } else { DataType::Utf8 };
+        let step =
+            |kind: &DataType| if kind.is_integer() { DataType::Int64 } else { DataType::Utf8 };
         Ok(std::iter::once(DataType::Utf8).chain(arguments.iter().skip(1).map(step)).collect())
     }
 
@@ -142,7 +162,11 @@ impl ScalarUDFImpl for JsonFunction {
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let rows = arguments.number_rows;
-        let arrays = arguments.args.iter().map(|argument| argument.to_array(rows)).collect::<Result<Vec<_>>>()?;
+        let arrays = arguments
+            .args
+            .iter()
+            .map(|argument| argument.to_array(rows))
+            .collect::<Result<Vec<_>>>()?;
         let Some((json, path)) = arrays.split_first() else {
             return exec_err!("{}: there is no JSON", self.name());
         };
@@ -173,7 +197,9 @@ impl Json {
             }
             Self::Time => {
                 let mut builder = TimestampMillisecondBuilder::new().with_timezone("UTC");
-                values.for_each(|raw| builder.append_option(raw.and_then(|raw| instant::parse(&text_of(raw)))));
+                values.for_each(|raw| {
+                    builder.append_option(raw.and_then(|raw| instant::parse(&text_of(raw))))
+                });
                 Arc::new(builder.finish())
             }
             Self::Length => {
@@ -223,7 +249,10 @@ struct Pick<'s>(&'s Step<'s>);
 impl<'de> DeserializeSeed<'de> for Pick<'_> {
     type Value = Option<&'de str>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> std::result::Result<Self::Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> std::result::Result<Self::Value, D::Error> {
         match self.0 {
             Step::Name(_) => deserializer.deserialize_map(self),
             Step::Place(_) => deserializer.deserialize_seq(self),
@@ -238,7 +267,10 @@ impl<'de> Visitor<'de> for Pick<'_> {
         f.write_str("an object or a list")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Self::Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(
+        self,
+        mut map: A,
+    ) -> std::result::Result<Self::Value, A::Error> {
         let Step::Name(wanted) = self.0 else { return Ok(None) };
         let mut found = None;
         while let Some(name) = map.next_key::<String>()? {
@@ -251,7 +283,10 @@ impl<'de> Visitor<'de> for Pick<'_> {
         Ok(found)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> std::result::Result<Self::Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(
+        self,
+        mut list: A,
+    ) -> std::result::Result<Self::Value, A::Error> {
         let Step::Place(wanted) = self.0 else { return Ok(None) };
         let (mut found, mut place) = (None, 0);
         while let Some(raw) = list.next_element::<&'de RawValue>()? {
@@ -267,7 +302,9 @@ impl<'de> Visitor<'de> for Pick<'_> {
 fn length_of(raw: &str) -> Option<i64> {
     let count = match raw.bytes().next()? {
         b'[' => serde_json::from_str::<Vec<&RawValue>>(raw).ok()?.len(),
-        b'{' => serde_json::from_str::<std::collections::BTreeMap<String, IgnoredAny>>(raw).ok()?.len(),
+        b'{' => {
+            serde_json::from_str::<std::collections::BTreeMap<String, IgnoredAny>>(raw).ok()?.len()
+        }
         _ => return None,
     };
     i64::try_from(count).ok()
@@ -282,7 +319,12 @@ mod tests {
         let json = r#"{"a": {"b": [1, 129.90, {"c": "x\"y"}]}, "n": null}"#;
         let walk = |steps: &[Step<'_>]| steps.iter().try_fold(json, |text, step| pick(text, step));
         assert_eq!(walk(&[Step::Name("a"), Step::Name("b"), Step::Place(1)]), Some("129.90"));
-        assert_eq!(walk(&[Step::Name("a"), Step::Name("b"), Step::Place(2), Step::Name("c")]).map(text_of).as_deref(), Some("x\"y"));
+        assert_eq!(
+            walk(&[Step::Name("a"), Step::Name("b"), Step::Place(2), Step::Name("c")])
+                .map(text_of)
+                .as_deref(),
+            Some("x\"y")
+        );
         assert_eq!(walk(&[Step::Name("a"), Step::Place(0)]), None);
         assert_eq!(walk(&[Step::Name("n")]), Some("null"));
         assert_eq!(length_of("[1,[2,3]]"), Some(2));

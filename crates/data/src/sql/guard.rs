@@ -6,10 +6,12 @@ use datafusion::common::TableReference;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Query, Select, SetExpr, Statement as SqlStatement, TableFactor, Visit, Visitor,
+    Expr, ObjectName, Query, Select, SetExpr, Statement as SqlStatement, TableFactor, Visit,
+    Visitor,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 
 /// Table functions that touch nothing but their arguments.
@@ -29,7 +31,8 @@ pub(crate) fn with_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, 
     let internal = |detail: String| Error::Internal { detail };
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("sql-parse".into()).stack_size(STACK_BYTES);
-        let thread = thread.spawn_scoped(scope, work).map_err(|error| internal(error.to_string()))?;
+        let thread =
+            thread.spawn_scoped(scope, work).map_err(|error| internal(error.to_string()))?;
         thread.join().map_err(|_| internal("planning panicked".into()))
     })
 }
@@ -63,10 +66,11 @@ fn tokens(sql: &str, config: &Config) -> Result<Vec<TokenWithSpan>, Error> {
     if config.statement_bytes_max < sql.len() {
         return Err(exhausted(format!("{} bytes of text", config.statement_bytes_max)));
     }
-    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location().map_err(|error| {
-        let place = Some(place(error.location.line, error.location.column));
-        Error::Sql { reason: error.message, place, hint: None }
-    })?;
+    let tokens =
+        Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location().map_err(|error| {
+            let place = Some(place(error.location.line, error.location.column));
+            Error::Sql { reason: error.message, place, hint: None }
+        })?;
     let tokens: Vec<TokenWithSpan> =
         tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
     if config.statement_tokens_max < tokens.len() {
@@ -82,7 +86,10 @@ fn tokens(sql: &str, config: &Config) -> Result<Vec<TokenWithSpan>, Error> {
         if config.statement_depth_max < depth {
             let start = token.span.start;
             return Err(Error::Sql {
-                reason: format!("the statement nests more than {} deep", config.statement_depth_max),
+                reason: format!(
+                    "the statement nests more than {} deep",
+                    config.statement_depth_max
+                ),
                 place: Some(place(start.line, start.column)),
                 hint: Some("split it with WITH".into()),
             });
@@ -92,11 +99,15 @@ fn tokens(sql: &str, config: &Config) -> Result<Vec<TokenWithSpan>, Error> {
 }
 
 fn statement_of(tokens: Vec<TokenWithSpan>, config: &Config) -> Result<Statement, Error> {
-    let first = tokens.first().map(|token| token.token.to_string().to_uppercase()).unwrap_or_default();
+    let first =
+        tokens.first().map(|token| token.token.to_string().to_uppercase()).unwrap_or_default();
     let second = tokens.iter().skip_while(|token| token.token != Token::SemiColon);
-    let is_single = second.clone().all(|token| matches!(token.token, Token::SemiColon | Token::EOF));
+    let is_single =
+        second.clone().all(|token| matches!(token.token, Token::SemiColon | Token::EOF));
     // Some words begin statements that the parser does not even know.
-    let is_question = ["SELECT", "WITH", "EXPLAIN", "DESCRIBE", "DESC", "SHOW", "VALUES", "(", "TABLE"].contains(&first.as_str());
+    let is_question =
+        ["SELECT", "WITH", "EXPLAIN", "DESCRIBE", "DESC", "SHOW", "VALUES", "(", "TABLE"]
+            .contains(&first.as_str());
     if first.is_empty() || first == "EOF" || first == ";" {
         return Err(Error::Sql { reason: "there is no statement".into(), place: None, hint: None });
     }
@@ -106,7 +117,10 @@ fn statement_of(tokens: Vec<TokenWithSpan>, config: &Config) -> Result<Statement
         }
         let start = tokens.first().map(|token| token.span.start);
         let place = start.map(|start| place(start.line, start.column));
-        let reason = format!("a statement cannot begin with `{}`", first.chars().take(40).collect::<String>());
+        let reason = format!(
+            "a statement cannot begin with `{}`",
+            first.chars().take(40).collect::<String>()
+        );
         return Err(Error::Sql { reason, place, hint: Some("begin with SELECT".into()) });
     }
     if !is_single {
@@ -116,7 +130,8 @@ fn statement_of(tokens: Vec<TokenWithSpan>, config: &Config) -> Result<Statement
         .with_recursion_limit(config.statement_depth_max * 4)
         .build()
         .map_err(|error| super::problem::of_planning(&error))?;
-    let mut statements = parser.parse_statements().map_err(|error| super::problem::of_planning(&error))?;
+    let mut statements =
+        parser.parse_statements().map_err(|error| super::problem::of_planning(&error))?;
     let statement = statements.pop_front().filter(|_| statements.is_empty());
     let statement = statement.ok_or_else(|| not_allowed("more than one statement"))?;
     check(&statement, config)?;
@@ -125,11 +140,52 @@ fn statement_of(tokens: Vec<TokenWithSpan>, config: &Config) -> Result<Statement
 
 fn looks_like_statement(word: &str) -> bool {
     const WORDS: [&str; 46] = [
-        "ALTER", "ANALYZE", "ATTACH", "BEGIN", "CACHE", "CALL", "CLOSE", "COMMENT", "COMMIT", "COPY", "CREATE",
-        "DEALLOCATE", "DECLARE", "DELETE", "DETACH", "DISCARD", "DO", "DROP", "EXEC", "EXECUTE", "EXPORT", "FETCH",
-        "FLUSH", "GRANT", "IMPORT", "INSERT", "INSTALL", "KILL", "LISTEN", "LOAD", "LOCK", "MERGE", "MSCK", "NOTIFY",
-        "OPTIMIZE", "PRAGMA", "PREPARE", "RELEASE", "REPLACE", "RESET", "REVOKE", "ROLLBACK", "SET", "START",
-        "TRUNCATE", "UPDATE",
+        "ALTER",
+        "ANALYZE",
+        "ATTACH",
+        "BEGIN",
+        "CACHE",
+        "CALL",
+        "CLOSE",
+        "COMMENT",
+        "COMMIT",
+        "COPY",
+        "CREATE",
+        "DEALLOCATE",
+        "DECLARE",
+        "DELETE",
+        "DETACH",
+        "DISCARD",
+        "DO",
+        "DROP",
+        "EXEC",
+        "EXECUTE",
+        "EXPORT",
+        "FETCH",
+        "FLUSH",
+        "GRANT",
+        "IMPORT",
+        "INSERT",
+        "INSTALL",
+        "KILL",
+        "LISTEN",
+        "LOAD",
+        "LOCK",
+        "MERGE",
+        "MSCK",
+        "NOTIFY",
+        "OPTIMIZE",
+        "PRAGMA",
+        "PREPARE",
+        "RELEASE",
+        "REPLACE",
+        "RESET",
+        "REVOKE",
+        "ROLLBACK",
+        "SET",
+        "START",
+        "TRUNCATE",
+        "UPDATE",
     ];
     const MORE: [&str; 6] = ["UNCACHE", "UNLISTEN", "UNLOAD", "USE", "VACUUM", "UNLOCK"];
     WORDS.contains(&word) || MORE.contains(&word)
@@ -155,7 +211,9 @@ fn check_sql(statement: &SqlStatement, config: &Config) -> Result<(), Error> {
             }
         }
         SqlStatement::Explain { statement, .. } => check_sql(statement, config),
-        SqlStatement::ExplainTable { .. } | SqlStatement::ShowTables { .. } | SqlStatement::ShowColumns { .. } => Ok(()),
+        SqlStatement::ExplainTable { .. }
+        | SqlStatement::ShowTables { .. }
+        | SqlStatement::ShowColumns { .. } => Ok(()),
         other => {
             let text = other.to_string();
             let words: Vec<&str> = text.split_whitespace().take(2).collect();
@@ -207,12 +265,15 @@ impl Visitor for Walk<'_> {
         let mut parts = vec![query.body.as_ref()];
         while let Some(part) = parts.pop() {
             match part {
-                SetExpr::SetOperation { left, right, .. } => parts.extend([left.as_ref(), right.as_ref()]),
+                SetExpr::SetOperation { left, right, .. } => {
+                    parts.extend([left.as_ref(), right.as_ref()])
+                }
                 SetExpr::Insert(_) => return ControlFlow::Break(not_allowed("INSERT")),
                 SetExpr::Update(_) => return ControlFlow::Break(not_allowed("UPDATE")),
                 SetExpr::Delete(_) => return ControlFlow::Break(not_allowed("DELETE")),
                 SetExpr::Merge(_) => return ControlFlow::Break(not_allowed("MERGE")),
-                SetExpr::Select(_) | SetExpr::Query(_) | SetExpr::Values(_) | SetExpr::Table(_) => {}
+                SetExpr::Select(_) | SetExpr::Query(_) | SetExpr::Values(_) | SetExpr::Table(_) => {
+                }
             }
             self.count()?;
         }
@@ -229,7 +290,9 @@ impl Visitor for Walk<'_> {
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<Error> {
         self.count()?;
         let function = match factor {
-            TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => name.to_string(),
+            TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => {
+                name.to_string()
+            }
             TableFactor::TableFunction { expr, .. } => expr.to_string(),
             _ => return ControlFlow::Continue(()),
         };
@@ -239,6 +302,101 @@ impl Visitor for Walk<'_> {
         }
         let shown: String = function.chars().take(60).collect();
         ControlFlow::Break(not_allowed(&format!("the table function `{shown}`")))
+    }
+}
+
+/// Counts the tables and subqueries of a statement as if its WITH parts were written out; `known` has the weights of views.
+///
+/// # Errors
+/// [`Error::Exhausted`]: a few parts that each name the one before twice make more than any memory holds.
+pub(crate) fn weight(
+    statement: &Statement,
+    config: &Config,
+    known: &HashMap<String, u64>,
+) -> Result<u64, Error> {
+    let statement = match statement {
+        Statement::Explain(explain) => return weight(&explain.statement, config, known),
+        Statement::Statement(statement) => statement,
+        _ => return Ok(1),
+    };
+    let mut scale = Scale {
+        known,
+        limit: config.plan_tables_max,
+        parts: Vec::new(),
+        frames: vec![Frame::default()],
+    };
+    match statement.visit(&mut scale) {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => {
+            Ok(scale.frames.first().map_or(1, |frame| frame.weight.max(1)))
+        }
+    }
+}
+
+/// A query that is being weighed.
+#[derive(Default)]
+struct Frame {
+    weight: u64,
+    /// The names of its WITH parts that are still to come; they come first, in order.
+    waiting: VecDeque<String>,
+    /// How many WITH parts it had.
+    parts: usize,
+}
+
+struct Scale<'a> {
+    known: &'a HashMap<String, u64>,
+    limit: u64,
+    parts: Vec<(String, u64)>,
+    frames: Vec<Frame>,
+}
+
+impl Scale<'_> {
+    fn add(&mut self, weight: u64) -> ControlFlow<Error> {
+        let Some(frame) = self.frames.last_mut() else { return ControlFlow::Continue(()) };
+        frame.weight = frame.weight.saturating_add(weight);
+        if self.limit < frame.weight {
+            let what = format!("{} tables, its views and WITH parts written out", self.limit);
+            return ControlFlow::Break(Error::Exhausted { what });
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Visitor for Scale<'_> {
+    type Break = Error;
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<Error> {
+        let parts = query.with.iter().flat_map(|with| &with.cte_tables);
+        let waiting: VecDeque<String> =
+            parts.map(|part| part.alias.name.value.to_lowercase()).collect();
+        self.frames.push(Frame { weight: 1, parts: waiting.len(), waiting });
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _query: &Query) -> ControlFlow<Error> {
+        let Some(frame) = self.frames.pop() else { return ControlFlow::Continue(()) };
+        self.parts.truncate(self.parts.len().saturating_sub(frame.parts));
+        match self.frames.last_mut().and_then(|parent| parent.waiting.pop_front()) {
+            Some(name) => self.parts.push((name, frame.weight)),
+            None => self.add(frame.weight)?,
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<Error> {
+        let name = relation
+            .0
+            .last()
+            .and_then(|part| part.as_ident())
+            .map(|name| name.value.clone())
+            .unwrap_or_default();
+        let lower = name.to_lowercase();
+        let part =
+            self.parts.iter().rev().find(|(part, _)| relation.0.len() == 1 && *part == lower);
+        let weight = part.map(|(_, weight)| *weight);
+        let weight =
+            weight.or_else(|| self.known.get(&name).or_else(|| self.known.get(&lower)).copied());
+        self.add(weight.unwrap_or(1))
     }
 }
 

@@ -47,7 +47,8 @@ impl MemoryPool for QueryPool {
                 held.checked_add(additional).filter(|held| *held <= limit)
             })
         };
-        let exhausted = |_| resources_datafusion_err!("{additional} bytes more than the query may hold");
+        let exhausted =
+            |_| resources_datafusion_err!("{additional} bytes more than the query may hold");
         add(&self.held, self.limit).map_err(exhausted)?;
         if let Err(held) = add(&self.all, self.all_limit) {
             self.held.fetch_sub(additional, Ordering::Relaxed);

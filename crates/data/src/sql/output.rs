@@ -3,8 +3,8 @@
 use crate::streams::decimal;
 use datafusion::arrow::array::cast::AsArray;
 use datafusion::arrow::array::types::{
-    Decimal128Type, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
-    UInt16Type, UInt32Type, UInt64Type,
+    Decimal128Type, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
 use datafusion::arrow::compute::cast;
@@ -54,11 +54,20 @@ impl JsonRows {
     }
 
     /// Writes a row as an object without its nulls.
-    pub(crate) fn write_without_nulls(&self, row: usize, out: &mut Vec<u8>) -> Result<(), ArrowError> {
+    pub(crate) fn write_without_nulls(
+        &self,
+        row: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ArrowError> {
         self.write_object(row, true, out)
     }
 
-    fn write_object(&self, row: usize, is_short: bool, out: &mut Vec<u8>) -> Result<(), ArrowError> {
+    fn write_object(
+        &self,
+        row: usize,
+        is_short: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ArrowError> {
         out.push(b'{');
         let start = out.len();
         for (key, column) in &self.columns {
@@ -159,34 +168,48 @@ impl Json {
             DataType::UInt16 => number!(array, UInt16Type),
             DataType::UInt32 => number!(array, UInt32Type),
             DataType::UInt64 => number!(array, UInt64Type),
-            DataType::Float16 => {
-                Self::Float(array.clone(), |array, row| f64::from(array.as_primitive::<Float16Type>().value(row)))
-            }
-            DataType::Float32 => {
-                Self::Float(array.clone(), |array, row| f64::from(array.as_primitive::<Float32Type>().value(row)))
-            }
-            DataType::Float64 => {
-                Self::Float(array.clone(), |array, row| array.as_primitive::<Float64Type>().value(row))
-            }
+            DataType::Float16 => Self::Float(array.clone(), |array, row| {
+                f64::from(array.as_primitive::<Float16Type>().value(row))
+            }),
+            DataType::Float32 => Self::Float(array.clone(), |array, row| {
+                f64::from(array.as_primitive::<Float32Type>().value(row))
+            }),
+            DataType::Float64 => Self::Float(array.clone(), |array, row| {
+                array.as_primitive::<Float64Type>().value(row)
+            }),
             DataType::Decimal128(_, scale) => Self::Decimal(array.clone(), *scale),
             DataType::Utf8 => Self::Text(array.clone()),
             DataType::LargeUtf8 | DataType::Utf8View => Self::Text(cast(array, &DataType::Utf8)?),
             DataType::Dictionary(_, values) => Self::new(&cast(array, values)?)?,
             DataType::List(_) => {
                 let list = array.as_list::<i32>();
-                let offsets = list.value_offsets().iter().map(|offset| usize::try_from(*offset).unwrap_or(0)).collect();
-                Self::List { array: array.clone(), offsets, items: Box::new(Self::new(list.values())?) }
+                let offsets = list
+                    .value_offsets()
+                    .iter()
+                    .map(|offset| usize::try_from(*offset).unwrap_or(0))
+                    .collect();
+                Self::List {
+                    array: array.clone(),
+                    offsets,
+                    items: Box::new(Self::new(list.values())?),
+                }
             }
-            DataType::LargeList(field) | DataType::FixedSizeList(field, _) | DataType::ListView(field) => {
+            DataType::LargeList(field)
+            | DataType::FixedSizeList(field, _)
+            | DataType::ListView(field) => {
                 Self::new(&cast(array, &DataType::List(field.clone()))?)?
             }
             DataType::Struct(_) => {
                 let structs = array.as_struct();
-                let fields = structs.fields().iter().zip(structs.columns()).map(|(field, column)| {
-                    let key = format!("{}:", serde_json::Value::from(field.name().as_str()));
-                    Ok((key.into_bytes(), Self::new(column)?))
-                });
-                Self::Struct { array: array.clone(), fields: fields.collect::<Result<_, ArrowError>>()? }
+                let fields =
+                    structs.fields().iter().zip(structs.columns()).map(|(field, column)| {
+                        let key = format!("{}:", serde_json::Value::from(field.name().as_str()));
+                        Ok((key.into_bytes(), Self::new(column)?))
+                    });
+                Self::Struct {
+                    array: array.clone(),
+                    fields: fields.collect::<Result<_, ArrowError>>()?,
+                }
             }
             _ => {
                 ArrayFormatter::try_new(array.as_ref(), &FormatOptions::default())?;
@@ -221,8 +244,12 @@ impl Json {
                 out.extend_from_slice(if is_true { b"true" } else { b"false" });
             }
             Self::Number(array, write) => write(array, row, out),
-            Self::Float(array, value) => out.extend_from_slice(serde_json::Value::from(value(array, row)).to_string().as_bytes()),
-            Self::Decimal(array, scale) => write_decimal(array.as_primitive::<Decimal128Type>().value(row), *scale, out),
+            Self::Float(array, value) => out.extend_from_slice(
+                serde_json::Value::from(value(array, row)).to_string().as_bytes(),
+            ),
+            Self::Decimal(array, scale) => {
+                write_decimal(array.as_primitive::<Decimal128Type>().value(row), *scale, out)
+            }
             Self::Text(array) => write_text(array.as_string::<i32>().value(row), out),
             Self::Shown(array) => {
                 let options = FormatOptions::default();

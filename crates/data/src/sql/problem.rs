@@ -40,13 +40,17 @@ pub(crate) fn of_planning(error: &DataFusionError) -> Error {
     match error.find_root() {
         DataFusionError::SQL(parser, _) => of_parsing(parser),
         DataFusionError::SchemaError(schema, _) => of_schema(schema, span),
-        DataFusionError::ResourcesExhausted(_) => Error::Exhausted { what: "the memory that it may use".into() },
+        DataFusionError::ResourcesExhausted(_) => {
+            Error::Exhausted { what: "the memory that it may use".into() }
+        }
         DataFusionError::Collection(errors) => match errors.first() {
             Some(first) => of_planning(first),
             None => sql("the query is wrong".into(), span, None),
         },
         DataFusionError::Internal(detail) => Error::Internal { detail: short(detail) },
-        DataFusionError::NotImplemented(what) => sql(format!("not supported: {}", short(what)), span, None),
+        DataFusionError::NotImplemented(what) => {
+            sql(format!("not supported: {}", short(what)), span, None)
+        }
         other => {
             let text = other.strip_backtrace();
             let reason = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest);
@@ -61,7 +65,9 @@ fn of_parsing(error: &ParserError) -> Error {
             let (reason, place) = split_place(text);
             sql(short(reason), place, None)
         }
-        ParserError::RecursionLimitExceeded => sql("the statement nests too deep".into(), None, Some("split it with WITH".into())),
+        ParserError::RecursionLimitExceeded => {
+            sql("the statement nests too deep".into(), None, Some("split it with WITH".into()))
+        }
     }
 }
 
@@ -73,7 +79,10 @@ fn of_schema(error: &SchemaError, place: Option<Place>) -> Error {
     let hint = match nearest(&field.name, names.iter().copied()) {
         Some(nearest) => Some(format!("did you mean `{nearest}`?")),
         None if names.is_empty() => None,
-        None => Some(format!("there are {}", names.iter().take(20).copied().collect::<Vec<_>>().join(", "))),
+        None => Some(format!(
+            "there are {}",
+            names.iter().take(20).copied().collect::<Vec<_>>().join(", ")
+        )),
     };
     sql(format!("there is no column `{}`", field.flat_name()), place, hint)
 }
@@ -90,7 +99,8 @@ fn place_of(span: Span) -> Option<Place> {
 fn split_place(text: &str) -> (&str, Option<Place>) {
     let Some((reason, rest)) = text.rsplit_once(" at Line: ") else { return (text, None) };
     let numbers = rest.split_once(", Column: ");
-    let numbers = numbers.and_then(|(line, column)| Some((line.trim().parse().ok()?, column.trim().parse().ok()?)));
+    let numbers = numbers
+        .and_then(|(line, column)| Some((line.trim().parse().ok()?, column.trim().parse().ok()?)));
     (reason, numbers.map(|(line, column)| place(line, column)))
 }
 

@@ -56,7 +56,9 @@ impl Queries {
     ) -> Result<Entry, Error> {
         let mut table = self.table();
         if config.queries_max <= table.running.len() {
-            return Err(Error::Exhausted { what: format!("{} queries at the same time", config.queries_max) });
+            return Err(Error::Exhausted {
+                what: format!("{} queries at the same time", config.queries_max),
+            });
         }
         table.next += 1;
         let number = table.next;

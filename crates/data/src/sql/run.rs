@@ -4,9 +4,9 @@ use super::output::{JsonRows, names, write_csv_text};
 use super::problem::of_query;
 use super::queries::Entry;
 use super::state::{self, Frame};
+use crate::Error;
 use crate::catalog::Table;
 use crate::engine::Shared;
-use crate::Error;
 use base::{Clock, Problem, Time};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
@@ -98,7 +98,11 @@ enum Message {
 ///
 /// # Errors
 /// `sql.invalid`, `sql.exhausted`, `sql.timeout`, `sql.cancelled`, or what a relation says.
-pub(crate) fn start(shared: &Arc<Shared>, clock: Arc<dyn Clock>, query: Query) -> Result<Pieces, Problem> {
+pub(crate) fn start(
+    shared: &Arc<Shared>,
+    clock: Arc<dyn Clock>,
+    query: Query,
+) -> Result<Pieces, Problem> {
     let (send, receive) = channel(4);
     let limit = Duration::from_millis(query.ms_max);
     let mut pieces = Pieces {
@@ -155,7 +159,8 @@ impl Pieces {
     fn receive(&mut self) -> Result<Option<Vec<u8>>, Problem> {
         let Some(receive) = self.receive.as_mut() else { return Ok(None) };
         // A little later than the query's own limit, for queries that are too busy to see it.
-        let left = self.deadline.saturating_sub(self.clock.monotonic()) + Duration::from_millis(100);
+        let left =
+            self.deadline.saturating_sub(self.clock.monotonic()) + Duration::from_millis(100);
         let message = wait(receive.recv(), left, self.clock.as_ref());
         let ended = match message {
             Some(Some(Message::Piece(piece))) => return Ok(Some(piece)),
@@ -196,7 +201,8 @@ fn wait<F: Future>(future: F, limit: Duration, clock: &dyn Clock) -> Option<F::O
     let mut future = pin!(future);
     let deadline = clock.monotonic() + limit;
     loop {
-        if let Poll::Ready(output) = Pin::as_mut(&mut future).poll(&mut Context::from_waker(&waker)) {
+        if let Poll::Ready(output) = Pin::as_mut(&mut future).poll(&mut Context::from_waker(&waker))
+        {
             return Some(output);
         }
         let left = deadline.saturating_sub(clock.monotonic());
@@ -207,12 +213,18 @@ fn wait<F: Future>(future: F, limit: Duration, clock: &dyn Clock) -> Option<F::O
     }
 }
 
-async fn run(shared: &Arc<Shared>, query: &Arc<Query>, send: &Sender<Message>) -> Result<(), Problem> {
-    let (planned, planner) = ((Arc::clone(shared), Arc::clone(query)), tokio::runtime::Handle::current());
+async fn run(
+    shared: &Arc<Shared>,
+    query: &Arc<Query>,
+    send: &Sender<Message>,
+) -> Result<(), Problem> {
+    let (planned, planner) =
+        ((Arc::clone(shared), Arc::clone(query)), tokio::runtime::Handle::current());
     // Planning never waits, so it has a thread of its own: whoever ends the query need not wait for it.
     let planned = tokio::task::spawn_blocking(move || plan(&planned.0, &planned.1, &planner)).await;
-    let (physical, context) =
-        planned.map_err(|error| Problem::from(Error::Internal { detail: format!("planning: {error}") }))??;
+    let (physical, context) = planned.map_err(|error| {
+        Problem::from(Error::Internal { detail: format!("planning: {error}") })
+    })??;
     let mut batches = execute_stream(physical, context).map_err(|error| of_query(&error))?;
     let mut writer = Writer::new(query.format, &batches.schema())?;
     let mut rows = 0;
@@ -220,7 +232,9 @@ async fn run(shared: &Arc<Shared>, query: &Arc<Query>, send: &Sender<Message>) -
         let batch = batch.map_err(|error| of_query(&error))?;
         rows += batch.num_rows();
         if query.rows_max < rows {
-            return Err(Error::Exhausted { what: format!("{} rows of result", query.rows_max) }.into());
+            return Err(
+                Error::Exhausted { what: format!("{} rows of result", query.rows_max) }.into()
+            );
         }
         for from in (0..batch.num_rows()).step_by(1_024) {
             let part = batch.slice(from, (batch.num_rows() - from).min(1_024));
@@ -235,11 +249,19 @@ async fn run(shared: &Arc<Shared>, query: &Arc<Query>, send: &Sender<Message>) -
     Ok(())
 }
 
-fn plan(shared: &Shared, query: &Query, planner: &Handle) -> Result<(Arc<dyn ExecutionPlan>, Arc<TaskContext>), Problem> {
+fn plan(
+    shared: &Shared,
+    query: &Query,
+    planner: &Handle,
+) -> Result<(Arc<dyn ExecutionPlan>, Arc<TaskContext>), Problem> {
     let config = &shared.config;
     let all = Arc::clone(&shared.query_bytes);
     let pool = super::memory::QueryPool::new(config.query_bytes_max, all, config.queries_bytes_max);
-    let frame = Frame { business: query.business, pool: Arc::new(pool), stop: Arc::clone(&query.entry.stop) };
+    let frame = Frame {
+        business: query.business,
+        pool: Arc::new(pool),
+        stop: Arc::clone(&query.entry.stop),
+    };
     let mut state = state::new(config, frame)?;
     let plan = state::plan(&mut state, config, &query.sql, &query.tables)?;
     let physical = planner.block_on(state.create_physical_plan(&plan)).and_then(with_turns);
@@ -278,7 +300,9 @@ impl Writer {
                 }
                 writer.out.extend_from_slice(b"\r\n");
             }
-            Format::Arrow => writer.arrow = Some(StreamWriter::try_new(Vec::new(), schema).map_err(internal)?),
+            Format::Arrow => {
+                writer.arrow = Some(StreamWriter::try_new(Vec::new(), schema).map_err(internal)?)
+            }
         }
         Ok(writer)
     }

@@ -10,10 +10,9 @@ use crate::{Config, Error};
 use base::{Problem, Time};
 use datafusion::arrow::temporal_conversions::timestamp_ms_to_datetime;
 use datafusion::catalog::{
-    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList, MemorySchemaProvider,
-    SchemaProvider, TableProvider,
+    CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
+    MemorySchemaProvider, SchemaProvider, TableProvider,
 };
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::ViewTable;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
@@ -49,12 +48,16 @@ pub(crate) fn new(config: &Config, frame: Frame) -> Result<SessionState, Problem
     options.execution.time_zone = Some("UTC".into());
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(frame.pool)
-        .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled))
+        .with_disk_manager_builder(
+            DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled),
+        )
         .build_arc()
         .map_err(|error| of_query(&error))?;
     let table_functions = SessionStateDefaults::default_table_functions();
-    let table_functions =
-        table_functions.into_iter().filter(|function| guard::TABLE_FUNCTIONS.contains(&function.name())).collect();
+    let table_functions = table_functions
+        .into_iter()
+        .filter(|function| guard::TABLE_FUNCTIONS.contains(&function.name()))
+        .collect();
     let mut state = SessionStateBuilder::new()
         .with_config(settings)
         .with_runtime_env(runtime)
@@ -79,45 +82,48 @@ pub(crate) fn plan(
     sql: &str,
     tables: &[Table],
 ) -> Result<LogicalPlan, Problem> {
+    // Planning walks through all of it, so it is counted before.
+    weight(config, sql, tables)?;
+    planned(state, config, sql, tables)
+}
+
+fn planned(
+    state: &mut SessionState,
+    config: &Config,
+    sql: &str,
+    tables: &[Table],
+) -> Result<LogicalPlan, Problem> {
     register(state, config, tables)?;
     let statement = guard::parse(sql, config)?;
     // Every table is in memory, so planning never waits.
-    let planned = state.statement_to_plan(statement).now_or_never();
-    let planned = planned.ok_or_else(|| Error::Internal { detail: "planning waits".into() })?;
-    let plan = planned.map_err(|error| Problem::from(of_planning(&error)))?;
-    let steps = steps(&plan, &mut HashMap::new());
-    if config.plan_steps_max < steps {
-        return Err(Error::Exhausted { what: format!("{} steps of its plan", config.plan_steps_max) }.into());
-    }
+    let plan = state.statement_to_plan(statement).now_or_never();
+    let plan = plan.ok_or_else(|| Error::Internal { detail: "planning waits".into() })?;
+    let plan = plan.map_err(|error| Problem::from(of_planning(&error)))?;
     let only_asking =
         SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     only_asking.verify_plan(&plan).map_err(|error| {
         let what = error.strip_backtrace();
-        Problem::from(Error::NotAllowed { what: what.rsplit(": ").next().unwrap_or(&what).to_owned() })
+        Problem::from(Error::NotAllowed {
+            what: what.rsplit(": ").next().unwrap_or(&what).to_owned(),
+        })
     })?;
     Ok(plan)
 }
 
-/// Counts the steps of a plan as if all that it shares were written out: a few WITH parts that each name the one before
-/// twice make more steps than any memory holds. Shared parts are looked at once.
-fn steps(plan: &LogicalPlan, known: &mut HashMap<*const LogicalPlan, u64>) -> u64 {
-    let place = std::ptr::from_ref(plan);
-    if let Some(steps) = known.get(&place) {
-        return *steps;
+/// Counts the tables of a statement as if its views and WITH parts were written out.
+fn weight(config: &Config, sql: &str, tables: &[Table]) -> Result<u64, Problem> {
+    let mut known = HashMap::new();
+    for table in tables {
+        let weight = match &table.source {
+            Source::Rows(_) => 1,
+            Source::View { sql, tables } => {
+                weight(config, sql, tables).map_err(|problem| of_view(&table.name, problem))?
+            }
+        };
+        let held = known.entry(table.name.clone()).or_insert(weight);
+        *held = weight.max(*held);
     }
-    let mut sum = 1_u64;
-    for input in plan.inputs() {
-        sum = sum.saturating_add(steps(input, known));
-    }
-    // Looking for subqueries cannot fail: nothing in it does.
-    let _ = plan.apply_subqueries(|subquery| {
-        for input in subquery.inputs() {
-            sum = sum.saturating_add(steps(input, known));
-        }
-        Ok(TreeNodeRecursion::Continue)
-    });
-    known.insert(place, sum);
-    sum
+    Ok(guard::weight(&guard::parse(sql, config)?, config, &known)?)
 }
 
 fn register(state: &mut SessionState, config: &Config, tables: &[Table]) -> Result<(), Problem> {
@@ -127,7 +133,8 @@ fn register(state: &mut SessionState, config: &Config, tables: &[Table]) -> Resu
         let provider: Arc<dyn TableProvider> = match &table.source {
             Source::Rows(rows) => Arc::clone(rows),
             Source::View { sql, tables } => {
-                let plan = plan(&mut state.clone(), config, sql, tables).map_err(|problem| of_view(&table.name, problem))?;
+                let plan = planned(&mut state.clone(), config, sql, tables)
+                    .map_err(|problem| of_view(&table.name, problem))?;
                 Arc::new(ViewTable::new(plan, Some(sql.clone())))
             }
         };

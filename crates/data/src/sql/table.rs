@@ -9,8 +9,8 @@ use crate::streams::schema::time_type;
 use crate::streams::tail::{Range, SEGMENT_ROWS};
 use base::Problem;
 use datafusion::arrow::array::{
-    ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
-    TimestampMillisecondArray, UInt64Array,
+    ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int64Array, RecordBatch,
+    RecordBatchOptions, StringArray, TimestampMillisecondArray, UInt64Array,
 };
 use datafusion::arrow::compute::take_record_batch;
 use datafusion::arrow::datatypes::{DataType, Field, Schema as ArrowSchema, SchemaRef};
@@ -48,7 +48,12 @@ pub(crate) struct StreamTable {
 }
 
 impl StreamTable {
-    pub(crate) fn new(shared: Arc<Shared>, kernel: Arc<Kernel>, range: Range, is_latest: bool) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        kernel: Arc<Kernel>,
+        range: Range,
+        is_latest: bool,
+    ) -> Self {
         Self { shared, kernel, range, is_latest }
     }
 }
@@ -116,13 +121,21 @@ impl StreamPart {
         let indices = UInt64Array::from_iter_values(offsets.iter().map(|offset| offset - start));
         if self.columns.is_empty() {
             let options = RecordBatchOptions::new().with_row_count(Some(offsets.len()));
-            return Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), Vec::new(), &options)?);
+            return Ok(RecordBatch::try_new_with_options(
+                Arc::clone(&self.schema),
+                Vec::new(),
+                &options,
+            )?);
         }
         Ok(take_record_batch(&self.segment(segment)?, &indices)?)
     }
 
     fn newest(&self) -> Result<Vec<(u64, Vec<u64>)>> {
-        let offsets = self.shared.latest.offsets(&self.kernel, &self.shared.tail, &self.range).map_err(carry)?;
+        let offsets = self
+            .shared
+            .latest
+            .offsets(&self.kernel, &self.shared.tail, &self.range)
+            .map_err(carry)?;
         let mut segments: Vec<(u64, Vec<u64>)> = Vec::new();
         for offset in offsets {
             let segment = (offset - self.range.base) / SEGMENT_ROWS;
@@ -160,8 +173,12 @@ impl PartitionStream for StreamPart {
                     rest => rest,
                 };
                 let batch = match &mut rest {
-                    Rest::Segments(segments) => segments.next().map(|segment| part.segment(segment)),
-                    Rest::Newest(newest) => newest.next().map(|(segment, offsets)| part.rows_at(segment, &offsets)),
+                    Rest::Segments(segments) => {
+                        segments.next().map(|segment| part.segment(segment))
+                    }
+                    Rest::Newest(newest) => {
+                        newest.next().map(|(segment, offsets)| part.rows_at(segment, &offsets))
+                    }
                     Rest::Fresh => None,
                 };
                 Ok(batch.transpose()?.map(|batch| (batch, rest)))
@@ -180,7 +197,10 @@ pub(crate) struct RelationTable {
 
 impl RelationTable {
     pub(crate) fn new(relation: Relation, reader: Option<Arc<Reader>>) -> Self {
-        let fields = relation.columns.iter().map(|column| Field::new(&column.name, data_type(column.column_type), true));
+        let fields = relation
+            .columns
+            .iter()
+            .map(|column| Field::new(&column.name, data_type(column.column_type), true));
         let schema = Arc::new(ArrowSchema::new(fields.collect::<Vec<_>>()));
         Self { relation, schema, reader }
     }
@@ -192,9 +212,8 @@ impl RelationTable {
             return None;
         }
         let (column, value) = match (binary.left.as_ref(), binary.right.as_ref()) {
-            (Expr::Column(column), Expr::Literal(value, _)) | (Expr::Literal(value, _), Expr::Column(column)) => {
-                (column, value)
-            }
+            (Expr::Column(column), Expr::Literal(value, _))
+            | (Expr::Literal(value, _), Expr::Column(column)) => (column, value),
             _ => return None,
         };
         let number = self.relation.columns.iter().position(|known| known.name == column.name)?;
@@ -224,9 +243,9 @@ fn data_type(column_type: ColumnType) -> DataType {
 
 fn cell(value: &ScalarValue) -> Option<Cell> {
     match value {
-        ScalarValue::Utf8(Some(text)) | ScalarValue::LargeUtf8(Some(text)) | ScalarValue::Utf8View(Some(text)) => {
-            Some(Cell::Text(text.clone()))
-        }
+        ScalarValue::Utf8(Some(text))
+        | ScalarValue::LargeUtf8(Some(text))
+        | ScalarValue::Utf8View(Some(text)) => Some(Cell::Text(text.clone())),
         ScalarValue::Int64(Some(number)) => Some(Cell::Int(*number)),
         ScalarValue::Boolean(Some(truth)) => Some(Cell::Bool(*truth)),
         ScalarValue::TimestampMillisecond(Some(millis), _) => Some(Cell::Time(*millis)),
@@ -244,7 +263,10 @@ impl TableProvider for RelationTable {
         TableType::Base
     }
 
-    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
         let support = |filter: &&Expr| match self.equality(filter) {
             Some(_) => TableProviderFilterPushDown::Inexact,
             None => TableProviderFilterPushDown::Unsupported,
@@ -304,7 +326,10 @@ impl PartitionStream for RelationPart {
 impl RelationPart {
     /// Reads all rows. What they take counts against the memory of the query.
     fn batches(&self, context: &TaskContext) -> Result<Vec<RecordBatch>> {
-        let reader = self.reader.as_ref().ok_or_else(|| carry(internal("a relation was scanned without a reader")))?;
+        let reader = self
+            .reader
+            .as_ref()
+            .ok_or_else(|| carry(internal("a relation was scanned without a reader")))?;
         let stop = context.session_config().get_extension::<Stop>();
         let reservation = MemoryConsumer::new("relation").register(context.memory_pool());
         let (mut batches, mut held, mut count) = (Vec::new(), Vec::new(), 0_usize);
@@ -340,7 +365,11 @@ impl RelationPart {
     }
 
     fn batch(&self, rows: &[Vec<Cell>]) -> Result<RecordBatch, Problem> {
-        let arrays = self.scan.columns.iter().map(|number| array(rows, *number, self.relation.columns[*number].column_type));
+        let arrays = self
+            .scan
+            .columns
+            .iter()
+            .map(|number| array(rows, *number, self.relation.columns[*number].column_type));
         let arrays = arrays.collect::<Result<Vec<_>, Problem>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)
@@ -351,19 +380,37 @@ impl RelationPart {
 fn array(rows: &[Vec<Cell>], number: usize, column_type: ColumnType) -> Result<ArrayRef, Problem> {
     let cells = rows.iter().map(|row| &row[number]);
     Ok(match column_type {
-        ColumnType::Bool => Arc::new(cells.map(|cell| if let Cell::Bool(v) = cell { Some(*v) } else { None }).collect::<BooleanArray>()),
-        ColumnType::Int => Arc::new(cells.map(|cell| if let Cell::Int(v) = cell { Some(*v) } else { None }).collect::<Int64Array>()),
-        ColumnType::Float => Arc::new(cells.map(|cell| if let Cell::Float(v) = cell { Some(*v) } else { None }).collect::<Float64Array>()),
-        ColumnType::Text => Arc::new(cells.map(|cell| if let Cell::Text(v) = cell { Some(v.as_str()) } else { None }).collect::<StringArray>()),
+        ColumnType::Bool => Arc::new(
+            cells
+                .map(|cell| if let Cell::Bool(v) = cell { Some(*v) } else { None })
+                .collect::<BooleanArray>(),
+        ),
+        ColumnType::Int => Arc::new(
+            cells
+                .map(|cell| if let Cell::Int(v) = cell { Some(*v) } else { None })
+                .collect::<Int64Array>(),
+        ),
+        ColumnType::Float => Arc::new(
+            cells
+                .map(|cell| if let Cell::Float(v) = cell { Some(*v) } else { None })
+                .collect::<Float64Array>(),
+        ),
+        ColumnType::Text => Arc::new(
+            cells
+                .map(|cell| if let Cell::Text(v) = cell { Some(v.as_str()) } else { None })
+                .collect::<StringArray>(),
+        ),
         ColumnType::Time => {
             let times = cells.map(|cell| if let Cell::Time(v) = cell { Some(*v) } else { None });
             Arc::new(times.collect::<TimestampMillisecondArray>().with_timezone("UTC"))
         }
         ColumnType::Decimal(scale) => {
             let values = cells.map(|cell| match cell {
-                Cell::Decimal(text) => decimal::parse(text, 38, scale)
-                    .map(Some)
-                    .map_err(|_| internal(&format!("`{text}` is no decimal with {scale} digits behind the point"))),
+                Cell::Decimal(text) => decimal::parse(text, 38, scale).map(Some).map_err(|_| {
+                    internal(&format!(
+                        "`{text}` is no decimal with {scale} digits behind the point"
+                    ))
+                }),
                 _ => Ok(None),
             });
             let values = values.collect::<Result<Decimal128Array, Problem>>()?;

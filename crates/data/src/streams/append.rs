@@ -34,13 +34,20 @@ pub(crate) struct Checked {
 ///
 /// # Errors
 /// `stream.body_invalid`, `stream.row_invalid`, `event.invalid`, `stream.too_large`: nothing was appended.
-pub(crate) fn append(stream: &Stream, config: &Config, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn append(
+    stream: &Stream,
+    config: &Config,
+    tx: &mut Tx<'_>,
+    call: &Call,
+) -> Result<Reply, Problem> {
     let is_setting_aside = match call.text("on_error") {
         None | Some("refuse") => false,
         Some("set_aside") => true,
         Some(other) => {
-            let reason = format!("`on_error` cannot be `{}`", other.chars().take(40).collect::<String>());
-            let (place, hint) = (Some(Place::pointer("/on_error")), Some("write refuse or set_aside".into()));
+            let reason =
+                format!("`on_error` cannot be `{}`", other.chars().take(40).collect::<String>());
+            let (place, hint) =
+                (Some(Place::pointer("/on_error")), Some("write refuse or set_aside".into()));
             return Err(Error::Body { reason, place, hint }.into());
         }
     };
@@ -88,9 +95,12 @@ pub(crate) fn check(
         });
         match result {
             Ok(()) => checked.count += 1,
-            Err((_, faults)) if is_setting_aside => set_aside(&mut checked, number, item, &faults, time),
+            Err((_, faults)) if is_setting_aside => {
+                set_aside(&mut checked, number, item, &faults, time)
+            }
             Err((is_event, faults)) => {
-                problems.extend(faults.into_iter().map(|fault| problem(number, item, fault, is_event)));
+                problems
+                    .extend(faults.into_iter().map(|fault| problem(number, item, fault, is_event)));
                 if config.problems_max <= problems.len() {
                     break;
                 }
@@ -148,7 +158,11 @@ mod tests {
     use serde_json::Value;
 
     fn call(media: &str, body: &str) -> Call {
-        let mut call = Call::new("stream.append", ResourceRef::new("stream", "orders"), Principal::User("ana".into()));
+        let mut call = Call::new(
+            "stream.append",
+            ResourceRef::new("stream", "orders"),
+            Principal::User("ana".into()),
+        );
         call.media = media.into();
         call.body = body.as_bytes().to_vec();
         call
@@ -165,7 +179,8 @@ mod tests {
         match result {
             Ok(checked) => String::from_utf8(checked.lines).expect("UTF-8"),
             Err(problem) => {
-                let all: Vec<Problem> = std::iter::once(problem.clone()).chain(problem.also).collect();
+                let all: Vec<Problem> =
+                    std::iter::once(problem.clone()).chain(problem.also).collect();
                 let line = |problem: &Problem| {
                     let place = problem.place.as_ref().map_or(String::new(), ToString::to_string);
                     format!("{} at {place}: {}\n", problem.code, problem.message)
@@ -176,13 +191,16 @@ mod tests {
     }
 
     fn check(media: &str, body: &str, expected: Expect) {
-        let result = super::check(&stream(), &Config::default(), &call(media, body), Time(0), false);
+        let result =
+            super::check(&stream(), &Config::default(), &call(media, body), Time(0), false);
         expected.assert_eq(&shown(result));
     }
 
     #[test]
     fn bodies_of_every_media_type_become_rows() {
-        let run = |media: &str, body: &str| shown(super::check(&stream(), &Config::default(), &call(media, body), Time(0), false));
+        let run = |media: &str, body: &str| {
+            shown(super::check(&stream(), &Config::default(), &call(media, body), Time(0), false))
+        };
         let lines = run("application/x-ndjson", "{\"id\":\"a\"}\r\n\n{\"id\":\"b\",\"n\":2}");
         expect![[r#"
             {"id":"a","_time":"1970-01-01T00:00:00Z"}
@@ -190,9 +208,13 @@ mod tests {
         "#]]
         .assert_eq(&lines);
         assert_eq!(run("application/json", "[ {\"id\":\"a\"},\n{\"id\":\"b\",\"n\":2} ]"), lines);
-        check("application/json", " {\"id\":\"a\"} ", expect![[r#"
+        check(
+            "application/json",
+            " {\"id\":\"a\"} ",
+            expect![[r#"
             {"id":"a","_time":"1970-01-01T00:00:00Z"}
-        "#]]);
+        "#]],
+        );
         check(
             "application/cloudevents-batch+json",
             r#"[{"specversion":"1.0","id":"7","type":"t","source":"/s","data":{"id":"a"}}]"#,
@@ -211,41 +233,76 @@ mod tests {
         assert_eq!(shown(result), "{\"id\":\"a\",\"n\":1,\"_time\":\"1970-01-01T00:00:00Z\"}\n");
         call.args = json!({"rows": [{"id": "a"}, {"n": 1}]});
         let result = super::check(&stream(), &Config::default(), &call, Time(0), false);
-        assert_eq!(shown(result), "stream.row_invalid at /rows/1/id: row 2: column `id`: a value is required\n");
+        assert_eq!(
+            shown(result),
+            "stream.row_invalid at /rows/1/id: row 2: column `id`: a value is required\n"
+        );
     }
 
     #[test]
     fn what_is_wrong_is_named_with_row_line_and_column() {
-        check("application/x-ndjson", "{\"id\":\"a\"}\n\n{\"id\":1,\"m\":2}\n{\"id\"", expect![[r#"
+        check(
+            "application/x-ndjson",
+            "{\"id\":\"a\"}\n\n{\"id\":1,\"m\":2}\n{\"id\"",
+            expect![[r#"
             stream.row_invalid at 3 (/id): row 2: column `id`: expected text, found `1`
             stream.row_invalid at 3 (/m): row 2: there is no column `m`
             stream.row_invalid at 4:5: row 3: this is no JSON: EOF while parsing an object
-        "#]]);
-        check("application/json", "[{\"id\":\"a\"},\n {\"n\":1}]", expect![[r#"
+        "#]],
+        );
+        check(
+            "application/json",
+            "[{\"id\":\"a\"},\n {\"n\":1}]",
+            expect![[r#"
             stream.row_invalid at 2 (/1/id): row 2: column `id`: a value is required
-        "#]]);
-        check("application/json", "{\"id\":", expect![[r#"
+        "#]],
+        );
+        check(
+            "application/json",
+            "{\"id\":",
+            expect![[r#"
             stream.body_invalid at 1:6: the body is no JSON: EOF while parsing a value
-        "#]]);
-        check("application/cloudevents+json", "{\"id\":\"a\"}", expect![[r#"
+        "#]],
+        );
+        check(
+            "application/cloudevents+json",
+            "{\"id\":\"a\"}",
+            expect![[r#"
             event.invalid at 1 (/specversion): event 1: attribute `specversion` is missing
-        "#]]);
-        check("text/plain", "x", expect![[r#"
+        "#]],
+        );
+        check(
+            "text/plain",
+            "x",
+            expect![[r#"
             stream.body_invalid at : `text/plain` is no media type of rows
-        "#]]);
-        check("application/vnd.apache.arrow.stream", "garbage", expect![[r#"
+        "#]],
+        );
+        check(
+            "application/vnd.apache.arrow.stream",
+            "garbage",
+            expect![[r#"
             stream.body_invalid at : the body is no Arrow IPC stream: Io error: failed to fill whole buffer
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]
     fn hostile_bodies_are_refused() {
-        check("application/json", &"[".repeat(100_000), expect![[r#"
+        check(
+            "application/json",
+            &"[".repeat(100_000),
+            expect![[r#"
             stream.body_invalid at 1:100000: the body is no JSON: EOF while parsing a list
-        "#]]);
-        check("application/json", &format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)), expect![[r#"
+        "#]],
+        );
+        check(
+            "application/json",
+            &format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)),
+            expect![[r#"
             stream.row_invalid at 1 (/0): row 1: expected an object, found a list
-        "#]]);
+        "#]],
+        );
         let mut call = call("application/x-ndjson", "");
         call.body = b"{\"id\":\"a\"}\n{\"id\":\"\xff\"}".to_vec();
         let result = super::check(&stream(), &Config::default(), &call, Time(0), false);
@@ -253,13 +310,18 @@ mod tests {
         let many = Config { append_rows_max: 2, ..Config::default() };
         call.body = b"{}\n{}\n{}".to_vec();
         let result = super::check(&stream(), &many, &call, Time(0), false);
-        assert_eq!(shown(result), "stream.too_large at : an append of 3 rows exceeds the limit of 2\n");
+        assert_eq!(
+            shown(result),
+            "stream.too_large at : an append of 3 rows exceeds the limit of 2\n"
+        );
     }
 
     #[test]
     fn bad_rows_are_set_aside_with_their_reasons() {
-        let call = call("application/x-ndjson", "{\"id\":\"a\"}\n{\"n\":\"x\"}\nno\n{\"id\":\"b\"}");
-        let checked = super::check(&stream(), &Config::default(), &call, Time(0), true).expect("checked");
+        let call =
+            call("application/x-ndjson", "{\"id\":\"a\"}\n{\"n\":\"x\"}\nno\n{\"id\":\"b\"}");
+        let checked =
+            super::check(&stream(), &Config::default(), &call, Time(0), true).expect("checked");
         assert_eq!((checked.count, checked.aside_count), (2, 2));
         let aside: Vec<Value> = String::from_utf8(checked.aside)
             .expect("UTF-8")
@@ -268,7 +330,10 @@ mod tests {
             .collect();
         assert_eq!(aside[0]["row"], "{\"n\":\"x\"}");
         assert_eq!(aside[0]["row_number"], 2);
-        assert_eq!(aside[0]["reason"], "column `id`: a value is required; column `n`: expected int, found text `x`");
+        assert_eq!(
+            aside[0]["reason"],
+            "column `id`: a value is required; column `n`: expected int, found text `x`"
+        );
         assert_eq!(aside[1]["reason"], "this is no JSON: expected ident");
     }
 }

@@ -40,10 +40,9 @@ pub(crate) struct Items<'a> {
 /// # Errors
 /// [`Error::Body`] and [`Error::TooLarge`].
 pub(crate) fn items<'a>(call: &'a Call, config: &Config) -> Result<Items<'a>, Error> {
-    if call.body.is_empty() {
-        if let Some(rows) = of_parameters(&call.args) {
-            return limited(Items { rows: rows?, is_event: false }, config);
-        }
+    let parameters = if call.body.is_empty() { of_parameters(&call.args) } else { None };
+    if let Some(rows) = parameters {
+        return limited(Items { rows: rows?, is_event: false }, config);
     }
     let is_event = call.media.starts_with("application/cloudevents");
     let rows = match call.media.as_str() {
@@ -55,7 +54,11 @@ pub(crate) fn items<'a>(call: &'a Call, config: &Config) -> Result<Items<'a>, Er
         media => {
             let shown: String = media.chars().take(80).collect();
             let hint = format!("send one of {}", MEDIA.join(", "));
-            return Err(body_error(format!("`{shown}` is no media type of rows"), None, Some(hint)));
+            return Err(body_error(
+                format!("`{shown}` is no media type of rows"),
+                None,
+                Some(hint),
+            ));
         }
     };
     limited(Items { rows, is_event }, config)
@@ -64,13 +67,20 @@ pub(crate) fn items<'a>(call: &'a Call, config: &Config) -> Result<Items<'a>, Er
 fn limited<'a>(items: Items<'a>, config: &Config) -> Result<Items<'a>, Error> {
     let limit = config.append_rows_max;
     if limit < items.rows.len() {
-        return Err(Error::TooLarge { what: format!("an append of {} rows", items.rows.len()), limit: limit as u64 });
+        return Err(Error::TooLarge {
+            what: format!("an append of {} rows", items.rows.len()),
+            limit: limit as u64,
+        });
     }
     Ok(items)
 }
 
 fn of_parameters(args: &Value) -> Option<Result<Vec<Item<'static>>, Error>> {
-    let item = |row: &Value, pointer: String| Item { text: Cow::Owned(row.to_string()), line: None, pointer };
+    let item = |row: &Value, pointer: String| Item {
+        text: Cow::Owned(row.to_string()),
+        line: None,
+        pointer,
+    };
     if let Some(row) = args.get("row") {
         return Some(Ok(vec![item(row, "/row".into())]));
     }
@@ -79,7 +89,11 @@ fn of_parameters(args: &Value) -> Option<Result<Vec<Item<'static>>, Error>> {
         let place = Some(Place::pointer("/rows"));
         return Some(Err(body_error("`rows` must be a list of objects".into(), place, None)));
     };
-    Some(Ok(rows.iter().enumerate().map(|(number, row)| item(row, format!("/rows/{number}"))).collect()))
+    Some(Ok(rows
+        .iter()
+        .enumerate()
+        .map(|(number, row)| item(row, format!("/rows/{number}")))
+        .collect()))
 }
 
 /// How many rows a JSON body holds.
@@ -95,17 +109,29 @@ fn of_json(text: &str, shape: Shape) -> Result<Vec<Item<'_>>, Error> {
     match shape {
         Shape::One if is_list => {
             let hint = "send lists as application/cloudevents-batch+json".to_owned();
-            return Err(body_error("the body must be one event".into(), Some(Place::line(1, 1)), Some(hint)));
+            return Err(body_error(
+                "the body must be one event".into(),
+                Some(Place::line(1, 1)),
+                Some(hint),
+            ));
         }
         Shape::Many if !is_list => {
-            return Err(body_error("the body must be a list of events".into(), Some(Place::line(1, 1)), None));
+            return Err(body_error(
+                "the body must be a list of events".into(),
+                Some(Place::line(1, 1)),
+                None,
+            ));
         }
         _ => {}
     }
     if !is_list {
         let raw: &RawValue = serde_json::from_str(text).map_err(no_json)?;
         let line = line_of(text, raw.get(), (0, 1)).1;
-        return Ok(vec![Item { text: Cow::Borrowed(raw.get()), line: Some(line), pointer: String::new() }]);
+        return Ok(vec![Item {
+            text: Cow::Borrowed(raw.get()),
+            line: Some(line),
+            pointer: String::new(),
+        }]);
     }
     let rows: Vec<&RawValue> = serde_json::from_str(text).map_err(no_json)?;
     let mut at = (0, 1);
@@ -127,7 +153,11 @@ fn of_lines(text: &str) -> Vec<Item<'_>> {
     let lines = (1_u32..).zip(text.split('\n'));
     lines
         .filter(|(_, text)| !text.trim().is_empty())
-        .map(|(line, text)| Item { text: Cow::Borrowed(text), line: Some(line), pointer: String::new() })
+        .map(|(line, text)| Item {
+            text: Cow::Borrowed(text),
+            line: Some(line),
+            pointer: String::new(),
+        })
         .collect()
 }
 
@@ -151,9 +181,13 @@ fn of_arrow(body: &[u8], config: &Config) -> Result<Vec<Item<'static>>, Error> {
             rows.write_without_nulls(row, &mut text).map_err(unreadable)?;
             bytes += text.len();
             if bytes_max < bytes {
-                return Err(Error::TooLarge { what: "the rows of the Arrow stream".into(), limit: bytes_max as u64 });
+                return Err(Error::TooLarge {
+                    what: "the rows of the Arrow stream".into(),
+                    limit: bytes_max as u64,
+                });
             }
-            let text = String::from_utf8(text).map_err(|_| body_error("the rows are no UTF-8".into(), None, None))?;
+            let text = String::from_utf8(text)
+                .map_err(|_| body_error("the rows are no UTF-8".into(), None, None))?;
             items.push(Item { text: Cow::Owned(text), line: None, pointer: String::new() });
         }
     }
@@ -164,8 +198,13 @@ fn utf8(body: &[u8]) -> Result<&str, Error> {
     std::str::from_utf8(body).map_err(|error| {
         let before = &body[..error.valid_up_to()];
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        let column = before.len() - before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1) + 1;
-        let place = Place::line(u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX));
+        let column = before.len()
+            - before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)
+            + 1;
+        let place = Place::line(
+            u32::try_from(line).unwrap_or(u32::MAX),
+            u32::try_from(column).unwrap_or(u32::MAX),
+        );
         body_error("the body is not UTF-8".into(), Some(place), None)
     })
 }

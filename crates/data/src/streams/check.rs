@@ -146,8 +146,12 @@ fn write_value(
     };
     if let Err(detail) = written {
         let detail = detail.map_or_else(String::new, |detail| format!(": {detail}"));
-        let reason =
-            format!("column `{}`: expected {}, found {}{detail}", column.name, column.column_type, shown(raw));
+        let reason = format!(
+            "column `{}`: expected {}, found {}{detail}",
+            column.name,
+            column.column_type,
+            shown(raw)
+        );
         faults.push(fault(path, &column.name, reason));
     }
 }
@@ -171,9 +175,10 @@ fn write_int(raw: &str, out: &mut Vec<u8>) -> Written {
     if !is_number(raw) {
         return Err(None);
     }
-    let value = raw.parse::<i64>().ok().or_else(|| {
-        decimal::parse(raw, 38, 0).ok().and_then(|value| i64::try_from(value).ok())
-    });
+    let value = raw
+        .parse::<i64>()
+        .ok()
+        .or_else(|| decimal::parse(raw, 38, 0).ok().and_then(|value| i64::try_from(value).ok()));
     let value = value.ok_or_else(|| Some("a whole number of 64 bits is needed".to_owned()))?;
     if raw == "-0" || !raw.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit()) {
         out.extend_from_slice(value.to_string().as_bytes());
@@ -198,7 +203,9 @@ fn write_decimal(raw: &str, precision: u8, scale: u8, out: &mut Vec<u8>) -> Writ
     let digits = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(raw);
     match decimal::parse(digits, precision, scale) {
         Ok(value) => decimal::write_shortest(value, scale, out),
-        Err(Refusal::Scale) => return Err(Some(format!("only {scale} digits behind the point are kept"))),
+        Err(Refusal::Scale) => {
+            return Err(Some(format!("only {scale} digits behind the point are kept")));
+        }
         Err(Refusal::Precision) => return Err(Some("it is too large".into())),
         Err(Refusal::NotANumber) => return Err(None),
     }
@@ -219,7 +226,8 @@ fn write_text(raw: &str, out: &mut Vec<u8>) -> Written {
 
 fn write_time(raw: &str, out: &mut Vec<u8>) -> Written {
     let text = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or(None)?;
-    let millis = instant::parse(text).ok_or_else(|| Some("write it as 2018-10-17T17:30:20Z".to_owned()))?;
+    let millis =
+        instant::parse(text).ok_or_else(|| Some("write it as 2018-10-17T17:30:20Z".to_owned()))?;
     out.push(b'"');
     let is_canonical = text.len() == 20 && text.as_bytes()[10] == b'T' && text.ends_with('Z');
     if is_canonical {
@@ -252,7 +260,8 @@ fn write_list(
     faults: &mut Vec<Fault>,
 ) {
     let Ok(items) = serde_json::from_str::<Vec<&serde_json::value::RawValue>>(raw) else {
-        let reason = format!("column `{}`: expected a list of objects, found {}", column.name, shown(raw));
+        let reason =
+            format!("column `{}`: expected a list of objects, found {}", column.name, shown(raw));
         return faults.push(fault(path, &column.name, reason));
     };
     out.push(b'[');
@@ -267,10 +276,13 @@ fn write_list(
         match found.read(text, &column.fields) {
             Ok(()) => {
                 write_columns(text, &found, &column.fields, config, &path, out, faults);
-                faults.extend(found.unknown.iter().map(|(name, _)| unknown(name, &path, &column.fields)));
+                faults.extend(
+                    found.unknown.iter().map(|(name, _)| unknown(name, &path, &column.fields)),
+                );
             }
             Err(_) => {
-                let reason = format!("column `{}`: expected an object, found {}", column.name, shown(text));
+                let reason =
+                    format!("column `{}`: expected an object, found {}", column.name, shown(text));
                 faults.push(Fault { pointer: path, reason, hint: None, text_column: None });
             }
         }
@@ -279,7 +291,13 @@ fn write_list(
     out.push(b']');
 }
 
-fn write_extra(text: &str, found: &Found, config: &Config, out: &mut Vec<u8>, faults: &mut Vec<Fault>) {
+fn write_extra(
+    text: &str,
+    found: &Found,
+    config: &Config,
+    out: &mut Vec<u8>,
+    faults: &mut Vec<Fault>,
+) {
     if found.unknown.is_empty() {
         return;
     }
@@ -373,8 +391,13 @@ mod tests {
                 Err(faults) => {
                     for fault in faults {
                         let hint = fault.hint.map_or(String::new(), |hint| format!(" ({hint})"));
-                        let column = fault.text_column.map_or(String::new(), |column| format!(" column {column}"));
-                        lines.push_str(&format!("! {}{column}: {}{hint}\n", fault.pointer, fault.reason));
+                        let column = fault
+                            .text_column
+                            .map_or(String::new(), |column| format!(" column {column}"));
+                        lines.push_str(&format!(
+                            "! {}{column}: {}{hint}\n",
+                            fault.pointer, fault.reason
+                        ));
                     }
                 }
             }
@@ -455,8 +478,10 @@ nothing"#,
 
     #[test]
     fn deep_nesting_is_refused_before_it_is_read() {
-        let deep = format!("{{\"id\":\"a\",\"notes\":{}1{}}}", "[".repeat(50_000), "]".repeat(50_000));
-        let lists = format!("{{\"id\":\"a\",\"items\":{}{}}}", "[".repeat(50_000), "]".repeat(50_000));
+        let deep =
+            format!("{{\"id\":\"a\",\"notes\":{}1{}}}", "[".repeat(50_000), "]".repeat(50_000));
+        let lists =
+            format!("{{\"id\":\"a\",\"items\":{}{}}}", "[".repeat(50_000), "]".repeat(50_000));
         let open = "[".repeat(100_000);
         let rows = format!("{deep}\n{lists}\n{open}");
         check(

@@ -18,7 +18,9 @@ pub(crate) fn parse(text: &str, precision: u8, scale: u8) -> Result<i128, Refusa
         None => (false, text),
     };
     let (mantissa, exponent) = match digits.find(['e', 'E']) {
-        Some(at) => (&digits[..at], digits[at + 1..].parse::<i32>().map_err(|_| Refusal::NotANumber)?),
+        Some(at) => {
+            (&digits[..at], digits[at + 1..].parse::<i32>().map_err(|_| Refusal::NotANumber)?)
+        }
         None => (digits, 0),
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -47,8 +49,12 @@ pub(crate) fn parse(text: &str, precision: u8, scale: u8) -> Result<i128, Refusa
     if shift < 0 {
         return Err(Refusal::Scale);
     }
-    let factor = u32::try_from(shift).ok().filter(|shift| *shift <= 38).ok_or(Refusal::Precision)?;
-    let value = 10_i128.checked_pow(factor).and_then(|factor| value.checked_mul(factor)).ok_or(Refusal::Precision)?;
+    let factor =
+        u32::try_from(shift).ok().filter(|shift| *shift <= 38).ok_or(Refusal::Precision)?;
+    let value = 10_i128
+        .checked_pow(factor)
+        .and_then(|factor| value.checked_mul(factor))
+        .ok_or(Refusal::Precision)?;
     let limit = 10_i128.checked_pow(u32::from(precision)).unwrap_or(i128::MAX);
     if limit <= value {
         return Err(Refusal::Precision);

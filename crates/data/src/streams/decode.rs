@@ -5,8 +5,8 @@ use super::schema::{Column, ColumnType, Columns, Schema, TIME};
 use super::{decimal, instant};
 use crate::Error;
 use datafusion::arrow::array::{
-    ArrayRef, BooleanBuilder, Decimal128Builder, Float64Builder, Int64Builder, ListArray, NullBufferBuilder,
-    StringBuilder, StructArray, TimestampMillisecondBuilder,
+    ArrayRef, BooleanBuilder, Decimal128Builder, Float64Builder, Int64Builder, ListArray,
+    NullBufferBuilder, StringBuilder, StructArray, TimestampMillisecondBuilder,
 };
 use datafusion::arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use serde_json::value::RawValue;
@@ -21,7 +21,10 @@ pub(crate) struct Decoder<'a> {
 
 impl<'a> Decoder<'a> {
     pub(crate) fn new(schema: &'a Schema, wanted: &[usize]) -> Self {
-        let wanted = wanted.iter().map(|number| (*number, Builder::new(&schema.stored.list[*number]))).collect();
+        let wanted = wanted
+            .iter()
+            .map(|number| (*number, Builder::new(&schema.stored.list[*number])))
+            .collect();
         Self { schema, wanted, found: Found::default() }
     }
 
@@ -30,7 +33,8 @@ impl<'a> Decoder<'a> {
     /// # Errors
     /// [`Error::Internal`] where the stored row is none of this stream.
     pub(crate) fn add(&mut self, line: &[u8]) -> Result<(), Error> {
-        let damaged = |detail: String| Error::Internal { detail: format!("a stored row: {detail}") };
+        let damaged =
+            |detail: String| Error::Internal { detail: format!("a stored row: {detail}") };
         let text = std::str::from_utf8(line).map_err(|error| damaged(error.to_string()))?;
         self.found.read(text, &self.schema.stored).map_err(|error| damaged(error.to_string()))?;
         for (number, builder) in &mut self.wanted {
@@ -105,15 +109,21 @@ impl Builder {
             Self::Int(builder) => builder.append_option(raw.and_then(|raw| raw.parse().ok())),
             Self::Float(builder) => builder.append_option(raw.and_then(|raw| raw.parse().ok())),
             Self::Decimal(builder, precision, scale) => {
-                builder.append_option(raw.and_then(|raw| decimal::parse(raw, *precision, *scale).ok()));
+                builder.append_option(
+                    raw.and_then(|raw| decimal::parse(raw, *precision, *scale).ok()),
+                );
             }
             Self::Text(builder) => match raw.and_then(unquoted) {
                 Some(text) if text.contains('\\') => {
-                    builder.append_option(raw.and_then(|raw| serde_json::from_str::<String>(raw).ok()));
+                    builder.append_option(
+                        raw.and_then(|raw| serde_json::from_str::<String>(raw).ok()),
+                    );
                 }
                 text => builder.append_option(text),
             },
-            Self::Time(builder) => builder.append_option(raw.and_then(unquoted).and_then(instant::parse)),
+            Self::Time(builder) => {
+                builder.append_option(raw.and_then(unquoted).and_then(instant::parse))
+            }
             Self::Json(builder) => builder.append_option(raw),
             Self::List(list) => list.add(raw),
         }
@@ -152,7 +162,12 @@ impl ListOf {
         let arrays: Vec<ArrayRef> = fields.into_iter().map(Builder::finish).collect();
         let items = StructArray::new(self.columns.struct_fields(), arrays, None);
         let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
-        Arc::new(ListArray::new(Arc::new(self.columns.item()), offsets, Arc::new(items), self.validity.finish()))
+        Arc::new(ListArray::new(
+            Arc::new(self.columns.item()),
+            offsets,
+            Arc::new(items),
+            self.validity.finish(),
+        ))
     }
 }
 

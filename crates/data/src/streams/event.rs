@@ -9,8 +9,11 @@ use base64::Engine as _;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
+/// An attribute's name, whether it is required, and whether a value is right.
+type Attribute = (&'static str, bool, fn(&str) -> bool);
+
 /// The attributes of the core specification, with the check of each.
-const CORE: [(&str, bool, fn(&str) -> bool); 8] = [
+const CORE: [Attribute; 8] = [
     ("specversion", true, |text| text == "1.0"),
     ("id", true, |text| !text.is_empty()),
     ("source", true, |text| !text.is_empty() && is_uri_reference(text)),
@@ -33,7 +36,8 @@ pub(crate) fn row_of(text: &str, columns: &Columns) -> Result<String, Fault> {
         check_core(&members, name, is_required, is_right)?;
     }
     for (name, raw) in &members {
-        let is_core = CORE.iter().any(|(core, ..)| core == name) || name == "data" || name == "data_base64";
+        let is_core =
+            CORE.iter().any(|(core, ..)| core == name) || name == "data" || name == "data_base64";
         if !is_core {
             check_extension(name, raw.get())?;
         }
@@ -67,8 +71,13 @@ fn push(row: &mut String, name: &str, raw: &str) {
 /// Extensions travel as text, number or truth as the sender likes; a column of type text takes them all.
 fn value_for(column: &str, raw: &str, columns: &Columns) -> String {
     use super::schema::ColumnType;
-    let column_type = columns.find(column, 0).and_then(|number| columns.list.get(number)).map(|c| c.column_type);
-    if column_type == Some(ColumnType::Text) && !raw.starts_with('"') { format!("\"{raw}\"") } else { raw.to_owned() }
+    let column_type =
+        columns.find(column, 0).and_then(|number| columns.list.get(number)).map(|c| c.column_type);
+    if column_type == Some(ColumnType::Text) && !raw.starts_with('"') {
+        format!("\"{raw}\"")
+    } else {
+        raw.to_owned()
+    }
 }
 
 /// Reads the members; a member that stands twice is refused.
@@ -103,13 +112,22 @@ fn members(text: &str) -> Result<Members<'_>, Fault> {
     })
 }
 
-fn check_core(members: &Members<'_>, name: &str, is_required: bool, is_right: fn(&str) -> bool) -> Result<(), Fault> {
+fn check_core(
+    members: &Members<'_>,
+    name: &str,
+    is_required: bool,
+    is_right: fn(&str) -> bool,
+) -> Result<(), Fault> {
     let raw = members.get(name).map(|raw| raw.get()).filter(|raw| *raw != "null");
     let Some(raw) = raw else {
-        return if is_required { Err(fault(name, format!("attribute `{name}` is missing"))) } else { Ok(()) };
+        return if is_required {
+            Err(fault(name, format!("attribute `{name}` is missing")))
+        } else {
+            Ok(())
+        };
     };
-    let text: String =
-        serde_json::from_str(raw).map_err(|_| fault(name, format!("attribute `{name}` must be text")))?;
+    let text: String = serde_json::from_str(raw)
+        .map_err(|_| fault(name, format!("attribute `{name}` must be text")))?;
     if text.chars().any(char::is_control) {
         return Err(fault(name, format!("attribute `{name}` has a control character")));
     }
@@ -121,13 +139,18 @@ fn check_core(members: &Members<'_>, name: &str, is_required: bool, is_right: fn
 }
 
 fn check_extension(name: &str, raw: &str) -> Result<(), Fault> {
-    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    let is_name = !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     if !is_name {
         let shown: String = name.chars().take(60).collect();
-        return Err(fault(&shown, format!("`{shown}` is no attribute: names have lower-case letters and digits")));
+        return Err(fault(
+            &shown,
+            format!("`{shown}` is no attribute: names have lower-case letters and digits"),
+        ));
     }
     let is_value = match raw.bytes().next() {
-        Some(b'"') => serde_json::from_str::<String>(raw).is_ok_and(|text| !text.chars().any(char::is_control)),
+        Some(b'"') => serde_json::from_str::<String>(raw)
+            .is_ok_and(|text| !text.chars().any(char::is_control)),
         Some(b'{' | b'[') => false,
         Some(b't' | b'f' | b'n') => true,
         _ => raw.parse::<i32>().is_ok(),
@@ -135,14 +158,19 @@ fn check_extension(name: &str, raw: &str) -> Result<(), Fault> {
     if is_value {
         return Ok(());
     }
-    Err(fault(name, format!("attribute `{name}` must be text, a whole number of 32 bits, or true or false")))
+    Err(fault(
+        name,
+        format!("attribute `{name}` must be text, a whole number of 32 bits, or true or false"),
+    ))
 }
 
 /// Returns the data as JSON.
 fn data_of(members: &Members<'_>) -> Result<Option<String>, Fault> {
     let present = |name: &str| members.get(name).map(|raw| raw.get());
     match (present("data"), present("data_base64")) {
-        (Some(_), Some(_)) => Err(fault("data_base64", "an event has `data` or `data_base64`, not both".into())),
+        (Some(_), Some(_)) => {
+            Err(fault("data_base64", "an event has `data` or `data_base64`, not both".into()))
+        }
         (Some(data), None) => Ok(Some(data.to_owned()).filter(|data| data != "null")),
         (None, Some("null") | None) => Ok(None),
         (None, Some(encoded)) => decoded(members, encoded).map(Some),
@@ -153,7 +181,9 @@ fn decoded(members: &Members<'_>, encoded: &str) -> Result<String, Fault> {
     let wrong = || fault("data_base64", "`data_base64` is no Base64 text".into());
     let text: String = serde_json::from_str(encoded).map_err(|_| wrong())?;
     let bytes = base64::engine::general_purpose::STANDARD.decode(text).map_err(|_| wrong())?;
-    let media = members.get("datacontenttype").and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
+    let media = members
+        .get("datacontenttype")
+        .and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
     let is_json = media.is_none_or(|media| {
         let media = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         media.ends_with("/json") || media.ends_with("+json")
@@ -192,7 +222,10 @@ fn is_media_type(text: &str) -> bool {
     let is_kind = kind.split_once('/').is_some_and(|(main, sub)| is_token(main) && is_token(sub));
     is_kind
         && parts.all(|parameter| {
-            parameter.trim().split_once('=').is_some_and(|(name, value)| is_token(name.trim()) && !value.is_empty())
+            parameter
+                .trim()
+                .split_once('=')
+                .is_some_and(|(name, value)| is_token(name.trim()) && !value.is_empty())
         })
 }
 
@@ -201,7 +234,9 @@ fn is_uri_reference(text: &str) -> bool {
     let bytes = text.as_bytes();
     !text.is_empty()
         && bytes.iter().enumerate().all(|(at, byte)| match byte {
-            b'%' => bytes.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)),
+            b'%' => {
+                bytes.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
+            }
             _ => byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=".contains(byte),
         })
 }
@@ -233,7 +268,9 @@ fn is_time(text: &str) -> bool {
             None => return false,
         },
     };
-    let is_offset = offset.is_none_or(|offset| is_shape(offset, "00:00") && &offset[..2] < "24" && &offset[3..] < "60");
+    let is_offset = offset.is_none_or(|offset| {
+        is_shape(offset, "00:00") && &offset[..2] < "24" && &offset[3..] < "60"
+    });
     let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
     let is_fraction = !fraction.is_empty() && fraction.bytes().all(|byte| byte.is_ascii_digit());
     is_shape(date, "0000-00-00")
@@ -250,19 +287,25 @@ mod tests {
     use serde_json::{Value, json};
 
     fn columns(columns: &[(&str, &str)]) -> Columns {
-        let schema: Vec<Value> =
-            columns.iter().map(|(name, column_type)| json!({"name": name, "type": column_type})).collect();
+        let schema: Vec<Value> = columns
+            .iter()
+            .map(|(name, column_type)| json!({"name": name, "type": column_type}))
+            .collect();
         let spec: StreamSpec = serde_json::from_value(json!({"schema": schema})).expect("a spec");
         Schema::new(&spec).columns
     }
 
     fn row(event: Value, declared: &[(&str, &str)]) -> Result<String, String> {
-        row_of(&event.to_string(), &columns(declared)).map_err(|fault| format!("{}: {}", fault.pointer, fault.reason))
+        row_of(&event.to_string(), &columns(declared))
+            .map_err(|fault| format!("{}: {}", fault.pointer, fault.reason))
     }
 
     fn event(more: Value) -> Value {
         let mut event = json!({"specversion": "1.0", "id": "1", "type": "t", "source": "/s"});
-        event.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        event
+            .as_object_mut()
+            .expect("an object")
+            .extend(more.as_object().expect("an object").clone());
         event
     }
 
@@ -270,15 +313,25 @@ mod tests {
     fn data_becomes_the_row_and_attributes_their_columns() {
         let declared = [("a", "int"), ("ce_id", "text"), ("ce_rank", "text"), ("ce_time", "time")];
         assert_eq!(
-            row(event(json!({"data": {"a": 1}, "rank": 7, "time": "2018-04-05T17:31:00Z"})), &declared).as_deref(),
+            row(
+                event(json!({"data": {"a": 1}, "rank": 7, "time": "2018-04-05T17:31:00Z"})),
+                &declared
+            )
+            .as_deref(),
             Ok(r#"{"a":1,"ce_id":"1","ce_rank":"7","ce_time":"2018-04-05T17:31:00Z"}"#)
         );
         assert_eq!(
             row(event(json!({"data_base64": "eyJhIjogMX0="})), &declared).as_deref(),
             Ok(r#"{"a": 1,"ce_id":"1"}"#)
         );
-        assert_eq!(row(event(json!({"data": "x"})), &[("ce_data", "json")]).as_deref(), Ok(r#"{"ce_data":"x"}"#));
-        assert_eq!(row(event(json!({"data": "x"})), &declared), Err("/data: `data` is no object, so it has no columns".into()));
+        assert_eq!(
+            row(event(json!({"data": "x"})), &[("ce_data", "json")]).as_deref(),
+            Ok(r#"{"ce_data":"x"}"#)
+        );
+        assert_eq!(
+            row(event(json!({"data": "x"})), &declared),
+            Err("/data: `data` is no object, so it has no columns".into())
+        );
         assert_eq!(row(event(json!({})), &[("a", "int")]).as_deref(), Ok("{}"));
     }
 
@@ -292,7 +345,10 @@ mod tests {
         assert!(!is_right(json!({"source": "%zz"})));
         assert!(!is_right(json!({"rank": 1.5})) && !is_right(json!({"rank": 3_000_000_000_i64})));
         assert!(!is_right(json!({"rank": {}})) && !is_right(json!({"rank": "a\u{7}"})));
-        assert!(is_right(json!({"time": "2018-04-05t17:31:00.5z"})) && !is_right(json!({"time": "2018-04-05 17:31:00Z"})));
+        assert!(
+            is_right(json!({"time": "2018-04-05t17:31:00.5z"}))
+                && !is_right(json!({"time": "2018-04-05 17:31:00Z"}))
+        );
         assert!(!is_right(json!({"time": "2018-02-30T17:31:00Z"})));
         assert!(!is_right(json!({"data_base64": "%"})));
     }

@@ -17,9 +17,12 @@ struct Newest {
     offsets: HashMap<Box<[u8]>, u64>,
 }
 
+/// The log, where the stream begins in it, and the key's columns.
+type Id = (String, u64, Vec<usize>);
+
 /// Remembers the newest rows of some streams.
 pub(crate) struct Latest {
-    held: Mutex<BTreeMap<(String, u64, Vec<usize>), Newest>>,
+    held: Mutex<BTreeMap<Id, Newest>>,
     keys_max: usize,
 }
 
@@ -32,7 +35,12 @@ impl Latest {
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub(crate) fn offsets(&self, kernel: &Arc<Kernel>, tail: &Tail, range: &Range) -> Result<Vec<u64>, Problem> {
+    pub(crate) fn offsets(
+        &self,
+        kernel: &Arc<Kernel>,
+        tail: &Tail,
+        range: &Range,
+    ) -> Result<Vec<u64>, Problem> {
         let id = (range.log.clone(), range.base, range.schema.key.clone());
         let mut newest = {
             let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
@@ -48,7 +56,7 @@ impl Latest {
         Ok(offsets)
     }
 
-    fn keep(&self, id: (String, u64, Vec<usize>), newest: Newest) {
+    fn keep(&self, id: Id, newest: Newest) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if held.get(&id).is_none_or(|other| other.upto < newest.upto) {
             held.insert(id, newest);
@@ -59,10 +67,19 @@ impl Latest {
     }
 }
 
-fn advance(newest: &mut Newest, kernel: &Arc<Kernel>, tail: &Tail, range: &Range) -> Result<(), Problem> {
-    let internal = |error: &dyn std::fmt::Display| Problem::from(Error::Internal { detail: error.to_string() });
-    let types: Vec<DataType> = range.schema.key.iter().map(|key| range.schema.stored.list[*key].data_type()).collect();
-    let converter = RowConverter::new(types.into_iter().map(SortField::new).collect()).map_err(|e| internal(&e))?;
+fn advance(
+    newest: &mut Newest,
+    kernel: &Arc<Kernel>,
+    tail: &Tail,
+    range: &Range,
+) -> Result<(), Problem> {
+    let internal = |error: &dyn std::fmt::Display| {
+        Problem::from(Error::Internal { detail: error.to_string() })
+    };
+    let types: Vec<DataType> =
+        range.schema.key.iter().map(|key| range.schema.stored.list[*key].data_type()).collect();
+    let converter = RowConverter::new(types.into_iter().map(SortField::new).collect())
+        .map_err(|e| internal(&e))?;
     let first = (newest.upto - range.base) / SEGMENT_ROWS;
     for segment in first..range.segments() {
         let batch = tail.batch(kernel, range, segment, &range.schema.key)?;
@@ -70,7 +87,9 @@ fn advance(newest: &mut Newest, kernel: &Arc<Kernel>, tail: &Tail, range: &Range
         let rows = converter.convert_columns(&columns).map_err(|e| internal(&e))?;
         let start = range.start(segment);
         let skip = newest.upto.saturating_sub(start);
-        for (offset, row) in (start..).zip(rows.iter()).skip(usize::try_from(skip).unwrap_or(usize::MAX)) {
+        for (offset, row) in
+            (start..).zip(rows.iter()).skip(usize::try_from(skip).unwrap_or(usize::MAX))
+        {
             match newest.offsets.get_mut(row.as_ref()) {
                 Some(known) => *known = offset,
                 None => {

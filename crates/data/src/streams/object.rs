@@ -14,7 +14,7 @@ pub(crate) struct Span {
 
 impl Span {
     /// Returns the value's text; `None` where the object has no such value.
-    pub(crate) fn of<'t>(self, text: &'t str) -> Option<&'t str> {
+    pub(crate) fn of(self, text: &str) -> Option<&str> {
         // A value never stands at the very beginning: the object's brace does.
         if self.to == 0 { None } else { text.get(self.from..self.to) }
     }

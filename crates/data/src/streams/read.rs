@@ -31,7 +31,12 @@ pub(crate) fn number(call: &Call, name: &str) -> Result<Option<u64>, Problem> {
 ///
 /// # Errors
 /// Where the store cannot be read or a parameter is no number.
-pub(crate) fn read(stream: &Stream, config: &Config, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn read(
+    stream: &Stream,
+    config: &Config,
+    reader: &Reader,
+    call: &Call,
+) -> Result<Reply, Problem> {
     let log = log_of(&stream.name);
     let limit = number(call, "limit")?.unwrap_or(100).min(config.read_rows_max as u64);
     let wait_ms = number(call, "wait_ms")?.unwrap_or(0).min(config.read_wait_ms_max);

@@ -2,7 +2,9 @@
 
 use crate::{Config, Error};
 use base::nearest;
-use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema as ArrowSchema, SchemaRef, TimeUnit};
+use datafusion::arrow::datatypes::{
+    DataType, Field, Fields, Schema as ArrowSchema, SchemaRef, TimeUnit,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
@@ -129,12 +131,15 @@ impl TryFrom<String> for ColumnType {
         }
         let inner = text.strip_prefix("decimal(").and_then(|rest| rest.strip_suffix(')'));
         let parts = inner.and_then(|inner| inner.split_once(','));
-        let numbers = parts.and_then(|(p, s)| Some((p.trim().parse::<u8>().ok()?, s.trim().parse::<u8>().ok()?)));
+        let numbers = parts
+            .and_then(|(p, s)| Some((p.trim().parse::<u8>().ok()?, s.trim().parse::<u8>().ok()?)));
         match numbers {
             Some((precision, scale)) if (1..=38).contains(&precision) && scale <= precision => {
                 Ok(Self::Decimal(precision, scale))
             }
-            Some(_) => Err(format!("`{text}`: a decimal has 1 to 38 digits, and no more of them behind the point")),
+            Some(_) => Err(format!(
+                "`{text}`: a decimal has 1 to 38 digits, and no more of them behind the point"
+            )),
             None => {
                 let shown: String = text.chars().take(40).collect();
                 let known = "bool, int, float, decimal(p,s), text, time, json, list";
@@ -183,7 +188,9 @@ impl Column {
             ColumnType::Bool => DataType::Boolean,
             ColumnType::Int => DataType::Int64,
             ColumnType::Float => DataType::Float64,
-            ColumnType::Decimal(precision, scale) => DataType::Decimal128(precision, scale.cast_signed()),
+            ColumnType::Decimal(precision, scale) => {
+                DataType::Decimal128(precision, scale.cast_signed())
+            }
             ColumnType::Text | ColumnType::Json => DataType::Utf8,
             ColumnType::Time => time_type(),
             ColumnType::List => DataType::List(Arc::new(self.fields.item())),
@@ -214,7 +221,8 @@ impl Columns {
     }
 
     fn of(list: Vec<Column>) -> Self {
-        let index = list.iter().enumerate().map(|(number, column)| (column.name.clone(), number)).collect();
+        let index =
+            list.iter().enumerate().map(|(number, column)| (column.name.clone(), number)).collect();
         Self { list, index }
     }
 
@@ -324,20 +332,33 @@ pub(crate) fn check(spec: &StreamSpec, config: &Config) -> Result<(), Error> {
     let mut seen = BTreeSet::new();
     for (number, name) in spec.key.iter().enumerate() {
         let column = reference(spec, &names, name, &format!("/spec/key/{number}"))?;
-        let is_fit = !matches!(column.column_type, ColumnType::List | ColumnType::Json | ColumnType::Float);
+        let is_fit =
+            !matches!(column.column_type, ColumnType::List | ColumnType::Json | ColumnType::Float);
         if !is_fit {
-            let reason = format!("key column `{name}` is of type {}, which cannot be a key", column.column_type);
+            let reason = format!(
+                "key column `{name}` is of type {}, which cannot be a key",
+                column.column_type
+            );
             return Err(schema_error(reason, format!("/spec/key/{number}"), None));
         }
         if !seen.insert(name) {
-            return Err(schema_error(format!("key column `{name}` stands twice"), format!("/spec/key/{number}"), None));
+            return Err(schema_error(
+                format!("key column `{name}` stands twice"),
+                format!("/spec/key/{number}"),
+                None,
+            ));
         }
     }
     if let Some(name) = &spec.time {
         let column = reference(spec, &names, name, "/spec/time")?;
         if column.column_type != ColumnType::Time {
-            let reason = format!("`time` names column `{name}`, which is of type {}", column.column_type);
-            return Err(schema_error(reason, "/spec/time".into(), Some("make it of type time".into())));
+            let reason =
+                format!("`time` names column `{name}`, which is of type {}", column.column_type);
+            return Err(schema_error(
+                reason,
+                "/spec/time".into(),
+                Some("make it of type time".into()),
+            ));
         }
     }
     Ok(())
@@ -350,14 +371,21 @@ fn reference<'a>(
     pointer: &str,
 ) -> Result<&'a ColumnSpec, Error> {
     spec.schema.iter().find(|column| column.name == name).ok_or_else(|| {
-        let hint = nearest(name, names.iter().copied()).map(|nearest| format!("did you mean `{nearest}`?"));
+        let hint = nearest(name, names.iter().copied())
+            .map(|nearest| format!("did you mean `{nearest}`?"));
         schema_error(format!("there is no column `{name}`"), pointer.into(), hint)
     })
 }
 
-fn check_columns(columns: &[ColumnSpec], pointer: &str, depth: usize, config: &Config) -> Result<(), Error> {
+fn check_columns(
+    columns: &[ColumnSpec],
+    pointer: &str,
+    depth: usize,
+    config: &Config,
+) -> Result<(), Error> {
     if columns.is_empty() || config.columns_max < columns.len() {
-        let reason = format!("there are {} columns, 1 to {} are allowed", columns.len(), config.columns_max);
+        let reason =
+            format!("there are {} columns, 1 to {} are allowed", columns.len(), config.columns_max);
         return Err(schema_error(reason, pointer.into(), None));
     }
     let mut seen = BTreeSet::new();
@@ -366,10 +394,18 @@ fn check_columns(columns: &[ColumnSpec], pointer: &str, depth: usize, config: &C
         if !is_name(&column.name) {
             let hint = "a column has a lower-case letter, then lower-case letters, digits and `_`, 63 at most";
             let shown: String = column.name.chars().take(80).collect();
-            return Err(schema_error(format!("`{shown}` is no name of a column"), pointer, Some(hint.into())));
+            return Err(schema_error(
+                format!("`{shown}` is no name of a column"),
+                pointer,
+                Some(hint.into()),
+            ));
         }
         if !seen.insert(&column.name) {
-            return Err(schema_error(format!("column `{}` stands twice", column.name), pointer, None));
+            return Err(schema_error(
+                format!("column `{}` stands twice", column.name),
+                pointer,
+                None,
+            ));
         }
         match (column.column_type, column.fields.is_empty()) {
             (ColumnType::List, _) if LIST_DEPTH_MAX <= depth => {
@@ -391,7 +427,9 @@ fn check_columns(columns: &[ColumnSpec], pointer: &str, depth: usize, config: &C
 
 fn is_name(name: &str) -> bool {
     let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    name.len() <= 63 && name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase()) && name.bytes().all(is_inner)
+    name.len() <= 63
+        && name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase())
+        && name.bytes().all(is_inner)
 }
 
 fn schema_error(reason: String, pointer: String, hint: Option<String>) -> Error {
@@ -417,12 +455,16 @@ pub(crate) fn check_change(stream: &str, old: &StreamSpec, new: &StreamSpec) -> 
 
 fn fits(old: &[ColumnSpec], new: &[ColumnSpec], pointer: &str) -> Result<(), (String, String)> {
     for column in old {
-        let Some((number, now)) = new.iter().enumerate().find(|(_, now)| now.name == column.name) else {
+        let Some((number, now)) = new.iter().enumerate().find(|(_, now)| now.name == column.name)
+        else {
             return Err((format!("column `{}` is gone", column.name), pointer.into()));
         };
         let pointer = format!("{pointer}/{number}");
         if now.column_type != column.column_type {
-            let reason = format!("column `{}` was {} and is now {}", column.name, column.column_type, now.column_type);
+            let reason = format!(
+                "column `{}` was {} and is now {}",
+                column.name, column.column_type, now.column_type
+            );
             return Err((reason, pointer));
         }
         if now.required && !column.required {
@@ -433,7 +475,10 @@ fn fits(old: &[ColumnSpec], new: &[ColumnSpec], pointer: &str) -> Result<(), (St
     let is_known = |name: &str| old.iter().any(|column| column.name == name);
     for (number, column) in new.iter().enumerate() {
         if column.required && !is_known(&column.name) {
-            let reason = format!("the new column `{}` is required, but older rows have no value in it", column.name);
+            let reason = format!(
+                "the new column `{}` is required, but older rows have no value in it",
+                column.name
+            );
             return Err((reason, format!("{pointer}/{number}")));
         }
     }
@@ -468,9 +513,21 @@ mod tests {
             ("/schema/1/name", json!("order_id"), "column `order_id` stands twice /spec/schema/1"),
             ("/schema/1/name", json!("Price"), "`Price` is no name of a column /spec/schema/1"),
             ("/key/0", json!("order_ids"), "there is no column `order_ids` /spec/key/0"),
-            ("/key/0", json!("items"), "key column `items` is of type list, which cannot be a key /spec/key/0"),
-            ("/time", json!("price"), "`time` names column `price`, which is of type decimal(12,2) /spec/time"),
-            ("/schema/3/fields", json!([]), "there are 0 columns, 1 to 500 are allowed /spec/schema/3/fields"),
+            (
+                "/key/0",
+                json!("items"),
+                "key column `items` is of type list, which cannot be a key /spec/key/0",
+            ),
+            (
+                "/time",
+                json!("price"),
+                "`time` names column `price`, which is of type decimal(12,2) /spec/time",
+            ),
+            (
+                "/schema/3/fields",
+                json!([]),
+                "there are 0 columns, 1 to 500 are allowed /spec/schema/3/fields",
+            ),
             ("/schema", json!([]), "there are 0 columns, 1 to 500 are allowed /spec/schema"),
         ] {
             let mut manifest = orders();
@@ -487,8 +544,14 @@ mod tests {
     #[test]
     fn types_are_read_strictly() {
         for (text, is_type) in [
-            ("decimal(12,2)", true), ("decimal(38, 38)", true), ("decimal(39,2)", false), ("decimal(2,3)", false),
-            ("decimal", false), ("string", false), ("INT", false), ("list", true),
+            ("decimal(12,2)", true),
+            ("decimal(38, 38)", true),
+            ("decimal(39,2)", false),
+            ("decimal(2,3)", false),
+            ("decimal", false),
+            ("string", false),
+            ("INT", false),
+            ("list", true),
         ] {
             assert_eq!(ColumnType::try_from(text.to_owned()).is_ok(), is_type, "{text}");
         }
@@ -517,10 +580,16 @@ mod tests {
             changed("/new", json!({"name": "note", "type": "text", "required": true})),
             "the new column `note` is required, but older rows have no value in it",
         );
-        refused(changed("/schema/1/type", json!("float")), "column `price` was decimal(12,2) and is now float");
+        refused(
+            changed("/schema/1/type", json!("float")),
+            "column `price` was decimal(12,2) and is now float",
+        );
         refused(changed("/schema/1/name", json!("cost")), "column `price` is gone");
         refused(changed("/schema/1/required", json!(true)), "column `price` is now required");
         refused(changed("/time", json!(null)), "its `time` column is fixed");
-        refused(changed("/schema/3/fields/0/type", json!("int")), "column `sku` was text and is now int");
+        refused(
+            changed("/schema/3/fields/0/type", json!("int")),
+            "column `sku` was text and is now int",
+        );
     }
 }

@@ -89,18 +89,21 @@ impl Tail {
     ) -> Result<RecordBatch, Problem> {
         let rows = range.rows(segment);
         let offset_column = range.schema.offset_column();
-        let stored: Vec<usize> = columns.iter().copied().filter(|column| *column != offset_column).collect();
+        let stored: Vec<usize> =
+            columns.iter().copied().filter(|column| *column != offset_column).collect();
         let mut arrays = self.stored(kernel, range, segment, rows, &stored)?.into_iter();
         let start = range.start(segment);
         let all = columns.iter().map(|column| {
             if *column != offset_column {
                 return arrays.next().ok_or_else(|| internal("a column is missing"));
             }
-            let offsets = (start..).take(rows).map(|offset| i64::try_from(offset).unwrap_or(i64::MAX));
+            let offsets =
+                (start..).take(rows).map(|offset| i64::try_from(offset).unwrap_or(i64::MAX));
             Ok(Arc::new(Int64Array::from_iter_values(offsets)) as ArrayRef)
         });
         let all = all.collect::<Result<Vec<_>, Problem>>()?;
-        let schema = range.schema.arrow.project(columns).map_err(|error| internal(&error.to_string()))?;
+        let schema =
+            range.schema.arrow.project(columns).map_err(|error| internal(&error.to_string()))?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(Arc::new(schema), all, &options)
             .map_err(|error| internal(&error.to_string()))
@@ -123,7 +126,9 @@ impl Tail {
             let clock = held.clock;
             if let Some(held) = held.segments.get_mut(&id) {
                 held.used = clock;
-                let known = columns.iter().filter_map(|column| Some((*column, held.columns.get(&name(*column))?.clone())));
+                let known = columns.iter().filter_map(|column| {
+                    Some((*column, held.columns.get(&name(*column))?.clone()))
+                });
                 found.extend(known);
             }
         }
@@ -141,7 +146,8 @@ impl Tail {
             let decoded = decode(kernel, range, from, rows - have, &wanted)?;
             for (column, array) in wanted.into_iter().zip(decoded) {
                 let whole = match found.get(&column) {
-                    Some(before) => concat(&[before.as_ref(), array.as_ref()]).map_err(|e| internal(&e.to_string()))?,
+                    Some(before) => concat(&[before.as_ref(), array.as_ref()])
+                        .map_err(|e| internal(&e.to_string()))?,
                     None => array,
                 };
                 self.keep(&id, name(column), &whole);
@@ -150,7 +156,12 @@ impl Tail {
         }
         columns
             .iter()
-            .map(|column| found.get(column).map(|array| array.slice(0, rows)).ok_or_else(|| internal("no column")))
+            .map(|column| {
+                found
+                    .get(column)
+                    .map(|array| array.slice(0, rows))
+                    .ok_or_else(|| internal("no column"))
+            })
             .collect()
     }
 
@@ -164,11 +175,18 @@ impl Tail {
             return;
         }
         let bytes = array.get_array_memory_size();
-        let before = segment.columns.insert(name, Arc::clone(array)).map_or(0, |old| old.get_array_memory_size());
+        let before = segment
+            .columns
+            .insert(name, Arc::clone(array))
+            .map_or(0, |old| old.get_array_memory_size());
         segment.bytes = segment.bytes + bytes - before;
         held.bytes = held.bytes + bytes - before;
         while self.bytes_max < held.bytes {
-            let oldest = held.segments.iter().min_by_key(|(_, segment)| segment.used).map(|(id, _)| id.clone());
+            let oldest = held
+                .segments
+                .iter()
+                .min_by_key(|(_, segment)| segment.used)
+                .map(|(id, _)| id.clone());
             let Some(gone) = oldest.and_then(|id| held.segments.remove(&id)) else { return };
             held.bytes -= gone.bytes;
         }

@@ -11,18 +11,35 @@ fn vectors(name: &str) -> Vec<Value> {
         PathBuf::from,
     );
     let path = shared.join("data/cloudevents-conformance").join(name);
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let text = std::fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let file: Value = serde_json::from_str(&text).expect("JSON");
     file["tests"].as_array().expect("tests").clone()
 }
 
 fn with_events() -> Unit {
     let mut unit = unit();
-    let names = ["id", "source", "type", "datacontenttype", "dataschema", "subject", "extstring", "extinteger", "extboolean"];
-    let mut columns: Vec<Value> = names.iter().map(|name| json!({"name": format!("ce_{name}"), "type": "text"})).collect();
+    let names = [
+        "id",
+        "source",
+        "type",
+        "datacontenttype",
+        "dataschema",
+        "subject",
+        "extstring",
+        "extinteger",
+        "extboolean",
+    ];
+    let mut columns: Vec<Value> =
+        names.iter().map(|name| json!({"name": format!("ce_{name}"), "type": "text"})).collect();
     columns.push(json!({"name": "ce_time", "type": "time"}));
     columns.push(json!({"name": "ce_data", "type": "json"}));
-    unit.apply(json!([manifest("Stream", "events", json!({"schema": columns, "time": "ce_time"}))])).expect("applied");
+    unit.apply(json!([manifest(
+        "Stream",
+        "events",
+        json!({"schema": columns, "time": "ce_time"})
+    )]))
+    .expect("applied");
     unit
 }
 
@@ -45,12 +62,16 @@ fn valid_events_and_batches_are_accepted() {
     assert_eq!(count, 10);
     for test in vectors("valid-batches.json") {
         let events = test["batch"].as_array().expect("a batch").len() as u64;
-        let answer = appended(append(&mut unit, "application/cloudevents-batch+json", &test["batch"]));
+        let answer =
+            appended(append(&mut unit, "application/cloudevents-batch+json", &test["batch"]));
         assert_eq!(answer, (count, events), "{}", test["id"]);
         count += events;
     }
     let sql = "SELECT count(*) AS n, count(ce_time) AS t, min(ce_time) AS at, max(ce_extinteger) AS e, max(ce_data) AS d FROM events";
-    assert_eq!(shown(unit.sql(sql)), "n,t,at,e,d\n17,6,2018-04-05T17:31:00Z,10,\"\"\"Simple text\"\"\"\n");
+    assert_eq!(
+        shown(unit.sql(sql)),
+        "n,t,at,e,d\n17,6,2018-04-05T17:31:00Z,10,\"\"\"Simple text\"\"\"\n"
+    );
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 mod events;
 mod hostile;
-mod probe;
 mod streams;
 mod support;
 mod views;

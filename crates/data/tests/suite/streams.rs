@@ -4,7 +4,9 @@ use crate::support::{Unit, appended, call, manifest, orders, shown, unit, unit_w
 use base::SeededEntropy;
 use base::{Entropy, Time};
 use data::Config;
-use datafusion::arrow::array::{Decimal128Array, Int32Array, RecordBatch, StringArray, TimestampSecondArray};
+use datafusion::arrow::array::{
+    Decimal128Array, Int32Array, RecordBatch, StringArray, TimestampSecondArray,
+};
 use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::arrow::ipc::writer::StreamWriter;
 use expect_test::expect;
@@ -27,22 +29,43 @@ fn what_was_acknowledged_is_in_the_next_query() {
     for round in 0..60 {
         let mut lines = String::new();
         for _ in 0..entropy.number() % 400 {
-            let (key, cents) = (entropy.number() % 50, i64::try_from(entropy.number() % 1_000_000).expect("small"));
-            lines.push_str(&format!("{{\"id\":\"k{key}\",\"price\":{}.{:02},\"n\":{round}}}\n", cents / 100, cents % 100));
+            let (key, cents) = (
+                entropy.number() % 50,
+                i64::try_from(entropy.number() % 1_000_000).expect("small"),
+            );
+            lines.push_str(&format!(
+                "{{\"id\":\"k{key}\",\"price\":{}.{:02},\"n\":{round}}}\n",
+                cents / 100,
+                cents % 100
+            ));
             newest.insert(format!("k{key}"), (rows, cents));
             (rows, sum) = (rows + 1, sum + cents);
         }
         let answer = unit.append("orders", &lines).expect("appended");
-        assert_eq!(answer["offset"].as_u64().expect("a number") + answer["count"].as_u64().expect("a number"), rows);
-        let all = unit.sql("SELECT count(*), coalesce(sum(price), 0), max(_offset) FROM orders").expect("rows");
-        let expected = format!("{rows},{}.{:02},{}", sum / 100, sum % 100, rows.checked_sub(1).map_or(String::new(), |n| n.to_string()));
+        assert_eq!(
+            answer["offset"].as_u64().expect("a number")
+                + answer["count"].as_u64().expect("a number"),
+            rows
+        );
+        let all = unit
+            .sql("SELECT count(*), coalesce(sum(price), 0), max(_offset) FROM orders")
+            .expect("rows");
+        let expected = format!(
+            "{rows},{}.{:02},{}",
+            sum / 100,
+            sum % 100,
+            rows.checked_sub(1).map_or(String::new(), |n| n.to_string())
+        );
         if 0 < rows {
             assert_eq!(all.lines().nth(1).expect("a row"), expected, "round {round}");
         }
-        let latest = unit.sql("SELECT id, _offset, price FROM orders_latest ORDER BY id").expect("rows");
+        let latest =
+            unit.sql("SELECT id, _offset, price FROM orders_latest ORDER BY id").expect("rows");
         let expected: Vec<String> = newest
             .iter()
-            .map(|(key, (offset, cents))| format!("{key},{offset},{}.{:02}", cents / 100, cents % 100))
+            .map(|(key, (offset, cents))| {
+                format!("{key},{offset},{}.{:02}", cents / 100, cents % 100)
+            })
             .collect();
         assert_eq!(latest.lines().skip(1).collect::<Vec<_>>(), expected, "round {round}");
     }
@@ -52,10 +75,13 @@ fn what_was_acknowledged_is_in_the_next_query() {
 fn streams_longer_than_a_segment_are_read_whole() {
     let mut unit = with_orders();
     for part in 0..5 {
-        let lines: String = (0..8_000).map(|n| format!("{{\"id\":\"{}\",\"n\":{n},\"price\":0.01}}\n", part * 8_000 + n)).collect();
+        let lines: String = (0..8_000)
+            .map(|n| format!("{{\"id\":\"{}\",\"n\":{n},\"price\":0.01}}\n", part * 8_000 + n))
+            .collect();
         unit.append("orders", &lines).expect("appended");
     }
-    let sql = "SELECT count(*), sum(price), count(distinct id), min(_offset), max(_offset) FROM orders";
+    let sql =
+        "SELECT count(*), sum(price), count(distinct id), min(_offset), max(_offset) FROM orders";
     let expected = "40000,400.00,40000,0,39999";
     assert_eq!(unit.sql(sql).expect("rows").lines().nth(1), Some(expected));
     let sql = sql.replace("orders", "orders_latest");
@@ -64,13 +90,19 @@ fn streams_longer_than_a_segment_are_read_whole() {
 
 #[test]
 fn answers_do_not_depend_on_what_is_kept_in_memory() {
-    let mut unit = unit_with(Config { cache_bytes_max: 10_000, latest_keys_max: 10, ..Config::default() });
+    let mut unit =
+        unit_with(Config { cache_bytes_max: 10_000, latest_keys_max: 10, ..Config::default() });
     unit.apply(json!([orders()])).expect("applied");
     for part in 0..3 {
-        let lines: String = (0..15_000).map(|n| format!("{{\"id\":\"{}\",\"n\":{part}}}\n", n % 1_000)).collect();
+        let lines: String =
+            (0..15_000).map(|n| format!("{{\"id\":\"{}\",\"n\":{part}}}\n", n % 1_000)).collect();
         unit.append("orders", &lines).expect("appended");
-        let result = unit.sql("SELECT count(*), sum(n), min(_offset) FROM orders_latest").expect("rows");
-        assert_eq!(result.lines().nth(1), Some(format!("1000,{},{}", part * 1_000, part * 15_000 + 14_000).as_str()));
+        let result =
+            unit.sql("SELECT count(*), sum(n), min(_offset) FROM orders_latest").expect("rows");
+        assert_eq!(
+            result.lines().nth(1),
+            Some(format!("1000,{},{}", part * 1_000, part * 15_000 + 14_000).as_str())
+        );
         let result = unit.sql("SELECT count(*), max(n) FROM orders").expect("rows");
         assert_eq!(result.lines().nth(1), Some(format!("{},{part}", (part + 1) * 15_000).as_str()));
     }
@@ -79,9 +111,12 @@ fn answers_do_not_depend_on_what_is_kept_in_memory() {
 #[test]
 fn decimals_are_exact_and_medians_are_means_of_two() {
     let mut unit = with_orders();
-    let lines: String = (0..1_000).map(|n| format!("{{\"id\":\"{n}\",\"price\":0.10,\"weight\":{n},\"n\":{n}}}\n")).collect();
+    let lines: String = (0..1_000)
+        .map(|n| format!("{{\"id\":\"{n}\",\"price\":0.10,\"weight\":{n},\"n\":{n}}}\n"))
+        .collect();
     unit.append("orders", &lines).expect("appended");
-    unit.append("orders", "{\"id\":\"x\",\"price\":9999999999.99}\n{\"id\":\"y\",\"price\":-0.01}").expect("appended");
+    unit.append("orders", "{\"id\":\"x\",\"price\":9999999999.99}\n{\"id\":\"y\",\"price\":-0.01}")
+        .expect("appended");
     expect![[r#"
         s,d,m,i
         10000000099.98,149.98480,499.5,499.5
@@ -90,7 +125,8 @@ fn decimals_are_exact_and_medians_are_means_of_two() {
         "SELECT sum(price) AS s, 0.015 * max(price) - 149999999.9999 + 149.98485 AS d, median(weight) AS m, \
          median(cast(n AS double)) AS i FROM orders",
     )));
-    let json = call("user:olga", "sql.query", ("sql", "")).with(json!({"sql": "SELECT price FROM orders WHERE id = 'x'"}));
+    let json = call("user:olga", "sql.query", ("sql", ""))
+        .with(json!({"sql": "SELECT price FROM orders WHERE id = 'x'"}));
     assert_eq!(shown(unit.read(&json)), r#"[{"price":9999999999.99}]"#);
 }
 
@@ -100,8 +136,10 @@ fn every_form_of_a_result_says_the_same() {
     let row = r#"{"id":"a","price":1.5,"weight":0.5,"at":"2018-10-17T17:30:20Z","notes":{"k":[1,"x,y"]},"items":[{"sku":"s","price":0.1}]}"#;
     unit.append("orders", row).expect("appended");
     let forms = ["json", "ndjson", "table", "csv"].map(|format| {
-        let sql = "SELECT id, n, price, weight, at, _time, notes, items, true AS t, 1 AS id FROM orders";
-        let call = call("user:olga", "sql.query", ("sql", "")).with(json!({"sql": sql.replace("1 AS id", "1 AS one"), "format": format}));
+        let sql =
+            "SELECT id, n, price, weight, at, _time, notes, items, true AS t, 1 AS id FROM orders";
+        let call = call("user:olga", "sql.query", ("sql", ""))
+            .with(json!({"sql": sql.replace("1 AS id", "1 AS one"), "format": format}));
         shown(unit.read(&call))
     });
     expect![[r#"
@@ -153,7 +191,8 @@ fn nothing_of_a_refused_append_stays() {
 #[test]
 fn bad_rows_are_set_aside_where_the_sender_asks() {
     let mut unit = with_orders();
-    let mut append = call("user:olga", "stream.append", ("stream", "orders")).with(json!({"on_error": "set_aside"}));
+    let mut append = call("user:olga", "stream.append", ("stream", "orders"))
+        .with(json!({"on_error": "set_aside"}));
     append.media = "application/x-ndjson".into();
     append.body = b"{\"id\":\"a\"}\n{\"id\":1}\nno".to_vec();
     let answer = unit.call(append).expect("appended");
@@ -163,18 +202,29 @@ fn bad_rows_are_set_aside_where_the_sender_asks() {
         2,"column `id`: expected text, found `1`","{""id"":1}"
         3,this is no JSON: expected ident,no
     "#]]
-    .assert_eq(&shown(unit.sql("SELECT row_number, reason, \"row\" FROM orders_set_aside ORDER BY row_number")));
-    assert_eq!(shown(unit.sql("SELECT name, rows, set_aside FROM system.streams")), "name,rows,set_aside\norders,1,2\n");
+    .assert_eq(&shown(
+        unit.sql("SELECT row_number, reason, \"row\" FROM orders_set_aside ORDER BY row_number"),
+    ));
+    assert_eq!(
+        shown(unit.sql("SELECT name, rows, set_aside FROM system.streams")),
+        "name,rows,set_aside\norders,1,2\n"
+    );
 }
 
 #[test]
 fn a_process_appends_with_parameters_at_its_own_time() {
     let mut unit = unit();
-    let log = manifest("Stream", "log", json!({"schema": [{"name": "price", "type": "decimal(12,2)"}]}));
+    let log =
+        manifest("Stream", "log", json!({"schema": [{"name": "price", "type": "decimal(12,2)"}]}));
     unit.apply(json!([log])).expect("applied");
-    let append = call("user:olga", "stream.append", ("stream", "log")).with(json!({"row": {"price": 129.9}})).at(Time(0));
+    let append = call("user:olga", "stream.append", ("stream", "log"))
+        .with(json!({"row": {"price": 129.9}}))
+        .at(Time(0));
     assert_eq!(appended(unit.call(append)), (0, 1));
-    assert_eq!(shown(unit.sql("SELECT price, _time FROM log")), "price,_time\n129.90,1970-01-01T00:00:00Z\n");
+    assert_eq!(
+        shown(unit.sql("SELECT price, _time FROM log")),
+        "price,_time\n129.90,1970-01-01T00:00:00Z\n"
+    );
 }
 
 #[test]
@@ -185,9 +235,15 @@ fn arrow_batches_pass_the_same_checks() {
             Field::new("id", DataType::Utf8, false),
             Field::new("n", DataType::Int32, true),
             Field::new("price", DataType::Decimal128(20, 3), true),
-            Field::new("at", DataType::Timestamp(datafusion::arrow::datatypes::TimeUnit::Second, None), true),
+            Field::new(
+                "at",
+                DataType::Timestamp(datafusion::arrow::datatypes::TimeUnit::Second, None),
+                true,
+            ),
         ];
-        let prices = Decimal128Array::from(vec![Some(price), None]).with_precision_and_scale(20, 3).expect("a decimal");
+        let prices = Decimal128Array::from(vec![Some(price), None])
+            .with_precision_and_scale(20, 3)
+            .expect("a decimal");
         RecordBatch::try_new(
             Arc::new(Schema::new(fields)),
             vec![
@@ -222,16 +278,28 @@ fn arrow_batches_pass_the_same_checks() {
 #[test]
 fn rows_are_read_by_offset() {
     let mut unit = with_orders();
-    let lines: String = (0..10).map(|n| format!("{{\"id\":\"{n}\",\"at\":\"2018-10-17T17:30:20Z\"}}\n")).collect();
+    let lines: String =
+        (0..10).map(|n| format!("{{\"id\":\"{n}\",\"at\":\"2018-10-17T17:30:20Z\"}}\n")).collect();
     unit.append("orders", &lines).expect("appended");
-    let read = |args: Value| shown(unit.read(&call("user:olga", "stream.read", ("stream", "orders")).with(args)));
+    let read = |args: Value| {
+        shown(unit.read(&call("user:olga", "stream.read", ("stream", "orders")).with(args)))
+    };
     expect![[r#"{"rows":[{"_offset":8,"id":"8","at":"2018-10-17T17:30:20Z"},{"_offset":9,"id":"9","at":"2018-10-17T17:30:20Z"}],"next":10,"end":10}"#]]
         .assert_eq(&read(json!({"offset": "8"})));
-    assert_eq!(read(json!({"last": 1})), r#"{"rows":[{"_offset":9,"id":"9","at":"2018-10-17T17:30:20Z"}],"next":10,"end":10}"#);
+    assert_eq!(
+        read(json!({"last": 1})),
+        r#"{"rows":[{"_offset":9,"id":"9","at":"2018-10-17T17:30:20Z"}],"next":10,"end":10}"#
+    );
     assert_eq!(read(json!({"offset": 10, "wait_ms": 1})), r#"{"rows":[],"next":10,"end":10}"#);
     assert_eq!(read(json!({"limit": 0})), r#"{"rows":[],"next":0,"end":10}"#);
-    assert_eq!(read(json!({"limit": 1, "format": "ndjson"})), "{\"_offset\":0,\"id\":\"0\",\"at\":\"2018-10-17T17:30:20Z\"}\n");
-    assert_eq!(read(json!({"limit": "x"})), "[stream.body_invalid] at /limit `limit` must be a whole number");
+    assert_eq!(
+        read(json!({"limit": 1, "format": "ndjson"})),
+        "{\"_offset\":0,\"id\":\"0\",\"at\":\"2018-10-17T17:30:20Z\"}\n"
+    );
+    assert_eq!(
+        read(json!({"limit": "x"})),
+        "[stream.body_invalid] at /limit `limit` must be a whole number"
+    );
 }
 
 #[test]
@@ -240,7 +308,10 @@ fn a_stream_grows_and_old_rows_stay_readable() {
     unit.append("orders", "{\"id\":\"a\"}").expect("appended");
     assert_eq!(shown(unit.sql("SELECT id FROM orders")), "id\na\n");
     let mut wider = orders();
-    wider["spec"]["schema"].as_array_mut().expect("columns").push(json!({"name": "city", "type": "text"}));
+    wider["spec"]["schema"]
+        .as_array_mut()
+        .expect("columns")
+        .push(json!({"name": "city", "type": "text"}));
     unit.apply(json!([wider.clone()])).expect("applied");
     unit.append("orders", "{\"id\":\"b\",\"city\":\"Bern\"}").expect("appended");
     assert_eq!(shown(unit.sql("SELECT id, city FROM orders ORDER BY id")), "id,city\na,\nb,Bern\n");
@@ -254,8 +325,13 @@ fn a_stream_declared_again_begins_anew() {
     let mut unit = with_orders();
     unit.append("orders", "{\"id\":\"a\"}").expect("appended");
     unit.delete("stream", "orders").expect("deleted");
-    expect!["[sql.invalid] at 1:15 there is no table `orders` (SHOW TABLES lists them)"].assert_eq(&shown(unit.sql("SELECT * FROM orders")));
-    let other = manifest("Stream", "orders", json!({"schema": [{"name": "id", "type": "int", "required": true}], "key": ["id"]}));
+    expect!["[sql.invalid] at 1:15 there is no table `orders` (SHOW TABLES lists them)"]
+        .assert_eq(&shown(unit.sql("SELECT * FROM orders")));
+    let other = manifest(
+        "Stream",
+        "orders",
+        json!({"schema": [{"name": "id", "type": "int", "required": true}], "key": ["id"]}),
+    );
     unit.apply(json!([other])).expect("applied");
     assert_eq!(shown(unit.sql("SELECT count(*) AS n FROM orders")), "n\n0\n");
     assert_eq!(appended(unit.append("orders", "{\"id\":1}")), (1, 1));
@@ -272,8 +348,11 @@ fn manifests_that_cannot_work_are_refused_with_their_place() {
     let stream = |spec: Value| json!([manifest("Stream", "other", spec)]);
     expect![[r#"[manifest.invalid] at /spec Stream `other`: unknown type `string`, expected one of bool, int, float, decimal(p,s), text, time, json, list"#]]
         .assert_eq(&shown(unit.apply(stream(json!({"schema": [{"name": "a", "type": "string"}]})))));
-    expect!["[stream.schema] at /spec/key/0 there is no column `b` (did you mean `a`?)"]
-        .assert_eq(&shown(unit.apply(stream(json!({"schema": [{"name": "a", "type": "text"}], "key": ["b"]})))));
+    expect!["[stream.schema] at /spec/key/0 there is no column `b` (did you mean `a`?)"].assert_eq(
+        &shown(
+            unit.apply(stream(json!({"schema": [{"name": "a", "type": "text"}], "key": ["b"]}))),
+        ),
+    );
     expect!["[stream.schema] at /metadata/name the name `orders_latest` is taken by stream/orders (choose another name)"]
         .assert_eq(&shown(unit.apply(json!([view("orders_latest", "SELECT 1 AS one")]))));
     expect!["[stream.schema] at /metadata/name the name `orders` is taken by stream/orders (choose another name)"]

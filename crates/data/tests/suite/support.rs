@@ -75,7 +75,8 @@ impl Unit {
     }
 
     pub fn apply_as(&mut self, who: &str, manifests: Value) -> Result<Value, Problem> {
-        let call = call(who, "resource.apply", ("resource", "")).with(json!({"manifests": manifests}));
+        let call =
+            call(who, "resource.apply", ("resource", "")).with(json!({"manifests": manifests}));
         self.call(call)
     }
 
@@ -107,7 +108,8 @@ impl Unit {
 
     pub fn sql_as(&self, who: &str, sql: &str) -> Result<String, Problem> {
         let args = json!({"sql": sql, "format": "csv"});
-        self.read(&call(who, "sql.query", ("sql", "")).with(args)).map(|text| text.replace("\r\n", "\n"))
+        self.read(&call(who, "sql.query", ("sql", "")).with(args))
+            .map(|text| text.replace("\r\n", "\n"))
     }
 
     pub fn sql(&self, sql: &str) -> Result<String, Problem> {
