@@ -35,6 +35,7 @@ pub struct Exchange {
     pub(crate) terms: Mutex<HashMap<String, Arc<Terms>>>,
     pub(crate) nonces: Mutex<Nonces>,
     pub(crate) bell: Bell,
+    on_acknowledged: OnceLock<Box<dyn Fn() + Send + Sync>>,
     /// Receipts issued by this process, and how many there were when the last round began: a hint, no state.
     pub(crate) issued: AtomicU64,
     pub(crate) issued_seen: AtomicU64,
@@ -52,6 +53,7 @@ impl Exchange {
             terms: Mutex::new(HashMap::new()),
             nonces: Mutex::new(Nonces::default()),
             bell: Bell::default(),
+            on_acknowledged: OnceLock::new(),
             issued: AtomicU64::new(0),
             issued_seen: AtomicU64::new(0),
         }
@@ -60,6 +62,17 @@ impl Exchange {
     /// Says how lent relations and offers of peers are fetched. The first network counts.
     pub fn set_network(&self, network: Arc<dyn Network>) {
         self.network.get_or_init(|| network);
+    }
+
+    /// Says who is told, at once, when a peer acknowledges messages. The first one counts.
+    pub fn on_acknowledged(&self, listener: impl Fn() + Send + Sync + 'static) {
+        self.on_acknowledged.get_or_init(|| Box::new(listener));
+    }
+
+    pub(crate) fn tell_acknowledged(&self) {
+        if let Some(listener) = self.on_acknowledged.get() {
+            listener();
+        }
     }
 
     /// Ends [`crate::Sender::run`] soon.

@@ -40,6 +40,17 @@ pub struct LinkCounters {
     pub received: u64,
 }
 
+/// Whether a unit waits for its peers, and what they have told each other so far. Cheap to ask for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rest {
+    /// Messages written, by the id of the peer's unit.
+    pub sent: BTreeMap<String, u64>,
+    /// Messages handled, by the id of the peer's unit.
+    pub received: BTreeMap<String, u64>,
+    /// True where every message is acknowledged and every batch of receipts countersigned.
+    pub is_quiet: bool,
+}
+
 /// The numbers of a unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
@@ -334,6 +345,28 @@ impl Exchange {
             }
         };
         Ok(Reply::Value(serde_json::from_slice(&body).map_err(Error::internal)?))
+    }
+
+    /// Returns whether this unit waits for its peers.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn rest(&self, read: &dyn Read) -> Result<Rest, Problem> {
+        let mut rest = Rest::default();
+        for (key, bytes) in read.scan_prefix(state::marks_key().as_ref(), usize::MAX)? {
+            let Some((unit, mark)) = state::mark_of(&key) else { continue };
+            let number = state::number_of(&bytes);
+            match mark {
+                Mark::Sent => rest.sent.insert(unit, number),
+                Mark::Received => rest.received.insert(unit, number),
+                Mark::Cleared => None,
+            };
+        }
+        let acknowledged = self.bell.acknowledged();
+        let is_told = |(unit, sent): (&String, &u64)| acknowledged.get(unit).is_none_or(|number| sent <= number);
+        rest.is_quiet = rest.sent.iter().all(is_told)
+            && read.scan_prefix(state::all_unsettled_key().as_ref(), 1)?.is_empty();
+        Ok(rest)
     }
 
     /// Returns the numbers of all links, and what still waits.

@@ -67,6 +67,8 @@ pub(crate) struct Bell {
 struct Rung {
     counts: HashMap<String, u64>,
     problems: HashMap<String, String>,
+    /// By peer that messages are sent to: the last one that it has acknowledged to this process.
+    acknowledged: HashMap<String, u64>,
     is_stopping: bool,
 }
 
@@ -96,6 +98,17 @@ impl Bell {
             Some(problem) => state.problems.insert(unit.into(), problem),
             None => state.problems.remove(unit),
         };
+    }
+
+    /// Returns how far the peers that messages are sent to have acknowledged them.
+    pub(crate) fn acknowledged(&self) -> HashMap<String, u64> {
+        self.state().acknowledged.clone()
+    }
+
+    fn acknowledge(&self, unit: &str, number: u64) {
+        let mut state = self.state();
+        let held = state.acknowledged.entry(unit.into()).or_default();
+        *held = number.max(*held);
     }
 
     fn count(&self, topic: &str) -> u64 {
@@ -196,6 +209,8 @@ impl Sender {
         match outcome {
             Ok(acknowledged) => {
                 self.remember(unit, LinkMemory { acknowledged, wants_card: false });
+                self.exchange.bell.acknowledge(unit, acknowledged);
+                self.exchange.tell_acknowledged();
                 Ok(Pumped::Sent)
             }
             Err(reason) => {
@@ -254,6 +269,7 @@ impl Sender {
     fn serve(&self, unit: &str) {
         let (bell, config) = (&self.exchange.bell, &self.exchange.config);
         let topic = topic(unit);
+        bell.acknowledge(unit, 0);
         let mut failures = 0;
         while !bell.is_stopping() {
             let count = bell.count(&topic);

@@ -54,6 +54,20 @@ pub(crate) fn mark_key(unit: &str, mark: Mark) -> Key {
     key(b'c').text(unit).text(mark.as_str())
 }
 
+/// The beginning of all marks.
+pub(crate) fn marks_key() -> Key {
+    key(b'c')
+}
+
+/// Reads a mark's key.
+pub(crate) fn mark_of(key: &[u8]) -> Option<(String, Mark)> {
+    let mut reader = KeyReader::new(key);
+    let unit = reader.text()?;
+    let name = reader.text()?;
+    let mark = [Mark::Sent, Mark::Received, Mark::Cleared].into_iter().find(|mark| mark.as_str() == name)?;
+    Some((unit, mark))
+}
+
 pub(crate) fn outbox_key(unit: &str, number: u64) -> Key {
     key(b'd').text(unit).number(number)
 }
@@ -96,6 +110,11 @@ pub(crate) fn unsettled_key(contract: &str) -> Key {
     key(b'h').text("unsettled").text(contract)
 }
 
+/// The beginning of [`unsettled_key`] of every contract.
+pub(crate) fn all_unsettled_key() -> Key {
+    key(b'h').text("unsettled")
+}
+
 pub(crate) fn sum_key(contract: &str, capability: &str) -> Key {
     key(b'h').text("sum").text(contract).text(capability)
 }
@@ -133,10 +152,12 @@ pub(crate) fn store<T: Serialize>(tx: &mut Tx<'_>, key: Key, value: &T) -> Resul
 }
 
 pub(crate) fn number(read: &dyn Read, key: &Key) -> Result<u64, Problem> {
-    let bytes = read.get(key.as_ref())?;
-    Ok(bytes
-        .and_then(|bytes| bytes.first_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes)))
-        .unwrap_or_default())
+    Ok(read.get(key.as_ref())?.map_or(0, |bytes| number_of(&bytes)))
+}
+
+/// Reads a number as [`put_number`] wrote it.
+pub(crate) fn number_of(bytes: &[u8]) -> u64 {
+    bytes.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
 
 pub(crate) fn put_number(tx: &mut Tx<'_>, key: Key, number: u64) {

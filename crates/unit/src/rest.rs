@@ -1,12 +1,12 @@
 //! Whether a unit has come to rest: what the driver of a replay waits for. Also rings the bell for background threads.
 
 use base::Problem;
-use exchange::{Exchange, LinkCounters};
+use exchange::Exchange;
 use kernel::{
     Call, Engine, KindOf, Operation, Read, Reader, Relation, Reply, Right, operation, read,
 };
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -48,7 +48,10 @@ pub(crate) struct Rest {
 
 impl Rest {
     pub(crate) fn new(exchange: Arc<Exchange>) -> Self {
-        Self { exchange, decisions: Bell::default(), changed: Arc::new(Bell::default()) }
+        let changed = Arc::new(Bell::default());
+        let bell = Arc::clone(&changed);
+        exchange.on_acknowledged(move || bell.ring());
+        Self { exchange, decisions: Bell::default(), changed }
     }
 
     fn settled(&self, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
@@ -59,19 +62,16 @@ impl Rest {
         loop {
             let seen = self.changed.count();
             let fresh = Reader::new(&kernel, reader.caller().clone())?;
-            let counters = self.exchange.counters(&fresh)?;
-            let is_idle = counters.receipts_unsettled == 0
+            let rest = self.exchange.rest(&fresh)?;
+            let is_idle = rest.is_quiet
                 && !kernel.has_leftovers()
                 && process::decisions::pending(&fresh, 0, 1)?.requests.is_empty();
             let left = until.saturating_sub(clock.monotonic());
             if is_idle || left.is_zero() {
-                let number = |of: fn(&LinkCounters) -> u64| {
-                    counters.peers.iter().map(|(unit, link)| (unit, of(link))).collect::<BTreeMap<_, _>>()
-                };
                 return Ok(Reply::Value(json!({
                     "idle": is_idle,
-                    "sent": number(|link| link.sent),
-                    "received": number(|link| link.received),
+                    "sent": rest.sent,
+                    "received": rest.received,
                     "commit": fresh.commit(),
                     "due": kernel.due(&fresh)?,
                 })));
