@@ -31,9 +31,6 @@ pub struct Config {
     /// Where business time comes from.
     #[serde(default = "system_clock")]
     pub clock: Clock,
-    /// Processes that evaluate decisions and scripts.
-    #[serde(default = "one")]
-    pub workers: usize,
     /// Milliseconds that one decision or script may take.
     #[serde(default = "second")]
     pub decision_ms_max: u64,
@@ -62,10 +59,6 @@ pub struct Config {
 
 fn system_clock() -> Clock {
     Clock::System
-}
-
-fn one() -> usize {
-    1
 }
 
 fn second() -> u64 {

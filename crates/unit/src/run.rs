@@ -27,7 +27,8 @@ pub fn run(folder: &Path) -> Result<(), Problem> {
     // Started first: a port in use is told before the store is touched.
     let config = Config::read(folder)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        // One thread turns the sockets: on few cores a second one only makes them change places.
+        .worker_threads(1)
         .max_blocking_threads(16)
         .enable_all()
         .build()

@@ -1,0 +1,107 @@
+//! No door without a check: every operation of every real engine, without a credential, with a forged one, as somebody who
+//! may not and as somebody who may, over HTTP.
+
+use api::probe::Doors;
+use base::{DrivenClock, SystemClock, SystemEntropy, Time};
+use data::Data;
+use exchange::{Exchange, Identity};
+use kernel::{Call, Handle, Kernel, Operation, Parts, Principal, ResourceRef, Writer};
+use process::Processes;
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use store::MemoryStore;
+
+/// What anybody may ask: who this unit is.
+const OPEN_TO_ALL: [&str; 1] = ["exchange.card"];
+/// What everybody who is known may ask.
+const OPEN_TO_USERS: [&str; 3] = ["policy.check", "unit.whoami", "task.list"];
+
+fn kernel() -> (Arc<Kernel>, Writer) {
+    let clock = Arc::new(DrivenClock::new(Time(0), SystemClock::new()));
+    let identity = Identity::generate("probe", &SystemEntropy, Time(0));
+    let card = identity.card(None, None);
+    let entropy = Arc::new(SystemEntropy);
+    let exchange = Exchange::new(identity, card, exchange::Config::default(), entropy.clone());
+    Kernel::new(Parts {
+        store: Arc::new(MemoryStore::new()),
+        clock,
+        entropy,
+        engines: vec![
+            Data::new(data::Config::default()),
+            Arc::new(Processes::new(process::Config::default())),
+            Arc::new(exchange),
+        ],
+        decoder: None,
+        config: kernel::Config::default(),
+    })
+    .expect("a kernel")
+}
+
+fn call(writer: &mut Writer, who: Principal, operation: &str, on: (&str, &str), args: Value) -> Value {
+    let call = Call::new(operation, ResourceRef::new(on.0, on.1), who).with(args);
+    writer.turn(&[call]).remove(0).expect("it is done").into_value()
+}
+
+/// Declares who tries, and one resource of each kind that can be declared.
+fn prepare(writer: &mut Writer) -> (String, String) {
+    let manifest = |kind: &str, name: &str, spec: Value| {
+        json!({"apiVersion": "craton/v1", "kind": kind, "metadata": {"name": name}, "spec": spec})
+    };
+    let manifests = json!([
+        manifest("User", "olga", json!({"roles": ["owner"]})),
+        manifest("User", "ned", json!({"roles": []})),
+    ]);
+    let init = || Principal::Unit("init".into());
+    call(writer, init(), "resource.apply", ("resource", ""), json!({ "manifests": manifests }));
+    let column = json!({"name": "id", "type": "text", "required": true});
+    let things = json!([
+        manifest("Stream", "probe", json!({"schema": [column], "key": ["id"]})),
+        manifest("View", "probe_view", json!({"sql": "SELECT id FROM probe"})),
+    ]);
+    let owner = Principal::User("olga".into());
+    call(writer, owner, "resource.apply", ("resource", ""), json!({ "manifests": things }));
+    let mut token = |user: &str| {
+        let made = call(writer, init(), "token.create", ("token", ""), json!({ "user": user }));
+        made["token"].as_str().expect("a secret").to_owned()
+    };
+    (token("ned"), token("olga"))
+}
+
+fn serve(handle: &Handle) -> SocketAddr {
+    let router = api::router(handle.clone(), api::Options::new("probe", "0"));
+    let (send, receive) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a listener");
+            send.send(listener.local_addr().expect("an address")).expect("the test waits");
+            api::serve(listener, router, api::Config::default(), std::future::pending()).await;
+        });
+    });
+    receive.recv().expect("it listens")
+}
+
+#[test]
+fn every_door_of_every_engine_is_checked() {
+    let (kernel, mut writer) = kernel();
+    let (wrong, right) = prepare(&mut writer);
+    let handle = kernel::spawn(writer).expect("a thread");
+    let doors = Doors {
+        address: serve(&handle),
+        wrong: &wrong,
+        right: &right,
+        open_to_all: &OPEN_TO_ALL,
+        open_to_users: &OPEN_TO_USERS,
+    };
+    let resource = |operation: &Operation| match operation.kind() {
+        "resource" => ResourceRef::new("user", "ned"),
+        "view" => ResourceRef::new("view", "probe_view"),
+        "relation" => ResourceRef::new("relation", "system.audit"),
+        "table" => ResourceRef::new("table", "probe_latest"),
+        kind => ResourceRef::new(kind, "probe"),
+    };
+    let findings = doors.try_all(&kernel, &resource).expect("the unit answers");
+    assert_eq!(findings.faults, Vec::<String>::new());
+    assert!(60 < findings.operations, "{} operations were tried", findings.operations);
+}
