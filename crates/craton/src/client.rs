@@ -107,7 +107,7 @@ impl Client {
     /// Returns a client of the unit at `url`.
     pub fn new(url: &str, token: Option<String>) -> Self {
         let config = settings().build();
-        Self { agent: config.into(), url: url.trim_end_matches('/').into(), token }
+        Self { agent: ::unit::agent(config), url: url.trim_end_matches('/').into(), token }
     }
 
     /// Returns a client of a unit that is not known yet. It sends no credential and checks no certificate: what it asks
@@ -119,7 +119,7 @@ impl Client {
             .unversioned_rustls_crypto_provider(provider)
             .build();
         let config = settings().tls_config(tls).build();
-        Self { agent: config.into(), url: url.trim_end_matches('/').into(), token: None }
+        Self { agent: ::unit::agent(config), url: url.trim_end_matches('/').into(), token: None }
     }
 
     /// Returns the unit's address.

@@ -12,12 +12,16 @@ use crate::{
 };
 use base::{Clock, Entropy, Problem, nearest};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use store::{Chunk, Store};
 
 /// Resources that are remembered as they were read.
 const RESOURCES_MAX: usize = 10_000;
+
+/// Tokens that are remembered as they were recognised.
+const TOKENS_MAX: usize = 10_000;
 
 /// Decodes a chunk of a format that the kernel does not know into rows; the data engine gives one.
 pub type Decoder = Arc<dyn Fn(&Chunk) -> Result<Vec<serde_json::Value>, Problem> + Send + Sync>;
@@ -73,7 +77,10 @@ pub struct Kernel {
     pub(crate) audit: Audit,
     commit: Mutex<u64>,
     committed: Condvar,
-    has_leftovers: std::sync::atomic::AtomicBool,
+    has_leftovers: AtomicBool,
+    /// Rises with every commit that changes a right; see [`Tx::raise_epoch`](crate::Tx::raise_epoch).
+    rights: AtomicU64,
+    tokens: Mutex<HashMap<[u8; 32], (u64, Token)>>,
 }
 
 impl Kernel {
@@ -111,7 +118,9 @@ impl Kernel {
             audit: Audit::new(),
             commit: Mutex::new(commit),
             committed: Condvar::new(),
-            has_leftovers: std::sync::atomic::AtomicBool::new(true),
+            has_leftovers: AtomicBool::new(true),
+            rights: AtomicU64::new(0),
+            tokens: Mutex::new(HashMap::new()),
         });
         crate::system::restore_clock(&kernel)?;
         Ok((Arc::clone(&kernel), Writer::new(kernel, epoch)))
@@ -173,18 +182,39 @@ impl Kernel {
     /// # Errors
     /// `token.invalid`, or what the engine says that knows such signatures. The refusal is audited.
     pub fn authenticate(self: &Arc<Self>, credential: &Credential<'_>) -> Result<Identity, Problem> {
-        let reader = Reader::new(self, Principal::Anonymous)?;
         let identity = match credential {
             Credential::None => {
                 return Ok(Identity { principal: Principal::Anonymous, scope: Vec::new() });
             }
-            Credential::Bearer(token) => Token::authenticate(&reader, token),
-            Credential::Signed(signed) => self.recognise(&reader, signed),
+            Credential::Bearer(token) => self.bearer(token),
+            Credential::Signed(signed) => self.recognise(&Reader::new(self, Principal::Anonymous)?, signed),
         };
         if let Err(problem) = &identity {
             self.audit.refuse(self.clock.wall(), "anonymous", "authenticate", "unit", &problem.code);
         }
         identity
+    }
+
+    /// Recognises a token. What was recognised is remembered until the next change of any right.
+    fn bearer(self: &Arc<Self>, secret: &str) -> Result<Identity, Problem> {
+        let wall = self.clock.wall();
+        let now = self.rights.load(Ordering::SeqCst);
+        let id = base::sha256(secret.as_bytes());
+        let held = self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        if let Some((rights, token)) = held
+            && rights == now
+        {
+            return token.identity(wall);
+        }
+        let token = Token::find(&Reader::new(self, Principal::Anonymous)?, secret)?;
+        let mut guard = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        if TOKENS_MAX < guard.len() {
+            guard.clear();
+        }
+        // The number was read before the token: a change in between makes it void at once.
+        guard.insert(id, (now, token.clone()));
+        drop(guard);
+        token.identity(wall)
     }
 
     fn recognise(&self, reader: &Reader, signed: &Signed) -> Result<Identity, Problem> {
@@ -390,11 +420,11 @@ impl Kernel {
 
     /// Returns whether the last turn left work for the next: a unit with leftovers is not at rest.
     pub fn has_leftovers(&self) -> bool {
-        self.has_leftovers.load(std::sync::atomic::Ordering::SeqCst)
+        self.has_leftovers.load(Ordering::SeqCst)
     }
 
     pub(crate) fn set_leftovers(&self, has_leftovers: bool) {
-        self.has_leftovers.store(has_leftovers, std::sync::atomic::Ordering::SeqCst);
+        self.has_leftovers.store(has_leftovers, Ordering::SeqCst);
     }
 
     /// Returns the earliest business time at which an engine has work without a call.
@@ -412,6 +442,11 @@ impl Kernel {
     /// Returns the number of the last commit.
     pub fn commit(&self) -> u64 {
         *self.commit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes void what was remembered of tokens.
+    pub(crate) fn rights_changed(&self) {
+        self.rights.fetch_add(1, Ordering::SeqCst);
     }
 
     pub(crate) fn published(&self, commit: u64) {

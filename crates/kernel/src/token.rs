@@ -56,15 +56,19 @@ impl Token {
         tx.raise_epoch()
     }
 
-    pub(crate) fn authenticate(reader: &Reader, secret: &str) -> Result<Identity, Problem> {
-        let wrong = || Error::Unauthenticated { reason: "the token is not known" };
-        let bytes = reader.get(key(secret).as_ref())?.ok_or_else(wrong)?;
-        let token = decode(&bytes)?;
-        let wall = reader.kernel().clock().wall();
-        if token.expires.is_some_and(|expires| expires <= wall) {
+    pub(crate) fn find(reader: &Reader, secret: &str) -> Result<Self, Problem> {
+        match reader.get(key(secret).as_ref())? {
+            Some(bytes) => decode(&bytes),
+            None => Err(Error::Unauthenticated { reason: "the token is not known" }.into()),
+        }
+    }
+
+    /// Returns who a token stands for, unless it has expired.
+    pub(crate) fn identity(self, wall: Time) -> Result<Identity, Problem> {
+        if self.expires.is_some_and(|expires| expires <= wall) {
             return Err(Error::Unauthenticated { reason: "the token has expired" }.into());
         }
-        Ok(Identity { principal: Principal::User(token.user), scope: token.scope })
+        Ok(Identity { principal: Principal::User(self.user), scope: self.scope })
     }
 
     pub(crate) fn create(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {

@@ -202,6 +202,11 @@ impl<'a> Tx<'a> {
         }
     }
 
+    /// Returns whether this commit raises the epoch.
+    pub(crate) fn changes_rights(&self) -> bool {
+        self.overlay.contains_key(space::key(b'E').text("epoch").as_ref())
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.overlay.is_empty() && self.logs.is_empty()
     }

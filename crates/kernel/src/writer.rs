@@ -47,11 +47,15 @@ impl Writer {
         if tx.is_empty() {
             return replies;
         }
+        let changes_rights = tx.changes_rights();
         let (batch, topics, business) = tx.finish(self.epoch);
         drop(snapshot);
         match kernel.store().commit(0, &batch) {
             Ok(commit) => {
                 kernel.clock().advance(business);
+                if changes_rights {
+                    kernel.rights_changed();
+                }
                 kernel.published(commit);
                 kernel.engines().iter().for_each(|engine| engine.committed(&topics));
                 replies

@@ -1,6 +1,7 @@
 //! Assembly: a unit's folder, its start and stop, and the threads that work in the background. The only crate that knows
 //! every engine.
 
+mod agent;
 mod assembly;
 mod config;
 mod error;
@@ -12,6 +13,7 @@ mod run;
 mod tls;
 mod worker;
 
+pub use agent::agent;
 pub use config::{Clock, Config};
 pub use error::Error;
 pub use init::{Made, Options, init};

@@ -43,7 +43,7 @@ impl Https {
             .timeout_global(Some(ANSWER))
             .tls_config(tls.build())
             .build();
-        let agent = ureq::Agent::new_with_config(config);
+        let agent = crate::agent(config);
         agents.insert(certificate.map(str::to_owned), agent.clone());
         Ok(agent)
     }

@@ -23,7 +23,7 @@ pub(super) const FORMAT: u32 = 1;
 const APPLICATION: u32 = 0x4352_4154;
 
 /// Bytes of a page: a process instance of 2 KB still stands beside its key, without a page of its own.
-const PAGE_BYTES: u32 = 8192;
+const PAGE_BYTES: u32 = 4096;
 
 /// Bits of a chunk's number that are its offset.
 const OFFSET_BITS: u32 = 40;
