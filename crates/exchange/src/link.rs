@@ -353,17 +353,22 @@ impl Exchange {
     /// Where the store cannot be read.
     pub fn rest(&self, read: &dyn Read) -> Result<Rest, Problem> {
         let mut rest = Rest::default();
+        let mut cleared = BTreeMap::new();
         for (key, bytes) in read.scan_prefix(state::marks_key().as_ref(), usize::MAX)? {
             let Some((unit, mark)) = state::mark_of(&key) else { continue };
             let number = state::number_of(&bytes);
             match mark {
                 Mark::Sent => rest.sent.insert(unit, number),
                 Mark::Received => rest.received.insert(unit, number),
-                Mark::Cleared => None,
+                Mark::Cleared => cleared.insert(unit, number),
             };
         }
         let acknowledged = self.bell.acknowledged();
-        let is_told = |(unit, sent): (&String, &u64)| acknowledged.get(unit).is_none_or(|number| sent <= number);
+        // What was cleared out was acknowledged too, maybe to a process before this one.
+        let is_told = |(unit, sent): (&String, &u64)| {
+            let cleared = cleared.get(unit).copied().unwrap_or_default();
+            acknowledged.get(unit).is_none_or(|number| *sent <= cleared.max(*number))
+        };
         rest.is_quiet = rest.sent.iter().all(is_told)
             && read.scan_prefix(state::all_unsettled_key().as_ref(), 1)?.is_empty();
         Ok(rest)
