@@ -45,6 +45,20 @@ pub fn expect_unit(folder: &Path) -> Result<(), Problem> {
     Err(Error::NoUnit { folder: folder.display().to_string(), inside }.into())
 }
 
+/// Keeps the owner's token where only the owner of the folder can read it.
+///
+/// # Errors
+/// `cli.file` where it cannot be written.
+pub fn keep_token(folder: &Path, token: &str) -> Result<(), Problem> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let path = folder.join(OWNER_TOKEN);
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let written = options.open(&path).and_then(|mut file| writeln!(file, "{token}"));
+    written.map_err(|error| Error::unwritable(&path, error).into())
+}
+
 /// Returns the unit folders directly inside a folder, by name.
 pub fn units_inside(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();

@@ -52,7 +52,7 @@ impl Policies {
             add(&mut set, source, &only_known(text, &known))?;
         }
         for role in read.resources("role")? {
-            add(&mut set, &role.name, policies_of(&role))?;
+            add(&mut set, &source_of(&role), policies_of(&role))?;
         }
         let mut roles: HashMap<Principal, BTreeSet<String>> = HashMap::new();
         for user in read.resources("user")? {
@@ -156,7 +156,7 @@ impl Policies {
 /// `policy.invalid` with line and column.
 pub(crate) fn check(kernel: &Kernel, role: &Resource) -> Result<(), Problem> {
     let mut set = PolicySet::new();
-    add(&mut set, &role.name, policies_of(role))?;
+    add(&mut set, &source_of(role), policies_of(role))?;
     let result = Validator::new(schema(kernel)?).validate(&set, ValidationMode::Strict);
     match result.validation_errors().next() {
         None => Ok(()),
@@ -169,6 +169,11 @@ pub(crate) fn roles_of(resource: &Resource) -> BTreeSet<String> {
     let roles = resource.spec.get("roles").and_then(serde_json::Value::as_array);
     let names = roles.into_iter().flatten().filter_map(serde_json::Value::as_str);
     names.map(str::to_owned).collect()
+}
+
+/// Names the policies of a role apart from those that are shipped, whatever the role is called.
+fn source_of(role: &Resource) -> String {
+    format!("role:{}", role.name)
 }
 
 fn policies_of(role: &Resource) -> &str {

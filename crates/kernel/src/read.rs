@@ -2,7 +2,7 @@
 
 use crate::{Kernel, Principal, Resource, space};
 use base::{Problem, Time, prefix_end};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use store::{Chunk, Pair, Snapshot};
 
 /// The same look at state for readers and for the transaction that is being made.
@@ -83,8 +83,7 @@ pub trait Read {
 /// A view of one commit for one caller.
 pub struct Reader {
     kernel: Arc<Kernel>,
-    snapshot: Mutex<Box<dyn Snapshot>>,
-    commit: u64,
+    snapshot: Mutex<Option<Box<dyn Snapshot>>>,
     caller: Principal,
 }
 
@@ -95,13 +94,21 @@ impl Reader {
     /// Where the store cannot be read.
     pub fn new(kernel: &Arc<Kernel>, caller: Principal) -> Result<Self, Problem> {
         let snapshot = kernel.store().snapshot()?;
-        let commit = snapshot.commit();
-        Ok(Self { kernel: Arc::clone(kernel), snapshot: Mutex::new(snapshot), commit, caller })
+        Ok(Self { kernel: Arc::clone(kernel), snapshot: Mutex::new(Some(snapshot)), caller })
     }
 
     /// Returns the number of the commit that is seen.
-    pub fn commit(&self) -> u64 {
-        self.commit
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn commit(&self) -> Result<u64, Problem> {
+        self.look(|snapshot| Ok(snapshot.commit()))
+    }
+
+    /// Lets go of the commit, for whoever is going to wait: a view that is held keeps the store's log from shrinking. The
+    /// next look sees the last commit of that moment.
+    pub fn release(&self) {
+        *self.snapshot.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Returns who looks.
@@ -122,11 +129,17 @@ impl Reader {
     /// # Errors
     /// Where the store cannot be read.
     pub fn logs(&self, prefix: &str) -> Result<Vec<String>, Problem> {
-        Ok(self.snapshot().logs(prefix)?)
+        self.look(|snapshot| snapshot.logs(prefix))
     }
 
-    fn snapshot(&self) -> MutexGuard<'_, Box<dyn Snapshot>> {
-        self.snapshot.lock().unwrap_or_else(PoisonError::into_inner)
+    fn look<T>(&self, look: impl FnOnce(&dyn Snapshot) -> Result<T, store::Error>) -> Result<T, Problem> {
+        let mut guard = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
+        let snapshot = match guard.take() {
+            Some(snapshot) => snapshot,
+            None => self.kernel.store().snapshot()?,
+        };
+        let found = look(guard.insert(snapshot).as_ref());
+        Ok(found?)
     }
 }
 
@@ -140,18 +153,18 @@ impl Read for Reader {
     }
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Problem> {
-        Ok(self.snapshot().get(key)?)
+        self.look(|snapshot| snapshot.get(key))
     }
 
     fn scan(&self, from: &[u8], to: &[u8], limit: usize, is_reverse: bool) -> Result<Vec<Pair>, Problem> {
-        Ok(self.snapshot().scan(from, to, limit, is_reverse)?)
+        self.look(|snapshot| snapshot.scan(from, to, limit, is_reverse))
     }
 
     fn chunks(&self, log: &str, offset: u64, bytes: usize) -> Result<Vec<Chunk>, Problem> {
-        Ok(self.snapshot().chunks(log, offset, bytes)?)
+        self.look(|snapshot| snapshot.chunks(log, offset, bytes))
     }
 
     fn log_end(&self, log: &str) -> Result<u64, Problem> {
-        Ok(self.snapshot().log_end(log)?)
+        self.look(|snapshot| snapshot.log_end(log))
     }
 }

@@ -77,6 +77,12 @@ impl Token {
             return Err(Error::NotFound { resource: format!("user/{}", create.user) }.into());
         }
         crate::apply::may_grant(tx, call, &Principal::User(create.user.clone()))?;
+        // A token that is cut down makes none that is less so.
+        let is_within = !create.scope.is_empty() && create.scope.iter().all(|right| call.scope.contains(right));
+        if !call.scope.is_empty() && !is_within {
+            let role = format!("scope {}", create.scope.join(", "));
+            return Err(Error::Grant { actor: call.actor.to_string(), role }.into());
+        }
         let secret = Self::secret(tx.kernel());
         let token = Self {
             id: id_of(&secret),

@@ -42,6 +42,8 @@ impl Writer {
         let mut tx = Tx::new(&kernel, snapshot.as_ref());
         let replies: Vec<_> = calls.iter().map(|call| run(&mut tx, call)).collect();
         if let Err(problem) = self.work(&mut tx).and_then(|()| kernel.audit.flush(&mut tx)) {
+            kernel.forget();
+            kernel.set_leftovers(true);
             return refuse_all(calls, &problem);
         }
         if tx.is_empty() {
@@ -276,6 +278,10 @@ pub(crate) fn expire_keys(tx: &mut Tx<'_>, limit: usize) -> Result<usize, Proble
 }
 
 fn refuse_all(calls: &[Call], problem: &Problem) -> Vec<Result<Reply, Problem>> {
-    assert!(problem.kind != Kind::Invalid, "a commit fails for reasons that are not the caller's");
+    // What fails a whole turn is no caller's fault, whatever the engine called it.
+    let problem = match problem.kind {
+        Kind::Invalid | Kind::NotFound | Kind::Forbidden => Error::Internal { detail: problem.to_string() }.into(),
+        _ => problem.clone(),
+    };
     calls.iter().map(|_| Err(problem.clone())).collect()
 }

@@ -185,3 +185,29 @@ fn what_a_dry_run_tried_is_not_what_is_applied() {
     let to = json!({"to": "2018-01-01T00:00:00Z"});
     assert_eq!(code(call(&mut writer, "user:vera", "clock.advance", ("clock", ""), to)), "policy.forbidden");
 }
+
+#[test]
+fn a_role_may_be_called_like_what_is_shipped() {
+    let (_, mut writer) = with_people();
+    for name in ["unit", "roles"] {
+        let policy = format!("permit(principal in Role::\"{name}\", action == Action::\"clock.list\", resource);");
+        let role = manifest("Role", name, json!({ "policies": policy }));
+        apply(&mut writer, "user:olga", json!([role])).expect("applied");
+    }
+    assert_eq!(code(call(&mut writer, "user:olga", "clock.advance", ("clock", ""), json!({"to": "2018-01-01T00:00:00Z"}))), "ok");
+}
+
+#[test]
+fn a_token_that_is_cut_down_makes_none_that_is_less_so() {
+    let (_, mut writer) = with_people();
+    let mut create = Call::new("token.create", ResourceRef::new("token", ""), Principal::User("olga".into()));
+    create.scope = vec!["Manage".into()];
+    for (args, expected) in [
+        (json!({"user": "olga"}), "policy.grant"),
+        (json!({"user": "olga", "scope": ["Manage", "Read"]}), "policy.grant"),
+        (json!({"user": "olga", "scope": ["Manage"]}), "ok"),
+    ] {
+        create.args = args;
+        assert_eq!(code(writer.turn(&[create.clone()]).remove(0).map(kernel::Reply::into_value)), expected);
+    }
+}

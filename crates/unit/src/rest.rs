@@ -61,21 +61,22 @@ impl Rest {
         let until = clock.monotonic() + Duration::from_millis(number("wait_ms").min(WAIT_MS_MAX));
         loop {
             let seen = self.changed.count();
-            let fresh = Reader::new(&kernel, reader.caller().clone())?;
-            let rest = self.exchange.rest(&fresh)?;
+            reader.release();
+            let rest = self.exchange.rest(reader)?;
             let is_idle = rest.is_quiet
                 && !kernel.has_leftovers()
-                && process::decisions::pending(&fresh, 0, 1)?.requests.is_empty();
+                && process::decisions::pending(reader, 0, 1)?.requests.is_empty();
             let left = until.saturating_sub(clock.monotonic());
             if is_idle || left.is_zero() {
                 return Ok(Reply::Value(json!({
                     "idle": is_idle,
                     "sent": rest.sent,
                     "received": rest.received,
-                    "commit": fresh.commit(),
-                    "due": kernel.due(&fresh)?,
+                    "commit": reader.commit()?,
+                    "due": kernel.due(reader)?,
                 })));
             }
+            reader.release();
             self.changed.wait(seen, left);
         }
     }

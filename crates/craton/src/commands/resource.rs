@@ -130,7 +130,7 @@ impl Describe {
     }
 }
 
-/// Shows the versions of a resource, the newest last
+/// Shows the versions of a resource, the newest first
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  craton history process order-to-delivery\n  craton history view/totals -o json")]
 pub struct History {

@@ -55,7 +55,7 @@ impl Init {
     pub fn run(self) -> Result<(), Problem> {
         let folder = &self.folder;
         let made = unit::init(folder, &self.options()?)?;
-        keep_token(folder, &made.owner_token)?;
+        connect::keep_token(folder, &made.owner_token)?;
         if !self.bare {
             write_starter(folder)?;
         }
@@ -184,17 +184,6 @@ impl Worker {
     pub fn run(self) -> Result<(), Problem> {
         unit::worker()
     }
-}
-
-/// Keeps the owner's token where only the owner of the folder can read it.
-fn keep_token(folder: &Path, token: &str) -> Result<(), Problem> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let path = folder.join(connect::OWNER_TOKEN);
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    let written = options.open(&path).and_then(|mut file| writeln!(file, "{token}"));
-    written.map_err(|error| Error::unwritable(&path, error).into())
 }
 
 fn write_starter(folder: &Path) -> Result<(), Problem> {

@@ -60,7 +60,10 @@ pub fn folder(given: Option<&Path>) -> Result<PathBuf, Problem> {
         || std::env::temp_dir().join(format!("craton-{}", std::process::id())),
         Path::to_path_buf,
     );
-    std::fs::create_dir_all(&folder).map_err(|error| Error::unwritable(&folder, error))?;
+    // Its units' keys and tokens are for nobody else.
+    let mut builder = std::fs::DirBuilder::new();
+    std::os::unix::fs::DirBuilderExt::mode(builder.recursive(true), 0o700);
+    builder.create(&folder).map_err(|error| Error::unwritable(&folder, error))?;
     Ok(folder)
 }
 

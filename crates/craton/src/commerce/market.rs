@@ -1,6 +1,7 @@
 //! Three units in a folder, each a process of its own.
 
 use crate::client::{Client, Request};
+use crate::connect;
 use crate::error::Error;
 use crate::manifests;
 use crate::replay::UnitAddress;
@@ -111,12 +112,6 @@ impl Unit {
             let _ = child.wait();
         }
     }
-
-    /// Returns the id of the unit's process.
-    pub fn process_id(&self) -> Option<u32> {
-        let guard = self.process.lock().unwrap_or_else(PoisonError::into_inner);
-        guard.as_ref().map(|(child, _)| child.id())
-    }
 }
 
 impl Market {
@@ -212,8 +207,7 @@ fn make(folder: &Path, name: &'static str) -> Result<Unit, Problem> {
         clock: unit::Clock::Driven,
     };
     let made = unit::init(&folder, &options)?;
-    std::fs::write(folder.join("owner.token"), &made.owner_token)
-        .map_err(|error| Error::unreadable(&folder.join("owner.token"), error))?;
+    connect::keep_token(&folder, &made.owner_token)?;
     let application = folder.join(name);
     std::fs::create_dir_all(&application).map_err(|error| Error::unreadable(&application, error))?;
     for (_, file, text) in FILES.iter().filter(|(unit, ..)| *unit == name) {

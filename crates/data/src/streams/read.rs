@@ -68,11 +68,12 @@ pub(crate) fn read(
 fn wait(reader: &Reader, log: &str, from: u64, timeout: Duration) -> Result<u64, Problem> {
     let kernel = reader.kernel();
     let deadline = kernel.clock().monotonic() + timeout;
-    let mut commit = reader.commit();
+    let mut commit = reader.commit()?;
     loop {
         let left = deadline.saturating_sub(kernel.clock().monotonic());
+        reader.release();
         commit = kernel.wait_commit(commit, left);
-        let end = Reader::new(kernel, reader.caller().clone())?.log_end(log)?;
+        let end = reader.log_end(log)?;
         if from < end || left.is_zero() {
             return Ok(end);
         }
