@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/commerce").canonicalize()?;
+    let root = Path::new(&std::env::var("CARGO_MANIFEST_DIR")?).join("../../examples/commerce").canonicalize()?;
     println!("cargo::rerun-if-changed={}", root.display());
     let mut code = String::from("[\n");
     for unit in ["retail", "payment", "logistics"] {

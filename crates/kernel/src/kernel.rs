@@ -257,7 +257,7 @@ impl Kernel {
         let is_scoped = call.scope.is_empty() || call.scope.iter().any(|right| right == operation.right.as_str());
         let decision = self.decide(read, operation.name, &call.resource, found.as_ref(), call)?;
         if is_scoped && decision.is_allowed {
-            let is_declared = matches!(call.operation.as_str(), "resource.put" | "resource.check");
+            let is_declared = call.operation == "resource.put";
             return match found {
                 Some(_) => Ok(decision),
                 None if call.resource.name.is_empty() || is_declared => Ok(decision),
