@@ -15,6 +15,10 @@ pub struct Batch {
     pub trims: Vec<(String, u64)>,
 }
 
+/// The format whose events stand one behind the other: a store may join chunks of it that follow each other. What other formats
+/// mean is their writer's own business.
+pub const FORMAT_LINES: u8 = 1;
+
 /// A run of events of one log, stored together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chunk {
@@ -24,7 +28,7 @@ pub struct Chunk {
     pub offset: u64,
     /// How many events there are.
     pub count: u32,
-    /// How `bytes` are to be read; the store does not care. See `kernel::log`.
+    /// How `bytes` are to be read; the store knows [`FORMAT_LINES`] only. See `kernel::log`.
     pub format: u8,
     /// The events.
     pub bytes: Vec<u8>,

@@ -2,13 +2,10 @@
 //!
 //! Each value keeps the versions that open snapshots may still see, so that neither a commit nor a snapshot copies the store.
 
+use crate::versions::Versions;
 use crate::{Batch, Chunk, Error, Pair, Snapshot, Store};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// A value as it was from which commit on, oldest first.
-#[derive(Debug)]
-struct Versions<T>(Vec<(u64, T)>);
 
 #[derive(Debug)]
 struct Log {
@@ -41,28 +38,6 @@ impl MemoryStore {
     /// Returns an empty store.
     pub fn new() -> Self {
         Self::default()
-    }
-}
-
-impl<T> Versions<T> {
-    fn new(commit: u64, value: T) -> Self {
-        Self(vec![(commit, value)])
-    }
-
-    /// Returns the value as a commit sees it; `None` where there was none yet.
-    fn at(&self, commit: u64) -> Option<&T> {
-        self.0.iter().rev().find(|(from, _)| *from <= commit).map(|(_, value)| value)
-    }
-
-    /// Adds a version, and drops those that no snapshot at `oldest` or later sees.
-    fn set(&mut self, commit: u64, value: T, oldest: u64) {
-        self.0.push((commit, value));
-        self.prune(oldest);
-    }
-
-    fn prune(&mut self, oldest: u64) {
-        let first = self.0.iter().rposition(|(from, _)| *from <= oldest).unwrap_or(0);
-        self.0.drain(..first);
     }
 }
 

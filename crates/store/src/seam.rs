@@ -28,6 +28,11 @@ pub trait Store: Send + Sync {
     /// Where a chunk does not begin at the end of its log: the writer lost count.
     fn commit(&self, partition: u16, batch: &Batch) -> Result<u64, Error>;
 
+    /// Returns how many bytes commits have written and synced since the store was opened; 0 where nothing is synced.
+    fn bytes_synced(&self) -> u64 {
+        0
+    }
+
     /// Looks through all that is stored and returns what is wrong with it, a line each.
     ///
     /// # Errors

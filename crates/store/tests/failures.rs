@@ -8,7 +8,10 @@ mod workload;
 use base::{Entropy, SeededEntropy};
 use std::sync::Arc;
 use store::{Batch, Chunk, Config, Error, LeftOut, SimulatedDisk, SqliteStore, Store};
-use workload::{Contents, small};
+use workload::{Contents, Kind, small};
+
+/// What is tried.
+const KINDS: [Kind; 2] = [Kind::Tables, Kind::Journal];
 
 fn open(disk: &SimulatedDisk) -> SqliteStore {
     SqliteStore::open_on(disk, "store", &small()).unwrap()
@@ -128,9 +131,10 @@ fn verify_or_opening_finds_a_damaged_page() {
 
 #[test]
 fn a_full_disk_refuses_commits_serves_reads_and_recovers() {
-    for room in [0, 100, 8_000, 20_000, 60_000, 200_000] {
+    let rooms = [0, 100, 8_000, 20_000, 60_000, 200_000];
+    for (room, kind) in rooms.into_iter().flat_map(|room| KINDS.map(|kind| (room, kind))) {
         let disk = SimulatedDisk::new(room);
-        let store = open(&disk);
+        let store = kind.open(&disk).unwrap();
         let epoch = store.open_epoch(0).unwrap();
         let mut contents = Contents::default();
         let entropy = SeededEntropy::new(room);
@@ -169,15 +173,16 @@ fn a_full_disk_refuses_commits_serves_reads_and_recovers() {
         }
         assert_eq!(store.verify().unwrap(), Vec::<String>::new());
         drop(store);
-        assert_eq!(Contents::read(&*open(&disk).snapshot().unwrap()).unwrap(), contents);
+        let again = kind.open(&disk).unwrap();
+        assert_eq!(Contents::read(&*again.snapshot().unwrap()).unwrap(), contents);
     }
 }
 
 /// Commits while syncs fail, checks each answer against what the store shows, and again after a power cut.
-fn commit_while_syncs_fail(seed: u64, counts: &mut [u32; 3]) {
+fn commit_while_syncs_fail(kind: Kind, seed: u64, counts: &mut [u32; 3]) {
     let entropy = SeededEntropy::new(seed);
     let disk = SimulatedDisk::new(seed);
-    let store = open(&disk);
+    let store = kind.open(&disk).unwrap();
     let epoch = store.open_epoch(0).unwrap();
     let mut contents = Contents::default();
     let commits = 5 + entropy.number() % 40;
@@ -206,7 +211,8 @@ fn commit_while_syncs_fail(seed: u64, counts: &mut [u32; 3]) {
     disk.cut();
     drop(store);
     disk.crash(entropy.number());
-    let found = Contents::read(&*open(&disk).snapshot().unwrap()).unwrap();
+    let again = kind.open(&disk).unwrap();
+    let found = Contents::read(&*again.snapshot().unwrap()).unwrap();
     assert!(
         possible.contains(&found),
         "seed {seed}: commit {}, not {}",
@@ -217,11 +223,14 @@ fn commit_while_syncs_fail(seed: u64, counts: &mut [u32; 3]) {
 
 #[test]
 fn after_a_failed_sync_every_answer_is_true() {
-    let mut counts = [0; 3];
     let seeds =
         std::env::var("CRATON_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(150);
-    (0..seeds).for_each(|seed| commit_while_syncs_fail(seed, &mut counts));
-    assert!(counts.iter().all(|count| 20 < *count), "done, refused, unknown: {counts:?}");
+    for kind in KINDS {
+        let mut counts = [0; 3];
+        (0..seeds).for_each(|seed| commit_while_syncs_fail(kind, seed, &mut counts));
+        let is_much = counts.iter().all(|count| 20 < *count);
+        assert!(is_much, "{kind:?}: done, refused, unknown: {counts:?}");
+    }
 }
 
 #[test]

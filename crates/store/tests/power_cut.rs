@@ -5,14 +5,17 @@
 mod workload;
 
 use base::{Entropy, SeededEntropy};
-use store::{LeftOut, SimulatedDisk, SqliteStore, Store};
-use workload::{Contents, small};
+use store::{LeftOut, SimulatedDisk, Store};
+use workload::{Contents, Kind};
 
 /// Seeds that are tried without further instructions.
 const SEEDS_DEFAULT: u64 = 60;
 
 /// Power cuts in a row on one disk, so that what a recovery left is cut again.
 const CUTS: u64 = 3;
+
+/// What the cuts are tried on.
+const KINDS: [Kind; 2] = [Kind::Tables, Kind::Journal];
 
 #[test]
 fn a_power_cut_loses_nothing_acknowledged() {
@@ -21,16 +24,16 @@ fn a_power_cut_loses_nothing_acknowledged() {
         None => 0..number("CRATON_SEEDS").unwrap_or(SEEDS_DEFAULT),
     };
     let mut inside = 0;
-    for seed in seeds.clone() {
-        match run(seed, LeftOut::None) {
+    for (seed, kind) in seeds.clone().flat_map(|seed| KINDS.map(|kind| (seed, kind))) {
+        match run(seed, kind, LeftOut::None) {
             Ok(cuts_inside) => inside += cuts_inside,
             Err(finding) => panic!(
-                "{finding}\nreproduce: CRATON_SEED={seed} cargo test -p store --test power_cut"
+                "{kind:?}: {finding}\nreproduce: CRATON_SEED={seed} cargo test -p store --test power_cut"
             ),
         }
     }
     if 10 < seeds.end - seeds.start {
-        let all = (seeds.end - seeds.start) * CUTS;
+        let all = (seeds.end - seeds.start) * CUTS * KINDS.len() as u64;
         assert!(
             2 * all / 5 < inside && inside < all,
             "{inside} of {all} cuts fell inside a commit"
@@ -40,12 +43,16 @@ fn a_power_cut_loses_nothing_acknowledged() {
 
 #[test]
 fn the_test_above_notices_a_commit_without_its_sync() {
-    assert!((0..SEEDS_DEFAULT).any(|seed| run(seed, LeftOut::Wal).is_err()));
+    for kind in KINDS {
+        assert!((0..SEEDS_DEFAULT).any(|seed| run(seed, kind, LeftOut::Wal).is_err()), "{kind:?}");
+    }
 }
 
 #[test]
 fn the_test_above_notices_a_checkpoint_without_its_sync() {
-    assert!((0..SEEDS_DEFAULT).any(|seed| run(seed, LeftOut::Main).is_err()));
+    for kind in KINDS {
+        assert!((0..SEEDS_DEFAULT).any(|seed| run(seed, kind, LeftOut::Main).is_err()), "{kind:?}");
+    }
 }
 
 fn number(variable: &str) -> Option<u64> {
@@ -53,7 +60,7 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 /// Runs the workload of a seed with power cuts; returns how many of them fell inside a commit.
-fn run(seed: u64, left_out: LeftOut) -> Result<u64, String> {
+fn run(seed: u64, kind: Kind, left_out: LeftOut) -> Result<u64, String> {
     let entropy = SeededEntropy::new(seed);
     let disk = SimulatedDisk::new(seed);
     disk.leave_out(left_out);
@@ -67,22 +74,23 @@ fn run(seed: u64, left_out: LeftOut) -> Result<u64, String> {
             disk.cut_after(entropy.number() % 40);
         }
         // Without an acknowledged commit there may be no store yet: the cut can fall into its making.
-        if let Ok(store) = SqliteStore::open_on(&disk, "store", &small()) {
-            let found = check(&store, &possible)
+        if let Ok(store) = kind.open(&disk) {
+            let found = check(&*store, &possible)
                 .or_else(|finding| if disk.is_off() { Ok(contents) } else { Err(finding) });
             contents =
                 found.map_err(|finding| format!("seed {seed}, before cut {cut}: {finding}"))?;
             let is_inside = (seed + cut).is_multiple_of(2);
-            possible = work(&store, &disk, &entropy, contents, &mut operation, is_inside)?;
+            possible = work(&*store, &disk, &entropy, contents, &mut operation, is_inside)?;
             inside += u64::from(1 < possible.len());
             disk.cut();
         } else if !disk.is_off() {
             return Err(format!("seed {seed}, before cut {cut}: the store does not open"));
         }
         disk.crash(entropy.number());
-        let store = SqliteStore::open_on(&disk, "store", &small())
+        let store = kind
+            .open(&disk)
             .map_err(|error| format!("seed {seed}, cut {cut}: the store does not open: {error}"))?;
-        contents = check(&store, &possible)
+        contents = check(&*store, &possible)
             .map_err(|finding| format!("seed {seed}, cut {cut}: {finding}"))?;
         // Half of the stores are closed in order, and half are cut off before they could write anything.
         if entropy.number().is_multiple_of(2) {
@@ -96,7 +104,7 @@ fn run(seed: u64, left_out: LeftOut) -> Result<u64, String> {
 
 /// Commits until the power is cut; returns what the store may hold then, acknowledged first.
 fn work(
-    store: &SqliteStore,
+    store: &dyn Store,
     disk: &SimulatedDisk,
     entropy: &SeededEntropy,
     mut contents: Contents,
@@ -128,7 +136,7 @@ fn work(
 }
 
 /// Returns what the store holds where it is one of the possible, and where the store finds nothing wrong with itself.
-fn check(store: &SqliteStore, possible: &[Contents]) -> Result<Contents, String> {
+fn check(store: &dyn Store, possible: &[Contents]) -> Result<Contents, String> {
     let findings = store.verify().map_err(|error| format!("verify failed: {error}"))?;
     if let Some(finding) = findings.first() {
         return Err(format!("verify: {finding}"));

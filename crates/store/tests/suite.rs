@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use store::{
-    Batch, Chunk, Config, Error, Expect, MemoryStore, Pair, SimulatedDisk, Snapshot, SqliteStore,
-    Store,
+    Batch, Chunk, Config, Error, Expect, FORMAT_LINES, JournaledStore, MemoryStore, Pair,
+    SimulatedDisk, Snapshot, SqliteStore, Store,
 };
 
 /// A place where a store can be opened, closed and opened again.
@@ -53,6 +53,25 @@ impl Place for Simulated {
     }
 }
 
+#[derive(Default)]
+struct Journaled(Folder);
+
+impl Place for Journaled {
+    fn open(&self) -> Arc<dyn Store> {
+        Arc::new(JournaledStore::with_fold_bytes(self.0.open(), 20 << 10).unwrap())
+    }
+}
+
+#[derive(Default)]
+struct JournaledMemory(Memory);
+
+impl Place for JournaledMemory {
+    fn open(&self) -> Arc<dyn Store> {
+        // So small that every commit is folded.
+        Arc::new(JournaledStore::with_fold_bytes(self.0.open(), 4).unwrap())
+    }
+}
+
 /// Limits so small that the tests reach them: many checkpoints, and pages that do not fit the cache.
 fn small() -> Config {
     Config {
@@ -67,6 +86,8 @@ macro_rules! suite {
     ($($promise:ident)*) => {
         mod memory { $(#[test] fn $promise() { super::$promise(&super::Memory::default()); })* }
         mod sqlite { $(#[test] fn $promise() { super::$promise(&super::Folder::default()); })* }
+        mod journaled { $(#[test] fn $promise() { super::$promise(&super::Journaled::default()); })* }
+        mod journaled_memory { $(#[test] fn $promise() { super::$promise(&super::JournaledMemory::default()); })* }
         mod simulated { $(#[test] fn $promise() { super::$promise(&super::Simulated::default()); })* }
     };
 }
@@ -85,6 +106,7 @@ suite! {
     opening_again_keeps_everything
     readers_on_other_threads_see_whole_commits
     random_operations_match_a_model
+    lines_read_the_same_however_they_are_stored
 }
 
 fn put(key: &str, value: &str) -> (Vec<u8>, Option<Vec<u8>>) {
@@ -92,7 +114,8 @@ fn put(key: &str, value: &str) -> (Vec<u8>, Option<Vec<u8>>) {
 }
 
 fn chunk(log: &str, offset: u64, count: u32, bytes: &str) -> Chunk {
-    Chunk { log: log.into(), offset, count, format: 1, bytes: bytes.into() }
+    // Not lines: such chunks stay as they are.
+    Chunk { log: log.into(), offset, count, format: FORMAT_LINES + 1, bytes: bytes.into() }
 }
 
 fn writes(epoch: u64, writes: Vec<(Vec<u8>, Option<Vec<u8>>)>) -> Batch {
@@ -430,8 +453,9 @@ impl Model {
             let log = format!("log/{}", below(3));
             let offset = after.logs.get(&log).map_or(0, |(_, end)| *end);
             let bytes = vec![below(256) as u8; below(3_000) as usize];
-            let chunk =
-                Chunk { log, offset, count: 1 + below(20) as u32, format: below(3) as u8, bytes };
+            // Not lines: such chunks stay as they are.
+            let format = FORMAT_LINES + 1 + below(2) as u8;
+            let chunk = Chunk { log, offset, count: 1 + below(20) as u32, format, bytes };
             after.apply(&Batch { chunks: vec![chunk.clone()], ..Batch::default() });
             batch.chunks.push(chunk);
         }
@@ -503,6 +527,36 @@ fn random_operations_match_a_model(place: &dyn Place) {
         }
         drop(held);
         assert_eq!(store.verify().unwrap(), Vec::<String>::new(), "seed {seed}");
+    }
+}
+
+fn lines_read_the_same_however_they_are_stored(place: &dyn Place) {
+    let store = place.open();
+    let epoch = store.open_epoch(0).unwrap();
+    let line = |number: u64| format!("{{\"row\":{number}}}\n").repeat(1 + number as usize % 90);
+    let mut whole = String::new();
+    for number in 0..300 {
+        let (text, offset) = (line(number), whole.lines().count() as u64);
+        let chunk =
+            Chunk { format: FORMAT_LINES, ..chunk("lines", offset, 1 + number as u32 % 90, &text) };
+        store.commit(0, &chunks(epoch, vec![chunk])).unwrap();
+        whole.push_str(&text);
+    }
+    let snapshot = store.snapshot().unwrap();
+    let all: Vec<&str> = whole.lines().collect();
+    assert_eq!(snapshot.log_end("lines").unwrap(), all.len() as u64);
+    for from in [0, 1, 89, 90, 5_000, all.len() - 1] {
+        let found = snapshot.chunks("lines", from as u64, usize::MAX).unwrap();
+        let skipped = from - found[0].offset as usize;
+        let text: Vec<u8> = found.iter().flat_map(|chunk| chunk.bytes.clone()).collect();
+        let text = String::from_utf8(text).unwrap();
+        assert!(text.lines().skip(skipped).eq(all[from..].iter().copied()), "from {from}");
+        assert!(found.iter().all(
+            |chunk| chunk.count as usize == chunk.bytes.iter().filter(|b| **b == b'\n').count()
+        ));
+        assert!(
+            found.windows(2).all(|two| two[0].offset + u64::from(two[0].count) == two[1].offset)
+        );
     }
 }
 

@@ -22,8 +22,11 @@ pub(super) const FORMAT: u32 = 1;
 /// The mark of a store among SQLite's files, `CRAT`.
 const APPLICATION: u32 = 0x4352_4154;
 
-/// Bytes of a page: a process instance of 2 KB still stands beside its key, without a page of its own.
+/// Bytes of a page: a record of the journal takes few of them, and a process instance of 2 KB stands beside its key.
 const PAGE_BYTES: u32 = 4096;
+
+/// Bytes that a page takes in the write-ahead log.
+pub(super) const FRAME_BYTES: u64 = PAGE_BYTES as u64 + 24;
 
 /// Bits of a chunk's number that are its offset.
 const OFFSET_BITS: u32 = 40;
@@ -103,6 +106,8 @@ impl Place {
         connection.busy_timeout(LOCK_TIMEOUT)?;
         // Whoever closes last would else copy the log on, also after a checkpoint that failed: see `Writer::reopen`.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        // A plan holds for all values: else every new bound of a range is a statement to be prepared anew.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.set_prepared_statement_cache_capacity(32);
         Ok(connection)
     }

@@ -111,6 +111,10 @@ impl Store for SqliteStore {
         self.inner.writer_to_change()?.commit(partition, batch)
     }
 
+    fn bytes_synced(&self) -> u64 {
+        self.inner.writer().bytes_synced()
+    }
+
     fn verify(&self) -> Result<Vec<String>, Error> {
         match SqliteSnapshot::of_reader(&self.inner) {
             Ok(snapshot) => snapshot.read(check::verify),

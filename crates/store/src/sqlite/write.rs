@@ -42,6 +42,9 @@ pub(super) struct Writer {
     wal_pages: Arc<AtomicU32>,
     /// The length of the write-ahead log at which shortening is tried next.
     wal_pages_next: u32,
+    /// Pages that commits have written into the log, and its length after the last of them.
+    pages_synced: u64,
+    wal_pages_last: u32,
 }
 
 impl Writer {
@@ -57,6 +60,8 @@ impl Writer {
             views: Vec::new(),
             wal_pages: Arc::default(),
             wal_pages_next: config.checkpoint_pages,
+            pages_synced: 0,
+            wal_pages_last: 0,
             config,
         };
         writer.adopt(connection).map_err(failure)?;
@@ -163,6 +168,7 @@ impl Writer {
         match result {
             Ok(_) => {
                 self.heads.commit = commit;
+                self.count_pages();
                 for (name, head) in logs {
                     self.heads.log_last = self.heads.log_last.max(head.number);
                     self.heads.logs.insert(name.to_owned(), head);
@@ -171,6 +177,19 @@ impl Writer {
             }
             Err(error) => Err(self.after_failed_sync(error)),
         }
+    }
+
+    /// Returns how many bytes commits have written into the write-ahead log.
+    pub fn bytes_synced(&self) -> u64 {
+        self.pages_synced * file::FRAME_BYTES
+    }
+
+    fn count_pages(&mut self) {
+        let pages = self.wal_pages.load(Ordering::Relaxed);
+        // A log that is shorter than before has begun anew.
+        let written = pages.checked_sub(self.wal_pages_last).unwrap_or(pages);
+        self.pages_synced += u64::from(written);
+        self.wal_pages_last = pages;
     }
 
     /// Writes a batch into a transaction and leaves it open.

@@ -2,7 +2,10 @@
 
 use base::{Entropy, SeededEntropy};
 use std::collections::BTreeMap;
-use store::{Batch, Chunk, Config, Snapshot};
+use std::sync::Arc;
+use store::{
+    Batch, Chunk, Config, Error, JournaledStore, SimulatedDisk, Snapshot, SqliteStore, Store,
+};
 
 /// Limits so small that checkpoints and a cache that overflows are part of every run.
 pub fn small() -> Config {
@@ -12,6 +15,26 @@ pub fn small() -> Config {
         wal_pages_max: 400,
         drain_timeout_ms: 1,
         ..Config::default()
+    }
+}
+
+/// What stands on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// SQLite's tables alone.
+    Tables,
+    /// A journal in front of them, which is folded every few commits.
+    Journal,
+}
+
+impl Kind {
+    /// Opens the store of a disk.
+    pub fn open(self, disk: &SimulatedDisk) -> Result<Arc<dyn Store>, Error> {
+        let tables = Arc::new(SqliteStore::open_on(disk, "store", &small())?);
+        match self {
+            Self::Tables => Ok(tables),
+            Self::Journal => Ok(Arc::new(JournaledStore::with_fold_bytes(tables, 100 << 10)?)),
+        }
     }
 }
 
@@ -80,7 +103,8 @@ impl Contents {
                 log: log.into(),
                 offset,
                 count: 1 + below(3) as u32,
-                format: 1,
+                // Not lines: chunks stay as they are, so that they can be compared.
+                format: 2,
                 bytes,
             });
         }
