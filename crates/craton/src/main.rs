@@ -18,6 +18,10 @@ mod supervise;
 
 use std::process::ExitCode;
 
+/// A unit makes and drops many small values on several threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let outcome = arguments::read().and_then(|wanted| match wanted {
         arguments::Wanted::Run(arguments) => commands::run(*arguments),
