@@ -2,11 +2,9 @@
 import base64, hashlib, json, secrets, sys, time
 from urllib.request import Request, urlopen
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 url, key = sys.argv[1], Ed25519PrivateKey.from_private_bytes(bytes.fromhex(open(sys.argv[2]).read().strip()))
 me, them = hashlib.sha256(key.public_key().public_bytes_raw()).hexdigest(), json.load(urlopen(url + "/v1/exchange/card"))["unit"]
 b64, sent, handled, name = lambda data: base64.b64encode(data).decode(), 0, 0, sys.argv[3]
-
 def request(method, path, query="", body=b""):
     digest = f"sha-256=:{b64(hashlib.sha256(body).digest())}:"
     covered = (f'("@method" "@path" "@query" "content-digest");created={int(time.time())};nonce="{secrets.token_hex(8)}";'

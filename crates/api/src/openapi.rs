@@ -2,7 +2,7 @@
 
 use crate::answer::{PROBLEM, PROBLEM_TYPE};
 use crate::route::Line;
-use kernel::Body;
+use kernel::{Body, Operation};
 use serde_json::{Map, Value, json};
 
 /// The refusals that every operation may answer: status, name, when.
@@ -92,9 +92,10 @@ fn operation(line: &Line, schemas: &mut Map<String, Value>) -> Value {
     let mut entry = json!({
         "operationId": operation.name,
         "summary": operation.summary,
-        "description": format!("Needs the right {}.", operation.right.as_str()),
+        "description": needs(operation),
+        "x-craton-right": operation.right.as_str(),
         "tags": [operation.kind()],
-        "security": [{"bearer": []}, {"signature": []}],
+        "security": security(operation),
         "parameters": parameters,
         "responses": responses,
     });
@@ -102,6 +103,23 @@ fn operation(line: &Line, schemas: &mut Map<String, Value>) -> Value {
         entry["requestBody"] = body;
     }
     entry
+}
+
+/// Returns which right an operation needs, in a sentence.
+fn needs(operation: &Operation) -> String {
+    let right = operation.right.as_str();
+    if operation.is_public {
+        format!(
+            "Needs the right {right}, which the policies may give to callers without a credential."
+        )
+    } else {
+        format!("Needs the right {right}.")
+    }
+}
+
+/// Returns the credentials of which an operation takes any; none at all for one that is public.
+fn security(operation: &Operation) -> Value {
+    if operation.is_public { json!([]) } else { json!([{"bearer": []}, {"signature": []}]) }
 }
 
 const JSON: &str = "application/json";

@@ -20,7 +20,10 @@ pub trait Entropy: Send + Sync {
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
-    #[expect(clippy::expect_used, reason = "a system without entropy cannot make keys; going on would be unsafe")]
+    #[expect(
+        clippy::expect_used,
+        reason = "a system without entropy cannot make keys; going on would be unsafe"
+    )]
     fn fill(&self, bytes: &mut [u8]) {
         getrandom::fill(bytes).expect("the operating system gives random bytes");
     }
@@ -58,7 +61,12 @@ mod tests {
 
     #[test]
     fn a_seed_reproduces_and_two_differ() {
-        let numbers = |seed| (0..3).map(|_| 0).scan(SeededEntropy::new(seed), |source, _: i32| Some(source.number())).collect::<Vec<_>>();
+        let numbers = |seed| {
+            (0..3)
+                .map(|_| 0)
+                .scan(SeededEntropy::new(seed), |source, _: i32| Some(source.number()))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(numbers(7), numbers(7));
         assert_ne!(numbers(7), numbers(8));
         assert_ne!(SystemEntropy.number(), SystemEntropy.number());

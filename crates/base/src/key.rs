@@ -120,10 +120,12 @@ mod tests {
     #[test]
     fn byte_order_is_the_order_of_the_parts() {
         let texts = ["", "\0", "\0a", "a", "a\0", "a\0b", "aa", "b"];
-        let keys: Vec<Vec<u8>> = texts.iter().map(|text| Key::new(0, b'x').text(text).number(1).bytes()).collect();
+        let keys: Vec<Vec<u8>> =
+            texts.iter().map(|text| Key::new(0, b'x').text(text).number(1).bytes()).collect();
         assert!(keys.is_sorted());
         let numbers = [i64::MIN, -1, 0, 1, i64::MAX];
-        let keys: Vec<Vec<u8>> = numbers.iter().map(|number| Key::new(0, b'x').signed(*number).bytes()).collect();
+        let keys: Vec<Vec<u8>> =
+            numbers.iter().map(|number| Key::new(0, b'x').signed(*number).bytes()).collect();
         assert!(keys.is_sorted());
     }
 

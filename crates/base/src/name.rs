@@ -19,7 +19,8 @@ impl Name {
     pub fn new(text: impl Into<String>) -> Result<Self, Problem> {
         let text = text.into();
         let is_letter = |byte: u8| byte.is_ascii_lowercase();
-        let is_inner = |byte: u8| is_letter(byte) || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
+        let is_inner =
+            |byte: u8| is_letter(byte) || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
         let is_name = text.len() <= NAME_BYTES_MAX
             && text.bytes().next().is_some_and(is_letter)
             && text.bytes().all(is_inner);
@@ -83,7 +84,9 @@ fn distance(left: &str, right: &str) -> usize {
         let mut row = vec![i];
         for j in 1..=right.len() {
             let is_same = left[i - 1] == right[j - 1];
-            let mut best = (rows[i - 1][j] + 1).min(row[j - 1] + 1).min(rows[i - 1][j - 1] + usize::from(!is_same));
+            let mut best = (rows[i - 1][j] + 1)
+                .min(row[j - 1] + 1)
+                .min(rows[i - 1][j - 1] + usize::from(!is_same));
             if 1 < i && 1 < j && left[i - 1] == right[j - 2] && left[i - 2] == right[j - 1] {
                 best = best.min(rows[i - 2][j - 2] + 1);
             }

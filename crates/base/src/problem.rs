@@ -158,7 +158,14 @@ impl Problem {
     /// Returns a problem with a code and a message.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         let Code(code, kind) = code;
-        Self { code: code.into(), kind, message: message.into(), hint: None, place: None, also: Vec::new() }
+        Self {
+            code: code.into(),
+            kind,
+            message: message.into(),
+            hint: None,
+            place: None,
+            also: Vec::new(),
+        }
     }
 
     /// Returns this problem with a hint.
@@ -194,7 +201,14 @@ impl<E: Explain> From<E> for Problem {
             source = cause.source();
         }
         let Code(code, kind) = error.code();
-        Self { code: code.into(), kind, message, hint: error.hint(), place: error.place(), also: Vec::new() }
+        Self {
+            code: code.into(),
+            kind,
+            message,
+            hint: error.hint(),
+            place: error.place(),
+            also: Vec::new(),
+        }
     }
 }
 
@@ -205,9 +219,20 @@ mod tests {
     #[test]
     fn every_kind_has_its_own_status_and_exit_code() {
         use Kind::*;
-        let kinds = [Invalid, Unauthenticated, Forbidden, NotFound, Conflict, Exhausted, Unavailable, Internal];
-        let statuses: std::collections::BTreeSet<_> = kinds.iter().map(|kind| kind.http_status()).collect();
-        let exits: std::collections::BTreeSet<_> = kinds.iter().map(|kind| kind.exit_code()).collect();
+        let kinds = [
+            Invalid,
+            Unauthenticated,
+            Forbidden,
+            NotFound,
+            Conflict,
+            Exhausted,
+            Unavailable,
+            Internal,
+        ];
+        let statuses: std::collections::BTreeSet<_> =
+            kinds.iter().map(|kind| kind.http_status()).collect();
+        let exits: std::collections::BTreeSet<_> =
+            kinds.iter().map(|kind| kind.exit_code()).collect();
         assert_eq!((statuses.len(), exits.len()), (8, 8));
     }
 

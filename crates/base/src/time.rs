@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 const INVALID: Code = Code("time.invalid", Kind::Invalid);
 
 /// An instant: milliseconds since 1970-01-01T00:00:00Z. Written as RFC 3339 text in JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct Time(pub i64);
 
@@ -68,7 +70,9 @@ impl From<Time> for String {
 }
 
 /// A period in milliseconds. Written as an ISO 8601 duration in JSON; a year counts 365 days, a month 30.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct Period(pub i64);
 
@@ -90,11 +94,14 @@ impl Period {
     pub fn parse(text: &str) -> Result<Self, Problem> {
         let invalid = || {
             let shown: String = text.chars().take(40).collect();
-            Problem::new(INVALID, format!("`{shown}` is not a duration")).with_hint("write it as PT5M or P30D")
+            Problem::new(INVALID, format!("`{shown}` is not a duration"))
+                .with_hint("write it as PT5M or P30D")
         };
         let span: jiff::Span = text.parse().map_err(|_| invalid())?;
-        let days = i64::from(span.get_years()) * 365 + i64::from(span.get_months()) * 30
-            + i64::from(span.get_weeks()) * 7 + i64::from(span.get_days());
+        let days = i64::from(span.get_years()) * 365
+            + i64::from(span.get_months()) * 30
+            + i64::from(span.get_weeks()) * 7
+            + i64::from(span.get_days());
         let millis = i64::from(span.get_hours()) * 3_600_000
             + span.get_minutes().saturating_mul(60_000)
             + span.get_seconds().saturating_mul(1_000)
@@ -111,7 +118,11 @@ impl std::fmt::Display for Period {
             return write!(f, "{sign}P{}D", millis / 86_400_000);
         }
         let (seconds, rest) = (millis / 1_000, millis % 1_000);
-        if rest == 0 { write!(f, "{sign}PT{seconds}S") } else { write!(f, "{sign}PT{seconds}.{rest:03}S") }
+        if rest == 0 {
+            write!(f, "{sign}PT{seconds}S")
+        } else {
+            write!(f, "{sign}PT{seconds}.{rest:03}S")
+        }
     }
 }
 

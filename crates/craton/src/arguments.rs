@@ -39,10 +39,26 @@ pub struct Globals {
     #[arg(long, global = true, env = "CRATON_UNIT", value_name = "URL|DIR", help_heading = "Unit")]
     pub unit: Option<String>,
     /// The token; that of the owner in the unit's folder where absent
-    #[arg(long, global = true, env = "CRATON_TOKEN", value_name = "TOKEN", hide_env_values = true, help_heading = "Unit")]
+    #[arg(
+        long,
+        global = true,
+        env = "CRATON_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true,
+        help_heading = "Unit"
+    )]
     pub token: Option<String>,
     /// The form of the answer
-    #[arg(short, long, global = true, value_enum, default_value = "table", value_name = "FORMAT", hide_possible_values = false, help_heading = "Unit")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_enum,
+        default_value = "table",
+        value_name = "FORMAT",
+        hide_possible_values = false,
+        help_heading = "Unit"
+    )]
     pub output: Format,
 }
 
@@ -65,7 +81,8 @@ fn with_examples(group: clap::Command) -> clap::Command {
 /// # Errors
 /// `cli.usage` where they make no sense.
 pub fn read() -> Result<Wanted, Problem> {
-    let arguments = command().try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches));
+    let arguments =
+        command().try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches));
     match arguments {
         Ok(arguments) => Ok(Wanted::Run(Box::new(arguments))),
         Err(error) => match error.kind() {

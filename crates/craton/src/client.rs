@@ -174,9 +174,11 @@ impl Client {
     /// What the unit says, or that it does not answer.
     pub fn open(&self, request: &Request) -> Result<Answer, Problem> {
         let response = self.exchange(request).map_err(|error| match error {
-            ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
-                Error::usage(format!("`{}` is not an address", self.url), "write it as http://HOST:PORT").into()
-            }
+            ureq::Error::BadUri(_) | ureq::Error::Http(_) => Error::usage(
+                format!("`{}` is not an address", self.url),
+                "write it as http://HOST:PORT",
+            )
+            .into(),
             other => self.silent(&cause(&other)),
         })?;
         let status = response.status().as_u16();
@@ -331,7 +333,10 @@ mod tests {
         let body = json!({"type": "about:blank", "status": 400, "detail": "no", "code": "a.b", "hint": "h",
             "place": {"pointer": "/spec"}, "also": [{"code": "c.d", "message": "more"}]});
         let problem = problem(400, &body).expect("a problem");
-        assert_eq!((problem.code.as_str(), problem.kind, problem.also.len()), ("a.b", Kind::Invalid, 1));
+        assert_eq!(
+            (problem.code.as_str(), problem.kind, problem.also.len()),
+            ("a.b", Kind::Invalid, 1)
+        );
         assert_eq!(problem.place, Some(Place::pointer("/spec")));
     }
 }

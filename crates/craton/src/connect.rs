@@ -19,7 +19,11 @@ pub fn client(globals: &Globals) -> Result<Client, Problem> {
     let named = globals.unit.as_deref().unwrap_or(".");
     if named.starts_with("https://") {
         let reason = "people and programs reach a unit by http on its own machine";
-        return Err(Error::usage(reason, "from elsewhere, forward its port: `ssh -L 8080:127.0.0.1:8080 HOST`").into());
+        return Err(Error::usage(
+            reason,
+            "from elsewhere, forward its port: `ssh -L 8080:127.0.0.1:8080 HOST`",
+        )
+        .into());
     }
     if named.starts_with("http://") {
         return Ok(Client::new(named, globals.token.clone()));
@@ -62,8 +66,10 @@ pub fn keep_token(folder: &Path, token: &str) -> Result<(), Problem> {
 /// Returns the unit folders directly inside a folder, by name.
 pub fn units_inside(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut units: Vec<PathBuf> =
-        entries.map(|entry| entry.path()).filter(|path| path.join(CONFIGURATION).is_file()).collect();
+    let mut units: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.join(CONFIGURATION).is_file())
+        .collect();
     units.sort();
     units
 }

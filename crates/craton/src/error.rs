@@ -129,12 +129,15 @@ impl Explain for Error {
             Self::NoUnit { folder, inside } => Some(match inside.first() {
                 Some(first) => format!("name one of those inside it: `--unit {first}`"),
                 None if folder == "." => {
-                    "`craton init DIR` makes a unit; `--unit URL|DIR` or CRATON_UNIT names one".into()
+                    "`craton init DIR` makes a unit; `--unit URL|DIR` or CRATON_UNIT names one"
+                        .into()
                 }
                 None => format!("`craton init {folder}` makes one there"),
             }),
             Self::Unreachable { .. } => Some("`craton up DIR` starts a unit".into()),
-            Self::Answer { .. } => Some("is `--unit` the address of a unit of this version?".into()),
+            Self::Answer { .. } => {
+                Some("is `--unit` the address of a unit of this version?".into())
+            }
             Self::Empty { .. } => {
                 Some("manifests are *.yaml files with apiVersion, kind, metadata and spec".into())
             }

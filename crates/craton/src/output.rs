@@ -196,7 +196,10 @@ fn visible(text: &str) -> String {
 }
 
 fn internal(detail: &str) -> Problem {
-    Problem::new(base::Code("cli.internal", base::Kind::Internal), format!("the answer could not be written: {detail}"))
+    Problem::new(
+        base::Code("cli.internal", base::Kind::Internal),
+        format!("the answer could not be written: {detail}"),
+    )
 }
 
 #[cfg(test)]
@@ -207,10 +210,12 @@ mod tests {
     #[test]
     fn tables_are_aligned_and_have_no_borders() {
         let columns = [Column("NAME", &["name"]), Column("STATE", &["state"])];
-        let rows: Vec<Vec<String>> = items(&json!({"items": [{"name": "a", "state": null}, {"name": "long\u{1b}x", "state": 3}]}))
-            .iter()
-            .map(|item| columns.iter().map(|column| cell(item, column)).collect())
-            .collect();
+        let rows: Vec<Vec<String>> = items(
+            &json!({"items": [{"name": "a", "state": null}, {"name": "long\u{1b}x", "state": 3}]}),
+        )
+        .iter()
+        .map(|item| columns.iter().map(|column| cell(item, column)).collect())
+        .collect();
         let text = table(&["NAME".into(), "STATE".into()], &rows);
         assert_eq!(text, "NAME          STATE\na             -\nlong\\u{1b}x   3\n");
     }

@@ -51,7 +51,8 @@ struct Unit {
 /// `cli.ended` where one was given up.
 pub fn run(folders: Vec<PathBuf>) -> Result<(), Problem> {
     let (sender, events) = channel();
-    listen(sender.clone())?;
+    let signals = sender.clone();
+    on_signal(move |_| signals.send(Event::Signal).is_ok())?;
     let mut supervisor = Supervisor {
         units: units(folders),
         clock: SystemClock::new(),
@@ -85,10 +86,31 @@ pub fn end_at_second_signal() -> Result<(), Problem> {
     let is_second = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         // In this order: the first signal finds the flag down, and raises it.
-        signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&is_second))
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&is_second)))
-            .map_err(no_handler)?;
+        signal_hook::flag::register_conditional_shutdown(
+            signal,
+            128 + signal,
+            Arc::clone(&is_second),
+        )
+        .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&is_second)))
+        .map_err(no_handler)?;
     }
+    Ok(())
+}
+
+/// Tells of each Ctrl-C (SIGINT) and SIGTERM by its number, on a thread of its own, until `tell` returns false.
+///
+/// # Errors
+/// `cli.file` where the system gives no handler.
+pub fn on_signal(mut tell: impl FnMut(i32) -> bool + Send + 'static) -> Result<(), Problem> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).map_err(no_handler)?;
+    std::thread::spawn(move || {
+        for signal in signals.forever() {
+            if !tell(signal) {
+                return;
+            }
+        }
+    });
     Ok(())
 }
 
@@ -116,7 +138,11 @@ impl Supervisor {
                 None => self.start_due()?,
             }
         }
-        if self.given_up.is_empty() { Ok(()) } else { Err(Error::Ended { units: self.given_up.join(", ") }.into()) }
+        if self.given_up.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Ended { units: self.given_up.join(", ") }.into())
+        }
     }
 
     /// Returns the next event, or nothing when a unit is due to start again.
@@ -190,7 +216,8 @@ impl Supervisor {
             unit.starts = 1;
         }
         let how = status.map_or_else(|| "ended".to_owned(), describe);
-        let is_hopeless = status.and_then(|status| status.code()) == Some(Kind::Invalid.exit_code().into());
+        let is_hopeless =
+            status.and_then(|status| status.code()) == Some(Kind::Invalid.exit_code().into());
         if is_hopeless || STARTS_MAX <= unit.starts {
             output::line(format!("{}{how}; given up", unit.prefix));
             self.given_up.push(unit.folder.display().to_string());
@@ -216,7 +243,9 @@ impl Supervisor {
 }
 
 fn units(folders: Vec<PathBuf>) -> Vec<Unit> {
-    let name = |folder: &PathBuf| folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let name = |folder: &PathBuf| {
+        folder.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    };
     let width = folders.iter().map(|folder| name(folder).chars().count()).max().unwrap_or(0);
     let is_coloured = std::io::stdout().is_terminal();
     let unit = |(number, folder): (usize, PathBuf)| {
@@ -227,23 +256,17 @@ fn units(folders: Vec<PathBuf>) -> Vec<Unit> {
         } else {
             format!("{name:<width$} | ")
         };
-        Unit { folder, prefix, child: None, lifeline: None, started_at: Duration::ZERO, starts: 0, start_again_at: None }
+        Unit {
+            folder,
+            prefix,
+            child: None,
+            lifeline: None,
+            started_at: Duration::ZERO,
+            starts: 0,
+            start_again_at: None,
+        }
     };
     folders.into_iter().enumerate().map(unit).collect()
-}
-
-/// Passes signals on as events.
-fn listen(sender: Sender<Event>) -> Result<(), Problem> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).map_err(no_handler)?;
-    std::thread::spawn(move || {
-        for _ in signals.forever() {
-            if sender.send(Event::Signal).is_err() {
-                return;
-            }
-        }
-    });
-    Ok(())
 }
 
 /// Passes lines on as events; the end of standard output says that the unit has ended.

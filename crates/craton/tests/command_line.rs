@@ -73,12 +73,50 @@ fn the_help_of_every_command_has_examples() {
     let mut seen = Vec::new();
     visit(&folder, &[], &mut seen);
     for command in [
-        "init", "up", "apply", "get", "describe", "history", "delete", "process start", "process get", "process list",
-        "process cancel", "task list", "task claim", "task complete", "job list", "incident list", "incident resolve",
-        "stream append", "stream read", "stream tail", "sql", "peer add", "peer list", "offer list", "contract propose",
-        "contract accept", "contract list", "contract revoke", "contract get", "ledger", "ps", "kill", "can-i",
-        "replay commerce", "verify", "token create", "token list", "token revoke", "clock get", "clock advance",
-        "completion", "man", "reference", "version",
+        "init",
+        "up",
+        "apply",
+        "get",
+        "describe",
+        "history",
+        "delete",
+        "process start",
+        "process get",
+        "process list",
+        "process cancel",
+        "task list",
+        "task claim",
+        "task complete",
+        "job list",
+        "incident list",
+        "incident resolve",
+        "stream append",
+        "stream read",
+        "stream tail",
+        "sql",
+        "peer add",
+        "peer list",
+        "offer list",
+        "contract propose",
+        "contract accept",
+        "contract list",
+        "contract revoke",
+        "contract get",
+        "ledger",
+        "ps",
+        "kill",
+        "can-i",
+        "replay commerce",
+        "verify",
+        "token create",
+        "token list",
+        "token revoke",
+        "clock get",
+        "clock advance",
+        "completion",
+        "man",
+        "reference",
+        "version",
     ] {
         assert!(seen.iter().any(|name| name == command), "`craton {command}` is missing");
     }
@@ -104,7 +142,12 @@ fn a_missing_unit_is_named() {
         "error: there is no unit in `.` [cli.no_unit]\n\
          hint: `craton init DIR` makes a unit; `--unit URL|DIR` or CRATON_UNIT names one\n",
     );
-    refused(&folder, &["up", "shop"], 5, "error: there is no unit in `shop` [cli.no_unit]\nhint: `craton init shop` makes one there\n");
+    refused(
+        &folder,
+        &["up", "shop"],
+        5,
+        "error: there is no unit in `shop` [cli.no_unit]\nhint: `craton init shop` makes one there\n",
+    );
     std::fs::create_dir_all(folder.join("units/a")).expect("makes");
     std::fs::write(folder.join("units/a/unit.toml"), "").expect("writes");
     refused(
@@ -125,7 +168,9 @@ fn a_unit_that_does_not_answer_is_named() {
         &folder("silent"),
         &["--unit", &url, "task", "list"],
         8,
-        &format!("error: the unit at {url} does not answer: nobody listens there [cli.unreachable]\nhint: `craton up DIR` starts a unit\n"),
+        &format!(
+            "error: the unit at {url} does not answer: nobody listens there [cli.unreachable]\nhint: `craton up DIR` starts a unit\n"
+        ),
     );
 }
 
@@ -138,7 +183,8 @@ fn apply_refused(name: &str, yaml: &str, expected: &str) {
     refused(&folder, &["apply", "-f", "shop"], 2, expected);
 }
 
-const STREAM: &str = "apiVersion: craton/v1\nkind: Stream\nmetadata: {name: orders}\nspec: {schema: []}\n";
+const STREAM: &str =
+    "apiVersion: craton/v1\nkind: Stream\nmetadata: {name: orders}\nspec: {schema: []}\n";
 
 #[test]
 fn broken_yaml_has_file_line_and_column() {
@@ -182,7 +228,11 @@ fn declared_twice_names_both_places() {
 
 #[test]
 fn deep_nesting_is_refused_without_harm() {
-    for (name, deep) in [("flow", "[".repeat(100_000)), ("block", "- ".repeat(100_000)), ("maps", "{a: ".repeat(100_000))] {
+    for (name, deep) in [
+        ("flow", "[".repeat(100_000)),
+        ("block", "- ".repeat(100_000)),
+        ("maps", "{a: ".repeat(100_000)),
+    ] {
         let folder = folder(&format!("deep-{name}"));
         std::fs::create_dir_all(folder.join("shop")).expect("makes");
         let yaml = STREAM.replace("{schema: []}", &format!("\n  {deep}"));
@@ -240,7 +290,10 @@ fn an_empty_folder_is_not_an_application() {
 #[test]
 fn rows_that_are_no_json_are_refused_before_they_are_sent() {
     let folder = folder("rows");
-    let (status, _, err) = run(&folder, &["--unit", "http://127.0.0.1:9", "stream", "append", "orders", "--row", "{\"a\":"]);
+    let (status, _, err) = run(
+        &folder,
+        &["--unit", "http://127.0.0.1:9", "stream", "append", "orders", "--row", "{\"a\":"],
+    );
     assert_eq!(status, 2);
     assert!(err.starts_with("error: the rows are not JSON: "), "{err}");
 }

@@ -1,102 +1,22 @@
 //! The guide `docs/guides/first-steps.md` as a user walks it: init, up, append, task, SQL, stop. And several units at once.
 
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+mod binary;
 
-/// How often a question is repeated until the unit has got so far; each try starts a process.
-const TRIES_MAX: usize = 2_000;
+use binary::{Up, craton, init, said, signal, wait_for};
+use std::path::PathBuf;
 
 fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("first-steps").join(name);
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder).expect("removes what an earlier run left");
-    }
-    std::fs::create_dir_all(&folder).expect("makes the folder");
-    folder
-}
-
-fn craton(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_craton"));
-    command.args(arguments).current_dir(folder).env_remove("CRATON_UNIT").env_remove("CRATON_TOKEN").stdin(Stdio::null());
-    command
-}
-
-/// Runs a command that must succeed, and returns what it says.
-#[track_caller]
-fn said(folder: &Path, arguments: &[&str]) -> String {
-    let output = craton(folder, arguments).output().expect("starts");
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// Repeats a command until its answer satisfies `is_there`.
-fn wait_for(folder: &Path, arguments: &[&str], is_there: impl Fn(&str) -> bool) -> String {
-    for _ in 0..TRIES_MAX {
-        let output = craton(folder, arguments).output().expect("starts");
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        if output.status.success() && is_there(&text) {
-            return text;
-        }
-    }
-    panic!("{arguments:?} never answered as hoped");
-}
-
-/// Makes a unit on free ports.
-fn init(folder: &Path, name: &str, further: &[&str]) -> String {
-    let listeners = [0, 1].map(|_| std::net::TcpListener::bind("127.0.0.1:0").expect("binds"));
-    let [listen, peers] = listeners.map(|listener| listener.local_addr().expect("an address").to_string());
-    said(folder, &[&["init", name, "--listen", &listen, "--listen-peers", &peers], further].concat())
-}
-
-/// A running `craton up` and its log.
-struct Up {
-    child: Child,
-    log: BufReader<ChildStdout>,
-}
-
-impl Up {
-    fn start(folder: &Path, name: &str) -> Self {
-        let mut child = craton(folder, &["up", name]).stdout(Stdio::piped()).spawn().expect("starts");
-        let log = BufReader::new(child.stdout.take().expect("a pipe"));
-        Self { child, log }
-    }
-
-    /// Reads the log up to a line with this text.
-    fn read_until(&mut self, text: &str) {
-        let mut line = String::new();
-        while !line.contains(text) {
-            line.clear();
-            assert_ne!(self.log.read_line(&mut line).expect("reads"), 0, "the log ended before `{text}`");
-        }
-    }
-
-    /// Drains and stops.
-    fn stop(&mut self) {
-        signal(self.child.id(), libc::SIGTERM);
-        self.read_until("stopped");
-        assert!(self.child.wait().expect("ends").success());
-    }
-}
-
-impl Drop for Up {
-    fn drop(&mut self) {
-        // Where the test failed, nothing may go on running.
-        let _ = self.child.kill();
-    }
-}
-
-fn signal(process: u32, signal: i32) {
-    let process = i32::try_from(process).expect("a process id");
-    // SAFETY: a plain system call on a process that this test started.
-    assert_eq!(unsafe { libc::kill(process, signal) }, 0);
+    binary::folder("first-steps", name)
 }
 
 #[test]
 fn the_first_steps_lead_from_nothing_to_an_answer() {
     let folder = folder("shop");
     let made = init(&folder, "shop", &[]);
-    assert!(made.contains("owner token (shown once") && made.contains("  craton up shop\n"), "{made}");
+    assert!(
+        made.contains("owner token (shown once") && made.contains("  craton up shop\n"),
+        "{made}"
+    );
     let token = std::fs::metadata(folder.join("shop/owner.token")).expect("a token");
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&token.permissions()) & 0o777, 0o600);
 
@@ -104,21 +24,31 @@ fn the_first_steps_lead_from_nothing_to_an_answer() {
     up.read_until("is up");
     let unit = ["--unit", "shop"];
     let ask = |arguments: &[&str]| said(&folder, &[&unit, arguments].concat());
-    wait_for(&folder, &["--unit", "shop", "get", "process", "answer-request"], |text| text.contains("answer-request"));
+    wait_for(&folder, &["--unit", "shop", "get", "process", "answer-request"], |text| {
+        text.contains("answer-request")
+    });
 
     let plan = ask(&["apply", "-f", "shop/starter", "--dry-run"]);
     assert_eq!(plan, "nothing to do: 6 as declared\n");
     let row = "{\"id\": \"r1\", \"customer\": \"bo\", \"subject\": \"Where is my parcel?\"}";
     ask(&["stream", "append", "requests", "--row", row]);
-    let tasks = wait_for(&folder, &["--unit", "shop", "task", "list"], |text| text.contains("Answer the request"));
-    let task = tasks.lines().nth(1).and_then(|line| line.split_whitespace().next()).expect("a task");
+    let tasks = wait_for(&folder, &["--unit", "shop", "task", "list"], |text| {
+        text.contains("Answer the request")
+    });
+    let task =
+        tasks.lines().nth(1).and_then(|line| line.split_whitespace().next()).expect("a task");
     assert!(ask(&["ps"]).contains("instance/1"), "it runs");
     ask(&["task", "complete", task, "--var", "answer=It comes tomorrow."]);
     let sql = "SELECT r.customer, a.answer FROM requests r JOIN answers a ON a.id = r.id";
-    let answer = wait_for(&folder, &["--unit", "shop", "sql", sql], |text| text.contains("(1 row)"));
+    let answer =
+        wait_for(&folder, &["--unit", "shop", "sql", sql], |text| text.contains("(1 row)"));
     assert_eq!(answer, "customer   answer\nbo         It comes tomorrow.\n(1 row)\n");
     assert_eq!(ask(&["sql", "SELECT * FROM desk.waiting", "-o", "json"]), "[]\n");
-    let may = craton(&folder, &["--unit", "shop", "can-i", "stream.append", "stream/requests", "--as", "ana"]).output();
+    let may = craton(
+        &folder,
+        &["--unit", "shop", "can-i", "stream.append", "stream/requests", "--as", "ana"],
+    )
+    .output();
     assert_eq!(may.expect("starts").status.code(), Some(4), "ana answers, she does not ask");
 
     up.stop();
@@ -135,7 +65,8 @@ fn what_is_wrong_in_a_manifest_is_shown_where_it_was_written() {
     std::fs::create_dir_all(&app).expect("makes");
     let check = |yaml: &str, expected: &str| {
         std::fs::write(app.join("a.yaml"), yaml).expect("writes");
-        let output = craton(&folder, &["--unit", "shop", "apply", "-f", "app"]).output().expect("starts");
+        let output =
+            craton(&folder, &["--unit", "shop", "apply", "-f", "app"]).output().expect("starts");
         let err = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(err.contains(&format!("\nplace: {expected}\n")), "expected {expected} in: {err}");
     };
@@ -162,7 +93,8 @@ fn units_of_a_folder_run_each_by_itself_and_start_again() {
     up.read_until("is up");
     up.read_until("is up");
     let id = up.child.id();
-    let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).expect("children");
+    let children =
+        std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).expect("children");
     let first = children.split_whitespace().next().and_then(|id| id.parse().ok()).expect("a child");
     signal(first, libc::SIGKILL);
     up.read_until("ended by signal 9; starts again in 100 ms");

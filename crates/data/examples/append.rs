@@ -19,7 +19,6 @@ fn main() -> Result<(), Problem> {
         clock: Arc::new(DrivenClock::new(Time(1_500_000_000_000), SystemClock::new())),
         entropy: Arc::new(SeededEntropy::new(1)),
         engines: vec![Data::new(Config::default())],
-        decoder: None,
         config: kernel::Config::default(),
     };
     let (kernel, mut writer) = Kernel::new(parts)?;

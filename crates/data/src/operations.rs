@@ -198,9 +198,8 @@ fn rows_of(data: &Data, reader: &Reader, call: &Call) -> Result<Reply, Problem> 
         },
         _ => (PUBLIC.into(), name.clone()),
     };
-    let limit = reading::number(call, "limit")?
-        .unwrap_or(1_000)
-        .min(data.shared.config.result_rows_max as u64);
+    let limit =
+        call.number("limit")?.unwrap_or(1_000).min(data.shared.config.result_rows_max as u64);
     let sql = format!("SELECT * FROM {}.{} LIMIT {limit}", quoted(&schema), quoted(&name));
     answer(data, reader, call, Request { sql, format: Format::Json, limits: Limits::default() })
 }

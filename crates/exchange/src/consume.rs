@@ -12,6 +12,7 @@ use kernel::{Call, Read, Reader, Reply, Tx};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// The log of settled calls.
 pub(crate) const CALLS: &str = "system/calls";
@@ -250,8 +251,7 @@ impl Exchange {
     pub(crate) fn list_calls(&self, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
         let contract = state::contract(reader, &call.resource.name)?;
         let (id, state) = (call.text("call"), call.text("state"));
-        let rows_max =
-            crate::link::parameter(call, "limit").map_or(100, |limit| limit as usize).min(ROWS_MAX);
+        let rows_max = call.number("limit")?.map_or(100, |limit| limit as usize).min(ROWS_MAX);
         let is = |row: &Value, name: &str, wanted: Option<&str>| {
             wanted.is_none_or(|wanted| row.get(name).and_then(Value::as_str) == Some(wanted))
         };
@@ -310,10 +310,10 @@ fn open_call(
     peer: &Peer,
     contract: &str,
     id: &str,
-) -> Result<Option<(Contract, CallRecord)>, Problem> {
+) -> Result<Option<(Arc<Contract>, CallRecord)>, Problem> {
     let contract = state::contract(tx, contract)?;
     if contract.peer != peer.card.unit || contract.side != Side::Consumer {
-        return Err(Error::ContractNotFound { contract: contract.name }.into());
+        return Err(Error::ContractNotFound { contract: contract.name.clone() }.into());
     }
     let record = state::call(tx, &contract.name, id)?.filter(|record| record.state.is_open());
     Ok(record.map(|record| (contract, record)))

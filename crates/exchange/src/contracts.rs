@@ -200,7 +200,7 @@ impl Exchange {
         let mut contract = match state::find_contract(tx, name)? {
             Some(contract) => {
                 expect(&contract, unit, Side::Consumer, &[State::Requested])?;
-                contract
+                Arc::unwrap_or_clone(contract)
             }
             None => {
                 Name::new(name)?;
@@ -218,7 +218,7 @@ impl Exchange {
 
     /// `contract.accept`: a person says yes, on either side.
     pub(crate) fn accept(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
-        let mut contract = state::contract(tx, &call.resource.name)?;
+        let mut contract = state::contract_to_change(tx, &call.resource.name)?;
         let at = tx.time_of(call);
         match (contract.side, contract.state) {
             (Side::Provider, State::Requested) => {
@@ -246,7 +246,7 @@ impl Exchange {
         at: Time,
         name: &str,
     ) -> Result<(), Problem> {
-        let mut contract = state::contract(tx, name)?;
+        let mut contract = state::contract_to_change(tx, name)?;
         expect(&contract, &peer.card.unit, Side::Provider, &[State::Offered])?;
         self.agree(tx, &mut contract, at)?;
         self.keep(tx, &mut contract)
@@ -262,7 +262,7 @@ impl Exchange {
         document: String,
         signed: Signed,
     ) -> Result<(), Problem> {
-        let mut contract = state::contract(tx, name)?;
+        let mut contract = state::contract_to_change(tx, name)?;
         expect(&contract, &peer.card.unit, Side::Consumer, &[State::Requested, State::Accepted])?;
         let checked = self.check_document(&contract, &document).and_then(|parsed| {
             peer.card.check(&signed, parsed.agreed_at, document.as_bytes())?;
@@ -315,7 +315,7 @@ impl Exchange {
         name: &str,
         signed: Signed,
     ) -> Result<(), Problem> {
-        let mut contract = state::contract(tx, name)?;
+        let mut contract = state::contract_to_change(tx, name)?;
         expect(&contract, &peer.card.unit, Side::Provider, &[State::Agreed])?;
         let document = contract.document.clone().unwrap_or_default();
         if let Err(error) = peer.card.check(&signed, tx.wall(), document.as_bytes()) {
@@ -335,7 +335,7 @@ impl Exchange {
         peer: &Peer,
         name: &str,
     ) -> Result<(), Problem> {
-        let mut contract = state::contract(tx, name)?;
+        let mut contract = state::contract_to_change(tx, name)?;
         expect(&contract, &peer.card.unit, Side::Consumer, &[State::Verified])?;
         contract.state = State::Finalized;
         contract.was_final = true;
@@ -344,7 +344,7 @@ impl Exchange {
 
     /// `contract.reject` and `contract.revoke`: ends it, from this commit on.
     pub(crate) fn revoke(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
-        let mut contract = state::contract(tx, &call.resource.name)?;
+        let mut contract = state::contract_to_change(tx, &call.resource.name)?;
         let is_reject = call.operation == "contract.reject";
         match (contract.state, is_reject) {
             (State::Terminated, _) => return Err(refused(&contract, "it has ended already").into()),
@@ -374,7 +374,7 @@ impl Exchange {
         name: &str,
         reason: &str,
     ) -> Result<(), Problem> {
-        let mut contract = state::contract(tx, name)?;
+        let mut contract = state::contract_to_change(tx, name)?;
         if contract.peer != peer.card.unit {
             return Err(Error::ContractNotFound { contract: short(name) }.into());
         }

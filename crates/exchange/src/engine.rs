@@ -143,18 +143,18 @@ impl Engine for Exchange {
     }
 
     fn find(&self, read: &dyn Read, kind: &str, name: &str) -> Result<Option<Found>, Problem> {
-        let found = |peer: String, state: &str| Found {
-            attributes: BTreeMap::from([("peer", peer), ("state", state.to_owned())]),
+        let found = |peer: &str, state: &str| Found {
+            attributes: BTreeMap::from([("peer", peer.to_owned()), ("state", state.to_owned())]),
             candidates: Vec::new(),
         };
         match kind {
             "peer" => {
-                let peer: Option<crate::wire::Peer> = state::load(read, &state::peer_key(name))?;
-                Ok(peer.map(|peer| found(peer.card.unit, "")))
+                let peer = state::find_peer(read, name)?;
+                Ok(peer.map(|peer| found(&peer.card.unit, "")))
             }
             "contract" => {
                 let contract = state::find_contract(read, name)?;
-                Ok(contract.map(|contract| found(contract.peer, contract.state.as_str())))
+                Ok(contract.map(|contract| found(&contract.peer, contract.state.as_str())))
             }
             "receipt" => {
                 let Some((contract, number)) = receipt_name(name) else { return Ok(None) };
@@ -162,7 +162,7 @@ impl Engine for Exchange {
                     return Ok(None);
                 };
                 let batch = state::batch_of(read, &contract.name, number)?;
-                Ok(batch.map(|_| found(contract.peer, "")))
+                Ok(batch.map(|_| found(&contract.peer, "")))
             }
             _ => Ok(None),
         }

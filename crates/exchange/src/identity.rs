@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How long a new signing key is valid.
 const KEY_VALID: Period = Period::days(3_650);
@@ -65,6 +66,8 @@ pub struct Identity {
     root_public: VerifyingKey,
     unit: String,
     keys: Vec<(KeyEntry, Option<SigningKey>)>,
+    /// How many signatures were made.
+    signatures: AtomicU64,
 }
 
 /// An identity as text.
@@ -93,8 +96,14 @@ impl Identity {
         let root = key_of(entropy);
         let root_public = root.verifying_key();
         let unit = unit_of(&root_public);
-        let mut identity =
-            Self { name: name.into(), root: Some(root), root_public, unit, keys: Vec::new() };
+        let mut identity = Self {
+            name: name.into(),
+            root: Some(root),
+            root_public,
+            unit,
+            keys: Vec::new(),
+            signatures: AtomicU64::new(0),
+        };
         identity.add_key(entropy, from);
         identity
     }
@@ -187,8 +196,14 @@ impl Identity {
             }
             keys.push((key.entry, secret));
         }
-        let identity =
-            Self { name: stored.name, root, unit: unit_of(&root_public), root_public, keys };
+        let identity = Self {
+            name: stored.name,
+            root,
+            unit: unit_of(&root_public),
+            root_public,
+            keys,
+            signatures: AtomicU64::new(0),
+        };
         identity.card(None, None).verify()?;
         Ok(identity)
     }
@@ -218,7 +233,13 @@ impl Identity {
                 reason: format!("no signing key of this unit is valid at {wall}"),
             });
         };
+        self.signatures.fetch_add(1, Ordering::Relaxed);
         Ok(Signed { key: entry.number, signature: STANDARD.encode(secret.sign(bytes).to_bytes()) })
+    }
+
+    /// Returns how many signatures [`Identity::sign`] has made since the identity was read or generated.
+    pub fn signatures(&self) -> u64 {
+        self.signatures.load(Ordering::Relaxed)
     }
 
     /// Returns the number of the key with which [`Identity::sign`] signs.
@@ -391,6 +412,16 @@ mod tests {
             card.check(&signed, Time(NOW.0 - 2_000), b"hello").is_err(),
             "before the key was valid"
         );
+    }
+
+    #[test]
+    fn every_signature_is_counted_and_a_refused_one_is_not() {
+        let identity = Identity::generate("a", &SeededEntropy::new(1), NOW);
+        assert_eq!(identity.signatures(), 0, "the root's own do not count");
+        identity.sign(NOW, b"x").unwrap();
+        identity.sign(NOW, b"x").unwrap();
+        assert!(identity.sign(Time(NOW.0 - 2_000), b"x").is_err());
+        assert_eq!(identity.signatures(), 2);
     }
 
     #[test]

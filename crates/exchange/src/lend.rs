@@ -129,7 +129,7 @@ impl Exchange {
         let fetch: Fetch = call.parameters()?;
         let contract = state::contract(reader, &call.resource.name)?;
         if call.actor != Principal::Peer(contract.peer.clone()) || contract.side != Side::Provider {
-            return Err(Error::ContractNotFound { contract: contract.name }.into());
+            return Err(Error::ContractNotFound { contract: contract.name.clone() }.into());
         }
         check_usable(&contract)?;
         let terms = self.terms(&contract)?;

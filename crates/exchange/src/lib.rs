@@ -34,7 +34,7 @@ pub use config::Config;
 pub use engine::Exchange;
 pub use error::Error;
 pub use identity::{Card, Identity, KeyEntry};
-pub use link::{Counters, LinkCounters, Outgoing, Rest};
+pub use link::{Counters, LinkCounters, Outgoing, Rest, is_outgoing};
 pub use price::Cents;
 pub use sender::{Network, NetworkError, Pumped, Response, Sender, Submit};
 pub use signature::Request;

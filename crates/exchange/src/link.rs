@@ -70,6 +70,13 @@ struct Numbered<'a> {
     message: &'a Message,
 }
 
+/// The beginning of a message that came.
+#[derive(Deserialize)]
+struct Head {
+    n: u64,
+    at: Option<Value>,
+}
+
 /// Writes a message to a peer into the outbox, as part of this commit.
 pub(crate) fn send(
     tx: &mut Tx<'_>,
@@ -88,6 +95,11 @@ pub(crate) fn send(
 /// Returns the topic under which news for a peer are told.
 pub(crate) fn topic(unit: &str) -> String {
     format!("exchange/{unit}")
+}
+
+/// Returns whether a topic tells of messages for a peer.
+pub fn is_outgoing(name: &str) -> bool {
+    name.strip_prefix(crate::engine::PEERS).is_some_and(|unit| !unit.is_empty())
 }
 
 /// Returns how many messages to a peer are stored.
@@ -202,18 +214,16 @@ impl Exchange {
         self.clear(tx, unit, envelope.acknowledged)?;
         let before = number(tx, &mark_key(unit, Mark::Received))?;
         let mut received = before;
-        for message in envelope.messages {
-            let n = message
-                .get("n")
-                .and_then(Value::as_u64)
-                .ok_or_else(|| wrong("a message has no number".into()))?;
+        for message in &envelope.messages {
+            let Head { n, at } = serde_json::from_str(message.get())
+                .map_err(|error| wrong(format!("a message has no number: {error}")))?;
             if n <= received {
                 continue;
             }
             if n != received + 1 {
                 break;
             }
-            self.take(tx, &peer, n, message)?;
+            self.take(tx, &peer, n, at, message.get())?;
             received = n;
         }
         if before < received {
@@ -223,15 +233,21 @@ impl Exchange {
     }
 
     /// Handles one message. What is wrong with it is recorded; only a store that fails stops the link.
-    fn take(&self, tx: &mut Tx<'_>, peer: &Peer, n: u64, message: Value) -> Result<(), Problem> {
+    fn take(
+        &self,
+        tx: &mut Tx<'_>,
+        peer: &Peer,
+        n: u64,
+        at: Option<Value>,
+        message: &str,
+    ) -> Result<(), Problem> {
         let outcome = tx.attempt(|tx| {
-            let at = match message.get("at") {
-                Some(at) => Time::deserialize(at)
-                    .map_err(|error| Error::Envelope { reason: error.to_string() })?,
+            let wrong = |error: serde_json::Error| Error::Envelope { reason: error.to_string() };
+            let at = match at {
+                Some(at) => Time::deserialize(at).map_err(wrong)?,
                 None => tx.business(),
             };
-            let message: Message = serde_json::from_value(message)
-                .map_err(|error| Error::Envelope { reason: error.to_string() })?;
+            let message: Message = serde_json::from_str(message).map_err(wrong)?;
             self.handle(tx, peer, at, message)
         });
         match outcome {
@@ -333,7 +349,7 @@ impl Exchange {
         let Principal::Peer(unit) = &call.actor else {
             return Err(Error::Signature { reason: "messages are for peers".into() }.into());
         };
-        let after = parameter(call, "after").unwrap_or_default();
+        let after = call.number("after")?.unwrap_or_default();
         let (body, _) = match self.envelope(reader, unit, after, false)? {
             Some(envelope) => envelope,
             None => {
@@ -401,10 +417,4 @@ impl Exchange {
     pub(crate) fn status(&self, reader: &Reader, _call: &Call) -> Result<Reply, Problem> {
         Reply::of(&self.counters(reader)?)
     }
-}
-
-/// Reads a whole number that a query gives as text.
-pub(crate) fn parameter(call: &Call, name: &str) -> Option<u64> {
-    let value = call.args.get(name)?;
-    value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }

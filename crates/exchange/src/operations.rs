@@ -269,6 +269,7 @@ fn links(exchange: &Arc<Exchange>) -> Vec<Operation> {
             read(e, Exchange::show_card),
         )
         .on_kind()
+        .public()
         .answers(object(
             &["unit", "name", "root", "keys"],
             json!({"unit": text(), "name": text(), "root": text()}),

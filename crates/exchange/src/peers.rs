@@ -10,7 +10,9 @@ use base::{Name, Problem, Time};
 use kernel::{Call, Principal, Read, Reader, Reply, Signed, Tx};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 
 /// Nonces that were seen, and the time before which every signature is refused.
 #[derive(Debug, Default)]
@@ -78,12 +80,12 @@ impl Exchange {
         if claim.tag != self.identity.unit() {
             return Err(refuse("it is meant for another unit").into());
         }
-        let mut card = peer.card;
+        let mut card = Cow::Borrowed(&peer.card);
         if card.number_max() < claim.signed.key
             && let Some(newer) = card_within(&signed.body)
             && is_successor(&card, &newer)
         {
-            card = newer;
+            card = Cow::Owned(newer);
         }
         card.check(&claim.signed, claim.created, claim.base.as_bytes())?;
         let wall = read.kernel().clock().wall();
@@ -98,14 +100,16 @@ impl Exchange {
     pub(crate) fn follow(
         &self,
         tx: &mut Tx<'_>,
-        mut peer: Peer,
+        peer: Arc<Peer>,
         card: Card,
-    ) -> Result<Peer, Problem> {
-        if is_successor(&peer.card, &card) {
-            peer.card.keys = card.keys;
-            state::store(tx, peer_key(&peer.name), &peer)?;
+    ) -> Result<Arc<Peer>, Problem> {
+        if !is_successor(&peer.card, &card) {
+            return Ok(peer);
         }
-        Ok(peer)
+        let mut peer = Arc::unwrap_or_clone(peer);
+        peer.card.keys = card.keys;
+        state::store(tx, peer_key(&peer.name), &peer)?;
+        Ok(Arc::new(peer))
     }
 
     /// `exchange.card`.
@@ -148,7 +152,7 @@ impl Exchange {
         let is_other_unit = held.as_ref().is_some_and(|held| held.card.unit != card.unit);
         let holder = state::peer_of(tx, &card.unit)?.filter(|holder| holder.name != name);
         if is_other_unit || holder.is_some() {
-            let peer = holder.map_or_else(|| name.to_owned(), |holder| holder.name);
+            let peer = holder.map_or_else(|| name.to_owned(), |holder| holder.name.clone());
             return Err(Error::PeerExists { peer }.into());
         }
         if held.as_ref().is_some_and(|held| card.number_max() < held.card.number_max()) {

@@ -21,6 +21,7 @@ use base::{Period, Problem, Time, hex, sha256};
 use kernel::{Call, Read, Reader, Reply, Tx};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// The version of receipts.
@@ -156,7 +157,7 @@ impl Exchange {
             || contract.side != Side::Consumer
             || contract.id.is_none()
         {
-            return Err(Error::ContractNotFound { contract: contract.name }.into());
+            return Err(Error::ContractNotFound { contract: contract.name.clone() }.into());
         }
         let first = batch.first;
         let chain = state::chain(tx, name)?;
@@ -300,10 +301,10 @@ impl Exchange {
         peer: &Peer,
         name: &str,
         first: u64,
-    ) -> Result<(Contract, Batch), Problem> {
+    ) -> Result<(Arc<Contract>, Batch), Problem> {
         let contract = state::contract(tx, name)?;
         if contract.peer != peer.card.unit || contract.side != Side::Provider {
-            return Err(Error::ContractNotFound { contract: contract.name }.into());
+            return Err(Error::ContractNotFound { contract: contract.name.clone() }.into());
         }
         let missing = || Error::ReceiptNotFound { contract: name.into(), number: first };
         let batch: Batch = state::load(tx, &batch_key(name, first))?.ok_or_else(missing)?;
@@ -316,8 +317,8 @@ impl Exchange {
     /// `receipt.list`.
     pub(crate) fn list_receipts(&self, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
         let contract = state::contract(reader, call.text("contract").unwrap_or_default())?;
-        let after = crate::link::parameter(call, "after").unwrap_or_default();
-        let rows_max = crate::link::parameter(call, "limit").unwrap_or(100).min(1_000) as usize;
+        let after = call.number("after")?.unwrap_or_default();
+        let rows_max = call.number("limit")?.unwrap_or(100).min(1_000) as usize;
         let mut rows = Vec::new();
         let mut next = state::batch_of(reader, &contract.name, after + 1)?
             .map_or(after + 1, |batch| batch.first);

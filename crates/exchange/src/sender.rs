@@ -60,16 +60,22 @@ pub enum Pumped {
 #[derive(Debug, Default)]
 pub(crate) struct Bell {
     state: Mutex<Rung>,
-    changed: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Rung {
-    counts: HashMap<String, u64>,
+    topics: HashMap<String, Topic>,
     problems: HashMap<String, String>,
     /// By peer that messages are sent to: the last one that it has acknowledged to this process.
     acknowledged: HashMap<String, u64>,
     is_stopping: bool,
+}
+
+/// How often there were news of a topic, and who waits for them: a sender is woken by its own peer's only.
+#[derive(Debug, Default)]
+struct Topic {
+    count: u64,
+    changed: Arc<Condvar>,
 }
 
 impl Bell {
@@ -79,12 +85,14 @@ impl Bell {
 
     /// Wakes whoever waits for one of these topics.
     pub(crate) fn ring(&self, topics: &BTreeSet<String>) {
-        let mut state = self.state();
-        for topic in topics.iter().filter(|topic| topic.starts_with(PEERS)) {
-            *state.counts.entry(topic.clone()).or_default() += 1;
+        for name in topics.iter().filter(|topic| topic.starts_with(PEERS)) {
+            let mut state = self.state();
+            let topic = state.topics.entry(name.clone()).or_default();
+            topic.count += 1;
+            let changed = Arc::clone(&topic.changed);
+            drop(state);
+            changed.notify_all();
         }
-        drop(state);
-        self.changed.notify_all();
     }
 
     /// Returns the last problem with a peer.
@@ -112,7 +120,7 @@ impl Bell {
     }
 
     fn count(&self, topic: &str) -> u64 {
-        self.state().counts.get(topic).copied().unwrap_or_default()
+        self.state().topics.get(topic).map_or(0, |topic| topic.count)
     }
 
     fn is_stopping(&self) -> bool {
@@ -120,28 +128,31 @@ impl Bell {
     }
 
     pub(crate) fn stop(&self) {
-        self.state().is_stopping = true;
-        self.changed.notify_all();
+        let mut state = self.state();
+        state.is_stopping = true;
+        state.topics.values().for_each(|topic| topic.changed.notify_all());
     }
 
     /// Waits until a topic has more news than `count`, or the time is up. Returns whether there are news.
     fn wait(&self, topic: &str, count: u64, timeout: Duration) -> bool {
-        let is_quiet = |state: &mut Rung| {
-            !state.is_stopping && state.counts.get(topic).copied().unwrap_or_default() == count
-        };
-        let (state, outcome) = self
-            .changed
-            .wait_timeout_while(self.state(), timeout, is_quiet)
-            .unwrap_or_else(PoisonError::into_inner);
-        drop(state);
-        !outcome.timed_out()
+        self.wait_while(topic, timeout, |state| {
+            state.topics.get(topic).is_none_or(|topic| topic.count == count)
+        })
     }
 
     /// Waits for a time, whatever the news, but not on the way out.
-    fn rest(&self, timeout: Duration) {
-        let wait =
-            self.changed.wait_timeout_while(self.state(), timeout, |state| !state.is_stopping);
-        drop(wait.unwrap_or_else(PoisonError::into_inner));
+    fn rest(&self, topic: &str, timeout: Duration) {
+        self.wait_while(topic, timeout, |_| true);
+    }
+
+    fn wait_while(&self, topic: &str, timeout: Duration, goes_on: impl Fn(&Rung) -> bool) -> bool {
+        let mut state = self.state();
+        let changed = Arc::clone(&state.topics.entry(topic.to_owned()).or_default().changed);
+        let (state, outcome) = changed
+            .wait_timeout_while(state, timeout, |state| !state.is_stopping && goes_on(state))
+            .unwrap_or_else(PoisonError::into_inner);
+        drop(state);
+        !outcome.timed_out()
     }
 }
 
@@ -293,7 +304,7 @@ impl Sender {
                 }
                 Ok(Pumped::Failed(_)) | Err(_) => {
                     failures += 1;
-                    bell.rest(self.pause(failures));
+                    bell.rest(&topic, self.pause(failures));
                 }
             }
         }

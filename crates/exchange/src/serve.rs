@@ -106,7 +106,7 @@ impl Exchange {
             return Ok(Reply::Value(Value::Null));
         }
         if call.actor != Principal::Peer(contract.peer.clone()) {
-            return Err(Error::ContractNotFound { contract: contract.name }.into());
+            return Err(Error::ContractNotFound { contract: contract.name.clone() }.into());
         }
         check_usable(&contract)?;
         self.check_age(tx, &contract)?;

@@ -17,6 +17,7 @@ use base::{Key, KeyReader, Problem};
 use kernel::{Address, Read, Tx, key};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::sync::Arc;
 
 /// The version of stored values, their first byte.
 const STORED: u8 = 1;
@@ -64,7 +65,9 @@ pub(crate) fn mark_of(key: &[u8]) -> Option<(String, Mark)> {
     let mut reader = KeyReader::new(key);
     let unit = reader.text()?;
     let name = reader.text()?;
-    let mark = [Mark::Sent, Mark::Received, Mark::Cleared].into_iter().find(|mark| mark.as_str() == name)?;
+    let mark = [Mark::Sent, Mark::Received, Mark::Cleared]
+        .into_iter()
+        .find(|mark| mark.as_str() == name)?;
     Some((unit, mark))
 }
 
@@ -146,6 +149,15 @@ pub(crate) fn load<T: DeserializeOwned>(read: &dyn Read, key: &Key) -> Result<Op
     read.get(key.as_ref())?.map(|bytes| decode(&bytes)).transpose()
 }
 
+/// Loads what is read often and seldom changes.
+fn load_held<T: DeserializeOwned + Send + Sync + 'static>(
+    read: &dyn Read,
+    key: &Key,
+) -> Result<Option<Arc<T>>, Problem> {
+    let Some(bytes) = read.get(key.as_ref())? else { return Ok(None) };
+    read.kernel().decoded(key.as_ref(), &bytes, decode).map(Some)
+}
+
 pub(crate) fn store<T: Serialize>(tx: &mut Tx<'_>, key: Key, value: &T) -> Result<(), Problem> {
     tx.put(key, encode(value)?);
     Ok(())
@@ -164,15 +176,20 @@ pub(crate) fn put_number(tx: &mut Tx<'_>, key: Key, number: u64) {
     tx.put(key, number.to_be_bytes().to_vec());
 }
 
+/// Returns a peer by its name, where there is one.
+pub(crate) fn find_peer(read: &dyn Read, name: &str) -> Result<Option<Arc<Peer>>, Problem> {
+    load_held(read, &peer_key(name))
+}
+
 /// Returns a peer by its name.
-pub(crate) fn peer(read: &dyn Read, name: &str) -> Result<Peer, Problem> {
-    load(read, &peer_key(name))?.ok_or_else(|| Error::PeerNotFound { peer: short(name) }.into())
+pub(crate) fn peer(read: &dyn Read, name: &str) -> Result<Arc<Peer>, Problem> {
+    find_peer(read, name)?.ok_or_else(|| Error::PeerNotFound { peer: short(name) }.into())
 }
 
 /// Returns the peer that is a unit.
-pub(crate) fn peer_of(read: &dyn Read, unit: &str) -> Result<Option<Peer>, Problem> {
+pub(crate) fn peer_of(read: &dyn Read, unit: &str) -> Result<Option<Arc<Peer>>, Problem> {
     let Some(name) = read.get(unit_key(unit).as_ref())? else { return Ok(None) };
-    load(read, &peer_key(&String::from_utf8_lossy(&name)))
+    find_peer(read, &String::from_utf8_lossy(&name))
 }
 
 /// Returns what this unit calls another; its id where it is no peer any more.
@@ -188,14 +205,19 @@ pub(crate) fn peers(read: &dyn Read) -> Result<Vec<Peer>, Problem> {
 }
 
 /// Returns a contract by its name.
-pub(crate) fn contract(read: &dyn Read, name: &str) -> Result<Contract, Problem> {
+pub(crate) fn contract(read: &dyn Read, name: &str) -> Result<Arc<Contract>, Problem> {
     find_contract(read, name)?
         .ok_or_else(|| Error::ContractNotFound { contract: short(name) }.into())
 }
 
+/// Returns a contract by its name, to be changed.
+pub(crate) fn contract_to_change(read: &dyn Read, name: &str) -> Result<Contract, Problem> {
+    contract(read, name).map(Arc::unwrap_or_clone)
+}
+
 /// Returns a contract by its name, where there is one.
-pub(crate) fn find_contract(read: &dyn Read, name: &str) -> Result<Option<Contract>, Problem> {
-    load(read, &contract_key(name))
+pub(crate) fn find_contract(read: &dyn Read, name: &str) -> Result<Option<Arc<Contract>>, Problem> {
+    load_held(read, &contract_key(name))
 }
 
 /// Returns all contracts.

@@ -6,6 +6,7 @@ use base::{Problem, Time};
 use kernel::Address;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// The version of what is sent.
@@ -27,7 +28,7 @@ pub struct Envelope {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card: Option<Card>,
     /// The messages, each with its number `n`, its `kind` and its business time `at`.
-    pub messages: Vec<Value>,
+    pub messages: Vec<Box<RawValue>>,
 }
 
 /// An offer that a consumer wants under a contract.

@@ -3,7 +3,9 @@
 use crate::manifest::{API_VERSION, Manifest, suggestion};
 use crate::operation::{Call, Reply};
 use crate::writer::run;
-use crate::{Error, Kernel, KindOf, Principal, Read, Reader, Resource, ResourceRef, Tx, policy, space};
+use crate::{
+    Error, Kernel, KindOf, Principal, Read, Reader, Resource, ResourceRef, Tx, policy, space,
+};
 use base::{Place, Problem, nearest};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -39,7 +41,11 @@ pub(crate) fn apply(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
     let apply: Apply = call.parameters()?;
     let limit = tx.kernel().config().manifests_max;
     if limit < apply.manifests.len() {
-        return Err(Error::TooLarge { what: "the number of manifests".into(), limit: limit as u64 }.into());
+        return Err(Error::TooLarge {
+            what: "the number of manifests".into(),
+            limit: limit as u64,
+        }
+        .into());
     }
     let kernel = Arc::clone(tx.kernel());
     let checked = check_all(&kernel, &apply.manifests)?;
@@ -50,7 +56,9 @@ pub(crate) fn apply(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         if !named.insert(reference.clone()) {
             let reason = format!("{reference} is declared twice");
             let place = manifest.place.clone();
-            return Err(Error::Manifest { reason, place, hint: Some("remove one of them".into()) }.into());
+            return Err(
+                Error::Manifest { reason, place, hint: Some("remove one of them".into()) }.into()
+            );
         }
         let step = plan(tx, kind, manifest, apply.application.as_deref())?;
         if step.action != "keep" {
@@ -59,7 +67,12 @@ pub(crate) fn apply(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         steps.push(step);
     }
     for reference in left_behind(tx, apply.application.as_deref(), &named)? {
-        steps.push(Step { action: "remove", kind: reference.kind.clone(), name: reference.name.clone(), changes: vec![] });
+        steps.push(Step {
+            action: "remove",
+            kind: reference.kind.clone(),
+            name: reference.name.clone(),
+            changes: vec![],
+        });
         run_as(tx, call, "resource.remove", &reference, json!({}))?;
     }
     settle(tx, &steps, &apply.manifests)?;
@@ -119,17 +132,25 @@ fn check(kernel: &Kernel, manifest: &Manifest) -> Result<KindOf, Problem> {
         let reason = format!("apiVersion `{}` is not known", manifest.api_version);
         return Err(wrong(reason, "/apiVersion", Some(format!("write `{API_VERSION}`"))));
     }
-    let kind = kernel.kinds().find(|kind| !kind.manifest.is_empty() && kind.manifest == manifest.kind);
+    let kind =
+        kernel.kinds().find(|kind| !kind.manifest.is_empty() && kind.manifest == manifest.kind);
     let Some(kind) = kind else {
-        let known: Vec<&str> = kernel.kinds().map(|kind| kind.manifest).filter(|name| !name.is_empty()).collect();
-        let hint = nearest(&manifest.kind, known.iter().copied())
-            .map_or_else(|| format!("known are {}", known.join(", ")), |name| format!("did you mean `{name}`?"));
+        let known: Vec<&str> =
+            kernel.kinds().map(|kind| kind.manifest).filter(|name| !name.is_empty()).collect();
+        let hint = nearest(&manifest.kind, known.iter().copied()).map_or_else(
+            || format!("known are {}", known.join(", ")),
+            |name| format!("did you mean `{name}`?"),
+        );
         return Err(wrong(format!("kind `{}` is not known", manifest.kind), "/kind", Some(hint)));
     };
     let size = manifest.spec.to_string().len();
     let limit = kernel.config().manifest_bytes_max;
     if limit < size {
-        return Err(Error::TooLarge { what: format!("{} {}", manifest.kind, manifest.metadata.name), limit: limit as u64 }.into());
+        return Err(Error::TooLarge {
+            what: format!("{} {}", manifest.kind, manifest.metadata.name),
+            limit: limit as u64,
+        }
+        .into());
     }
     (kind.check)(&manifest.spec).map_err(|error| {
         let reason = format!("{} `{}`: {error}", manifest.kind, manifest.metadata.name);
@@ -139,7 +160,12 @@ fn check(kernel: &Kernel, manifest: &Manifest) -> Result<KindOf, Problem> {
     Ok(kind.clone())
 }
 
-fn plan(tx: &Tx<'_>, kind: &KindOf, manifest: &Manifest, application: Option<&str>) -> Result<Step, Problem> {
+fn plan(
+    tx: &Tx<'_>,
+    kind: &KindOf,
+    manifest: &Manifest,
+    application: Option<&str>,
+) -> Result<Step, Problem> {
     let name = manifest.metadata.name.as_str();
     let (action, changes) = match tx.resource(kind.name, name)? {
         None => ("create", Vec::new()),
@@ -155,7 +181,10 @@ fn plan(tx: &Tx<'_>, kind: &KindOf, manifest: &Manifest, application: Option<&st
     Ok(Step { action, kind: kind.name.into(), name: name.into(), changes })
 }
 
-fn labels_of(manifest: &Manifest, application: Option<&str>) -> std::collections::BTreeMap<String, String> {
+fn labels_of(
+    manifest: &Manifest,
+    application: Option<&str>,
+) -> std::collections::BTreeMap<String, String> {
     let mut labels = manifest.metadata.labels.clone();
     if let Some(application) = application {
         labels.insert(APPLICATION.into(), application.into());
@@ -170,7 +199,12 @@ fn differences(old: &Value, new: &Value, at: &str, found: &mut Vec<String>) {
             for key in old.keys().chain(new.keys()).collect::<BTreeSet<_>>() {
                 let none = Value::Null;
                 let at = format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"));
-                differences(old.get(key).unwrap_or(&none), new.get(key).unwrap_or(&none), &at, found);
+                differences(
+                    old.get(key).unwrap_or(&none),
+                    new.get(key).unwrap_or(&none),
+                    &at,
+                    found,
+                );
             }
         }
         _ if old == new => {}
@@ -186,14 +220,21 @@ fn put(
     application: Option<&str>,
 ) -> Result<(), Problem> {
     let owner = manifest.metadata.owner.clone().unwrap_or_else(|| call.actor.to_string());
-    let args = json!({"spec": manifest.spec, "labels": labels_of(manifest, application), "owner": owner});
+    let args =
+        json!({"spec": manifest.spec, "labels": labels_of(manifest, application), "owner": owner});
     run_as(tx, call, "resource.put", reference, args).map_err(|mut problem| {
         problem.place = problem.place.or_else(|| manifest.place.clone());
         problem
     })
 }
 
-fn run_as(tx: &mut Tx<'_>, call: &Call, operation: &str, reference: &ResourceRef, args: Value) -> Result<(), Problem> {
+fn run_as(
+    tx: &mut Tx<'_>,
+    call: &Call,
+    operation: &str,
+    reference: &ResourceRef,
+    args: Value,
+) -> Result<(), Problem> {
     let mut inner = Call::new(operation, reference.clone(), call.actor.clone()).with(args);
     inner.on_behalf_of.clone_from(&call.on_behalf_of);
     inner.scope.clone_from(&call.scope);
@@ -211,7 +252,8 @@ fn left_behind(
     let mut left = Vec::new();
     for kind in tx.kernel().kinds().filter(|kind| !kind.manifest.is_empty()) {
         for resource in tx.resources(kind.name)? {
-            let is_ours = resource.labels.get(APPLICATION).is_some_and(|label| label == application);
+            let is_ours =
+                resource.labels.get(APPLICATION).is_some_and(|label| label == application);
             if is_ours && !named.contains(&resource.reference()) {
                 left.push(resource.reference());
             }
@@ -230,7 +272,8 @@ fn settle(tx: &mut Tx<'_>, steps: &[Step], manifests: &[Manifest]) -> Result<(),
             (Some(new), _) => new.version.saturating_sub(1),
             (None, _) => last_version(tx, &step.kind, &step.name)?.saturating_sub(1),
         };
-        let old = tx.resource_version(&step.kind, &step.name, version)?.filter(|old| !old.is_deleted);
+        let old =
+            tx.resource_version(&step.kind, &step.name, version)?.filter(|old| !old.is_deleted);
         for engine in kernel.engines() {
             if let Err(mut problem) = engine.changed(tx, old.as_ref(), new.as_deref()) {
                 let place = manifests.get(number).and_then(|manifest| manifest.place.clone());
@@ -315,14 +358,19 @@ pub(crate) fn delete(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
 
 fn write(tx: &mut Tx<'_>, resource: &Resource) -> Result<(), Problem> {
     let mut bytes = resource.version.to_be_bytes().to_vec();
-    serde_json::to_writer(&mut bytes, resource).map_err(|error| Error::Internal { detail: error.to_string() })?;
+    serde_json::to_writer(&mut bytes, resource)
+        .map_err(|error| Error::Internal { detail: error.to_string() })?;
     tx.put(space::key(b'R').text(&resource.kind).text(&resource.name), bytes);
     write_version(tx, resource)
 }
 
 fn write_version(tx: &mut Tx<'_>, resource: &Resource) -> Result<(), Problem> {
-    let bytes = serde_json::to_vec(resource).map_err(|error| Error::Internal { detail: error.to_string() })?;
-    tx.put(space::key(b'V').text(&resource.kind).text(&resource.name).number(resource.version), bytes);
+    let bytes = serde_json::to_vec(resource)
+        .map_err(|error| Error::Internal { detail: error.to_string() })?;
+    tx.put(
+        space::key(b'V').text(&resource.kind).text(&resource.name).number(resource.version),
+        bytes,
+    );
     Ok(())
 }
 
@@ -354,7 +402,9 @@ fn check_grant(tx: &Tx<'_>, call: &Call, resource: &Resource) -> Result<(), Prob
     }
     let granted = (kind.roles)(&resource.spec);
     let missing = granted.iter().find(|role| !held.contains(*role));
-    let missing = missing.cloned().or_else(|| (kind.is_grant && granted.is_empty()).then(|| resource.name.clone()));
+    let missing = missing
+        .cloned()
+        .or_else(|| (kind.is_grant && granted.is_empty()).then(|| resource.name.clone()));
     match missing {
         Some(role) => Err(Error::Grant { actor: call.actor.to_string(), role }.into()),
         None => Ok(()),

@@ -1,17 +1,22 @@
 //! Who did what: changes and refusals one line each, looks and data-plane calls counted by the minute (law 2).
 
 use crate::policy::Decision;
-use crate::{Call, Operation, Read, Tx};
+use crate::{Call, Kernel, Operation, Read, Tx};
 use base::{Problem, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The log of audit lines.
 pub(crate) const LOG: &str = "system/audit";
 
 /// The longest that counts stay in memory; a crash can lose these counts and nothing else.
 const COUNTS_AGE_MS_MAX: i64 = 5_000;
+
+const MINUTE_MS: i64 = 60_000;
+
+/// Groups that are counted apart in memory; calls beyond them are counted without their resource.
+const GROUPS_MAX: usize = 100_000;
 
 /// Refusals of one source in a second that get a line each; further ones are counted.
 const REFUSALS_A_SECOND_MAX: u32 = 10;
@@ -33,21 +38,102 @@ pub(crate) struct Line {
     pub count: u64,
 }
 
-#[derive(PartialEq, Eq, Hash, Clone)]
-struct Counted {
-    minute: i64,
-    actor: String,
-    operation: String,
-    resource: String,
-    outcome: String,
+impl Line {
+    /// Returns the group in which the calls of this line are counted.
+    pub(crate) fn counted(self) -> Counted {
+        Counted {
+            minute: minute_of(self.wall),
+            actor: self.actor,
+            operation: self.operation,
+            resource: self.resource,
+            outcome: self.outcome,
+        }
+    }
+}
+
+/// What calls have in common that are counted together; the order is by minute first.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Clone)]
+pub(crate) struct Counted {
+    /// Minutes since 1970, wall time.
+    pub minute: i64,
+    pub actor: String,
+    pub operation: String,
+    pub resource: String,
+    pub outcome: String,
+}
+
+impl Counted {
+    /// Returns when the minute began.
+    pub(crate) fn wall(&self) -> Time {
+        Time(self.minute * MINUTE_MS)
+    }
+
+    fn line(self, count: u64, business: Time) -> Line {
+        Line {
+            wall: self.wall(),
+            business,
+            actor: self.actor,
+            on_behalf_of: None,
+            operation: self.operation,
+            resource: self.resource,
+            outcome: self.outcome,
+            policies: Vec::new(),
+            count,
+        }
+    }
+}
+
+fn minute_of(wall: Time) -> i64 {
+    wall.0.div_euclid(MINUTE_MS)
 }
 
 #[derive(Default)]
 struct Counts {
     counts: HashMap<Counted, u64>,
+    /// Since when the oldest of `counts` waits.
     since: Option<Time>,
+    /// What the last flush wrote, until it is known what became of its commit.
+    taken: HashMap<Counted, u64>,
+    taken_since: Option<Time>,
     second: i64,
     refusals: HashMap<String, u32>,
+}
+
+impl Counts {
+    fn add(&mut self, mut counted: Counted, count: u64) {
+        if GROUPS_MAX <= self.counts.len() && !self.counts.contains_key(&counted) {
+            // Resources are named by callers, who could fill the memory; minutes, actors and operations are not.
+            counted.resource = "*".into();
+        }
+        *self.counts.entry(counted).or_default() += count;
+    }
+
+    /// Takes what is old enough, in order, and keeps a copy until its commit is done.
+    fn take(&mut self, wall: Time) -> Vec<(Counted, u64)> {
+        if self.since.is_none_or(|since| wall.0 - since.0 < COUNTS_AGE_MS_MAX) {
+            return Vec::new();
+        }
+        self.taken_since = self.since.take();
+        self.taken = std::mem::take(&mut self.counts);
+        let mut taken: Vec<_> =
+            self.taken.iter().map(|(counted, count)| (counted.clone(), *count)).collect();
+        taken.sort_unstable();
+        taken
+    }
+
+    fn put_back(&mut self) {
+        if let Some(since) = self.taken_since.take() {
+            self.since = Some(since);
+        }
+        for (counted, count) in std::mem::take(&mut self.taken) {
+            self.add(counted, count);
+        }
+    }
+
+    fn forget_taken(&mut self) {
+        self.taken = HashMap::new();
+        self.taken_since = None;
+    }
 }
 
 /// What is counted and not yet committed.
@@ -115,53 +201,69 @@ impl Audit {
     }
 
     /// Counts a refusal that happened off the partition's thread; it is committed with the next flush.
-    pub(crate) fn refuse(&self, wall: Time, actor: &str, operation: &str, resource: &str, code: &str) {
+    pub(crate) fn refuse(
+        &self,
+        wall: Time,
+        actor: &str,
+        operation: &str,
+        resource: &str,
+        code: &str,
+    ) {
         self.add(wall, actor, operation, resource, code);
     }
 
-    /// Commits the counts once they are old enough.
+    /// Writes the counts once they are old enough. When it is known what became of the turn, [`Audit::committed`] or
+    /// [`Audit::put_back`] follows.
     pub(crate) fn flush(&self, tx: &mut Tx<'_>) -> Result<(), Problem> {
-        let wall = tx.wall();
-        let counts = {
-            let mut guard = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-            if guard.since.is_none_or(|since| wall.0 - since.0 < COUNTS_AGE_MS_MAX) {
-                return Ok(());
-            }
-            guard.since = None;
-            std::mem::take(&mut guard.counts)
-        };
+        let (wall, business) = (tx.wall(), tx.business());
+        let counts = self.lock().take(wall);
         for (counted, count) in counts {
-            let line = Line {
-                wall: Time(counted.minute * 60_000),
-                business: tx.business(),
-                actor: counted.actor,
-                on_behalf_of: None,
-                operation: counted.operation,
-                resource: counted.resource,
-                outcome: counted.outcome,
-                policies: Vec::new(),
-                count,
-            };
-            tx.record(LOG, &line)?;
+            if let Err(problem) = tx.record(LOG, &counted.line(count, business)) {
+                self.lock().put_back();
+                return Err(problem);
+            }
         }
         Ok(())
     }
 
+    /// Forgets the counts of the last flush: they are durable.
+    pub(crate) fn committed(&self) {
+        self.lock().forget_taken();
+    }
+
+    /// Takes up again the counts of the last flush, whose commit failed. After a failed sync the next snapshot tells whether
+    /// the commit holds after all; where it does, or nothing can be seen, the counts are left: they may be lost, never doubled.
+    pub(crate) fn put_back(&self, kernel: &Kernel) {
+        if self.lock().taken.is_empty() {
+            return;
+        }
+        let seen = kernel.store().snapshot().map(|snapshot| snapshot.commit());
+        if seen.is_ok_and(|seen| seen <= kernel.commit()) {
+            self.lock().put_back();
+        } else {
+            self.committed();
+        }
+    }
+
     fn add(&self, wall: Time, actor: &str, operation: &str, resource: &str, outcome: &str) {
         let counted = Counted {
-            minute: wall.0.div_euclid(60_000),
+            minute: minute_of(wall),
             actor: actor.into(),
             operation: operation.into(),
             resource: resource.into(),
             outcome: outcome.into(),
         };
-        let mut guard = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = self.lock();
         guard.since.get_or_insert(wall);
-        *guard.counts.entry(counted).or_default() += 1;
+        guard.add(counted, 1);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_line(&self, wall: Time, actor: &str) -> bool {
-        let mut guard = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = self.lock();
         let second = wall.0.div_euclid(1_000);
         if guard.second != second {
             guard.second = second;
@@ -170,5 +272,82 @@ impl Audit {
         let count = guard.refusals.entry(actor.to_owned()).or_default();
         *count += 1;
         *count <= REFUSALS_A_SECOND_MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Parts};
+    use base::{DrivenClock, SeededEntropy, SystemClock};
+    use std::sync::Arc;
+    use store::MemoryStore;
+
+    fn kernel() -> Arc<Kernel> {
+        let parts = Parts {
+            store: Arc::new(MemoryStore::new()),
+            clock: Arc::new(DrivenClock::new(Time(0), SystemClock::new())),
+            entropy: Arc::new(SeededEntropy::new(1)),
+            engines: Vec::new(),
+            config: Config::default(),
+        };
+        Kernel::new(parts).expect("a kernel starts on an empty store").0
+    }
+
+    /// Flushes into a commit that is never made; returns resource and count of each line in it.
+    fn flushed(kernel: &Arc<Kernel>, audit: &Audit) -> Vec<String> {
+        let snapshot = kernel.store().snapshot().expect("a snapshot");
+        let mut tx = Tx::new(kernel, snapshot.as_ref());
+        audit.flush(&mut tx).expect("the counts are written");
+        let chunks = tx.chunks(LOG, 0, usize::MAX).expect("chunks");
+        let lines = chunks.iter().flat_map(|chunk| crate::rows(&chunk.bytes));
+        let lines = lines.map(|line| serde_json::from_slice::<Line>(line).expect("a line"));
+        lines.map(|line| format!("{} {}", line.resource, line.count)).collect()
+    }
+
+    fn count(audit: &Audit, resource: &str) {
+        // Long ago by any clock: the next flush takes it.
+        audit.count(Time(0), "user:vera", "note.get", resource);
+    }
+
+    #[test]
+    fn counts_of_a_failed_commit_are_committed_later_with_newer_ones() {
+        let (kernel, audit) = (kernel(), Audit::new());
+        ["note/a", "note/b", "note/a"].iter().for_each(|note| count(&audit, note));
+        assert_eq!(flushed(&kernel, &audit), ["note/a 2", "note/b 1"]);
+        count(&audit, "note/b");
+        audit.put_back(&kernel);
+        assert_eq!(flushed(&kernel, &audit), ["note/a 2", "note/b 2"]);
+        audit.committed();
+        audit.put_back(&kernel);
+        assert!(flushed(&kernel, &audit).is_empty(), "what is durable is not written again");
+    }
+
+    #[test]
+    fn counts_of_a_commit_that_holds_after_all_are_not_doubled() {
+        let (kernel, audit) = (kernel(), Audit::new());
+        count(&audit, "note/a");
+        let epoch = kernel.store().open_epoch(0).expect("an epoch");
+        let snapshot = kernel.store().snapshot().expect("a snapshot");
+        let mut tx = Tx::new(&kernel, snapshot.as_ref());
+        audit.flush(&mut tx).expect("the counts are written");
+        let (batch, _, _) = tx.finish(epoch);
+        kernel.store().commit(0, &batch).expect("it holds, and the kernel was not told");
+        audit.put_back(&kernel);
+        assert!(audit.lock().counts.is_empty());
+    }
+
+    #[test]
+    fn the_memory_for_counts_has_a_limit() {
+        let audit = Audit::new();
+        (0..GROUPS_MAX + 5).for_each(|number| count(&audit, &format!("note/{number}")));
+        count(&audit, "note/0");
+        let guard = audit.lock();
+        assert_eq!(guard.counts.len(), GROUPS_MAX + 1);
+        let counted = |resource: &str| {
+            let found = guard.counts.iter().find(|(counted, _)| counted.resource == resource);
+            found.map(|(_, count)| *count)
+        };
+        assert_eq!((counted("*"), counted("note/0")), (Some(5), Some(2)));
     }
 }

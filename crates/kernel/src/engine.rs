@@ -73,7 +73,11 @@ pub trait Engine: Send + Sync {
     ///
     /// # Errors
     /// The signature is forged, expired, replayed or altered.
-    fn authenticate(&self, _read: &dyn Read, _signed: &Signed) -> Result<Option<Principal>, Problem> {
+    fn authenticate(
+        &self,
+        _read: &dyn Read,
+        _signed: &Signed,
+    ) -> Result<Option<Principal>, Problem> {
         Ok(None)
     }
 

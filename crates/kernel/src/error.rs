@@ -149,7 +149,9 @@ impl Explain for Error {
             Self::Principal { .. } => {
                 Some("write user:NAME, process:NAME, peer:UNIT or unit:PART".into())
             }
-            Self::Reference { .. } => Some("declare it in the same folder, or correct the name".into()),
+            Self::Reference { .. } => {
+                Some("declare it in the same folder, or correct the name".into())
+            }
             Self::Grant { .. } => Some("ask an owner to apply it".into()),
             Self::KeyReused => Some("use a new key for a new request".into()),
             Self::Busy { .. } => Some("slow down and repeat".into()),

@@ -52,7 +52,9 @@ impl Handle {
             Err(TrySendError::Full(Message::Call(_, done))) => {
                 done(Err(Error::Busy { queued: self.kernel.config().queue_calls_max }.into()));
             }
-            Err(TrySendError::Disconnected(Message::Call(_, done))) => done(Err(Error::Stopping.into())),
+            Err(TrySendError::Disconnected(Message::Call(_, done))) => {
+                done(Err(Error::Stopping.into()))
+            }
             Err(_) => {}
         }
     }

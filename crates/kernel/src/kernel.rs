@@ -7,24 +7,25 @@ use crate::read::{Read, Reader};
 use crate::system::System;
 use crate::writer::Writer;
 use crate::{
-    Call, Config, Engine, Error, Found, KindOf, Operation, Principal, Relation, Reply, Resource, ResourceRef,
-    Signed, Token, space, tx,
+    Call, Config, Engine, Error, Found, KindOf, Operation, Principal, Relation, Reply, Resource,
+    ResourceRef, Signed, Token, space, tx,
 };
 use base::{Clock, Entropy, Problem, nearest};
+use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
 use std::time::Duration;
-use store::{Chunk, Store};
+use store::Store;
 
-/// Resources that are remembered as they were read.
-const RESOURCES_MAX: usize = 10_000;
+/// Values that are remembered as they were read.
+const DECODED_MAX: usize = 10_000;
+
+/// A value as it was read, with the bytes that it was read from.
+type Decoded = (Vec<u8>, Arc<dyn Any + Send + Sync>);
 
 /// Tokens that are remembered as they were recognised.
 const TOKENS_MAX: usize = 10_000;
-
-/// Decodes a chunk of a format that the kernel does not know into rows; the data engine gives one.
-pub type Decoder = Arc<dyn Fn(&Chunk) -> Result<Vec<serde_json::Value>, Problem> + Send + Sync>;
 
 /// What a kernel is made of.
 pub struct Parts {
@@ -36,8 +37,6 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// The engines, in the order in which they work.
     pub engines: Vec<Arc<dyn Engine>>,
-    /// Reads chunks that are no rows.
-    pub decoder: Option<Decoder>,
     /// The limits.
     pub config: Config,
 }
@@ -68,11 +67,10 @@ pub struct Kernel {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     engines: Vec<Arc<dyn Engine>>,
-    decoder: Option<Decoder>,
     config: Config,
     operations: BTreeMap<&'static str, Operation>,
     kinds: BTreeMap<&'static str, KindOf>,
-    resources: RwLock<HashMap<Vec<u8>, (Vec<u8>, Arc<Resource>)>>,
+    decoded: RwLock<HashMap<Vec<u8>, Decoded>>,
     policies: RwLock<BTreeMap<u64, Arc<Policies>>>,
     pub(crate) audit: Audit,
     commit: Mutex<u64>,
@@ -109,11 +107,10 @@ impl Kernel {
             clock: parts.clock,
             entropy: parts.entropy,
             engines,
-            decoder: parts.decoder,
             config: parts.config,
             operations,
             kinds,
-            resources: RwLock::new(HashMap::new()),
+            decoded: RwLock::new(HashMap::new()),
             policies: RwLock::new(BTreeMap::new()),
             audit: Audit::new(),
             commit: Mutex::new(commit),
@@ -181,31 +178,38 @@ impl Kernel {
     ///
     /// # Errors
     /// `token.invalid`, or what the engine says that knows such signatures. The refusal is audited.
-    pub fn authenticate(self: &Arc<Self>, credential: &Credential<'_>) -> Result<Identity, Problem> {
+    pub fn authenticate(
+        self: &Arc<Self>,
+        credential: &Credential<'_>,
+    ) -> Result<Identity, Problem> {
         let identity = match credential {
             Credential::None => {
                 return Ok(Identity { principal: Principal::Anonymous, scope: Vec::new() });
             }
             Credential::Bearer(token) => self.bearer(token),
-            Credential::Signed(signed) => self.recognise(&Reader::new(self, Principal::Anonymous)?, signed),
+            Credential::Signed(signed) => {
+                self.recognise(&Reader::new(self, Principal::Anonymous)?, signed)
+            }
         };
         if let Err(problem) = &identity {
-            self.audit.refuse(self.clock.wall(), "anonymous", "authenticate", "unit", &problem.code);
+            self.audit.refuse(
+                self.clock.wall(),
+                "anonymous",
+                "authenticate",
+                "unit",
+                &problem.code,
+            );
         }
         identity
     }
 
     /// Recognises a token. What was recognised is remembered until the next change of any right.
     fn bearer(self: &Arc<Self>, secret: &str) -> Result<Identity, Problem> {
-        let wall = self.clock.wall();
-        let now = self.rights.load(Ordering::SeqCst);
-        let id = base::sha256(secret.as_bytes());
-        let held = self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
-        if let Some((rights, token)) = held
-            && rights == now
-        {
-            return token.identity(wall);
+        let (wall, now) = (self.clock.wall(), self.rights.load(Ordering::SeqCst));
+        if let Some(identity) = self.remembered(secret) {
+            return Ok(identity);
         }
+        let id = base::sha256(secret.as_bytes());
         let token = Token::find(&Reader::new(self, Principal::Anonymous)?, secret)?;
         let mut guard = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
         if TOKENS_MAX < guard.len() {
@@ -215,6 +219,15 @@ impl Kernel {
         guard.insert(id, (now, token.clone()));
         drop(guard);
         token.identity(wall)
+    }
+
+    /// Returns who a token belongs to, where that was found out since the last change of any right. Never waits for the store.
+    pub fn remembered(&self, secret: &str) -> Option<Identity> {
+        let now = self.rights.load(Ordering::SeqCst);
+        let id = base::sha256(secret.as_bytes());
+        let held = self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        let (_, token) = held.filter(|(rights, _)| *rights == now)?;
+        token.identity(self.clock.wall()).ok()
     }
 
     fn recognise(&self, reader: &Reader, signed: &Signed) -> Result<Identity, Problem> {
@@ -233,7 +246,10 @@ impl Kernel {
     pub fn read(self: &Arc<Self>, call: &Call) -> Result<Reply, Problem> {
         let operation = self.operation(&call.operation)?;
         let Handler::Read(look) = &operation.handler else {
-            return Err(Error::Internal { detail: format!("`{}` changes something", call.operation) }.into());
+            return Err(Error::Internal {
+                detail: format!("`{}` changes something", call.operation),
+            }
+            .into());
         };
         let reader = Reader::new(self, call.actor.clone())?;
         let (actor, resource) = (call.actor.to_string(), call.resource.to_string());
@@ -252,9 +268,15 @@ impl Kernel {
     ///
     /// # Errors
     /// `resource.not_found` where there is none, or where the caller may not even see it; `policy.forbidden`.
-    pub(crate) fn admit(&self, read: &dyn Read, operation: &Operation, call: &Call) -> Result<Decision, Problem> {
+    pub(crate) fn admit(
+        &self,
+        read: &dyn Read,
+        operation: &Operation,
+        call: &Call,
+    ) -> Result<Decision, Problem> {
         let found = self.find(read, &call.resource)?;
-        let is_scoped = call.scope.is_empty() || call.scope.iter().any(|right| right == operation.right.as_str());
+        let is_scoped = call.scope.is_empty()
+            || call.scope.iter().any(|right| right == operation.right.as_str());
         let decision = self.decide(read, operation.name, &call.resource, found.as_ref(), call)?;
         if is_scoped && decision.is_allowed {
             let is_declared = call.operation == "resource.put";
@@ -324,11 +346,21 @@ impl Kernel {
     ) -> Result<Decision, Problem> {
         let none = Found::default();
         let policies = self.policies(read)?;
-        policies.decide(&call.actor, call.on_behalf_of.as_ref(), operation, resource, found.unwrap_or(&none))
+        policies.decide(
+            &call.actor,
+            call.on_behalf_of.as_ref(),
+            operation,
+            resource,
+            found.unwrap_or(&none),
+        )
     }
 
     /// Finds what policies may know of a resource.
-    pub(crate) fn find(&self, read: &dyn Read, resource: &ResourceRef) -> Result<Option<Found>, Problem> {
+    pub(crate) fn find(
+        &self,
+        read: &dyn Read,
+        resource: &ResourceRef,
+    ) -> Result<Option<Found>, Problem> {
         if resource.name.is_empty() {
             return Ok(Some(Found::default()));
         }
@@ -355,7 +387,8 @@ impl Kernel {
 
     pub(crate) fn policies(&self, read: &dyn Read) -> Result<Arc<Policies>, Problem> {
         let epoch = self.epoch(read)?;
-        let held = self.policies.read().unwrap_or_else(PoisonError::into_inner).get(&epoch).cloned();
+        let held =
+            self.policies.read().unwrap_or_else(PoisonError::into_inner).get(&epoch).cloned();
         if let Some(policies) = held {
             return Ok(policies);
         }
@@ -371,28 +404,51 @@ impl Kernel {
     /// Forgets policies and resources that were read from a commit that did not happen.
     pub(crate) fn forget(&self) {
         self.policies.write().unwrap_or_else(PoisonError::into_inner).clear();
-        self.resources.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.decoded.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Reads a stored resource. What was read is remembered together with its bytes: the same version may come again with
-    /// other content after a commit that did not happen or a step that was taken back.
-    pub(crate) fn decode_resource(&self, key: &[u8], bytes: &[u8]) -> Result<Arc<Resource>, Problem> {
-        let guard = self.resources.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some((held, resource)) = guard.get(key)
+    /// Reads a stored resource.
+    pub(crate) fn decode_resource(
+        &self,
+        key: &[u8],
+        bytes: &[u8],
+    ) -> Result<Arc<Resource>, Problem> {
+        self.decoded(key, bytes, |bytes| {
+            serde_json::from_slice(bytes.get(8..).unwrap_or_default()).map_err(|error| {
+                Error::Internal { detail: format!("stored resource: {error}") }.into()
+            })
+        })
+    }
+
+    /// Reads a stored value that is read often and seldom changes. What was read is remembered together with its bytes: the
+    /// same key may come with other bytes after a commit that did not happen or a step that was taken back.
+    ///
+    /// # Errors
+    /// What `decode` says.
+    pub fn decoded<T: Send + Sync + 'static>(
+        &self,
+        key: &[u8],
+        bytes: &[u8],
+        decode: impl FnOnce(&[u8]) -> Result<T, Problem>,
+    ) -> Result<Arc<T>, Problem> {
+        let guard = self.decoded.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((held, value)) = guard.get(key)
             && held == bytes
+            && let Ok(value) = Arc::clone(value).downcast()
         {
-            return Ok(Arc::clone(resource));
+            return Ok(value);
         }
         drop(guard);
-        let resource: Resource = serde_json::from_slice(bytes.get(8..).unwrap_or_default())
-            .map_err(|error| Error::Internal { detail: format!("stored resource: {error}") })?;
-        let resource = Arc::new(resource);
-        let mut guard = self.resources.write().unwrap_or_else(PoisonError::into_inner);
-        if RESOURCES_MAX < guard.len() {
+        let value = Arc::new(decode(bytes)?);
+        let mut guard = self.decoded.write().unwrap_or_else(PoisonError::into_inner);
+        if DECODED_MAX < guard.len() {
             guard.clear();
         }
-        guard.insert(key.to_vec(), (bytes.to_vec(), Arc::clone(&resource)));
-        Ok(resource)
+        guard.insert(
+            key.to_vec(),
+            (bytes.to_vec(), Arc::clone(&value) as Arc<dyn Any + Send + Sync>),
+        );
+        Ok(value)
     }
 
     /// Returns what all engines offer to SQL.
@@ -405,17 +461,6 @@ impl Kernel {
             relations.extend(Arc::clone(engine).relations(read)?);
         }
         Ok(relations)
-    }
-
-    /// Returns the rows of a chunk, whatever its format.
-    ///
-    /// # Errors
-    /// Where the chunk cannot be read.
-    pub fn decode_rows(&self, chunk: &Chunk) -> Result<Vec<serde_json::Value>, Problem> {
-        match &self.decoder {
-            Some(decoder) if chunk.format != crate::FORMAT_ROWS => decoder(chunk),
-            _ => crate::rows_from(&chunk.bytes, 0),
-        }
     }
 
     /// Returns whether the last turn left work for the next: a unit with leftovers is not at rest.

@@ -29,10 +29,12 @@ pub use config::Config;
 pub use engine::{Engine, Found, KindOf, Signed};
 pub use error::Error;
 pub use handle::{Handle, spawn};
-pub use kernel::{Credential, Decoder, Identity, Kernel, Parts};
-pub use log::{FORMAT_ARROW, FORMAT_ROWS, rows, rows_from};
+pub use kernel::{Credential, Identity, Kernel, Parts};
+pub use log::{FORMAT_ROWS, rows, rows_from};
 pub use manifest::{Manifest, Metadata, documents};
-pub use operation::{Address, Body, Call, Handler, Operation, Reply, Right, Target, decide, operation, read};
+pub use operation::{
+    Address, Body, Call, Handler, Operation, Reply, Right, Target, decide, operation, read,
+};
 pub use policy::Decision;
 pub use principal::Principal;
 pub use read::{Read, Reader};

@@ -3,11 +3,8 @@
 use base::Problem;
 use serde_json::Value;
 
-/// Rows as JSON, one a line.
-pub const FORMAT_ROWS: u8 = 1;
-
-/// One Arrow IPC stream; written and read by the data engine only.
-pub const FORMAT_ARROW: u8 = 2;
+/// Rows as JSON, one a line, each ended by a line feed.
+pub const FORMAT_ROWS: u8 = store::FORMAT_LINES;
 
 /// Returns the lines of a chunk of rows, without parsing them.
 pub fn rows(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {

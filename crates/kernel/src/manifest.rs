@@ -50,11 +50,16 @@ pub struct Metadata {
 /// `manifest.invalid` with line and column, and the nearest name of an unknown field.
 pub fn documents(text: &str) -> Result<Vec<Manifest>, Problem> {
     if FILE_BYTES_MAX < text.len() {
-        return Err(Error::TooLarge { what: "the file".into(), limit: FILE_BYTES_MAX as u64 }.into());
+        return Err(
+            Error::TooLarge { what: "the file".into(), limit: FILE_BYTES_MAX as u64 }.into()
+        );
     }
     serde_saphyr::from_multiple::<Manifest>(text).map_err(|error| {
         let place = error.location().map(|at| {
-            Place::line(u32::try_from(at.line()).unwrap_or(0), u32::try_from(at.column()).unwrap_or(0))
+            Place::line(
+                u32::try_from(at.line()).unwrap_or(0),
+                u32::try_from(at.column()).unwrap_or(0),
+            )
         });
         let text = error.without_snippet().to_string();
         let first = text.lines().next().unwrap_or_default();
@@ -88,7 +93,11 @@ mod tests {
 
     fn check(text: &str) -> String {
         match documents(text) {
-            Ok(manifests) => manifests.iter().map(|m| format!("{} {}", m.kind, m.metadata.name)).collect::<Vec<_>>().join(", "),
+            Ok(manifests) => manifests
+                .iter()
+                .map(|m| format!("{} {}", m.kind, m.metadata.name))
+                .collect::<Vec<_>>()
+                .join(", "),
             Err(problem) => {
                 let place = problem.place.map(|place| place.to_string()).unwrap_or_default();
                 format!("{} at {place}: {}", problem.code, problem.hint.unwrap_or_default())

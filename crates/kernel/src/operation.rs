@@ -111,6 +111,20 @@ impl Call {
             .map_err(|error| crate::Error::Parameters { reason: error.to_string() }.into())
     }
 
+    /// Returns a parameter that is a whole number, where there is one; a query brings it as text.
+    ///
+    /// # Errors
+    /// `call.invalid` where it is something else.
+    pub fn number(&self, name: &str) -> Result<Option<u64>, Problem> {
+        let Some(value) = self.args.get(name).filter(|value| !value.is_null()) else {
+            return Ok(None);
+        };
+        let number = value.as_u64().or_else(|| value.as_str().and_then(|text| text.parse().ok()));
+        let wrong =
+            || crate::Error::Parameters { reason: format!("`{name}` must be a whole number") };
+        number.map(Some).ok_or_else(|| wrong().into())
+    }
+
     /// Returns a parameter that is text, where there is one.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.args.get(name).and_then(Value::as_str)
@@ -233,6 +247,8 @@ pub struct Operation {
     pub is_counted: bool,
     /// True where no door offers it: the unit's own parts call it.
     pub is_internal: bool,
+    /// True where anonymous callers may do it if the policies say so; the policies decide, this is for the documents.
+    pub is_public: bool,
     /// Withdraws an unanswered call with this `reply_to`, for operations that answer later.
     pub cancel: Option<Decide>,
 }
@@ -304,6 +320,13 @@ impl Operation {
         self
     }
 
+    /// Says that anonymous callers may do it where the policies say so; the documents tell.
+    #[must_use]
+    pub fn public(mut self) -> Self {
+        self.is_public = true;
+        self
+    }
+
     /// Says how an unanswered call is withdrawn.
     #[must_use]
     pub fn cancelled_by(mut self, cancel: Decide) -> Self {
@@ -331,6 +354,7 @@ pub fn operation(
         answer: serde_json::json!({}),
         is_counted,
         is_internal: false,
+        is_public: false,
         cancel: None,
     }
 }

@@ -19,7 +19,8 @@ const SHIPPED: [(&str, &str); 2] = [
 ];
 
 /// The roles that need no manifest.
-pub(crate) const BUILT_IN: [&str; 6] = ["owner", "operator", "developer", "analyst", "approver", "viewer"];
+pub(crate) const BUILT_IN: [&str; 6] =
+    ["owner", "operator", "developer", "analyst", "approver", "viewer"];
 
 /// What the policies say, and which of them said it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +32,8 @@ pub struct Decision {
 }
 
 /// What a remembered decision depends on.
-type Question = (Principal, Option<Principal>, String, ResourceRef, Vec<(&'static str, String)>, Vec<String>);
+type Question =
+    (Principal, Option<Principal>, String, ResourceRef, Vec<(&'static str, String)>, Vec<String>);
 
 /// All policies as of one epoch.
 pub(crate) struct Policies {
@@ -46,7 +48,8 @@ impl Policies {
     /// Reads roles, users and policies as they stand.
     pub(crate) fn load(read: &dyn Read, kernel: &Kernel) -> Result<Self, Problem> {
         let schema = schema(kernel)?;
-        let known: BTreeSet<String> = kernel.operations().map(|operation| operation.name.to_owned()).collect();
+        let known: BTreeSet<String> =
+            kernel.operations().map(|operation| operation.name.to_owned()).collect();
         let mut set = PolicySet::new();
         for (source, text) in SHIPPED {
             add(&mut set, source, &only_known(text, &known))?;
@@ -79,7 +82,8 @@ impl Policies {
         resource: &ResourceRef,
         found: &Found,
     ) -> Result<Decision, Problem> {
-        let attributes = found.attributes.iter().map(|(name, value)| (*name, value.clone())).collect();
+        let attributes =
+            found.attributes.iter().map(|(name, value)| (*name, value.clone())).collect();
         let question = (
             actor.clone(),
             on_behalf_of.cloned(),
@@ -88,7 +92,8 @@ impl Policies {
             attributes,
             found.candidates.clone(),
         );
-        let held = self.decisions.lock().unwrap_or_else(PoisonError::into_inner).get(&question).cloned();
+        let held =
+            self.decisions.lock().unwrap_or_else(PoisonError::into_inner).get(&question).cloned();
         if let Some(decision) = held {
             return Ok(decision);
         }
@@ -112,7 +117,8 @@ impl Policies {
         let principal = uid(actor.entity_type(), actor.name())?;
         let target = uid("Resource", &resource.to_string())?;
         let roles = self.roles(actor);
-        let parents = roles.iter().map(|role| uid("Role", role)).collect::<Result<HashSet<_>, _>>()?;
+        let parents =
+            roles.iter().map(|role| uid("Role", role)).collect::<Result<HashSet<_>, _>>()?;
         let attributes = HashMap::from([("id".to_owned(), text(actor.name()))]);
         let mut entities = vec![
             Entity::new(principal.clone(), attributes, parents).map_err(internal)?,
@@ -129,8 +135,8 @@ impl Policies {
         let context =
             Context::from_pairs([("on_behalf_of".to_owned(), text(&behalf))]).map_err(internal)?;
         let action = uid("Action", operation)?;
-        let request =
-            Request::new(principal, action, target, context, Some(&self.schema)).map_err(internal)?;
+        let request = Request::new(principal, action, target, context, Some(&self.schema))
+            .map_err(internal)?;
         let response = Authorizer::new().is_authorized(&request, &self.set, &entities);
         let mut reasons: Vec<String> =
             response.diagnostics().reason().map(|id| self.name_of(id)).collect();
@@ -238,7 +244,11 @@ fn action(name: &str, right: &str) -> String {
     )
 }
 
-fn resource_entity(target: &EntityUid, resource: &ResourceRef, found: &Found) -> Result<Entity, Problem> {
+fn resource_entity(
+    target: &EntityUid,
+    resource: &ResourceRef,
+    found: &Found,
+) -> Result<Entity, Problem> {
     let attribute = |name: &str| text(found.attributes.get(name).map_or("", String::as_str));
     let candidates = found
         .candidates

@@ -23,7 +23,13 @@ pub trait Read {
     ///
     /// # Errors
     /// Where the store cannot be read.
-    fn scan(&self, from: &[u8], to: &[u8], limit: usize, is_reverse: bool) -> Result<Vec<Pair>, Problem>;
+    fn scan(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        limit: usize,
+        is_reverse: bool,
+    ) -> Result<Vec<Pair>, Problem>;
 
     /// Returns chunks of a log from an offset on, as [`Snapshot::chunks`] does.
     ///
@@ -61,12 +67,17 @@ pub trait Read {
     ///
     /// # Errors
     /// Where the store cannot be read.
-    fn resource_version(&self, kind: &str, name: &str, version: u64) -> Result<Option<Resource>, Problem> {
+    fn resource_version(
+        &self,
+        kind: &str,
+        name: &str,
+        version: u64,
+    ) -> Result<Option<Resource>, Problem> {
         let key = space::key(b'V').text(kind).text(name).number(version);
         let Some(bytes) = self.get(key.as_ref())? else { return Ok(None) };
-        serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(|error| crate::Error::Internal { detail: format!("stored resource: {error}") }.into())
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+            crate::Error::Internal { detail: format!("stored resource: {error}") }.into()
+        })
     }
 
     /// Returns all declared resources of a kind, by name.
@@ -132,7 +143,10 @@ impl Reader {
         self.look(|snapshot| snapshot.logs(prefix))
     }
 
-    fn look<T>(&self, look: impl FnOnce(&dyn Snapshot) -> Result<T, store::Error>) -> Result<T, Problem> {
+    fn look<T>(
+        &self,
+        look: impl FnOnce(&dyn Snapshot) -> Result<T, store::Error>,
+    ) -> Result<T, Problem> {
         let mut guard = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
         let snapshot = match guard.take() {
             Some(snapshot) => snapshot,
@@ -156,7 +170,13 @@ impl Read for Reader {
         self.look(|snapshot| snapshot.get(key))
     }
 
-    fn scan(&self, from: &[u8], to: &[u8], limit: usize, is_reverse: bool) -> Result<Vec<Pair>, Problem> {
+    fn scan(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        limit: usize,
+        is_reverse: bool,
+    ) -> Result<Vec<Pair>, Problem> {
         self.look(|snapshot| snapshot.scan(from, to, limit, is_reverse))
     }
 

@@ -98,7 +98,11 @@ pub struct Scan {
 
 /// Gives the rows to `row`, which returns false when it has enough.
 pub type Rows = Arc<
-    dyn Fn(&Reader, &Scan, &mut dyn FnMut(Vec<Cell>) -> Result<bool, Problem>) -> Result<(), Problem>
+    dyn Fn(
+            &Reader,
+            &Scan,
+            &mut dyn FnMut(Vec<Cell>) -> Result<bool, Problem>,
+        ) -> Result<(), Problem>
         + Send
         + Sync,
 >;

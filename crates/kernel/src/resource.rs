@@ -24,7 +24,11 @@ impl ResourceRef {
 
 impl std::fmt::Display for ResourceRef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.name.is_empty() { write!(f, "{}", self.kind) } else { write!(f, "{}/{}", self.kind, self.name) }
+        if self.name.is_empty() {
+            write!(f, "{}", self.kind)
+        } else {
+            write!(f, "{}/{}", self.kind, self.name)
+        }
     }
 }
 

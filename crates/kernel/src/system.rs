@@ -1,7 +1,7 @@
 //! The kernel's own table: resources, roles, tokens, the clock, and the question who may do what.
 
 use crate::apply::{self, DryRun};
-use crate::audit::{self, Line};
+use crate::audit::{self, Counted, Line};
 use crate::engine::{Engine, Found, KindOf};
 use crate::operation::{Call, Operation, Reply, Right, Target, decide, operation, read};
 use crate::policy::BUILT_IN;
@@ -10,6 +10,7 @@ use crate::{Error, Kernel, Principal, Read, Reader, ResourceRef, Token, Tx, spac
 use base::{Problem, Time};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The kernel as an engine of its own.
@@ -178,7 +179,7 @@ impl Engine for System {
     }
 
     fn relations(self: Arc<Self>, _read: &dyn Read) -> Result<Vec<Relation>, Problem> {
-        Ok(vec![resources_relation(), audit_relation()])
+        Ok(vec![resources_relation(), audit_relation(), meters_relation()])
     }
 
     fn find(&self, read: &dyn Read, kind: &str, name: &str) -> Result<Option<Found>, Problem> {
@@ -200,8 +201,11 @@ impl Engine for System {
         let Some(kind) = tx.kernel().kind(&new.kind) else { return Ok(()) };
         for role in (kind.roles)(&new.spec) {
             if !BUILT_IN.contains(&role.as_str()) && tx.resource("role", &role)?.is_none() {
-                let problem: Problem =
-                    Error::Reference { from: new.reference().to_string(), to: format!("role/{role}") }.into();
+                let problem: Problem = Error::Reference {
+                    from: new.reference().to_string(),
+                    to: format!("role/{role}"),
+                }
+                .into();
                 return Err(problem.at(base::Place::pointer("/spec/roles")));
             }
         }
@@ -339,29 +343,30 @@ fn resources_relation() -> Relation {
         Column::new("changed_at", Time, "When, wall time."),
         Column::new("spec", Text, "What its kind says, as JSON."),
     ];
-    let rows = |reader: &Reader, _: &Scan, row: &mut dyn FnMut(Vec<Cell>) -> Result<bool, Problem>| {
-        let kinds: Vec<&'static str> = reader.kernel().kinds().map(|kind| kind.name).collect();
-        for kind in kinds {
-            for resource in reader.resources(kind)? {
-                if !reader.allows("resource.get", &resource.reference())? {
-                    continue;
-                }
-                let cells = vec![
-                    Cell::Text(resource.kind.clone()),
-                    Cell::Text(resource.name.clone()),
-                    Cell::Int(resource.version.cast_signed()),
-                    Cell::Text(resource.owner.clone()),
-                    Cell::Text(resource.changed_by.clone()),
-                    Cell::Time(resource.changed_at.0),
-                    Cell::json(&resource.spec),
-                ];
-                if !row(cells)? {
-                    return Ok(());
+    let rows =
+        |reader: &Reader, _: &Scan, row: &mut dyn FnMut(Vec<Cell>) -> Result<bool, Problem>| {
+            let kinds: Vec<&'static str> = reader.kernel().kinds().map(|kind| kind.name).collect();
+            for kind in kinds {
+                for resource in reader.resources(kind)? {
+                    if !reader.allows("resource.get", &resource.reference())? {
+                        continue;
+                    }
+                    let cells = vec![
+                        Cell::Text(resource.kind.clone()),
+                        Cell::Text(resource.name.clone()),
+                        Cell::Int(resource.version.cast_signed()),
+                        Cell::Text(resource.owner.clone()),
+                        Cell::Text(resource.changed_by.clone()),
+                        Cell::Time(resource.changed_at.0),
+                        Cell::json(&resource.spec),
+                    ];
+                    if !row(cells)? {
+                        return Ok(());
+                    }
                 }
             }
-        }
-        Ok(())
-    };
+            Ok(())
+        };
     system_relation("resources", "Everything that is declared.", columns, Arc::new(rows))
 }
 
@@ -379,23 +384,71 @@ fn audit_relation() -> Relation {
         Column::new("policies", Text, "The policies that decided, as JSON."),
         Column::new("count", Int, "How many calls the line stands for."),
     ];
-    let rows = |reader: &Reader, _: &Scan, row: &mut dyn FnMut(Vec<Cell>) -> Result<bool, Problem>| {
-        for_each_line(reader, audit::LOG, |number, line: Line| {
-            row(vec![
-                Cell::Int(number.cast_signed()),
-                Cell::Time(line.wall.0),
-                Cell::Time(line.business.0),
-                Cell::Text(line.actor),
-                Cell::text(line.on_behalf_of),
-                Cell::Text(line.operation),
-                Cell::Text(line.resource),
-                Cell::Text(line.outcome),
-                Cell::json(&json!(line.policies)),
-                Cell::Int(line.count.cast_signed()),
-            ])
-        })
-    };
+    let rows =
+        |reader: &Reader, _: &Scan, row: &mut dyn FnMut(Vec<Cell>) -> Result<bool, Problem>| {
+            for_each_line(reader, audit::LOG, |number, line: Line| {
+                row(vec![
+                    Cell::Int(number.cast_signed()),
+                    Cell::Time(line.wall.0),
+                    Cell::Time(line.business.0),
+                    Cell::Text(line.actor),
+                    Cell::text(line.on_behalf_of),
+                    Cell::Text(line.operation),
+                    Cell::Text(line.resource),
+                    Cell::Text(line.outcome),
+                    Cell::json(&json!(line.policies)),
+                    Cell::Int(line.count.cast_signed()),
+                ])
+            })
+        };
     system_relation("audit", "Who did what, and what was refused.", columns, Arc::new(rows))
+}
+
+/// Groups of calls that one look at `system.meters` holds in memory. Where there are more, the oldest are given out; what is
+/// counted for them later in the log is a row of its own.
+const METERS_HELD_MAX: usize = 10_000;
+
+fn meters_relation() -> Relation {
+    use ColumnType::{Int, Text, Time};
+    let columns = vec![
+        Column::new("minute", Time, "The minute in which the calls were made, wall time."),
+        Column::new("actor", Text, "Who ran them."),
+        Column::new("operation", Text, "What."),
+        Column::new("resource", Text, "On what."),
+        Column::new("outcome", Text, "`allowed`, or the code of the refusal."),
+        Column::new("count", Int, "How many calls."),
+    ];
+    let rows =
+        |reader: &Reader, _: &Scan, row: &mut dyn FnMut(Vec<Cell>) -> Result<bool, Problem>| {
+            let mut held: BTreeMap<Counted, u64> = BTreeMap::new();
+            let mut is_wanted = true;
+            for_each_line(reader, audit::LOG, |_, line: Line| {
+                let count = line.count;
+                *held.entry(line.counted()).or_default() += count;
+                if METERS_HELD_MAX < held.len()
+                    && let Some((counted, count)) = held.pop_first()
+                {
+                    is_wanted = row(meter(counted, count))?;
+                }
+                Ok(is_wanted)
+            })?;
+            while is_wanted && let Some((counted, count)) = held.pop_first() {
+                is_wanted = row(meter(counted, count))?;
+            }
+            Ok(())
+        };
+    system_relation("meters", "How many calls were made, by minute.", columns, Arc::new(rows))
+}
+
+fn meter(counted: Counted, count: u64) -> Vec<Cell> {
+    vec![
+        Cell::Time(counted.wall().0),
+        Cell::Text(counted.actor),
+        Cell::Text(counted.operation),
+        Cell::Text(counted.resource),
+        Cell::Text(counted.outcome),
+        Cell::Int(count.cast_signed()),
+    ]
 }
 
 /// Bytes of a log that are read at a time.

@@ -51,7 +51,8 @@ impl Token {
     /// # Errors
     /// Where the store cannot be read.
     pub fn keep(tx: &mut Tx<'_>, secret: &str, token: &Self) -> Result<(), Problem> {
-        let bytes = serde_json::to_vec(token).map_err(|error| Error::Internal { detail: error.to_string() })?;
+        let bytes = serde_json::to_vec(token)
+            .map_err(|error| Error::Internal { detail: error.to_string() })?;
         tx.put(key(secret), bytes);
         tx.raise_epoch()
     }
@@ -78,7 +79,8 @@ impl Token {
         }
         crate::apply::may_grant(tx, call, &Principal::User(create.user.clone()))?;
         // A token that is cut down makes none that is less so.
-        let is_within = !create.scope.is_empty() && create.scope.iter().all(|right| call.scope.contains(right));
+        let is_within =
+            !create.scope.is_empty() && create.scope.iter().all(|right| call.scope.contains(right));
         if !call.scope.is_empty() && !is_within {
             let role = format!("scope {}", create.scope.join(", "));
             return Err(Error::Grant { actor: call.actor.to_string(), role }.into());
@@ -131,5 +133,6 @@ fn key(secret: &str) -> base::Key {
 }
 
 fn decode(bytes: &[u8]) -> Result<Token, Problem> {
-    serde_json::from_slice(bytes).map_err(|error| Error::Internal { detail: format!("stored token: {error}") }.into())
+    serde_json::from_slice(bytes)
+        .map_err(|error| Error::Internal { detail: format!("stored token: {error}") }.into())
 }

@@ -101,18 +101,6 @@ impl<'a> Tx<'a> {
         Ok(offset)
     }
 
-    /// Appends a chunk of another format to a log; returns the offset of its first event.
-    ///
-    /// # Errors
-    /// Where the store cannot be read.
-    pub fn append_chunk(&mut self, log: &str, format: u8, bytes: Vec<u8>, count: u32) -> Result<u64, Problem> {
-        let offset = self.log_end(log)?;
-        self.remember_log(log);
-        let chunk = Chunk { log: log.to_owned(), offset, count, format, bytes };
-        self.logs.entry(log.to_owned()).or_default().push(chunk);
-        Ok(offset)
-    }
-
     /// Appends one row to a log of the system, for example `system/audit`; returns its offset.
     ///
     /// # Errors
@@ -146,7 +134,14 @@ impl<'a> Tx<'a> {
     }
 
     /// Withdraws a call that was made with this address and is not answered yet.
-    pub fn cancel(&mut self, operation: &str, resource: ResourceRef, actor: Principal, address: Address, at: Time) {
+    pub fn cancel(
+        &mut self,
+        operation: &str,
+        resource: ResourceRef,
+        actor: Principal,
+        address: Address,
+        at: Time,
+    ) {
         let mut call = Call::new(operation, resource, actor).at(at);
         call.reply_to = Some(address);
         self.pending.push_back(Pending::Cancel(call));
@@ -174,7 +169,10 @@ impl<'a> Tx<'a> {
     ///
     /// # Errors
     /// The step's, or `kernel.internal` where it panicked.
-    pub fn attempt<T>(&mut self, step: impl FnOnce(&mut Self) -> Result<T, Problem>) -> Result<T, Problem> {
+    pub fn attempt<T>(
+        &mut self,
+        step: impl FnOnce(&mut Self) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
         let mark = self.undo.len();
         let pending = self.pending.len();
         self.depth += 1;
@@ -280,14 +278,23 @@ impl Read for Tx<'_> {
         }
     }
 
-    fn scan(&self, from: &[u8], to: &[u8], limit: usize, is_reverse: bool) -> Result<Vec<Pair>, Problem> {
+    fn scan(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        limit: usize,
+        is_reverse: bool,
+    ) -> Result<Vec<Pair>, Problem> {
         if to <= from {
             return Ok(Vec::new());
         }
         let changed = self.overlay.range(from.to_vec()..to.to_vec());
         let hidden = changed.clone().filter(|(_, value)| value.is_none()).count();
-        let mut merged: BTreeMap<Vec<u8>, Vec<u8>> =
-            self.snapshot.scan(from, to, limit.saturating_add(hidden), is_reverse)?.into_iter().collect();
+        let mut merged: BTreeMap<Vec<u8>, Vec<u8>> = self
+            .snapshot
+            .scan(from, to, limit.saturating_add(hidden), is_reverse)?
+            .into_iter()
+            .collect();
         for (key, value) in changed {
             match value {
                 Some(value) => merged.insert(key.clone(), value.clone()),
@@ -308,7 +315,9 @@ impl Read for Tx<'_> {
             == self.snapshot.log_end(log)?.max(offset);
         if size <= bytes && is_all {
             let held = self.logs.get(log).map_or(&[][..], Vec::as_slice);
-            found.extend(held.iter().filter(|chunk| offset < chunk.offset + u64::from(chunk.count)).cloned());
+            found.extend(
+                held.iter().filter(|chunk| offset < chunk.offset + u64::from(chunk.count)).cloned(),
+            );
         }
         Ok(found)
     }

@@ -1,24 +1,63 @@
 //! The kernel path on a store in memory: who may do what, what is kept, what is audited.
 
-use base::{DrivenClock, Problem, SeededEntropy, SystemClock, Time};
-use kernel::{Call, Config, Credential, Kernel, Parts, Principal, Read, Reader, ResourceRef, Writer};
+use base::{Clock, DrivenClock, Problem, SeededEntropy, SystemClock, Time};
+use kernel::{
+    Call, Cell, Config, Credential, Kernel, Parts, Principal, Read, Reader, ResourceRef, Scan,
+    Writer,
+};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use store::MemoryStore;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+use store::{Faults, FaultyStore, MemoryStore, Store};
+
+/// A clock whose wall time stands still until a test moves it.
+struct StillClock(AtomicI64);
+
+impl Clock for StillClock {
+    fn business(&self) -> Time {
+        Time(0)
+    }
+
+    fn wall(&self) -> Time {
+        Time(self.0.load(Ordering::SeqCst))
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn is_driven(&self) -> bool {
+        true
+    }
+
+    fn advance(&self, _to: Time) -> bool {
+        true
+    }
+}
 
 fn unit() -> (Arc<Kernel>, Writer) {
+    unit_on(Arc::new(MemoryStore::new()), Arc::new(DrivenClock::new(Time(0), SystemClock::new())))
+}
+
+fn unit_on(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> (Arc<Kernel>, Writer) {
     let parts = Parts {
-        store: Arc::new(MemoryStore::new()),
-        clock: Arc::new(DrivenClock::new(Time(0), SystemClock::new())),
+        store,
+        clock,
         entropy: Arc::new(SeededEntropy::new(1)),
         engines: Vec::new(),
-        decoder: None,
         config: Config::default(),
     };
     Kernel::new(parts).expect("a kernel starts on an empty store")
 }
 
-fn call(writer: &mut Writer, who: &str, operation: &str, on: (&str, &str), args: Value) -> Result<Value, Problem> {
+fn call(
+    writer: &mut Writer,
+    who: &str,
+    operation: &str,
+    on: (&str, &str),
+    args: Value,
+) -> Result<Value, Problem> {
     let actor = Principal::try_from(who.to_owned()).expect("a principal");
     let call = Call::new(operation, ResourceRef::new(on.0, on.1), actor).with(args);
     writer.turn(&[call]).remove(0).map(kernel::Reply::into_value)
@@ -35,13 +74,17 @@ fn apply(writer: &mut Writer, who: &str, manifests: Value) -> Result<Value, Prob
 
 fn with_people() -> (Arc<Kernel>, Writer) {
     let (kernel, mut writer) = unit();
+    apply_people(&mut writer);
+    (kernel, writer)
+}
+
+fn apply_people(writer: &mut Writer) {
     let people = json!([
         manifest("User", "olga", json!({"roles": ["owner"]})),
         manifest("User", "otto", json!({"roles": ["operator"]})),
         manifest("User", "vera", json!({"roles": ["viewer"]})),
     ]);
-    apply(&mut writer, "unit:init", people).expect("the first people are applied");
-    (kernel, writer)
+    apply(writer, "unit:init", people).expect("the first people are applied");
 }
 
 fn code(result: Result<Value, Problem>) -> String {
@@ -51,8 +94,16 @@ fn code(result: Result<Value, Problem>) -> String {
 #[test]
 fn apply_shows_a_plan_and_does_all_or_none() {
     let (_, mut writer) = with_people();
-    let good = manifest("Role", "clerk", json!({"policies": "permit(principal in Role::\"clerk\", action == Action::\"clock.list\", resource);"}));
-    let bad = manifest("Role", "broken", json!({"policies": "permit(principal in Role::\"broken\", action == Action::\"clock.lisst\", resource);"}));
+    let good = manifest(
+        "Role",
+        "clerk",
+        json!({"policies": "permit(principal in Role::\"clerk\", action == Action::\"clock.list\", resource);"}),
+    );
+    let bad = manifest(
+        "Role",
+        "broken",
+        json!({"policies": "permit(principal in Role::\"broken\", action == Action::\"clock.lisst\", resource);"}),
+    );
     assert_eq!(code(apply(&mut writer, "user:olga", json!([good, bad]))), "policy.invalid");
     let gone = call(&mut writer, "user:olga", "resource.get", ("role", "clerk"), json!({}));
     assert_eq!(code(gone), "resource.not_found", "nothing half done");
@@ -62,8 +113,10 @@ fn apply_shows_a_plan_and_does_all_or_none() {
 fn a_dry_run_changes_nothing() {
     let (kernel, mut writer) = with_people();
     let before = kernel.commit();
-    let args = json!({"dry_run": true, "manifests": [manifest("User", "ana", json!({"roles": []}))]});
-    let plan = call(&mut writer, "user:olga", "resource.apply", ("resource", ""), args).expect("a plan");
+    let args =
+        json!({"dry_run": true, "manifests": [manifest("User", "ana", json!({"roles": []}))]});
+    let plan =
+        call(&mut writer, "user:olga", "resource.apply", ("resource", ""), args).expect("a plan");
     assert_eq!(plan["plan"][0]["action"], "create");
     assert_eq!(plan["applied"], false);
     let reader = Reader::new(&kernel, Principal::Anonymous).expect("a reader");
@@ -79,8 +132,10 @@ fn what_left_the_folder_is_removed() {
     let both = folder(json!([user("ana"), user("bob")]));
     call(&mut writer, "user:olga", "resource.apply", ("resource", ""), both).expect("applied");
     let one = folder(json!([user("ana")]));
-    let plan = call(&mut writer, "user:olga", "resource.apply", ("resource", ""), one).expect("applied");
-    let actions: Vec<_> = plan["plan"].as_array().expect("steps").iter().map(|step| step["action"].clone()).collect();
+    let plan =
+        call(&mut writer, "user:olga", "resource.apply", ("resource", ""), one).expect("applied");
+    let actions: Vec<_> =
+        plan["plan"].as_array().expect("steps").iter().map(|step| step["action"].clone()).collect();
     assert_eq!(actions, ["keep", "remove"]);
     let reader = Reader::new(&kernel, Principal::Anonymous).expect("a reader");
     assert!(reader.resource("user", "bob").expect("a look").is_none());
@@ -92,25 +147,36 @@ fn nobody_grants_what_he_does_not_hold() {
     let (_, mut writer) = with_people();
     let promoted = json!([manifest("User", "otto", json!({"roles": ["owner"]}))]);
     assert_ne!(code(apply(&mut writer, "user:otto", promoted)), "ok");
-    let token = call(&mut writer, "user:otto", "token.create", ("token", ""), json!({"user": "olga"}));
+    let token =
+        call(&mut writer, "user:otto", "token.create", ("token", ""), json!({"user": "olga"}));
     assert_ne!(code(token), "ok");
 }
 
 #[test]
 fn an_unknown_kind_or_field_names_its_neighbour() {
     let (_, mut writer) = with_people();
-    let problem = apply(&mut writer, "user:olga", json!([manifest("Usr", "x", json!({}))])).expect_err("refused");
+    let problem = apply(&mut writer, "user:olga", json!([manifest("Usr", "x", json!({}))]))
+        .expect_err("refused");
     assert_eq!(problem.hint.as_deref(), Some("did you mean `User`?"));
-    let problem = apply(&mut writer, "user:olga", json!([manifest("User", "x", json!({"role": []}))])).expect_err("refused");
+    let problem =
+        apply(&mut writer, "user:olga", json!([manifest("User", "x", json!({"role": []}))]))
+            .expect_err("refused");
     assert_eq!(problem.hint.as_deref(), Some("did you mean `roles`?"));
-    let problem = apply(&mut writer, "user:olga", json!([manifest("User", "x", json!({"roles": ["ghost"]}))])).expect_err("refused");
+    let problem = apply(
+        &mut writer,
+        "user:olga",
+        json!([manifest("User", "x", json!({"roles": ["ghost"]}))]),
+    )
+    .expect_err("refused");
     assert_eq!(problem.code, "manifest.reference");
 }
 
 #[test]
 fn a_token_works_until_it_is_revoked() {
     let (kernel, mut writer) = with_people();
-    let made = call(&mut writer, "user:olga", "token.create", ("token", ""), json!({"user": "vera"})).expect("a token");
+    let made =
+        call(&mut writer, "user:olga", "token.create", ("token", ""), json!({"user": "vera"}))
+            .expect("a token");
     let secret = made["token"].as_str().expect("a secret").to_owned();
     let identity = kernel.authenticate(&Credential::Bearer(&secret)).expect("known");
     assert_eq!(identity.principal, Principal::User("vera".into()));
@@ -122,11 +188,17 @@ fn a_token_works_until_it_is_revoked() {
 #[test]
 fn a_call_with_a_key_happens_once() {
     let (_, mut writer) = with_people();
-    let mut create = Call::new("token.create", ResourceRef::new("token", ""), Principal::User("olga".into()))
-        .with(json!({"user": "vera"}));
+    let mut create =
+        Call::new("token.create", ResourceRef::new("token", ""), Principal::User("olga".into()))
+            .with(json!({"user": "vera"}));
     create.key = Some("k1".into());
-    let first = writer.turn(&[create.clone()]).remove(0).map(kernel::Reply::into_value).expect("made");
-    let again = writer.turn(&[create.clone()]).remove(0).map(kernel::Reply::into_value).expect("remembered");
+    let first =
+        writer.turn(&[create.clone()]).remove(0).map(kernel::Reply::into_value).expect("made");
+    let again = writer
+        .turn(&[create.clone()])
+        .remove(0)
+        .map(kernel::Reply::into_value)
+        .expect("remembered");
     assert_eq!(first, again);
     create.args = json!({"user": "otto"});
     let other = writer.turn(&[create]).remove(0).map(kernel::Reply::into_value);
@@ -137,26 +209,43 @@ fn a_call_with_a_key_happens_once() {
 fn the_clock_is_driven_by_who_may_and_survives_a_restart() {
     let (kernel, mut writer) = with_people();
     let to = json!({"to": "2018-01-01T00:00:00Z"});
-    assert_eq!(code(call(&mut writer, "user:vera", "clock.advance", ("clock", ""), to.clone())), "policy.forbidden");
+    assert_eq!(
+        code(call(&mut writer, "user:vera", "clock.advance", ("clock", ""), to.clone())),
+        "policy.forbidden"
+    );
     assert_eq!(code(call(&mut writer, "user:otto", "clock.advance", ("clock", ""), to)), "ok");
     let parts = Parts {
         store: Arc::clone(kernel.store()),
         clock: Arc::new(DrivenClock::new(Time(0), SystemClock::new())),
         entropy: Arc::new(SeededEntropy::new(1)),
         engines: Vec::new(),
-        decoder: None,
         config: Config::default(),
     };
     let (again, _) = Kernel::new(parts).expect("it starts again");
     assert_eq!(again.clock().business().to_string(), "2018-01-01T00:00:00Z");
     // The first writer is fenced off now.
-    assert_eq!(code(call(&mut writer, "user:otto", "clock.advance", ("clock", ""), json!({"to": "2019-01-01T00:00:00Z"}))), "store.fenced");
+    assert_eq!(
+        code(call(
+            &mut writer,
+            "user:otto",
+            "clock.advance",
+            ("clock", ""),
+            json!({"to": "2019-01-01T00:00:00Z"})
+        )),
+        "store.fenced"
+    );
 }
 
 #[test]
 fn changes_and_refusals_are_audited_in_a_commit() {
     let (kernel, mut writer) = with_people();
-    let _ = call(&mut writer, "user:vera", "clock.advance", ("clock", ""), json!({"to": "2018-01-01T00:00:00Z"}));
+    let _ = call(
+        &mut writer,
+        "user:vera",
+        "clock.advance",
+        ("clock", ""),
+        json!({"to": "2018-01-01T00:00:00Z"}),
+    );
     let reader = Reader::new(&kernel, Principal::Anonymous).expect("a reader");
     let lines: Vec<Value> = reader
         .chunks("system/audit", 0, usize::MAX)
@@ -165,15 +254,24 @@ fn changes_and_refusals_are_audited_in_a_commit() {
         .flat_map(|chunk| kernel::rows_from(&chunk.bytes, 0).expect("rows"))
         .collect();
     let last = lines.last().expect("a line");
-    assert_eq!((last["actor"].as_str(), last["outcome"].as_str()), (Some("user:vera"), Some("policy.forbidden")));
-    assert!(lines.iter().any(|line| line["operation"] == "resource.put" && line["outcome"] == "allowed"));
+    assert_eq!(
+        (last["actor"].as_str(), last["outcome"].as_str()),
+        (Some("user:vera"), Some("policy.forbidden"))
+    );
+    assert!(
+        lines
+            .iter()
+            .any(|line| line["operation"] == "resource.put" && line["outcome"] == "allowed")
+    );
 }
 
 #[test]
 fn what_a_dry_run_tried_is_not_what_is_applied() {
     let (kernel, mut writer) = with_people();
     let role = |who: &str| {
-        let policy = format!("permit(principal in Role::\"{who}\", action == Action::\"clock.advance\", resource);");
+        let policy = format!(
+            "permit(principal in Role::\"{who}\", action == Action::\"clock.advance\", resource);"
+        );
         manifest("Role", "desk", json!({ "policies": policy }))
     };
     let dry = json!({"dry_run": true, "manifests": [role("viewer")]});
@@ -183,24 +281,39 @@ fn what_a_dry_run_tried_is_not_what_is_applied() {
     let spec = reader.resource("role", "desk").expect("a look").expect("a role").spec.to_string();
     assert!(spec.contains("desk") && !spec.contains("viewer"), "{spec}");
     let to = json!({"to": "2018-01-01T00:00:00Z"});
-    assert_eq!(code(call(&mut writer, "user:vera", "clock.advance", ("clock", ""), to)), "policy.forbidden");
+    assert_eq!(
+        code(call(&mut writer, "user:vera", "clock.advance", ("clock", ""), to)),
+        "policy.forbidden"
+    );
 }
 
 #[test]
 fn a_role_may_be_called_like_what_is_shipped() {
     let (_, mut writer) = with_people();
     for name in ["unit", "roles"] {
-        let policy = format!("permit(principal in Role::\"{name}\", action == Action::\"clock.list\", resource);");
+        let policy = format!(
+            "permit(principal in Role::\"{name}\", action == Action::\"clock.list\", resource);"
+        );
         let role = manifest("Role", name, json!({ "policies": policy }));
         apply(&mut writer, "user:olga", json!([role])).expect("applied");
     }
-    assert_eq!(code(call(&mut writer, "user:olga", "clock.advance", ("clock", ""), json!({"to": "2018-01-01T00:00:00Z"}))), "ok");
+    assert_eq!(
+        code(call(
+            &mut writer,
+            "user:olga",
+            "clock.advance",
+            ("clock", ""),
+            json!({"to": "2018-01-01T00:00:00Z"})
+        )),
+        "ok"
+    );
 }
 
 #[test]
 fn a_token_that_is_cut_down_makes_none_that_is_less_so() {
     let (_, mut writer) = with_people();
-    let mut create = Call::new("token.create", ResourceRef::new("token", ""), Principal::User("olga".into()));
+    let mut create =
+        Call::new("token.create", ResourceRef::new("token", ""), Principal::User("olga".into()));
     create.scope = vec!["Manage".into()];
     for (args, expected) in [
         (json!({"user": "olga"}), "policy.grant"),
@@ -208,6 +321,95 @@ fn a_token_that_is_cut_down_makes_none_that_is_less_so() {
         (json!({"user": "olga", "scope": ["Manage"]}), "ok"),
     ] {
         create.args = args;
-        assert_eq!(code(writer.turn(&[create.clone()]).remove(0).map(kernel::Reply::into_value)), expected);
+        assert_eq!(
+            code(writer.turn(&[create.clone()]).remove(0).map(kernel::Reply::into_value)),
+            expected
+        );
+    }
+}
+
+/// Returns the rows of `system.meters` about an actor: second at which the minute began, operation, resource, outcome, count.
+fn meters(kernel: &Arc<Kernel>, actor: &str) -> Vec<String> {
+    let reader = Reader::new(kernel, Principal::User("olga".into())).expect("a reader");
+    let system = Arc::clone(kernel.engines().first().expect("the kernel's own engine"));
+    let relations = system.relations(&reader).expect("relations");
+    let meters =
+        relations.iter().find(|relation| relation.name == "meters").expect("system.meters");
+    let mut rows = Vec::new();
+    let mut row = |cells: Vec<Cell>| {
+        let [
+            Cell::Time(minute),
+            Cell::Text(who),
+            Cell::Text(what),
+            Cell::Text(on),
+            Cell::Text(outcome),
+            Cell::Int(count),
+        ] = cells.as_slice()
+        else {
+            panic!("other columns: {cells:?}")
+        };
+        if who == actor {
+            rows.push(format!("{} {what} {on} {outcome} {count}", minute / 1_000));
+        }
+        Ok::<_, Problem>(true)
+    };
+    (meters.rows)(&reader, &Scan::default(), &mut row).expect("rows");
+    rows
+}
+
+/// Has `vera` ask three times who she is, which is counted.
+fn ask_three_times(kernel: &Arc<Kernel>) {
+    let ask =
+        Call::new("unit.whoami", ResourceRef::new("unit", ""), Principal::User("vera".into()));
+    for _ in 0..3 {
+        kernel.read(&ask).expect("everybody may ask who he is");
+    }
+}
+
+#[test]
+fn meters_sum_lines_and_counts_by_the_minute() {
+    let clock = Arc::new(StillClock(AtomicI64::new(60_000)));
+    let (kernel, mut writer) = unit_on(Arc::new(MemoryStore::new()), clock.clone());
+    apply_people(&mut writer);
+    let mut refused = || {
+        let to = json!({"to": "2018-01-01T00:00:00Z"});
+        assert_eq!(
+            code(call(&mut writer, "user:vera", "clock.advance", ("clock", ""), to)),
+            "policy.forbidden"
+        );
+    };
+    // Ten of a second have a line each, two are counted.
+    (0..12).for_each(|_| refused());
+    ask_three_times(&kernel);
+    clock.0.store(120_000, Ordering::SeqCst);
+    refused();
+    let expected = [
+        "60 clock.advance clock policy.forbidden 12",
+        "60 unit.whoami unit allowed 3",
+        "120 clock.advance clock policy.forbidden 1",
+    ];
+    assert_eq!(meters(&kernel, "user:vera"), expected);
+}
+
+#[test]
+fn a_commit_that_fails_neither_loses_nor_doubles_counts() {
+    let never = Faults::default();
+    let faults =
+        [Faults { full_permille: 1_000, ..never }, Faults { unknown_permille: 1_000, ..never }];
+    // Of the commits that fail unknown half are durable: some seeds have such, some the others.
+    for (seed, faults) in (0..8).flat_map(|seed| faults.map(|faults| (seed, faults))) {
+        let clock = Arc::new(StillClock(AtomicI64::new(60_000)));
+        let store = Arc::new(FaultyStore::new(Arc::new(MemoryStore::new()), seed, never));
+        let (kernel, mut writer) = unit_on(store.clone(), clock.clone());
+        apply_people(&mut writer);
+        ask_three_times(&kernel);
+        clock.0.store(120_000, Ordering::SeqCst);
+        store.set_faults(faults);
+        writer.turn(&[]);
+        store.set_faults(never);
+        clock.0.store(180_000, Ordering::SeqCst);
+        writer.turn(&[]);
+        let expected = ["60 unit.whoami unit allowed 3"];
+        assert_eq!(meters(&kernel, "user:vera"), expected, "seed {seed}, {faults:?}");
     }
 }

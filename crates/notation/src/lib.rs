@@ -5,8 +5,8 @@
 
 pub mod bpmn;
 pub mod dmn;
-pub mod feel;
 mod error;
+pub mod feel;
 pub mod graph;
 mod text;
 mod xml;

@@ -37,7 +37,6 @@ fn main() -> Result<(), base::Problem> {
         clock: Arc::new(DrivenClock::new(Time(0), SystemClock::new())),
         entropy: Arc::new(SeededEntropy::new(1)),
         engines: vec![Arc::new(Processes::new(Config::default()))],
-        decoder: None,
         config: kernel::Config::default(),
     })?;
     let manifests = json!([

@@ -169,7 +169,8 @@ impl Cache {
         let current =
             read.resource("process", name)?.filter(|resource| resource.version == version);
         // The same version may come again with other content after a commit that did not happen.
-        let is_known = |held: &Arc<Resource>| current.as_ref().is_none_or(|now| Arc::ptr_eq(held, now));
+        let is_known =
+            |held: &Arc<Resource>| current.as_ref().is_none_or(|now| Arc::ptr_eq(held, now));
         if let Some((resource, compiled)) = self.held().get(&id)
             && is_known(resource)
         {

@@ -45,7 +45,7 @@ impl Processes {
             for chunk in tx.chunks(&consumer.log, from, self.config.consume_bytes_max)? {
                 cursor = cursor.max(chunk.offset);
                 let skip = usize::try_from(cursor - chunk.offset).unwrap_or(usize::MAX);
-                let rows = self.rows_of(tx, chunk)?;
+                let rows = self.rows_of(chunk)?;
                 for row in rows.iter().skip(skip).take(budget.saturating_sub(done)) {
                     self.consume_row(tx, consumer, cursor, row)?;
                     cursor += 1;
@@ -171,12 +171,12 @@ impl Processes {
     }
 
     /// Returns the rows of a chunk. The last chunk is remembered: several processes may listen to one stream.
-    fn rows_of(&self, tx: &Tx<'_>, chunk: Chunk) -> Result<Arc<Vec<Value>>, Problem> {
+    fn rows_of(&self, chunk: Chunk) -> Result<Arc<Vec<Value>>, Problem> {
         let held = self.decoded.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((_, rows)) = held.filter(|(of, _)| **of == chunk) {
             return Ok(rows);
         }
-        let rows = Arc::new(tx.kernel().decode_rows(&chunk)?);
+        let rows = Arc::new(kernel::rows_from(&chunk.bytes, 0)?);
         let mut guard = self.decoded.lock().unwrap_or_else(PoisonError::into_inner);
         *guard = Some((Arc::new(chunk), Arc::clone(&rows)));
         Ok(rows)

@@ -1,20 +1,26 @@
-//! Decisions and scripts: requested by the writer, evaluated elsewhere, recorded by the writer.
+//! Decisions and scripts. What is sure to end soon by its form ([`notation::dmn::Model::is_bounded`]) is evaluated in the commit
+//! that asks; the rest is requested by the writer, evaluated elsewhere, and recorded by the writer.
 //!
-//! An evaluation may take any time and any memory, so that it never runs on the partition's thread. The unit asks for
+//! Such an evaluation may take any time and any memory, so that it never runs on the partition's thread. The unit asks for
 //! what is [`pending`], has a worker process evaluate it under limits with an [`Evaluator`], and records the results by
 //! the operation `decision.record`. What was recorded is never evaluated again.
 
 use crate::engine::Processes;
 use crate::error::Error;
 use crate::instance::Variables;
-use crate::spec::DecisionSpec;
 use crate::wire::{self, key};
 use base::{Problem, Time};
 use kernel::{Address, Call, Read, Reply, Resource, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Models that are kept for decisions in a commit.
+const MODELS_MAX: usize = 256;
+
+/// The variables of a decision that is evaluated in a commit, in bytes.
+const INPUT_BYTES_MAX: usize = 64 << 10;
 
 /// The topic that is notified when there is something to evaluate.
 pub const TOPIC: &str = "decision";
@@ -99,6 +105,30 @@ pub fn pending(read: &dyn Read, after: u64, limit: usize) -> Result<Batch, Probl
     Ok(batch)
 }
 
+/// Models that are evaluated in the commit, by the decision's name, with the text that they were made of.
+#[derive(Debug, Default)]
+pub(crate) struct Models(Mutex<HashMap<String, (String, Option<Arc<notation::dmn::Model>>)>>);
+
+impl Models {
+    /// Returns the model of a decision where it is sure to end soon.
+    fn bounded(&self, resource: &Resource) -> Option<Arc<notation::dmn::Model>> {
+        let source = resource.spec.get("source").and_then(Value::as_str).unwrap_or_default();
+        let mut models = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((held, model)) = models.get(&resource.name)
+            && held == source
+        {
+            return model.clone();
+        }
+        let model = notation::dmn::Model::parse(source).ok();
+        let model = model.filter(notation::dmn::Model::is_bounded).map(Arc::new);
+        if MODELS_MAX <= models.len() {
+            models.clear();
+        }
+        models.insert(resource.name.clone(), (source.to_owned(), model.clone()));
+        model
+    }
+}
+
 /// Evaluates requests; keeps the models that it has parsed.
 #[derive(Default)]
 pub struct Evaluator {
@@ -155,21 +185,26 @@ impl Processes {
         Ok(read.resources("decision")?.into_iter().find(has_id))
     }
 
-    /// Asks for a decision; the result goes to who made the call, later.
+    /// Evaluates a decision where that is sure to end soon, else asks for it; then the result goes to who made the call, later.
     pub(crate) fn evaluate(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         let name = call.resource.name.as_str();
         let resource = tx
             .resource("decision", name)?
             .ok_or_else(|| Error::NotFound { kind: "decision", name: name.into() })?;
-        let Some(address) = call.reply_to.clone() else {
-            return Err(Error::Wait { operation: "decision.evaluate" }.into());
-        };
-        let spec: DecisionSpec = wire::read(&wire::write(&resource.spec)?)?;
         let variables = match call.args.get("variables") {
             Some(Value::Object(variables)) => variables.clone(),
             _ => Variables::new(),
         };
-        let decision = spec.decision_id.unwrap_or_else(|| name.to_owned());
+        let decision =
+            resource.spec.get("decision_id").and_then(Value::as_str).unwrap_or(name).to_owned();
+        if let Some(model) = self.models.bounded(&resource)
+            && wire::write(&variables)?.len() <= INPUT_BYTES_MAX
+        {
+            return Ok(Reply::Value(model.evaluate(&decision, &variables)?));
+        }
+        let Some(address) = call.reply_to.clone() else {
+            return Err(Error::Wait { operation: "decision.evaluate" }.into());
+        };
         let model = format!("{name}@{}", resource.version);
         let what = What::Decision { model, decision };
         let version = Some((name.to_owned(), resource.version));

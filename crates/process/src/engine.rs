@@ -3,6 +3,7 @@
 use crate::compiled::{Cache, Compiled};
 use crate::config::Config;
 use crate::consume::Consumer;
+use crate::decisions::Models;
 use crate::error::Error;
 use crate::instance::Command;
 use crate::operations;
@@ -30,6 +31,7 @@ pub struct Processes {
     pub(crate) cache: Cache,
     pub(crate) consumers: Held<u64, Vec<Consumer>>,
     pub(crate) decoded: Held<Arc<Chunk>, Vec<Value>>,
+    pub(crate) models: Models,
 }
 
 impl Processes {

@@ -4,7 +4,7 @@ use crate::consume::Row;
 use crate::engine::Processes;
 use crate::error::Error;
 use crate::instance::{Command, Variables};
-use crate::lists::{Page, number_of};
+use crate::lists::{Page, limit_of};
 use crate::messages::Message;
 use crate::wire::{self, IncidentRow, key};
 use base::{Period, Problem};
@@ -49,7 +49,7 @@ impl Processes {
             None => key::incidents().bytes(),
         };
         let to = base::prefix_end(key::incidents().as_ref());
-        let mut page = Page::new(number_of(call, "limit").unwrap_or(100).min(self.config.list_max));
+        let mut page = Page::new(limit_of(call, self.config.list_max)?);
         loop {
             let pairs = reader.scan(&from, &to, self.config.list_max, false)?;
             let Some((last, _)) = pairs.last() else { return Ok(page.reply()) };

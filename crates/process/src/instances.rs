@@ -3,7 +3,7 @@
 use crate::engine::Processes;
 use crate::error::Error;
 use crate::instance::{Command, Variables};
-use crate::lists::{Page, number_of};
+use crate::lists::{Page, limit_of};
 use crate::messages::Message;
 use crate::running::Start;
 use crate::wire::{self, InstanceRow, key};
@@ -161,13 +161,13 @@ impl Processes {
             },
             (None, _) => kernel::key(b'i'),
         };
-        let after = number_of(call, "after").and_then(|after| u64::try_from(after).ok());
+        let after = call.number("after")?;
         let mut from = match after {
             Some(after) => prefix.clone().number(after.saturating_add(1)).bytes(),
             None => prefix.clone().bytes(),
         };
         let to = base::prefix_end(prefix.as_ref());
-        let mut page = Page::new(number_of(call, "limit").unwrap_or(100).min(self.config.list_max));
+        let mut page = Page::new(limit_of(call, self.config.list_max)?);
         loop {
             let keys = reader.scan(&from, &to, self.config.list_max, false)?;
             let Some((last, _)) = keys.last() else { return Ok(page.reply()) };

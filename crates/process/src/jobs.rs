@@ -3,7 +3,7 @@
 use crate::engine::Processes;
 use crate::error::Error;
 use crate::instance::{Command, Instance, Job, Variables, Wait};
-use crate::lists::{Page, number_of};
+use crate::lists::{Page, limit_of};
 use crate::wire::{self, key};
 use base::{Period, Problem, Time};
 use kernel::{Call, Read, Reader, Reply, ResourceRef, Tx};
@@ -215,7 +215,7 @@ impl Processes {
             Some(job_type) => key::jobs(job_type),
             None => key::jobs_all(),
         };
-        let limit = number_of(call, "limit").unwrap_or(100).min(self.config.list_max);
+        let limit = limit_of(call, self.config.list_max)?;
         let mut keys = reader.scan_prefix(prefix.as_ref(), limit)?;
         keys.extend(reader.scan_prefix(key::jobs_held().as_ref(), limit)?);
         let mut page = Page::new(limit);

@@ -1,5 +1,6 @@
 //! Lists, page by page.
 
+use base::Problem;
 use kernel::{Call, Reply};
 use serde_json::{Value, json};
 
@@ -30,11 +31,11 @@ impl Page {
     }
 }
 
-/// Reads a parameter that is a number; a query carries it as text.
-pub(crate) fn number_of(call: &Call, name: &str) -> Option<usize> {
-    match call.args.get(name)? {
-        Value::Number(number) => number.as_u64().and_then(|number| usize::try_from(number).ok()),
-        Value::String(text) => text.parse().ok(),
-        _ => None,
-    }
+/// Reads how many items a caller wants, `max` at most.
+///
+/// # Errors
+/// `call.invalid` where that is no number.
+pub(crate) fn limit_of(call: &Call, max: usize) -> Result<usize, Problem> {
+    let limit = call.number("limit")?.unwrap_or(100);
+    Ok(usize::try_from(limit).unwrap_or(max).min(max))
 }

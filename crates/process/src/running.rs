@@ -265,7 +265,6 @@ impl Processes {
                     );
                     call.on_behalf_of = starter(instance);
                     call.args = Value::Object(args);
-                    call.key = Some(token.clone());
                     call.at = Some(at);
                     call.reply_to = Some(Address { engine: ENGINE.into(), token });
                     tx.call(call);

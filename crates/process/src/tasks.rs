@@ -4,7 +4,7 @@ use crate::engine::Processes;
 use crate::error::Error;
 use crate::instance::{Command, Instance, Task, Wait};
 use crate::jobs::Complete;
-use crate::lists::{Page, number_of};
+use crate::lists::{Page, limit_of};
 use crate::wire::{self, TaskRow, key};
 use base::Problem;
 use kernel::{Call, Read, Reader, Reply, ResourceRef, Tx};
@@ -53,7 +53,7 @@ impl Processes {
             None => prefix.clone().bytes(),
         };
         let to = base::prefix_end(prefix.as_ref());
-        let limit = number_of(call, "limit").unwrap_or(100).min(self.config.list_max);
+        let limit = limit_of(call, self.config.list_max)?;
         let mut page = Page::new(limit);
         loop {
             let keys = reader.scan(&from, &to, self.config.list_max, false)?;

@@ -19,7 +19,12 @@ pub fn agent(config: Config) -> ureq::Agent {
 struct NumbersFirst(DefaultResolver);
 
 impl Resolver for NumbersFirst {
-    fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Error> {
         let port = uri.port_u16().or_else(|| match uri.scheme_str() {
             Some("http") => Some(80),
             Some("https") => Some(443),

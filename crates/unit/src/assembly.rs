@@ -10,7 +10,7 @@ use kernel::{Kernel, Parts, Writer};
 use process::Processes;
 use std::path::Path;
 use std::sync::Arc;
-use store::SqliteStore;
+use store::{JournaledStore, SqliteStore};
 
 /// A unit, put together and not yet running.
 pub(crate) struct Assembly {
@@ -36,7 +36,8 @@ pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
     let config = Config::read(folder)?;
     let identity = Identity::from_text(&files::read(&folder.join(files::KEY))?)?;
     let certificate = files::read(&folder.join(files::CERTIFICATE))?;
-    let store = SqliteStore::open(folder.join(files::STORE), &config.store)?;
+    let tables = SqliteStore::open(folder.join(files::STORE), &config.store)?;
+    let store = JournaledStore::open(Arc::new(tables))?;
     let clock: Arc<dyn base::Clock> = match config.clock {
         Clock::System => Arc::new(SystemClock::new()),
         Clock::Driven => Arc::new(DrivenClock::new(Time(0), SystemClock::new())),
@@ -53,7 +54,6 @@ pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
         store: Arc::new(store),
         clock,
         entropy: Arc::new(SystemEntropy),
-        decoder: None,
         engines: vec![
             data,
             processes,

@@ -77,7 +77,8 @@ impl Config {
     #[expect(clippy::disallowed_methods, reason = "this is the home of the configuration file")]
     pub fn read(folder: &Path) -> Result<Self, Error> {
         let path = folder.join("unit.toml");
-        let text = std::fs::read_to_string(&path).map_err(|source| Error::File { path: path.clone(), source })?;
+        let text = std::fs::read_to_string(&path)
+            .map_err(|source| Error::File { path: path.clone(), source })?;
         toml::from_str(&text).map_err(|error| {
             let offset = error.span().map_or(0, |span| span.start);
             let before = text.get(..offset).unwrap_or_default();

@@ -88,9 +88,16 @@ impl Explain for Error {
         match self {
             Self::Config { hint, .. } => hint.clone(),
             Self::Exists { .. } => Some("choose another folder, or `craton up` this one".into()),
-            Self::Listen { .. } => Some("stop what listens there, or change the address in `unit.toml`".into()),
-            Self::NotLoopback { .. } => Some("plain HTTP stays on 127.0.0.1; other units come in by TLS at `listen_peers`".into()),
-            Self::Ended { .. } => Some("make the expression smaller, or raise `decision_ms_max`".into()),
+            Self::Listen { .. } => {
+                Some("stop what listens there, or change the address in `unit.toml`".into())
+            }
+            Self::NotLoopback { .. } => Some(
+                "plain HTTP stays on 127.0.0.1; other units come in by TLS at `listen_peers`"
+                    .into(),
+            ),
+            Self::Ended { .. } => {
+                Some("make the expression smaller, or raise `decision_ms_max`".into())
+            }
             _ => None,
         }
     }
@@ -99,7 +106,9 @@ impl Explain for Error {
         match self {
             Self::Config { path, line, column, .. } => {
                 let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-                Some(Place::line(number(*line), number(*column)).in_file(path.display().to_string()))
+                Some(
+                    Place::line(number(*line), number(*column)).in_file(path.display().to_string()),
+                )
             }
             _ => None,
         }

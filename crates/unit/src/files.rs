@@ -19,8 +19,12 @@ pub(crate) const STORE: &str = "store.db";
 pub(crate) fn write(path: &Path, text: &str, is_secret: bool) -> Result<(), Error> {
     let mode = if is_secret { 0o600 } else { 0o644 };
     let wrong = |source| Error::File { path: path.to_owned(), source };
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(wrong)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)
+        .map_err(wrong)?;
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(wrong)
 }
 

@@ -75,7 +75,8 @@ fn first_owner(folder: &Path) -> Result<String, Problem> {
     let token = Call::new("token.create", ResourceRef::new("token", ""), init())
         .with(json!({"user": "owner", "summary": "made with the unit"}));
     let made = writer.turn(&[token]).remove(0)?.into_value();
-    made["token"].as_str().map(str::to_owned).ok_or_else(|| {
-        kernel::Error::Internal { detail: "a token has a secret".into() }.into()
-    })
+    made["token"]
+        .as_str()
+        .map(str::to_owned)
+        .ok_or_else(|| kernel::Error::Internal { detail: "a token has a secret".into() }.into())
 }

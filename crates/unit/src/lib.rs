@@ -11,6 +11,7 @@ mod network;
 mod rest;
 mod run;
 mod tls;
+mod usage;
 mod worker;
 
 pub use agent::agent;

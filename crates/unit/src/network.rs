@@ -52,8 +52,9 @@ impl Https {
 impl Network for Https {
     fn send(&self, request: &Request) -> Result<Response, NetworkError> {
         let agent = self.agent(request.tls_certificate.as_deref())?;
-        let mut message =
-            ureq::http::Request::builder().method(request.method.as_str()).uri(request.url.as_str());
+        let mut message = ureq::http::Request::builder()
+            .method(request.method.as_str())
+            .uri(request.url.as_str());
         for (name, value) in &request.headers {
             message = message.header(name, value);
         }
@@ -61,13 +62,18 @@ impl Network for Https {
         let response = agent.run(message).map_err(failed)?;
         let status = response.status().as_u16();
         let mut body = response.into_body();
-        let bytes = body.with_config().limit(self.response_bytes_max + 1).read_to_vec().map_err(failed)?;
+        let bytes =
+            body.with_config().limit(self.response_bytes_max + 1).read_to_vec().map_err(failed)?;
         Ok(Response { status, body: bytes })
     }
 }
 
 /// Returns what sends the outboxes of a unit.
-pub(crate) fn sender(handle: &Handle, exchange: &Arc<Exchange>, network: Arc<dyn Network>) -> Arc<Sender> {
+pub(crate) fn sender(
+    handle: &Handle,
+    exchange: &Arc<Exchange>,
+    network: Arc<dyn Network>,
+) -> Arc<Sender> {
     let submit = {
         let handle = handle.clone();
         // Nobody waits for it: what is not cleared out now is cleared out later.

@@ -1,5 +1,6 @@
 //! Whether a unit has come to rest: what the driver of a replay waits for. Also rings the bell for background threads.
 
+use crate::usage::usage;
 use base::Problem;
 use exchange::Exchange;
 use kernel::{
@@ -37,12 +38,12 @@ impl Bell {
     }
 }
 
-/// The engine that answers `unit.settled`.
+/// The engine that answers `unit.settled` and `unit.usage`.
 pub(crate) struct Rest {
     exchange: Arc<Exchange>,
     /// Rung when decisions wait to be evaluated.
     pub decisions: Bell,
-    /// Rung at every commit and every acknowledgement of a peer.
+    /// Rung at each commit after which the unit may rest, and at each acknowledgement of a peer.
     pub changed: Arc<Bell>,
 }
 
@@ -55,20 +56,23 @@ impl Rest {
     }
 
     fn settled(&self, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
-        let number = |name: &str| call.args.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0);
         let kernel = Arc::clone(reader.kernel());
         let clock = kernel.clock();
-        let until = clock.monotonic() + Duration::from_millis(number("wait_ms").min(WAIT_MS_MAX));
+        let awaited = call.number("received")?.unwrap_or(0);
+        let wait_ms = call.number("wait_ms")?.unwrap_or(0).min(WAIT_MS_MAX);
+        let until = clock.monotonic() + Duration::from_millis(wait_ms);
         loop {
             let seen = self.changed.count();
             reader.release();
             let rest = self.exchange.rest(reader)?;
             let is_idle = rest.is_quiet
+                && awaited <= rest.received.values().sum()
                 && !kernel.has_leftovers()
                 && process::decisions::pending(reader, 0, 1)?.requests.is_empty();
             let left = until.saturating_sub(clock.monotonic());
             if is_idle || left.is_zero() {
                 return Ok(Reply::Value(json!({
+                    "unit": self.exchange.identity().unit(),
                     "idle": is_idle,
                     "sent": rest.sent,
                     "received": rest.received,
@@ -79,6 +83,10 @@ impl Rest {
             reader.release();
             self.changed.wait(seen, left);
         }
+    }
+
+    fn usage(&self, reader: &Reader, _: &Call) -> Result<Reply, Problem> {
+        usage(reader, self.exchange.identity())
     }
 }
 
@@ -100,7 +108,17 @@ impl Engine for Rest {
                 read(&self, Self::settled),
             )
             .on_kind()
-            .queries(&[("wait_ms", "How long to wait for rest, in milliseconds.")]),
+            .queries(&[
+                ("wait_ms", "How long to wait for rest, in milliseconds."),
+                ("received", "Messages of peers without which the unit does not rest: others have sent so many."),
+            ]),
+            operation(
+                "unit.usage",
+                Right::Read,
+                "Says what the unit has spent: commits, bytes synced, signatures, processor time and memory.",
+                read(&self, Self::usage),
+            )
+            .on_kind(),
         ]
     }
 
@@ -109,9 +127,13 @@ impl Engine for Rest {
     }
 
     fn committed(&self, topics: &BTreeSet<String>) {
-        if topics.contains("decision") {
+        let has_requests = topics.contains(process::decisions::TOPIC);
+        if has_requests {
             self.decisions.ring();
         }
-        self.changed.ring();
+        // Who waits for rest need not look while there is something to send or to evaluate: its end rings again.
+        if !has_requests && !topics.iter().any(|topic| exchange::is_outgoing(topic)) {
+            self.changed.ring();
+        }
     }
 }

@@ -6,8 +6,8 @@ use crate::worker::Worker;
 use crate::{Config, Error, network, tls};
 use base::Problem;
 use exchange::{Exchange, Network};
-use process::decisions::{Recorded, pending};
 use kernel::{Call, Handle, Principal, Reader, ResourceRef};
+use process::decisions::{Recorded, pending};
 use serde_json::json;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -38,7 +38,10 @@ pub fn run(folder: &Path) -> Result<(), Problem> {
     let Assembly { config, writer, exchange, network, rest, .. } = assemble(folder)?;
     let handle = kernel::spawn(writer)?;
     let background = Background::start(&config, &handle, &exchange, network, &rest)?;
-    println!("unit {} is up: http://{} and https://{}", config.name, config.listen, config.listen_peers);
+    println!(
+        "unit {} is up: http://{} and https://{}",
+        config.name, config.listen, config.listen_peers
+    );
     runtime.block_on(doors.serve(&config, handle.clone(), tls));
     println!("unit {} drains", config.name);
     background.stop(&rest);
@@ -75,7 +78,10 @@ impl Doors {
         if !resolved.into_iter().all(|address| is_loopback(&address)) {
             return Err(Error::NotLoopback { address: config.listen.clone() });
         }
-        Ok(Self { plain: listen(&config.listen).await?, peers: listen(&config.listen_peers).await? })
+        Ok(Self {
+            plain: listen(&config.listen).await?,
+            peers: listen(&config.listen_peers).await?,
+        })
     }
 
     async fn serve(self, config: &Config, handle: Handle, tls: Arc<rustls::ServerConfig>) {
@@ -87,7 +93,8 @@ impl Doors {
             // The sender lives below; an error would mean that the unit is gone already.
             let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
         };
-        let plain = api::serve(self.plain, router.clone(), config.api.clone(), wait(stopped.clone()));
+        let plain =
+            api::serve(self.plain, router.clone(), config.api.clone(), wait(stopped.clone()));
         let peers = api::serve_tls(self.peers, tls, router, config.api.clone(), wait(stopped));
         let signals = async {
             told_to_stop().await;
@@ -160,14 +167,14 @@ impl Background {
     }
 }
 
-/// Evaluates the decisions and scripts that wait, in a worker process, and records the results in one call.
+/// Evaluates the decisions and scripts that wait, in a worker process, and records the results.
 fn decide(config: &Config, handle: &Handle, rest: &Rest, is_stopping: &AtomicBool) {
-    /// Decisions that are recorded in one call.
+    /// Decisions that are looked up at once and recorded in one call at most.
     const BATCH: usize = 256;
     let mut worker = Worker::new(config);
     loop {
         let seen = rest.decisions.count();
-        match decide_some(handle, &mut worker, BATCH) {
+        match decide_some(handle, &mut worker, BATCH, is_stopping) {
             Ok(0) => rest.decisions.wait(seen, Duration::from_secs(5)),
             Ok(_) => {}
             Err(problem) => {
@@ -182,22 +189,34 @@ fn decide(config: &Config, handle: &Handle, rest: &Rest, is_stopping: &AtomicBoo
     }
 }
 
-fn decide_some(handle: &Handle, worker: &mut Worker, limit: usize) -> Result<usize, Problem> {
+/// Evaluates some and records what is known in portions: none waits for more than one other to reach its limit.
+fn decide_some(
+    handle: &Handle,
+    worker: &mut Worker,
+    limit: usize,
+    is_stopping: &AtomicBool,
+) -> Result<usize, Problem> {
     let reader = Reader::new(handle.kernel(), Principal::Unit("decisions".into()))?;
     let batch = pending(&reader, 0, limit)?;
     drop(reader);
-    if batch.requests.is_empty() {
-        return Ok(0);
+    let mut rest = batch.requests.as_slice();
+    while !rest.is_empty() && !is_stopping.load(Ordering::SeqCst) {
+        let results = worker.evaluate(&batch.models, rest);
+        let (done, left) = rest.split_at(results.len());
+        let numbers = done.iter().map(|request| request.number);
+        let results = numbers.zip(results).map(|(number, result)| Recorded { number, result });
+        record(handle, &results.collect::<Vec<_>>())?;
+        rest = left;
     }
-    let results = worker.evaluate(&batch);
-    let numbers = batch.requests.iter().map(|request| request.number);
-    let results: Vec<_> =
-        numbers.zip(results).map(|(number, result)| Recorded { number, result }).collect();
+    Ok(batch.requests.len())
+}
+
+fn record(handle: &Handle, results: &[Recorded]) -> Result<(), Problem> {
     let record = Call::new(
         "decision.record",
         ResourceRef::new("decision", ""),
         Principal::Unit("decisions".into()),
     );
     handle.call(record.with(json!({ "results": results })))?;
-    Ok(batch.requests.len())
+    Ok(())
 }

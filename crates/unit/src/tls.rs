@@ -21,12 +21,14 @@ pub(crate) fn server(folder: &Path) -> Result<Arc<rustls::ServerConfig>, Error> 
         .map_err(wrong)?;
     let key = files::read(&folder.join(files::CERTIFICATE_KEY))?;
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(wrong)?;
-    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(wrong)?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(wrong)?;
+    let config = rustls::ServerConfig::builder_with_provider(Arc::new(
+        rustls::crypto::ring::default_provider(),
+    ))
+    .with_safe_default_protocol_versions()
+    .map_err(wrong)?
+    .with_no_client_auth()
+    .with_single_cert(chain, key)
+    .map_err(wrong)?;
     Ok(Arc::new(config))
 }
 

@@ -35,22 +35,25 @@ fn kernel() -> (Arc<Kernel>, Writer) {
             Arc::new(Processes::new(process::Config::default())),
             Arc::new(exchange),
         ],
-        decoder: None,
         config: kernel::Config::default(),
     })
     .expect("a kernel")
 }
 
-fn call(writer: &mut Writer, who: Principal, operation: &str, on: (&str, &str), args: Value) -> Value {
+fn call(
+    writer: &mut Writer,
+    who: Principal,
+    operation: &str,
+    on: (&str, &str),
+    args: Value,
+) -> Value {
     let call = Call::new(operation, ResourceRef::new(on.0, on.1), who).with(args);
     writer.turn(&[call]).remove(0).expect("it is done").into_value()
 }
 
 /// Declares who tries, and one resource of each kind that can be declared.
 fn prepare(writer: &mut Writer) -> (String, String) {
-    let manifest = |kind: &str, name: &str, spec: Value| {
-        json!({"apiVersion": "craton/v1", "kind": kind, "metadata": {"name": name}, "spec": spec})
-    };
+    let manifest = |kind: &str, name: &str, spec: Value| json!({"apiVersion": "craton/v1", "kind": kind, "metadata": {"name": name}, "spec": spec});
     let manifests = json!([
         manifest("User", "olga", json!({"roles": ["owner"]})),
         manifest("User", "ned", json!({"roles": []})),
@@ -75,7 +78,8 @@ fn serve(handle: &Handle) -> SocketAddr {
     let router = api::router(handle.clone(), api::Options::new("probe", "0"));
     let (send, receive) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         runtime.expect("a runtime").block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a listener");
             send.send(listener.local_addr().expect("an address")).expect("the test waits");

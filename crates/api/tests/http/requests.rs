@@ -341,7 +341,8 @@ fn a_client_that_takes_nothing_is_cut_off() {
 #[test]
 fn the_reference_lists_every_operation_with_its_route() {
     let unit = unit(Config::default());
-    let text = api::reference(&api::lines(unit.handle.kernel()));
+    let document = api::document(&api::lines(unit.handle.kernel()), "unit", "1");
+    let text = api::reference(&document);
     let put =
         "| `note.put` | `POST /v1/notes/{name}/put` | Write | `{text, weight?}` | Writes a note. |";
     assert!(text.contains(put), "{text}");

@@ -154,7 +154,6 @@ pub fn unit(config: Config) -> Unit {
         clock: Arc::new(DrivenClock::new(Time(0), SystemClock::new())),
         entropy: Arc::new(SeededEntropy::new(1)),
         engines: vec![Arc::new(Notes)],
-        decoder: None,
         config: kernel::Config::default(),
     };
     let (_, mut writer) = Kernel::new(parts).expect("a kernel starts on an empty store");

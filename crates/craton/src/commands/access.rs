@@ -129,7 +129,9 @@ impl Token {
                 }
                 output::one(globals.output, &client.send(&routes::token_create().json(&body))?)
             }
-            TokenCommand::List => output::list(globals.output, &client.send(&routes::token_list())?, &TOKENS),
+            TokenCommand::List => {
+                output::list(globals.output, &client.send(&routes::token_list())?, &TOKENS)
+            }
             TokenCommand::Revoke { id } => {
                 client.send(&routes::token_delete(&id))?;
                 output::line(format!("token/{id} revoked"));
@@ -141,7 +143,9 @@ impl Token {
 
 /// Shows and moves the business clock
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  craton clock get\n  craton clock advance 2018-10-17T17:30:20Z")]
+#[command(
+    after_help = "Examples:\n  craton clock get\n  craton clock advance 2018-10-17T17:30:20Z"
+)]
 pub struct Clock {
     #[command(subcommand)]
     command: ClockCommand,
@@ -153,7 +157,9 @@ enum ClockCommand {
     #[command(after_help = "Examples:\n  craton clock get")]
     Get,
     /// Moves the business clock of a unit that was started with a driven one; timers due up to there fire
-    #[command(after_help = "Examples:\n  craton clock advance 2018-10-17T17:30:20Z\n  craton clock advance 2018-10-18")]
+    #[command(
+        after_help = "Examples:\n  craton clock advance 2018-10-17T17:30:20Z\n  craton clock advance 2018-10-18"
+    )]
     Advance {
         /// To when
         to: String,
@@ -181,6 +187,9 @@ mod tests {
     fn the_answer_names_the_policy() {
         let answer = json!({"allowed": true, "as": "user:ana", "roles": ["clerk"], "policies": ["clerk.0"], "exists": true});
         let text = answer_text(&answer, "stream.append", "stream/orders");
-        assert_eq!(text, "yes: user:ana may stream.append on stream/orders\nroles: clerk\npolicy: clerk.0\n");
+        assert_eq!(
+            text,
+            "yes: user:ana may stream.append on stream/orders\nroles: clerk\npolicy: clerk.0\n"
+        );
     }
 }

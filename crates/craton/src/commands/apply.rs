@@ -76,7 +76,11 @@ fn summary(answer: &Value, is_dry_run: bool) -> String {
         return format!("nothing to do: {keep} as declared");
     }
     let parts = if is_dry_run {
-        [format!("{create} to create"), format!("{change} to change"), format!("{remove} to remove")]
+        [
+            format!("{create} to create"),
+            format!("{change} to change"),
+            format!("{remove} to remove"),
+        ]
     } else {
         [format!("{create} created"), format!("{change} changed"), format!("{remove} removed")]
     };
@@ -96,7 +100,10 @@ mod tests {
             {"action": "change", "kind": "stream", "name": "orders", "changes": ["/spec/key"]},
             {"action": "create", "kind": "process", "name": "sell"},
         ]});
-        assert_eq!(plan_text(&plan), "  + process sell\n  ~ stream orders\n      /spec/key\n  - view old\n");
+        assert_eq!(
+            plan_text(&plan),
+            "  + process sell\n  ~ stream orders\n      /spec/key\n  - view old\n"
+        );
         assert_eq!(summary(&plan, true), "1 to create, 1 to change, 1 to remove, 1 as they were");
     }
 }

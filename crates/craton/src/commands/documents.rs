@@ -2,7 +2,7 @@
 
 use crate::{arguments, arguments::Globals, connect, error::Error, output, output::Format, routes};
 use base::Problem;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// A shell.
@@ -44,7 +44,9 @@ impl Completion {
 
 /// Prints the manual page, or writes those of all commands into a folder
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  craton man | man -l -\n  craton man --folder /usr/local/share/man/man1")]
+#[command(
+    after_help = "Examples:\n  craton man | man -l -\n  craton man --folder /usr/local/share/man/man1"
+)]
 pub struct Man {
     /// Write one page for each command into this folder
     #[arg(long, value_name = "DIR")]
@@ -66,7 +68,8 @@ impl Man {
 
 fn write_pages(folder: &Path, command: &clap::Command, name: &str) -> Result<(), Problem> {
     let path = folder.join(format!("{name}.1"));
-    std::fs::write(&path, page(command.clone())?).map_err(|error| Error::unwritable(&path, error))?;
+    std::fs::write(&path, page(command.clone())?)
+        .map_err(|error| Error::unwritable(&path, error))?;
     for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set()) {
         write_pages(folder, inner, &format!("{name}-{}", inner.get_name()))?;
     }
@@ -83,7 +86,9 @@ fn page(command: clap::Command) -> Result<Vec<u8>, Problem> {
 
 /// Prints the reference of all operations of a unit, as Markdown
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  craton reference > operations.md\n  craton reference -o json          the OpenAPI 3.1 document")]
+#[command(
+    after_help = "Examples:\n  craton reference > operations.md\n  craton reference -o json          the OpenAPI 3.1 document"
+)]
 pub struct Reference {}
 
 impl Reference {
@@ -91,61 +96,15 @@ impl Reference {
     pub fn run(self, globals: &Globals) -> Result<(), Problem> {
         let document = connect::client(globals)?.send(&routes::openapi())?;
         match globals.output {
-            Format::Json | Format::Yaml => output::print(&output::document(globals.output, &document)?),
-            Format::Table | Format::Csv => output::print(&reference_text(&document)),
+            Format::Json | Format::Yaml => {
+                output::print(&output::document(globals.output, &document)?)
+            }
+            Format::Table | Format::Csv => {
+                output::print(&format!("# Operations\n\n{}", api::reference(&document)))
+            }
         }
         Ok(())
     }
-}
-
-/// Returns the operations of an OpenAPI document as Markdown, by kind.
-fn reference_text(document: &Value) -> String {
-    let mut operations: Vec<(String, String)> = Vec::new();
-    let none = serde_json::Map::new();
-    for (path, methods) in document["paths"].as_object().unwrap_or(&none) {
-        for (method, operation) in methods.as_object().unwrap_or(&none) {
-            if let Some(name) = operation["operationId"].as_str() {
-                operations.push((name.to_owned(), operation_text(path, method, name, operation)));
-            }
-        }
-    }
-    operations.sort();
-    let mut text = String::from("# Operations\n");
-    let mut kind_before = String::new();
-    for (name, section) in operations {
-        let kind = name.split('.').next().unwrap_or_default();
-        if kind != kind_before {
-            text.push_str(&format!("\n## {kind}\n"));
-            kind_before = kind.to_owned();
-        }
-        text.push_str(&section);
-    }
-    text
-}
-
-fn operation_text(path: &str, method: &str, name: &str, operation: &Value) -> String {
-    let summary = operation["summary"].as_str().unwrap_or_default();
-    let mut text = format!("\n### {name}\n\n`{} {path}`\n\n{summary}\n", method.to_uppercase());
-    let parameters = operation["parameters"].as_array().into_iter().flatten();
-    let queries: Vec<&Value> = parameters.filter(|parameter| parameter["in"] == "query").collect();
-    if !queries.is_empty() {
-        text.push('\n');
-    }
-    for parameter in queries {
-        let field = |name: &str| parameter[name].as_str().unwrap_or_default();
-        text.push_str(&format!("- `{}`: {}\n", field("name"), field("description")));
-    }
-    let content = operation.pointer("/requestBody/content").and_then(Value::as_object);
-    for (media, body) in content.into_iter().flatten() {
-        text.push_str(&format!("\nBody `{media}`"));
-        let fields = body.pointer("/schema/properties").and_then(Value::as_object);
-        let names: Vec<String> = fields.into_iter().flatten().map(|(name, _)| format!("`{name}`")).collect();
-        if !names.is_empty() {
-            text.push_str(&format!(" with {}", names.join(", ")));
-        }
-        text.push('\n');
-    }
-    text
 }
 
 /// Prints the version
@@ -162,19 +121,5 @@ impl Version {
             return Ok(());
         }
         output::one(globals.output, &json!({"name": "craton", "version": version}))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_reference_lists_operations_by_kind() {
-        let document = json!({"paths": {"/v1/streams/{name}/read": {"get": {
-            "operationId": "stream.read", "summary": "Reads.",
-            "parameters": [{"in": "query", "name": "offset", "description": "The first."}]}}}});
-        let text = reference_text(&document);
-        assert_eq!(text, "# Operations\n\n## stream\n\n### stream.read\n\n`GET /v1/streams/{name}/read`\n\nReads.\n\n- `offset`: The first.\n");
     }
 }

@@ -1,7 +1,9 @@
 //! `peer`, `offer`, `contract`, `ledger`: other units.
 
 use super::input::{self, Change};
-use crate::{arguments::Globals, client::Client, connect, error::Error, output, output::Column, routes};
+use crate::{
+    arguments::Globals, client::Client, connect, error::Error, output, output::Column, routes,
+};
 use base::Problem;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -19,7 +21,10 @@ pub(super) const PEERS: &[Column] = &[
 const OFFERS: &[Column] = &[
     Column("NAME", &["name"]),
     Column("VERSION", &["/spec/version", "version"]),
-    Column("OFFERS", &["/spec/process", "/spec/relation/stream_table", "/spec/relation/view", "process"]),
+    Column(
+        "OFFERS",
+        &["/spec/process", "/spec/relation/stream_table", "/spec/relation/view", "process"],
+    ),
     Column("APPROVAL", &["/spec/approval", "approval"]),
     Column("SUMMARY", &["/spec/summary", "summary"]),
 ];
@@ -49,9 +54,7 @@ const LEDGER: &[Column] = &[
 
 /// Shows other units, and gets to know them
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Examples:\n  craton peer add payment units/payment\n  craton peer list"
-)]
+#[command(after_help = "Examples:\n  craton peer add payment units/payment\n  craton peer list")]
 pub struct Peer {
     #[command(subcommand)]
     command: PeerCommand,
@@ -88,12 +91,16 @@ impl Peer {
         match self.command {
             PeerCommand::Add { name, card, unit_id, public_key } => {
                 let body = match (card, public_key) {
-                    (Some(place), _) => json!({"name": name, "card": card_at(&place, unit_id.as_deref())?}),
+                    (Some(place), _) => {
+                        json!({"name": name, "card": card_at(&place, unit_id.as_deref())?})
+                    }
                     (None, key) => json!({"name": name, "key": key}),
                 };
                 output::one(globals.output, &client.send(&routes::peer_add().json(&body))?)
             }
-            PeerCommand::List => output::list(globals.output, &client.send(&routes::peer_list())?, PEERS),
+            PeerCommand::List => {
+                output::list(globals.output, &client.send(&routes::peer_list())?, PEERS)
+            }
         }
     }
 }
@@ -129,7 +136,9 @@ pub struct Offer {
 #[derive(Debug, clap::Subcommand)]
 enum OfferCommand {
     /// Shows offers: of a peer to this unit, or of this unit
-    #[command(after_help = "Examples:\n  craton offer list\n  craton offer list --peer payment -o yaml")]
+    #[command(
+        after_help = "Examples:\n  craton offer list\n  craton offer list --peer payment -o yaml"
+    )]
     List {
         /// What this peer offers; what this unit offers where absent
         #[arg(long, value_name = "NAME")]
@@ -142,7 +151,11 @@ impl Offer {
     pub fn run(self, globals: &Globals) -> Result<(), Problem> {
         let OfferCommand::List { peer } = self.command;
         let client = connect::client(globals)?;
-        output::list(globals.output, &client.send(&routes::offer_list().query("peer", peer))?, OFFERS)
+        output::list(
+            globals.output,
+            &client.send(&routes::offer_list().query("peer", peer))?,
+            OFFERS,
+        )
     }
 }
 
@@ -192,7 +205,9 @@ enum ContractCommand {
         name: String,
     },
     /// Ends a contract: new calls are refused at once
-    #[command(after_help = "Examples:\n  craton contract revoke payment --reason 'too many disputes'")]
+    #[command(
+        after_help = "Examples:\n  craton contract revoke payment --reason 'too many disputes'"
+    )]
     Revoke {
         /// The contract
         name: String,
@@ -214,9 +229,10 @@ impl Contract {
                 let request = change.put(routes::contract_propose())?.json(&body);
                 output::one(globals.output, &client.send(&request)?)
             }
-            ContractCommand::Accept { name, change } => {
-                output::one(globals.output, &client.send(&change.put(routes::contract_accept(&name))?)?)
-            }
+            ContractCommand::Accept { name, change } => output::one(
+                globals.output,
+                &client.send(&change.put(routes::contract_accept(&name))?)?,
+            ),
             ContractCommand::List => {
                 output::list(globals.output, &client.send(&routes::contract_list())?, CONTRACTS)
             }
@@ -234,7 +250,9 @@ impl Contract {
 
 /// Shows what is owed between the units, contract by contract
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  craton ledger\n  craton ledger --contract payment\n  craton ledger -o csv")]
+#[command(
+    after_help = "Examples:\n  craton ledger\n  craton ledger --contract payment\n  craton ledger -o csv"
+)]
 pub struct Ledger {
     /// Only that of this contract
     #[arg(long, value_name = "NAME")]

@@ -59,7 +59,11 @@ impl Variables {
         };
         for pair in &self.each {
             let Some((name, text)) = pair.split_once('=') else {
-                return Err(Error::usage(format!("`{pair}` is not a variable"), "write `--var NAME=VALUE`").into());
+                return Err(Error::usage(
+                    format!("`{pair}` is not a variable"),
+                    "write `--var NAME=VALUE`",
+                )
+                .into());
             };
             let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.into()));
             variables.insert(name.into(), value);
@@ -94,7 +98,8 @@ pub fn read(file: Option<&Path>) -> Result<Vec<u8>, Problem> {
     let path = file.unwrap_or_else(|| Path::new("standard input"));
     let mut bytes = Vec::new();
     let result = match file {
-        Some(path) => std::fs::File::open(path).and_then(|file| file.take(INPUT_BYTES_MAX + 1).read_to_end(&mut bytes)),
+        Some(path) => std::fs::File::open(path)
+            .and_then(|file| file.take(INPUT_BYTES_MAX + 1).read_to_end(&mut bytes)),
         None => std::io::stdin().lock().take(INPUT_BYTES_MAX + 1).read_to_end(&mut bytes),
     };
     result.map_err(|error| Error::unreadable(path, error))?;
@@ -113,10 +118,16 @@ mod tests {
     #[test]
     fn variables_are_json_where_they_read_as_json() {
         let variables = Variables {
-            each: vec!["total=12.5".into(), "name=ana".into(), "is_vip=true".into(), "a={\"b\":1}".into()],
+            each: vec![
+                "total=12.5".into(),
+                "name=ana".into(),
+                "is_vip=true".into(),
+                "a={\"b\":1}".into(),
+            ],
             all: Some("{\"name\": \"x\", \"kept\": null}".into()),
         };
-        let expected = json!({"total": 12.5, "name": "ana", "is_vip": true, "a": {"b": 1}, "kept": null});
+        let expected =
+            json!({"total": 12.5, "name": "ana", "is_vip": true, "a": {"b": 1}, "kept": null});
         assert_eq!(variables.value().expect("reads"), expected);
     }
 

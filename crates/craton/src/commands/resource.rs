@@ -1,7 +1,9 @@
 //! `get`, `describe`, `history`, `delete`: resources of any kind.
 
 use super::{exchange, work};
-use crate::{arguments::Globals, client::Request, connect, error::Error, output, output::Column, routes};
+use crate::{
+    arguments::Globals, client::Request, connect, error::Error, output, output::Column, routes,
+};
 use base::Problem;
 
 const LIST: [Column; 4] = [
@@ -18,8 +20,7 @@ const HISTORY: [Column; 4] = [
 ];
 
 /// Plurals that are no kind with an `s` behind it.
-const PLURALS: [(&str, &str); 2] =
-    [("processes", "process"), ("policies", "policy")];
+const PLURALS: [(&str, &str); 2] = [("processes", "process"), ("policies", "policy")];
 
 /// Kinds that are declared by manifests.
 const DECLARED: [&str; 7] = ["user", "role", "stream", "view", "process", "decision", "offer"];
@@ -47,7 +48,9 @@ impl Reference {
     fn request(&self) -> (Request, &'static [Column]) {
         let (kind, name) = self.parts();
         match (RUNNING.iter().find(|(running, ..)| *running == kind), name) {
-            (Some((_, plural, columns)), name) => (routes::running(plural, name.as_deref()), columns),
+            (Some((_, plural, columns)), name) => {
+                (routes::running(plural, name.as_deref()), columns)
+            }
             (None, Some(name)) => (routes::resource_get(&kind, &name), &LIST),
             (None, None) => (routes::resource_list(&kind), &LIST),
         }
@@ -102,7 +105,9 @@ impl Get {
     /// Shows a list or one resource.
     pub fn run(self, globals: &Globals) -> Result<(), Problem> {
         let (request, columns) = self.reference.request();
-        let answer = connect::client(globals)?.send(&request).map_err(|problem| self.reference.suggested(problem))?;
+        let answer = connect::client(globals)?
+            .send(&request)
+            .map_err(|problem| self.reference.suggested(problem))?;
         match (self.reference.parts(), globals.output) {
             ((_, None), format) => output::list(format, &answer, columns),
             ((_, Some(_)), output::Format::Table) => {
@@ -115,7 +120,9 @@ impl Get {
 
 /// Shows everything about a resource
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  craton describe stream orders\n  craton describe role/clerk -o yaml")]
+#[command(
+    after_help = "Examples:\n  craton describe stream orders\n  craton describe role/clerk -o yaml"
+)]
 pub struct Describe {
     #[command(flatten)]
     reference: Reference,
@@ -132,7 +139,9 @@ impl Describe {
 
 /// Shows the versions of a resource, the newest first
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  craton history process order-to-delivery\n  craton history view/totals -o json")]
+#[command(
+    after_help = "Examples:\n  craton history process order-to-delivery\n  craton history view/totals -o json"
+)]
 pub struct History {
     #[command(flatten)]
     reference: Reference,
@@ -143,7 +152,11 @@ impl History {
     pub fn run(self, globals: &Globals) -> Result<(), Problem> {
         let (kind, name) = self.reference.named()?;
         let client = connect::client(globals)?;
-        output::list(globals.output, &client.send(&routes::resource_history(&kind, &name))?, &HISTORY)
+        output::list(
+            globals.output,
+            &client.send(&routes::resource_history(&kind, &name))?,
+            &HISTORY,
+        )
     }
 }
 

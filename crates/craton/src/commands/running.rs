@@ -1,6 +1,9 @@
 //! `ps`, `kill`: everything that runs.
 
-use crate::{arguments::Globals, client::Client, client::Request, connect, error::Error, output, output::Column, routes};
+use crate::{
+    arguments::Globals, client::Client, client::Request, connect, error::Error, output,
+    output::Column, routes,
+};
 use base::{Kind, Problem};
 use serde_json::{Value, json};
 
@@ -50,7 +53,14 @@ const KINDS: [Running; 4] = [
         who: "worker",
         since: "created_at",
     },
-    Running { kind: "call", list: open_calls, id: "id", what: "capability", who: "actor", since: "at" },
+    Running {
+        kind: "call",
+        list: open_calls,
+        id: "id",
+        what: "capability",
+        who: "actor",
+        since: "at",
+    },
 ];
 
 /// Shows everything that runs: process instances, queries, jobs, calls between units
@@ -66,7 +76,9 @@ impl Ps {
     /// Shows one table of all kinds.
     pub fn run(self, globals: &Globals) -> Result<(), Problem> {
         let client = connect::client(globals)?;
-        let wanted = KINDS.iter().filter(|running| self.kind.as_deref().is_none_or(|kind| kind == running.kind));
+        let wanted = KINDS
+            .iter()
+            .filter(|running| self.kind.as_deref().is_none_or(|kind| kind == running.kind));
         let mut all = Vec::new();
         for running in wanted {
             all.extend((running.list)(&client)?.iter().map(|item| common(running, item)));
@@ -90,7 +102,9 @@ impl Kill {
     pub fn run(self, globals: &Globals) -> Result<(), Problem> {
         let hint = "write it as `craton ps` shows it: instance/…, query/…, call/…";
         let Some((kind, id)) = self.id.split_once('/').filter(|(_, id)| !id.is_empty()) else {
-            return Err(Error::usage(format!("`{}` does not say what to end", self.id), hint).into());
+            return Err(
+                Error::usage(format!("`{}` does not say what to end", self.id), hint).into()
+            );
         };
         let request = match kind {
             "instance" => routes::instance_cancel(id),
@@ -103,7 +117,11 @@ impl Kill {
                 let hint = "cancel the instance that the job belongs to";
                 return Err(Error::usage("a job cannot be ended by itself", hint).into());
             }
-            other => return Err(Error::usage(format!("there is no kind `{other}` that runs"), hint).into()),
+            other => {
+                return Err(
+                    Error::usage(format!("there is no kind `{other}` that runs"), hint).into()
+                );
+            }
         };
         connect::client(globals)?.send(&request)?;
         output::line(format!("{kind}/{id} ended"));
@@ -128,7 +146,9 @@ fn open_calls(client: &Client) -> Result<Vec<Value>, Problem> {
         if contract["calls_open"] == 0 {
             continue;
         }
-        let request = routes::contract_calls(name).query("state", Some("open")).query("limit", Some(EACH_MAX));
+        let request = routes::contract_calls(name)
+            .query("state", Some("open"))
+            .query("limit", Some(EACH_MAX));
         for mut call in items(client, &request)? {
             call["id"] = format!("{name}/{}", output::plain(&call["call"])).into();
             calls.push(call);
@@ -152,7 +172,10 @@ mod tests {
 
     #[test]
     fn everything_that_runs_has_the_same_columns() {
-        let item = common(&KINDS[0], &json!({"instance": 42, "process": "sell", "state": "active", "started_at": "t"}));
+        let item = common(
+            &KINDS[0],
+            &json!({"instance": 42, "process": "sell", "state": "active", "started_at": "t"}),
+        );
         assert_eq!(
             item,
             json!({"id": "instance/42", "kind": "instance", "what": "sell", "who": null, "since": "t", "state": "active"})

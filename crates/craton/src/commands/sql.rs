@@ -1,7 +1,10 @@
 //! `sql`: asks in SQL.
 
 use super::input;
-use crate::{arguments::Globals, client::Client, connect, error::Error, output, output::Format, report, routes};
+use crate::{
+    arguments::Globals, client::Client, connect, error::Error, output, output::Format, report,
+    routes,
+};
 use base::Problem;
 use serde_json::json;
 use std::io::{BufRead, IsTerminal};
@@ -26,8 +29,12 @@ impl Sql {
         if std::io::stdin().is_terminal() {
             return converse(globals.output, &client);
         }
-        let text = String::from_utf8(input::read(None)?)
-            .map_err(|_| Problem::from(Error::usage("standard input is not UTF-8", "write the statement as text")))?;
+        let text = String::from_utf8(input::read(None)?).map_err(|_| {
+            Problem::from(Error::usage(
+                "standard input is not UTF-8",
+                "write the statement as text",
+            ))
+        })?;
         for statement in statements(&text) {
             ask(globals.output, &client, &statement)?;
         }
@@ -41,7 +48,8 @@ fn converse(format: Format, client: &Client) -> Result<(), Problem> {
     let mut pending = String::new();
     output::print("sql> ");
     for line in std::io::stdin().lock().lines() {
-        let line = line.map_err(|error| Error::unreadable(std::path::Path::new("standard input"), error))?;
+        let line =
+            line.map_err(|error| Error::unreadable(std::path::Path::new("standard input"), error))?;
         pending.push_str(&line);
         pending.push('\n');
         let is_quit = matches!(pending.trim(), "exit" | "quit" | "\\q");
@@ -83,7 +91,11 @@ fn statements(text: &str) -> Vec<String> {
             last.push(letter);
         }
     }
-    statements.into_iter().map(|statement| statement.trim().to_owned()).filter(|statement| !statement.is_empty()).collect()
+    statements
+        .into_iter()
+        .map(|statement| statement.trim().to_owned())
+        .filter(|statement| !statement.is_empty())
+        .collect()
 }
 
 /// Asks one statement. For a table it asks for CSV, which keeps the order of the columns.
@@ -101,7 +113,11 @@ fn ask(format: Format, client: &Client, statement: &str) -> Result<(), Problem> 
             let bytes = client.read(client.open(&request)?)?;
             let (titles, rows) = records(&bytes).map_err(|error| odd(error.to_string()))?;
             output::print(&output::table(&titles, &rows));
-            output::line(format!("({} {})", rows.len(), if rows.len() == 1 { "row" } else { "rows" }));
+            output::line(format!(
+                "({} {})",
+                rows.len(),
+                if rows.len() == 1 { "row" } else { "rows" }
+            ));
         }
         Format::Yaml => output::print(&output::document(format, &client.send(&request)?)?),
     }
@@ -112,7 +128,10 @@ fn records(bytes: &[u8]) -> Result<(Vec<String>, Vec<Vec<String>>), csv::Error> 
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
     let own = |record: &csv::StringRecord| record.iter().map(str::to_owned).collect::<Vec<_>>();
     let titles = own(reader.headers()?);
-    let rows = reader.records().map(|record| record.map(|record| own(&record))).collect::<Result<_, _>>()?;
+    let rows = reader
+        .records()
+        .map(|record| record.map(|record| own(&record)))
+        .collect::<Result<_, _>>()?;
     Ok((titles, rows))
 }
 
@@ -129,6 +148,9 @@ mod tests {
     #[test]
     fn csv_becomes_a_table_in_its_order() {
         let (titles, rows) = records(b"b,a\n1,\"x,y\"\n").expect("reads");
-        assert_eq!((titles, rows), (vec!["b".into(), "a".into()], vec![vec!["1".to_owned(), "x,y".into()]]));
+        assert_eq!(
+            (titles, rows),
+            (vec!["b".into(), "a".into()], vec![vec!["1".to_owned(), "x,y".into()]])
+        );
     }
 }

@@ -1,7 +1,9 @@
 //! `stream`: appends to streams and reads them.
 
 use super::input::{self, Change};
-use crate::{arguments::Globals, client::Client, connect, error::Error, output, output::Format, routes};
+use crate::{
+    arguments::Globals, client::Client, connect, error::Error, output, output::Format, routes,
+};
 use base::Problem;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -60,7 +62,9 @@ enum StreamCommand {
         limit: u32,
     },
     /// Reads rows as they come, one JSON object a line, until Ctrl-C
-    #[command(after_help = "Examples:\n  craton stream tail orders\n  craton stream tail orders --offset 0")]
+    #[command(
+        after_help = "Examples:\n  craton stream tail orders\n  craton stream tail orders --offset 0"
+    )]
     Tail {
         /// The stream
         name: String,
@@ -107,7 +111,11 @@ fn append(
 ) -> Result<(), Problem> {
     let calls = calls(lines);
     if calls.is_empty() {
-        return Err(Error::usage("there are no rows", "write `--row JSON`, `--file FILE`, or pipe rows in").into());
+        return Err(Error::usage(
+            "there are no rows",
+            "write `--row JSON`, `--file FILE`, or pipe rows in",
+        )
+        .into());
     }
     let is_one = calls.len() == 1;
     for body in calls {
@@ -138,10 +146,13 @@ fn calls(lines: &[String]) -> Vec<String> {
 /// Returns the rows of an array, or of objects one after the other, each on one line.
 fn lines(text: &[u8]) -> Result<Vec<String>, Problem> {
     let mut lines = Vec::new();
-    for value in serde_json::Deserializer::from_slice(text).into_iter::<&serde_json::value::RawValue>() {
+    for value in
+        serde_json::Deserializer::from_slice(text).into_iter::<&serde_json::value::RawValue>()
+    {
         let value = value.map_err(|error| no_json(&error))?.get();
         if value.starts_with('[') {
-            let rows: Vec<&serde_json::value::RawValue> = serde_json::from_str(value).map_err(|error| no_json(&error))?;
+            let rows: Vec<&serde_json::value::RawValue> =
+                serde_json::from_str(value).map_err(|error| no_json(&error))?;
             for row in rows {
                 lines.push(compact(row.get().as_bytes())?);
             }
@@ -154,7 +165,8 @@ fn lines(text: &[u8]) -> Result<Vec<String>, Problem> {
 
 /// Returns a JSON value on one line. Its text stays as it is but for line ends, which can only be between values.
 fn compact(text: &[u8]) -> Result<String, Problem> {
-    let value: &serde_json::value::RawValue = serde_json::from_slice(text).map_err(|error| no_json(&error))?;
+    let value: &serde_json::value::RawValue =
+        serde_json::from_slice(text).map_err(|error| no_json(&error))?;
     Ok(value.get().replace(['\n', '\r'], " "))
 }
 
@@ -176,7 +188,8 @@ fn show(format: Format, answer: &Value) -> Result<(), Problem> {
         }
     }
     titles.sort_by_key(|title| !title.starts_with('_'));
-    let cell = |row: &Value, title: &String| row.get(title).map_or_else(|| "-".into(), output::plain);
+    let cell =
+        |row: &Value, title: &String| row.get(title).map_or_else(|| "-".into(), output::plain);
     let cells: Vec<Vec<String>> =
         rows.iter().map(|row| titles.iter().map(|title| cell(row, title)).collect()).collect();
     if format == Format::Csv {
@@ -220,7 +233,10 @@ mod tests {
     #[test]
     fn rows_come_as_array_or_one_after_the_other() {
         let expected = ["{\"a\":  1.10}", "{\"a\":2}"];
-        assert_eq!(lines(b"[{\"a\": \n1.10}, {\"a\":2}]").expect("reads"), expected.map(|row| row.replace("  ", " \u{20}")));
+        assert_eq!(
+            lines(b"[{\"a\": \n1.10}, {\"a\":2}]").expect("reads"),
+            expected.map(|row| row.replace("  ", " \u{20}"))
+        );
         assert_eq!(lines(b"{\"a\":2}\n\n{\"a\":2}\n").expect("reads").len(), 2);
         assert_eq!(lines(b"{\"a\":").expect_err("refused").code, "cli.usage");
     }
@@ -228,7 +244,8 @@ mod tests {
     #[test]
     fn long_input_is_sent_in_parts() {
         let line = "x".repeat(CALL_BYTES / 2);
-        let sizes: Vec<usize> = calls(&[line.clone(), line.clone(), line]).iter().map(String::len).collect();
+        let sizes: Vec<usize> =
+            calls(&[line.clone(), line.clone(), line]).iter().map(String::len).collect();
         assert_eq!(sizes.len(), 3);
         assert_eq!(calls(&["a".into(), "b".into()]), ["a\nb\n"]);
     }

@@ -84,7 +84,8 @@ impl Init {
             full.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
         };
         let name = self.name.clone().unwrap_or_else(own_name);
-        let name = Name::new(name).map_err(|problem| problem.with_hint("name the unit with `--name`"))?;
+        let name =
+            Name::new(name).map_err(|problem| problem.with_hint("name the unit with `--name`"))?;
         let number = free_number(&self.folder);
         let address = |given: &Option<String>, base: usize| {
             given.clone().unwrap_or_else(|| format!("127.0.0.1:{}", base + number))
@@ -100,7 +101,8 @@ impl Init {
 
 /// Returns the smallest number whose ports no unit beside this folder has.
 fn free_number(folder: &Path) -> usize {
-    let beside = std::path::absolute(folder).ok().and_then(|full| full.parent().map(Path::to_owned));
+    let beside =
+        std::path::absolute(folder).ok().and_then(|full| full.parent().map(Path::to_owned));
     let configurations: Vec<String> = connect::units_inside(&beside.unwrap_or_default())
         .iter()
         .filter_map(|unit| std::fs::read_to_string(unit.join(connect::CONFIGURATION)).ok())
@@ -176,7 +178,9 @@ impl Verify {
 
 /// Evaluates decisions for the unit that started it, over standard input and output
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  craton worker          (a unit starts it; people have no use for it)")]
+#[command(
+    after_help = "Examples:\n  craton worker          (a unit starts it; people have no use for it)"
+)]
 pub struct Worker {}
 
 impl Worker {

@@ -154,7 +154,9 @@ pub struct Task {
 #[derive(Debug, clap::Subcommand)]
 enum TaskCommand {
     /// Shows tasks
-    #[command(after_help = "Examples:\n  craton task list\n  craton task list --state created --process answer-request")]
+    #[command(
+        after_help = "Examples:\n  craton task list\n  craton task list --state created --process answer-request"
+    )]
     List {
         /// Only those of this process
         #[arg(long, value_name = "NAME")]
@@ -178,7 +180,9 @@ enum TaskCommand {
         change: Change,
     },
     /// Completes a task; the variables go to the process
-    #[command(after_help = "Examples:\n  craton task complete 42 --var approved=true\n  craton task complete 42 --variables @answer.json")]
+    #[command(
+        after_help = "Examples:\n  craton task complete 42 --var approved=true\n  craton task complete 42 --variables @answer.json"
+    )]
     Complete {
         /// The task
         id: String,
@@ -240,7 +244,9 @@ enum JobCommand {
         limit: u32,
     },
     /// Fetches jobs to work on
-    #[command(after_help = "Examples:\n  craton job fetch send-mail --count 5 --timeout 60 -o json")]
+    #[command(
+        after_help = "Examples:\n  craton job fetch send-mail --count 5 --timeout 60 -o json"
+    )]
     Fetch {
         /// The type
         job_type: String,
@@ -262,7 +268,9 @@ enum JobCommand {
         change: Change,
     },
     /// Fails a job; without retries left it becomes an incident
-    #[command(after_help = "Examples:\n  craton job fail 42 --retries 2 --message 'mail server is down'")]
+    #[command(
+        after_help = "Examples:\n  craton job fail 42 --retries 2 --message 'mail server is down'"
+    )]
     Fail {
         /// The job
         id: String,
@@ -283,12 +291,17 @@ impl Job {
         let client = connect::client(globals)?;
         match self.command {
             JobCommand::List { job_type, limit } => {
-                let request = routes::job_list().query("type", job_type).query("limit", Some(limit));
+                let request =
+                    routes::job_list().query("type", job_type).query("limit", Some(limit));
                 output::list(globals.output, &client.send(&request)?, JOBS)
             }
             JobCommand::Fetch { job_type, count, timeout } => {
                 let body = json!({"type": job_type, "max": count, "timeout": timeout});
-                output::list(globals.output, &client.send(&routes::job_activate().json(&body))?, JOBS)
+                output::list(
+                    globals.output,
+                    &client.send(&routes::job_activate().json(&body))?,
+                    JOBS,
+                )
             }
             JobCommand::Complete { id, variables, change } => {
                 let body = json!({"variables": variables.value()?});
@@ -322,7 +335,9 @@ pub struct Incident {
 #[derive(Debug, clap::Subcommand)]
 enum IncidentCommand {
     /// Shows incidents
-    #[command(after_help = "Examples:\n  craton incident list\n  craton incident list --process sell -o json")]
+    #[command(
+        after_help = "Examples:\n  craton incident list\n  craton incident list --process sell -o json"
+    )]
     List {
         /// Only those of this process
         #[arg(long, value_name = "NAME")]
@@ -335,7 +350,9 @@ enum IncidentCommand {
         limit: u32,
     },
     /// Changes variables where needed and tries again
-    #[command(after_help = "Examples:\n  craton incident resolve 42\n  craton incident resolve 42 --var total=12.5")]
+    #[command(
+        after_help = "Examples:\n  craton incident resolve 42\n  craton incident resolve 42 --var total=12.5"
+    )]
     Resolve {
         /// The incident
         id: String,

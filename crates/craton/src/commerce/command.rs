@@ -1,8 +1,9 @@
 //! `craton demo`: the example business on a generated market, from nothing to the ledger.
 
 use super::market::{Market, UNITS};
+use super::stage::Stage;
+use crate::output;
 use crate::replay::{self, Source};
-use crate::{error::Error, output};
 use base::Problem;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// Runs three units on a generated market and shows what they answer; Ctrl-C stops them
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  craton demo\n  craton demo --orders 2000 --seed 7 --dir market\n  craton demo --once        stops when the answers are shown"
+    after_help = "Examples:\n  craton demo\n  craton demo --orders 2000 --seed 7 --dir market\n  craton demo --once        stops when the answers are shown\n\nCtrl-C stops the units in order, at any time; a second Ctrl-C ends at once."
 )]
 pub struct Demo {
     /// How many orders
@@ -19,7 +20,7 @@ pub struct Demo {
     /// The seed of the market: the same seed, the same market
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// The folder of the units; a new one among the temporary files where absent
+    /// The folder of the units; one among the temporary files, removed at the end, where absent
     #[arg(long)]
     dir: Option<PathBuf>,
     /// Stop when the answers are shown
@@ -33,64 +34,46 @@ impl Demo {
     /// # Errors
     /// What a unit refused.
     pub fn run(self) -> Result<(), Problem> {
-        let folder = folder(self.dir.as_deref())?;
-        output::line(format!("making and starting {} in {}", UNITS.join(", "), folder.display()));
-        let stop = stop_signal()?;
-        let market = Market::start(&folder)?;
-        output::line(format!("the contracts are concluded; playing {} orders", self.orders));
+        let stage = Stage::make(self.dir.as_deref())?;
+        output::line(format!("starting {} in {}", UNITS.join(", "), stage.folder().display()));
         let source = Source::Generated { orders: self.orders, seed: self.seed, write: None };
-        let options = replay::Options { source, copies: 1, shows_progress: std::io::stderr().is_terminal() };
-        let report = replay::run(&options, &market.addresses())?;
-        replay::show(&report);
-        show_ledger(&market)?;
+        let options =
+            replay::Options { source, copies: 1, shows_progress: std::io::stderr().is_terminal() };
+        stage.play(|market| {
+            market.start()?;
+            output::line(format!("the contracts are concluded; playing {} orders", self.orders));
+            let report = replay::run(&options, &market.addresses())?;
+            replay::show(&report);
+            show_ledger(market)
+        })?;
         if !self.once {
-            show_next(&market, &folder);
-            // The channel ends only with the program.
-            let _ = stop.recv();
+            show_next(stage.market(), stage.folder());
+            stage.wait();
             output::line("stopping");
         }
-        market.stop();
         Ok(())
     }
 }
 
-/// Returns the folder to make units in: the given one, or a new one among the temporary files.
-pub fn folder(given: Option<&Path>) -> Result<PathBuf, Problem> {
-    let folder = given.map_or_else(
-        || std::env::temp_dir().join(format!("craton-{}", std::process::id())),
-        Path::to_path_buf,
-    );
-    // Its units' keys and tokens are for nobody else.
-    let mut builder = std::fs::DirBuilder::new();
-    std::os::unix::fs::DirBuilderExt::mode(builder.recursive(true), 0o700);
-    builder.create(&folder).map_err(|error| Error::unwritable(&folder, error))?;
-    Ok(folder)
-}
-
-fn stop_signal() -> Result<std::sync::mpsc::Receiver<()>, Problem> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).map_err(|source| Error::File {
-        path: "the handler of signals".into(),
-        action: "set",
-        source,
-    })?;
-    let (send, receive) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        for _ in signals.forever() {
-            if send.send(()).is_err() {
-                std::process::exit(130);
-            }
-        }
-    });
-    Ok(receive)
-}
-
 /// Shows the ledger as both sides have it.
 fn show_ledger(market: &Market) -> Result<(), Problem> {
-    let titles = ["unit", "contract", "capability", "side", "calls", "answered", "cancelled", "open", "owed", "agreed", "disputed"];
+    let titles = [
+        "unit",
+        "contract",
+        "capability",
+        "side",
+        "calls",
+        "answered",
+        "cancelled",
+        "open",
+        "owed",
+        "agreed",
+        "disputed",
+    ];
     let mut rows = Vec::new();
     for unit in &market.units {
-        let entries = unit.sql("SELECT * FROM system.ledger ORDER BY contract, capability, side")?;
+        let entries =
+            unit.sql("SELECT * FROM system.ledger ORDER BY contract, capability, side")?;
         for entry in output::items(&entries) {
             let cell = |title: &str| entry.get(title).map_or_else(String::new, output::plain);
             let mut row = vec![unit.name.to_owned()];
@@ -117,8 +100,10 @@ fn show_next(market: &Market, folder: &Path) {
         output::line(format!("  craton --unit {retail} {command}"));
     }
     for unit in &market.units {
-        output::line(format!("  {:<10} {}  OpenAPI at /v1/openapi.json, log in unit.log", unit.name, unit.url));
+        output::line(format!(
+            "  {:<10} {}  OpenAPI at /v1/openapi.json, log in unit.log",
+            unit.name, unit.url
+        ));
     }
     output::line("Ctrl-C stops them.");
 }
-

@@ -5,11 +5,13 @@ use crate::connect;
 use crate::error::Error;
 use crate::manifests;
 use crate::replay::UnitAddress;
+use crate::routes;
 use base::{Clock, Problem, SystemClock};
 use serde_json::{Value, json};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The files of the example, by unit and name.
@@ -34,13 +36,23 @@ pub struct Unit {
     pub url: String,
     /// The owner's token.
     pub token: String,
-    process: Mutex<Option<(Child, Option<ChildStdin>)>>,
+    process: Mutex<Process>,
+}
+
+/// The process of a unit.
+enum Process {
+    /// It does not run.
+    Absent,
+    /// It runs; the end of its standard input tells it to drain.
+    Running(Child, Option<ChildStdin>),
+    /// It was stopped for good: nobody starts it again.
+    Stopped,
 }
 
 /// The three units.
 pub struct Market {
     /// The units, in the order of [`UNITS`].
-    pub units: Vec<Arc<Unit>>,
+    pub units: Vec<Unit>,
 }
 
 impl Unit {
@@ -50,17 +62,33 @@ impl Unit {
 
     /// Asks the unit in SQL.
     pub fn sql(&self, sql: &str) -> Result<Value, Problem> {
-        self.client().send(&Request::post(&["sql", "query"]).json(&json!({"sql": sql, "format": "json"})))
+        self.client()
+            .send(&Request::post(&["sql", "query"]).json(&json!({"sql": sql, "format": "json"})))
+    }
+
+    /// Returns how many rows a stream has.
+    pub fn rows(&self, stream: &str) -> Result<u64, Problem> {
+        let answer = self.client().send(&routes::stream_read(stream).query("last", Some(0)))?;
+        Ok(answer["end"].as_u64().unwrap_or_default())
     }
 
     /// Starts the unit's process; its log goes to a file in its folder.
+    ///
+    /// # Errors
+    /// `cli.file` where it cannot be started, `cli.ended` where it was stopped for good.
     pub fn start(&self) -> Result<(), Problem> {
-        let failed = |source| Error::File { path: self.folder.display().to_string(), action: "started", source };
-        let log = std::fs::OpenOptions::new().create(true).append(true).open(self.folder.join("unit.log"));
+        let mut process = self.process();
+        if matches!(*process, Process::Stopped) {
+            return Err(self.ended("stopped"));
+        }
+        let failed = |source| self.failed("started", source);
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.folder.join("unit.log"));
         let log = log.map_err(failed)?;
         let mut child = std::env::current_exe()
             .and_then(|program| {
-                use std::os::unix::process::CommandExt;
                 Command::new(program)
                     .args(["up", "--supervised"])
                     .arg(&self.folder)
@@ -72,66 +100,103 @@ impl Unit {
             })
             .map_err(failed)?;
         let lifeline = child.stdin.take();
-        *self.process.lock().unwrap_or_else(PoisonError::into_inner) = Some((child, lifeline));
+        *process = Process::Running(child, lifeline);
         Ok(())
     }
 
-    /// Waits until the unit answers; returns how long that took.
-    pub fn wait_ready(&self) -> Result<Duration, Problem> {
+    /// Waits until the unit answers.
+    ///
+    /// # Errors
+    /// `cli.ended` where its process has ended, or what it says when it takes too long.
+    pub fn wait_ready(&self) -> Result<(), Problem> {
         let clock = SystemClock::new();
         loop {
-            match self.client().open(&Request::at("/health/ready")) {
-                Ok(_) => return Ok(clock.monotonic()),
+            match self.client().open(&routes::ready()) {
+                Ok(_) => return Ok(()),
                 Err(problem) if PATIENCE < clock.monotonic() => return Err(problem),
                 Err(_) => std::thread::sleep(PAUSE),
             }
-            let mut guard = self.process.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some((child, _)) = guard.as_mut()
-                && let Ok(Some(status)) = child.try_wait()
-            {
-                let log = std::fs::read_to_string(self.folder.join("unit.log")).unwrap_or_default();
-                let last = log.lines().last().unwrap_or_default().to_owned();
-                return Err(Error::Ended { units: format!("{} ({status}): {last}", self.name) }.into());
-            }
+            self.check_alive()?;
         }
     }
 
     /// Kills the unit's process where it stands, as a crash would.
-    pub fn kill(&self) {
-        if let Some((mut child, _)) = self.process.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            // Gone already is as good.
-            let _ = child.kill();
-            let _ = child.wait();
+    ///
+    /// # Errors
+    /// `cli.ended` where it had ended by itself or was stopped: that is no kill.
+    pub fn kill(&self) -> Result<(), Problem> {
+        let mut process = self.process();
+        let Process::Running(child, _) = &mut *process else { return Err(self.ended("stopped")) };
+        let killed = child.kill().and_then(|()| child.wait());
+        let status = killed.map_err(|source| self.failed("killed", source))?;
+        *process = Process::Absent;
+        if status.signal() == Some(libc::SIGKILL) {
+            Ok(())
+        } else {
+            Err(self.ended(&status.to_string()))
         }
     }
 
-    /// Lets the unit drain and waits for its end.
-    fn stop(&self) {
-        if let Some((mut child, lifeline)) = self.process.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            drop(lifeline);
-            let _ = child.wait();
+    /// Tells the unit to drain, for good; returns its process where there is one.
+    fn let_go(&self) -> Option<Child> {
+        match std::mem::replace(&mut *self.process(), Process::Stopped) {
+            // The lifeline ends here.
+            Process::Running(child, _lifeline) => Some(child),
+            Process::Absent | Process::Stopped => None,
         }
+    }
+
+    fn check_alive(&self) -> Result<(), Problem> {
+        let how = match &mut *self.process() {
+            Process::Running(child, _) => match child.try_wait() {
+                Ok(Some(status)) => status.to_string(),
+                _ => return Ok(()),
+            },
+            Process::Absent | Process::Stopped => "stopped".into(),
+        };
+        Err(self.ended(&how))
+    }
+
+    fn process(&self) -> MutexGuard<'_, Process> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the problem of a process that ended when it should not have, with the last line of its log.
+    fn ended(&self, how: &str) -> Problem {
+        let log = std::fs::read_to_string(self.folder.join("unit.log")).unwrap_or_default();
+        let last = log.lines().last().unwrap_or_default();
+        Error::Ended { units: format!("{} ({how}): {last}", self.name) }.into()
+    }
+
+    fn failed(&self, action: &'static str, source: std::io::Error) -> Problem {
+        Error::File { path: self.folder.display().to_string(), action, source }.into()
     }
 }
 
 impl Market {
-    /// Makes and starts the three units in a folder that is empty or not there yet.
+    /// Makes the three units in a folder that is empty.
     ///
     /// # Errors
-    /// What `init`, `apply` or the exchange says.
-    pub fn start(folder: &Path) -> Result<Self, Problem> {
-        let units = UNITS.iter().map(|name| make(folder, name).map(Arc::new)).collect::<Result<Vec<_>, _>>()?;
-        let market = Self { units };
-        market.units.iter().try_for_each(|unit| unit.start())?;
-        market.units.iter().try_for_each(|unit| unit.wait_ready().map(|_| ()))?;
-        market.introduce()?;
-        for unit in &market.units {
+    /// What `init` says.
+    pub fn make(folder: &Path) -> Result<Self, Problem> {
+        Ok(Self { units: UNITS.iter().map(|name| make(folder, name)).collect::<Result<_, _>>()? })
+    }
+
+    /// Starts the units, lets them know each other, concludes their contracts and applies the example.
+    ///
+    /// # Errors
+    /// What `up`, `apply` or the exchange says.
+    pub fn start(&self) -> Result<(), Problem> {
+        self.units.iter().try_for_each(Unit::start)?;
+        self.units.iter().try_for_each(Unit::wait_ready)?;
+        self.introduce()?;
+        for unit in &self.units {
             if unit.name == "retail" {
-                market.conclude()?;
+                self.conclude()?;
             }
             apply(unit)?;
         }
-        Ok(market)
+        Ok(())
     }
 
     /// Returns a unit.
@@ -143,7 +208,7 @@ impl Market {
 
     /// Returns where the units are reached, for a replay.
     pub fn addresses(&self) -> Vec<UnitAddress> {
-        let address = |unit: &Arc<Unit>| UnitAddress {
+        let address = |unit: &Unit| UnitAddress {
             name: unit.name.into(),
             url: unit.url.clone(),
             token: unit.token.clone(),
@@ -177,7 +242,13 @@ impl Market {
         for (name, _) in CONTRACTS {
             while client.send(&Request::get(&["contracts", name]))?["state"] != "finalized" {
                 if PATIENCE < clock.monotonic() {
-                    return Err(Error::usage(format!("the contract `{name}` was not concluded in time"), "look into unit.log of both units").into());
+                    let hint =
+                        "name a folder with `--dir`, and look into unit.log of both units there";
+                    return Err(Error::usage(
+                        format!("the contract `{name}` was not concluded in time"),
+                        hint,
+                    )
+                    .into());
                 }
                 std::thread::sleep(PAUSE);
             }
@@ -185,9 +256,13 @@ impl Market {
         Ok(())
     }
 
-    /// Lets all units drain.
+    /// Lets all units drain, and waits for their end. Nobody starts them again.
     pub fn stop(&self) {
-        self.units.iter().for_each(|unit| unit.stop());
+        let processes: Vec<Child> = self.units.iter().filter_map(Unit::let_go).collect();
+        for mut process in processes {
+            // Gone already is as good.
+            let _ = process.wait();
+        }
     }
 }
 
@@ -209,17 +284,25 @@ fn make(folder: &Path, name: &'static str) -> Result<Unit, Problem> {
     let made = unit::init(&folder, &options)?;
     connect::keep_token(&folder, &made.owner_token)?;
     let application = folder.join(name);
-    std::fs::create_dir_all(&application).map_err(|error| Error::unreadable(&application, error))?;
+    std::fs::create_dir_all(&application)
+        .map_err(|error| Error::unreadable(&application, error))?;
     for (_, file, text) in FILES.iter().filter(|(unit, ..)| *unit == name) {
         let path = application.join(file);
         std::fs::write(&path, text).map_err(|error| Error::unreadable(&path, error))?;
     }
-    Ok(Unit { name, url: format!("http://{listen}"), folder, token: made.owner_token, process: Mutex::new(None) })
+    Ok(Unit {
+        name,
+        url: format!("http://{listen}"),
+        folder,
+        token: made.owner_token,
+        process: Mutex::new(Process::Absent),
+    })
 }
 
 /// Returns an address of loopback that nobody listens on.
 fn free_address() -> Result<String, Problem> {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let listener =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     listener.map(|address| address.to_string()).map_err(|source| {
         Error::File { path: "127.0.0.1".into(), action: "listened on", source }.into()
     })
@@ -227,5 +310,7 @@ fn free_address() -> Result<String, Problem> {
 
 fn apply(unit: &Unit) -> Result<(), Problem> {
     let folder = manifests::read(&unit.folder.join(unit.name), Some(unit.name))?;
-    unit.client().send(&Request::post(&["resources", "apply"]).json(&folder.body(false))).map(|_| ())
+    unit.client()
+        .send(&Request::post(&["resources", "apply"]).json(&folder.body(false)))
+        .map(|_| ())
 }

@@ -2,8 +2,9 @@
 
 mod command;
 mod market;
+mod stage;
 mod violence;
 
-pub use command::{Demo, folder};
-pub use market::Market;
-pub use violence::Violence;
+pub use command::Demo;
+pub use stage::play;
+pub use violence::Kills;

@@ -25,7 +25,10 @@ pub fn check(manifests: &[Manifest]) -> Vec<Problem> {
         let place = manifest.node.locate("/metadata/name").in_file(&manifest.file);
         if let Some(first) = seen.get(&key) {
             let reason = format!("{} `{}` is declared twice", key.0, key.1);
-            problems.push(Error::Manifest { reason, place, hint: Some(format!("the other is at {first}")) }.into());
+            problems.push(
+                Error::Manifest { reason, place, hint: Some(format!("the other is at {first}")) }
+                    .into(),
+            );
         } else {
             seen.insert(key, place.to_string());
         }
@@ -40,14 +43,21 @@ fn shape(manifest: &Manifest, problems: &mut Vec<Problem>) {
     };
     let node = &manifest.node;
     if !matches!(node.tree, Tree::Map(_)) {
-        refuse(node.at, "a manifest is a map".into(), Some(format!("it has the fields {}", FIELDS.join(", "))));
+        refuse(
+            node.at,
+            "a manifest is a map".into(),
+            Some(format!("it has the fields {}", FIELDS.join(", "))),
+        );
         return;
     }
     let metadata = node.get("metadata");
     let unknown = |known: &[&'static str], name: &str| {
         let near = nearest(name, known.iter().copied());
         let expected = || format!("the fields are {}", known.join(", "));
-        (format!("unknown field `{name}`"), Some(near.map_or_else(expected, |near| format!("did you mean `{near}`?"))))
+        (
+            format!("unknown field `{name}`"),
+            Some(near.map_or_else(expected, |near| format!("did you mean `{near}`?"))),
+        )
     };
     for (known, entries) in [(&FIELDS[..], Some(node)), (&METADATA[..], metadata)]
         .map(|(known, node)| (known, node.map_or(&[][..], |node| node.entries())))
@@ -62,7 +72,11 @@ fn shape(manifest: &Manifest, problems: &mut Vec<Problem>) {
     }
     let version = &manifest.value["apiVersion"];
     if !version.is_null() && version != VERSION {
-        refuse(node.locate("/apiVersion"), format!("`{}` is not a version of manifests", crate::output::plain(version)), Some(format!("write `{VERSION}`")));
+        refuse(
+            node.locate("/apiVersion"),
+            format!("`{}` is not a version of manifests", crate::output::plain(version)),
+            Some(format!("write `{VERSION}`")),
+        );
     }
     if node.get("kind").is_some() && !manifest.value["kind"].is_string() {
         refuse(node.locate("/kind"), "`kind` is text".into(), None);

@@ -19,7 +19,8 @@ pub struct Folder {
 impl Folder {
     /// Returns the body of `resource.apply`.
     pub fn body(&self, is_dry_run: bool) -> Value {
-        let manifests: Vec<&Value> = self.manifests.iter().map(|manifest| &manifest.value).collect();
+        let manifests: Vec<&Value> =
+            self.manifests.iter().map(|manifest| &manifest.value).collect();
         json!({"application": self.application, "manifests": manifests, "dry_run": is_dry_run})
     }
 }
@@ -77,9 +78,9 @@ fn application_of(folder: &Path, application: Option<&str>) -> Result<String, Pr
         .into());
     }
     let name = full.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    Name::new(name).map(Name::into).map_err(|problem: Problem| {
-        problem.with_hint("name the application with `--application`")
-    })
+    Name::new(name)
+        .map(Name::into)
+        .map_err(|problem: Problem| problem.with_hint("name the application with `--application`"))
 }
 
 /// Collects the YAML files of a folder and those inside it, by name, leaving hidden ones out.
@@ -90,11 +91,16 @@ fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), 
     }
     let unreadable = |error| Error::unreadable(folder, error);
     let entries = std::fs::read_dir(folder).map_err(unreadable)?;
-    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+    let mut paths = entries
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(unreadable)?;
     paths.sort();
     for path in paths {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+        let name =
+            path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let is_yaml =
+            path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
         if name.starts_with('.') {
             continue;
         }
@@ -129,14 +135,17 @@ fn read_file(path: &Path) -> Result<Vec<Manifest>, Error> {
 
 /// Puts the text of the file that `spec.bpmn` or `spec.dmn` names into `spec.source`.
 fn resolve(manifest: &mut Manifest) -> Result<(), Error> {
-    let Some(field) = ["bpmn", "dmn"].into_iter().find(|field| manifest.value["spec"].get(field).is_some()) else {
+    let Some(field) =
+        ["bpmn", "dmn"].into_iter().find(|field| manifest.value["spec"].get(field).is_some())
+    else {
         return Ok(());
     };
     let pointer = format!("/spec/{field}");
     let name = manifest.text(&pointer).to_owned();
     let place = manifest.node.locate(&pointer).in_file(&manifest.file);
     let path = beside(&manifest.file, &name, &place)?;
-    let text = text_of(&path, limits::SOURCE_BYTES_MAX).map_err(|error| reference(&error, &place))?;
+    let text =
+        text_of(&path, limits::SOURCE_BYTES_MAX).map_err(|error| reference(&error, &place))?;
     manifest.source = Some(path.display().to_string());
     if let Some(spec) = manifest.value.get_mut("spec").and_then(Value::as_object_mut) {
         spec.insert("source".into(), text.into());
@@ -157,7 +166,8 @@ fn beside(manifest: &str, name: &str, place: &Place) -> Result<PathBuf, Error> {
 }
 
 fn reference(error: &Error, place: &Place) -> Error {
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    let cause =
+        std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
     Error::Reference { reason: format!("{error}{cause}"), place: place.clone() }
 }
 

@@ -88,9 +88,11 @@ impl Node {
                 Tree::Map(entries) => {
                     entries.iter().find(|(name, ..)| *name == part).map(|(_, at, node)| (*at, node))
                 }
-                Tree::List(nodes) => {
-                    part.parse::<usize>().ok().and_then(|i| nodes.get(i)).map(|node| (node.at, node))
-                }
+                Tree::List(nodes) => part
+                    .parse::<usize>()
+                    .ok()
+                    .and_then(|i| nodes.get(i))
+                    .map(|node| (node.at, node)),
                 Tree::Scalar(_) => None,
             };
             match next {
@@ -107,7 +109,10 @@ impl Node {
             Tree::Scalar(value) => value.clone(),
             Tree::List(nodes) => nodes.iter().map(Self::value).collect(),
             Tree::Map(entries) => Value::Object(
-                entries.iter().map(|(name, _, node)| (name.clone(), node.value())).collect::<Map<_, _>>(),
+                entries
+                    .iter()
+                    .map(|(name, _, node)| (name.clone(), node.value()))
+                    .collect::<Map<_, _>>(),
             ),
         }
     }
@@ -161,7 +166,8 @@ impl<'de> Visitor<'de> for TreeVisitor {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Tree, E> {
-        let number = Number::from_f64(value).ok_or_else(|| E::custom("this number is not finite"))?;
+        let number =
+            Number::from_f64(value).ok_or_else(|| E::custom("this number is not finite"))?;
         Ok(Tree::Scalar(Value::Number(number)))
     }
 
@@ -208,10 +214,13 @@ fn refused(file: &str, error: &serde_saphyr::Error) -> Error {
     let is_limit = ["budget", "limit", "nest", "depth"].iter().any(|word| text.contains(word));
     let (reason, hint) = if is_limit {
         let depth = limits::DEPTH_MAX;
-        ("this YAML is nested too deeply or too large".to_owned(), Some(format!(
-            "a manifest nests {depth} levels at most and has {} values at most",
-            limits::NODES_MAX
-        )))
+        (
+            "this YAML is nested too deeply or too large".to_owned(),
+            Some(format!(
+                "a manifest nests {depth} levels at most and has {} values at most",
+                limits::NODES_MAX
+            )),
+        )
     } else {
         (text.to_owned(), None)
     };
@@ -230,7 +239,10 @@ mod tests {
         let values: Vec<Value> = documents.iter().map(Node::value).collect();
         assert_eq!(
             values,
-            [json!({"a": 1, "b": ["x", "true", true, 129.9, null], "c": {"d": -5}}), json!({"e": "text\n"})]
+            [
+                json!({"a": 1, "b": ["x", "true", true, 129.9, null], "c": {"d": -5}}),
+                json!({"e": "text\n"})
+            ]
         );
     }
 

@@ -14,7 +14,9 @@ impl Folder {
         for further in &mut problem.also {
             let place = further.place.take().map(|place| match (&first.file, &place.file) {
                 // What was found along with it, without a file of its own, is about the same manifest.
-                (Some(_), None) if place.line.is_none() => Place { pointer: place.pointer, ..self.manifest_of(&first) },
+                (Some(_), None) if place.line.is_none() => {
+                    Place { pointer: place.pointer, ..self.manifest_of(&first) }
+                }
                 _ => place,
             });
             further.place = place.map(|place| self.place(place, &further.message));
@@ -25,7 +27,9 @@ impl Folder {
     /// Returns the place of the manifest that a place is about, also where that is in a file which the manifest names.
     fn manifest_of(&self, place: &Place) -> Place {
         let names = |manifest: &&Manifest| {
-            ["/spec/bpmn", "/spec/dmn"].iter().any(|field| Some(manifest.text(field)) == place.file.as_deref())
+            ["/spec/bpmn", "/spec/dmn"]
+                .iter()
+                .any(|field| Some(manifest.text(field)) == place.file.as_deref())
         };
         match self.manifests.iter().find(names) {
             Some(manifest) => Place { column: None, ..manifest.node.at.in_file(&manifest.file) },
@@ -45,12 +49,19 @@ impl Folder {
         let is_inside = pointer == "/spec/source" || pointer.starts_with("/spec/source/");
         if let (true, Some(source)) = (is_inside, &manifest.source) {
             let pointer = pointer.strip_prefix("/spec/source/").map(str::to_owned);
-            return Place { file: Some(source.clone()), line: place.line, column: place.column, pointer };
+            return Place {
+                file: Some(source.clone()),
+                line: place.line,
+                column: place.column,
+                pointer,
+            };
         }
         let inner = manifest.node.reach(pointer);
         let at = quoted_after(message, &["unknown field `"])
             .and_then(|field| find_key(inner, field))
-            .or_else(|| find_value(inner, quoted_after(message, &["unknown variant `", "unknown type `"])?))
+            .or_else(|| {
+                find_value(inner, quoted_after(message, &["unknown variant `", "unknown type `"])?)
+            })
             .unwrap_or_else(|| manifest.node.locate(pointer));
         let pointer = Some(pointer.to_owned()).filter(|pointer| !pointer.is_empty());
         Place { pointer, ..at.in_file(&manifest.file) }
@@ -61,13 +72,24 @@ impl Folder {
     fn in_text(&self, place: &Place, message: &str) -> Option<Place> {
         let (line, column) = (place.line?, place.column?);
         let field_of = |manifest: &Manifest| {
-            let is_meant = |field: &&str| place.pointer.as_deref().is_none_or(|pointer| pointer == *field);
-            TEXTS.into_iter().filter(is_meant).find(|field| lies_in(manifest.text(field), line, column))
+            let is_meant =
+                |field: &&str| place.pointer.as_deref().is_none_or(|pointer| pointer == *field);
+            TEXTS
+                .into_iter()
+                .filter(is_meant)
+                .find(|field| lies_in(manifest.text(field), line, column))
         };
-        let is_in_file = |manifest: &&Manifest| place.file.as_ref().is_none_or(|file| *file == manifest.file);
-        let fits = self.manifests.iter().filter(is_in_file).filter(|manifest| field_of(manifest).is_some());
+        let is_in_file =
+            |manifest: &&Manifest| place.file.as_ref().is_none_or(|file| *file == manifest.file);
+        let fits = self
+            .manifests
+            .iter()
+            .filter(is_in_file)
+            .filter(|manifest| field_of(manifest).is_some());
         let all: Vec<&Manifest> = fits.collect();
-        let is_named = |manifest: &&&Manifest| message.contains(&format!("`{}`", manifest.text("/metadata/name")));
+        let is_named = |manifest: &&&Manifest| {
+            message.contains(&format!("`{}`", manifest.text("/metadata/name")))
+        };
         let named: Vec<&Manifest> = all.iter().filter(is_named).copied().collect();
         let [manifest] = (if named.is_empty() { all } else { named }).try_into().ok()?;
         let field = field_of(manifest)?;
@@ -76,7 +98,8 @@ impl Folder {
         let place = if manifest.text(field).contains('\n') {
             // A block begins on the line below its key; its indentation is that of its first line.
             let indent = std::fs::read_to_string(&manifest.file).ok().and_then(|text| {
-                let first = text.lines().skip(at.line as usize).find(|line| !line.trim().is_empty())?;
+                let first =
+                    text.lines().skip(at.line as usize).find(|line| !line.trim().is_empty())?;
                 u32::try_from(first.len() - first.trim_start().len()).ok()
             });
             At { line: at.line + line, column: indent.unwrap_or(0) + column }
@@ -93,7 +116,11 @@ impl Folder {
             manifest.source.as_deref() == Some(file)
                 || ["/spec/bpmn", "/spec/dmn"].iter().any(|field| manifest.text(field) == file)
         };
-        let mut naming = self.manifests.iter().filter(is_named).filter_map(|manifest| manifest.source.as_deref());
+        let mut naming = self
+            .manifests
+            .iter()
+            .filter(is_named)
+            .filter_map(|manifest| manifest.source.as_deref());
         // Two files of the same name in two folders cannot be told apart: then the name stays as it is.
         let found = naming.next()?;
         naming.all(|other| other == found).then_some(found)
@@ -110,7 +137,8 @@ impl Folder {
         let file = place.file.as_deref()?;
         let mut in_file = self.manifests.iter().filter(|manifest| manifest.file == file);
         // The last manifest that begins at or before the line.
-        let found = in_file.rfind(|manifest| place.line.is_none_or(|line| manifest.node.at.line <= line))?;
+        let found = in_file
+            .rfind(|manifest| place.line.is_none_or(|line| manifest.node.at.line <= line))?;
         Some((found, pointer))
     }
 }
@@ -177,7 +205,8 @@ mod tests {
         check(by_line(1, "/spec/x"), "f.yaml:3:3 (/spec/x)");
         check(by_line(5, "/kind"), "f.yaml:5:1 (/kind)");
         check(by_line(1, "/spec"), "f.yaml:3:3 (/spec)");
-        let unknown = folder().place(by_line(5, "/spec"), "unknown type `b.bpmn`, expected one of bool");
+        let unknown =
+            folder().place(by_line(5, "/spec"), "unknown type `b.bpmn`, expected one of bool");
         assert_eq!(unknown.to_string(), "f.yaml:7:9 (/spec)");
     }
 
@@ -185,12 +214,27 @@ mod tests {
     fn what_is_wrong_inside_a_text_is_placed_in_the_file() {
         let text = "kind: View\nmetadata: {name: late}\nspec:\n  sql: |\n    SELECT\n      x\n";
         let nodes = documents("f.yaml", text).expect("reads");
-        let manifest = |node: Node| Manifest { file: "f.yaml".into(), value: node.value(), node, source: None };
-        let folder = Folder { application: "a".into(), manifests: nodes.into_iter().map(manifest).collect() };
+        let manifest = |node: Node| Manifest {
+            file: "f.yaml".into(),
+            value: node.value(),
+            node,
+            source: None,
+        };
+        let folder = Folder {
+            application: "a".into(),
+            manifests: nodes.into_iter().map(manifest).collect(),
+        };
         // The file does not exist here, so that the indentation stays unknown.
-        let placed = |place: Place| folder.place(place, "view `late`: there is no column `x`").to_string();
+        let placed =
+            |place: Place| folder.place(place, "view `late`: there is no column `x`").to_string();
         assert_eq!(placed(Place::line(2, 3)), "f.yaml:6:3 (/spec/sql)");
-        assert_eq!(placed(Place { pointer: Some("/spec/sql".into()), ..Place::line(2, 3).in_file("f.yaml") }), "f.yaml:6:3 (/spec/sql)");
+        assert_eq!(
+            placed(Place {
+                pointer: Some("/spec/sql".into()),
+                ..Place::line(2, 3).in_file("f.yaml")
+            }),
+            "f.yaml:6:3 (/spec/sql)"
+        );
         assert_eq!(placed(Place::line(9, 3)), "9:3", "no such line");
     }
 
@@ -200,12 +244,19 @@ mod tests {
         let mut problem = Problem::new(code, "first").at(Place::line(3, 4).in_file("b.bpmn"));
         problem.also.push(Problem::new(code, "second").at(Place::pointer("/spec/bpmn")));
         let problem = folder().placed(problem);
-        assert_eq!(problem.also[0].place.as_ref().map(Place::to_string).as_deref(), Some("f.yaml:7:3 (/spec/bpmn)"));
+        assert_eq!(
+            problem.also[0].place.as_ref().map(Place::to_string).as_deref(),
+            Some("f.yaml:7:3 (/spec/bpmn)")
+        );
     }
 
     #[test]
     fn what_is_wrong_in_a_named_file_is_placed_there() {
-        let place = Place { line: Some(12), column: Some(4), ..Place::pointer("/manifests/1/spec/source/task_1") };
+        let place = Place {
+            line: Some(12),
+            column: Some(4),
+            ..Place::pointer("/manifests/1/spec/source/task_1")
+        };
         check(place, "dir/b.bpmn:12:4 (task_1)");
         check(Place::line(3, 4).in_file("b.bpmn"), "dir/b.bpmn:3:4");
     }

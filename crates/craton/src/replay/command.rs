@@ -1,11 +1,13 @@
 //! `craton replay`: plays a market to three running units.
 
 use super::driver::{Options, Source, run};
-use super::report::Report;
+use super::report::{MEASURES, Report};
 use super::unit::UnitAddress;
-use crate::commerce::{self, Market, Violence};
+use crate::commerce;
 use crate::{arguments::Globals, connect, error::Error, output};
 use base::Problem;
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
@@ -109,20 +111,8 @@ fn in_a_new_market(
     kills: u64,
     seed: u64,
 ) -> Result<Report, Problem> {
-    let folder = commerce::folder(dir)?;
-    let market = Market::start(&folder)?;
-    let violence = (0 < kills).then(|| Violence::start(market.units.clone(), kills, seed));
-    let report = run(options, &market.addresses());
-    if let Some(violence) = violence {
-        eprintln!("{} kills", violence.stop());
-    }
-    market.stop();
-    let report = report?;
-    if dir.is_none() {
-        // What a temporary folder leaves behind does no harm.
-        let _ = std::fs::remove_dir_all(&folder);
-    }
-    Ok(report)
+    let kills = commerce::Kills::of(options, kills, seed);
+    commerce::play(dir, &kills, |units| run(options, units))
 }
 
 /// Finds the units in the folder that the options name.
@@ -142,7 +132,7 @@ fn address(folder: &Path, globals: &Globals) -> Result<UnitAddress, Problem> {
     Ok(UnitAddress { name, url: connect::address(folder)?, token: token.trim().to_owned() })
 }
 
-/// Shows what came out: a table for each view.
+/// Shows what came out: a table for each view, and one of what the units spent.
 pub fn show(report: &Report) {
     for (unit, views) in &report.units {
         for (view, rows) in views {
@@ -160,8 +150,19 @@ pub fn show(report: &Report) {
             output::print(&format!("\n{unit} {view}\n{}", output::table(&titles, &cells)));
         }
     }
+    show_measures(report);
     output::line(format!(
         "\n{} orders, {} events in {} windows: {:.1} s, {:.0} orders/s",
         report.orders, report.events, report.windows, report.seconds, report.orders_per_second
     ));
+}
+
+fn show_measures(report: &Report) {
+    let titles: Vec<String> = std::iter::once("unit").chain(MEASURES).map(str::to_owned).collect();
+    let row = |(unit, measures): (&String, &BTreeMap<String, Value>)| -> Vec<String> {
+        let values = MEASURES.map(|name| output::plain(measures.get(name).unwrap_or(&Value::Null)));
+        std::iter::once(unit.clone()).chain(values).collect()
+    };
+    let cells: Vec<Vec<String>> = report.measures.iter().map(row).collect();
+    output::print(&format!("\n{}", output::table(&titles, &cells)));
 }

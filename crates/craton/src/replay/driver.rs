@@ -8,7 +8,7 @@ use super::error::Error;
 use super::events::Events;
 use super::market::Market;
 use super::report::{Report, VIEWS};
-use super::unit::{Answer, Append, Rest, Task, Unit, UnitAddress};
+use super::unit::{Answer, Append, Rest, Task, Unit, UnitAddress, Usage};
 use super::{generated, olist, windows};
 use base::{Clock, Problem, SystemClock, Time};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -127,17 +127,17 @@ struct Driver<'a> {
 impl Driver<'_> {
     fn play(&self, options: &Options) -> Result<Report, Problem> {
         let windows = windows::cut(&self.events.list, self.events.orders);
-        let before = match self.events.list.first() {
+        match self.events.list.first() {
             Some(first) => self.advance(Time(first.time.0 - 1))?,
             None => self.settled()?,
-        };
+        }
+        let before = self.usages()?;
         let since = self.clock.monotonic();
-        let after =
-            self.play_windows(&windows, options.shows_progress)?.unwrap_or_else(|| before.clone());
+        self.play_windows(&windows, options.shows_progress)?;
         let seconds = (self.clock.monotonic() - since).as_secs_f64();
-        let measure = |((name, _), (before, after)): (&(&str, _), (&Rest, &Rest))| {
-            let commits = Value::from(after.commit.saturating_sub(before.commit));
-            ((*name).to_owned(), BTreeMap::from([("commits".to_owned(), commits)]))
+        let after = self.usages()?;
+        let measure = |((name, _), (before, after)): (&(&str, _), (&Usage, &Usage))| {
+            ((*name).to_owned(), measures(windows.len(), after.since(*before)))
         };
         Ok(Report {
             units: self.ask()?,
@@ -152,14 +152,9 @@ impl Driver<'_> {
         })
     }
 
-    /// Plays all windows; returns how the units rest at the end, where there was anything to play.
-    fn play_windows(
-        &self,
-        windows: &[Range<usize>],
-        shows_progress: bool,
-    ) -> Result<Option<Vec<Rest>>, Problem> {
+    /// Plays all windows; the units rest at the end.
+    fn play_windows(&self, windows: &[Range<usize>], shows_progress: bool) -> Result<(), Problem> {
         let bar = bar(self.events.list.len(), shows_progress);
-        let mut last = None;
         let mut ready = self.ready(windows, 0)?;
         for (number, window) in windows.iter().enumerate() {
             self.send(ready.drain(..).map(Task::Append));
@@ -170,16 +165,14 @@ impl Driver<'_> {
             let is_last = number + 1 == windows.len();
             let is_due = |rest: &Rest| is_last || rest.due.is_none_or(|due| due.is_by(until));
             if rests.iter().any(is_due) {
-                let task = |rest| if is_due(rest) { Task::Advance(until) } else { Task::Rest };
+                let task = |rest| if is_due(rest) { Task::Advance(until) } else { Task::Rest(0) };
                 self.send(rests.iter().map(task));
-                last = Some(self.settle(self.rests()?)?);
-            } else {
-                last = Some(rests);
+                self.settle(self.rests()?)?;
             }
             bar.set_position(window.end as u64);
         }
         bar.finish();
-        Ok(last)
+        Ok(())
     }
 
     /// Makes the rows of a window ready, by unit; nothing where there is no such window.
@@ -203,21 +196,23 @@ impl Driver<'_> {
         Ok(ready)
     }
 
-    fn advance(&self, to: Time) -> Result<Vec<Rest>, Problem> {
+    fn advance(&self, to: Time) -> Result<(), Problem> {
         self.send(VIEWS.map(|_| Task::Advance(to)));
-        self.settle(self.rests()?)
+        self.settle(self.rests()?)?;
+        Ok(())
     }
 
-    fn settled(&self) -> Result<Vec<Rest>, Problem> {
-        self.send(VIEWS.map(|_| Task::Rest));
-        self.settle(self.rests()?)
+    fn settled(&self) -> Result<(), Problem> {
+        self.send(VIEWS.map(|_| Task::Rest(0)));
+        self.settle(self.rests()?)?;
+        Ok(())
     }
 
     /// Goes on with rounds after a first one until the units have settled.
     fn settle(&self, mut last: Vec<Rest>) -> Result<Vec<Rest>, Problem> {
         let since = self.clock.monotonic();
         loop {
-            self.send(VIEWS.map(|_| Task::Rest));
+            self.send(last.iter().map(|rest| Task::Rest(sent_to(rest, &last))));
             let next = self.rests()?;
             if is_settled(&last, &next) {
                 return Ok(next);
@@ -262,6 +257,18 @@ impl Driver<'_> {
         Ok(rests)
     }
 
+    /// Asks every unit what it has spent.
+    fn usages(&self) -> Result<Vec<Usage>, Problem> {
+        self.send(VIEWS.map(|_| Task::Usage));
+        let mut usages = vec![Usage::default(); VIEWS.len()];
+        for _ in VIEWS {
+            if let (place, Answer::Usage(usage)) = self.receive()? {
+                usages[place] = usage;
+            }
+        }
+        Ok(usages)
+    }
+
     /// Asks every view of every unit.
     fn ask(&self) -> Result<BTreeMap<String, BTreeMap<String, Vec<Value>>>, Problem> {
         for (task, (_, views)) in self.tasks.iter().zip(&VIEWS) {
@@ -286,6 +293,11 @@ fn next_view<'a>(views: &'a [&'a str], answers: &BTreeMap<String, Vec<Value>>) -
     views.iter().find(|view| !answers.contains_key(**view)).copied().unwrap_or_default()
 }
 
+/// Returns how many messages all units together have sent to one: it does not rest before it has them.
+fn sent_to(unit: &Rest, rests: &[Rest]) -> u64 {
+    rests.iter().filter_map(|rest| rest.sent.get(&unit.unit)).sum()
+}
+
 /// Returns whether two successive rounds show that nothing is under way.
 fn is_settled(last: &[Rest], next: &[Rest]) -> bool {
     let is_unchanged = |(last, next): (&Rest, &Rest)| {
@@ -294,6 +306,20 @@ fn is_settled(last: &[Rest], next: &[Rest]) -> bool {
     let sent: u64 = next.iter().flat_map(|rest| rest.sent.values()).sum();
     let received: u64 = next.iter().flat_map(|rest| rest.received.values()).sum();
     sent == received && last.iter().zip(next).all(is_unchanged)
+}
+
+/// Returns what a unit has spent as the report has it.
+fn measures(windows: usize, usage: Usage) -> BTreeMap<String, Value> {
+    let pairs = [
+        ("windows", Value::from(windows)),
+        ("commits", usage.commits.into()),
+        ("bytes_synced", usage.bytes_synced.into()),
+        ("signatures", usage.signatures.into()),
+        // A difference of floats has digits that mean nothing.
+        ("cpu_seconds", ((usage.cpu_seconds * 1_000.0).round() / 1_000.0).into()),
+        ("memory_bytes", usage.memory_bytes.into()),
+    ];
+    pairs.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate to show")]

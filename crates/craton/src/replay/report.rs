@@ -25,6 +25,11 @@ pub const VIEWS: [(&str, &[&str]); 3] = [
     ("logistics", &["services", "deliveries_by_state", "contracts"]),
 ];
 
+/// What is measured of each unit: windows, commits, bytes that commits have synced, signatures, processor time in seconds,
+/// and at the end the resident set in bytes.
+pub const MEASURES: [&str; 6] =
+    ["windows", "commits", "bytes_synced", "signatures", "cpu_seconds", "memory_bytes"];
+
 /// What comes out of a replay.
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -44,7 +49,8 @@ pub struct Report {
     pub seconds: f64,
     /// Orders in a second.
     pub orders_per_second: f64,
-    /// What each unit spent meanwhile: commits, and whatever else it measures.
+    /// What each unit spent meanwhile, by the names of [`MEASURES`]. With kills in between a process counts anew: then
+    /// bytes synced, signatures and processor time are what the last process has counted.
     pub measures: BTreeMap<String, BTreeMap<String, Value>>,
 }
 

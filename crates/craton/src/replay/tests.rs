@@ -1,7 +1,7 @@
 //! The driver against three small servers that stand for units.
 
 use super::driver::{Options, Source, run};
-use super::report::VIEWS;
+use super::report::{MEASURES, VIEWS};
 use super::unit::UnitAddress;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -74,12 +74,21 @@ fn answer(
     let text = std::str::from_utf8(body).expect("text");
     let parse = |line: &str| serde_json::from_str::<Value>(line).expect("JSON");
     if path.starts_with("/v1/units/settled") {
-        let mut rest =
-            json!({"idle": true, "sent": {}, "received": {}, "commit": told.lines.len()});
+        let mut rest = json!({"idle": true, "sent": {}, "received": {}});
         if let Some(due) = &told.due {
             rest["due"] = due.clone();
         }
         return (200, rest);
+    }
+    if path == "/v1/units/usage" {
+        let count = told.lines.len();
+        return (
+            200,
+            json!({
+                "commits": count, "bytes_synced": 100 * count, "signatures": 2 * count,
+                "cpu_seconds": f64::from(u32::try_from(count).expect("few")), "memory_bytes": 5_000,
+            }),
+        );
     }
     if path == "/v1/clocks/advance" {
         told.lines
@@ -153,6 +162,28 @@ fn every_row_is_handed_out_once_and_every_view_is_asked() {
                 [json!({"asked": format!("SELECT * FROM answers.{view}")})]
             );
         }
+    }
+}
+
+#[test]
+fn what_each_unit_spent_between_the_first_window_and_the_last_is_in_the_report() {
+    let (addresses, told) = units(None);
+    let report = run(&options(30), &addresses).expect("plays");
+    for ((unit, _), told) in VIEWS.iter().zip(&told) {
+        // The first thing that it was told came before the first window.
+        let count = told.lock().expect("lock").lines.len() as u64 - 1;
+        let measures = &report.measures[*unit];
+        assert_eq!(measures.len(), MEASURES.len());
+        for (name, expected) in [
+            ("windows", report.windows as u64),
+            ("commits", count),
+            ("bytes_synced", 100 * count),
+            ("signatures", 2 * count),
+            ("memory_bytes", 5_000),
+        ] {
+            assert_eq!(measures[name], json!(expected), "{unit} {name}");
+        }
+        assert_eq!(measures["cpu_seconds"].as_f64(), u32::try_from(count).ok().map(f64::from));
     }
 }
 

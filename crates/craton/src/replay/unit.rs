@@ -48,10 +48,12 @@ pub enum Task {
     Append(Vec<Append>),
     /// Move the business clock, then say whether the unit rests.
     Advance(Time),
-    /// Say whether the unit rests.
-    Rest,
+    /// Say whether the unit rests, once it has received so many messages.
+    Rest(u64),
     /// Answer in SQL.
     Ask(String),
+    /// Say what the unit has spent.
+    Usage,
 }
 
 /// What a unit answered.
@@ -61,11 +63,16 @@ pub enum Answer {
     Rest(Rest),
     /// Rows.
     Rows(Vec<Value>),
+    /// What it has spent.
+    Usage(Usage),
 }
 
 /// Whether a unit rests, and what it has exchanged with its peers so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
 pub struct Rest {
+    /// The unit's id, under which its peers count.
+    #[serde(default)]
+    pub unit: String,
     /// True where nothing is runnable, the outbox is empty and all receipts are agreed.
     pub idle: bool,
     /// Messages sent, by peer.
@@ -75,9 +82,6 @@ pub struct Rest {
     /// The next business time at which the unit has something to do; `None` where it does not say.
     #[serde(default, deserialize_with = "said")]
     pub due: Option<Due>,
-    /// The number of the last commit.
-    #[serde(default)]
-    pub commit: u64,
 }
 
 /// The next business time at which a unit has something to do: an instant or never.
@@ -94,6 +98,40 @@ impl Due {
 
 fn said<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Due>, D::Error> {
     serde::Deserialize::deserialize(deserializer).map(Some)
+}
+
+/// What a unit has spent: commits since its first, the rest since its process started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Deserialize)]
+pub struct Usage {
+    /// Commits.
+    pub commits: u64,
+    /// Bytes that commits have written and synced.
+    pub bytes_synced: u64,
+    /// Signatures made.
+    pub signatures: u64,
+    /// Processor time in seconds, user and system, with that of children that have ended.
+    pub cpu_seconds: f64,
+    /// The resident set in bytes.
+    pub memory_bytes: u64,
+}
+
+impl Usage {
+    /// Returns what was spent since `before`, and the memory as it is now. Where the unit was killed in between, its process
+    /// counts anew: then the bytes, signatures and seconds are what the last process has counted, commits are all.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        let has_restarted = self.bytes_synced < before.bytes_synced
+            || self.signatures < before.signatures
+            || self.cpu_seconds < before.cpu_seconds;
+        let base = if has_restarted { Self::default() } else { before };
+        Self {
+            commits: self.commits.saturating_sub(before.commits),
+            bytes_synced: self.bytes_synced - base.bytes_synced,
+            signatures: self.signatures - base.signatures,
+            cpu_seconds: self.cpu_seconds - base.cpu_seconds,
+            memory_bytes: self.memory_bytes,
+        }
+    }
 }
 
 /// A connection to a unit.
@@ -135,25 +173,33 @@ impl<'a> Unit<'a> {
                         &request.bytes("application/x-ndjson", append.lines).key(Some(append.key)),
                     )?;
                 }
-                self.rest()
+                self.rest(0)
             }
             Task::Advance(to) => {
                 self.ask(&routes::clock_advance().json(&json!({"to": to})))?;
-                self.rest()
+                self.rest(0)
             }
-            Task::Rest => self.rest(),
+            Task::Rest(received) => self.rest(received),
             Task::Ask(sql) => {
                 let answer =
                     self.ask(&routes::sql_query().json(&json!({"sql": sql, "format": "json"})))?;
                 rows(&answer).map(Answer::Rows).ok_or_else(|| self.odd(&format!("`{sql}`")))
             }
+            Task::Usage => self.usage(),
         }
     }
 
-    fn rest(&self) -> Result<Answer, Problem> {
-        let request = Request::get(&["units", "settled"]).query("wait_ms", Some(REST_WAIT_MS));
+    fn rest(&self, received: u64) -> Result<Answer, Problem> {
+        let request = Request::get(&["units", "settled"])
+            .query("wait_ms", Some(REST_WAIT_MS))
+            .query("received", Some(received));
         let answer = self.ask(&request)?;
         serde_json::from_value(answer).map(Answer::Rest).map_err(|_| self.odd("`unit.settled`"))
+    }
+
+    fn usage(&self) -> Result<Answer, Problem> {
+        let answer = self.ask(&Request::get(&["units", "usage"]))?;
+        serde_json::from_value(answer).map(Answer::Usage).map_err(|_| self.odd("`unit.usage`"))
     }
 
     /// Asks again while the unit is away: it may have been killed and be on its way back.
@@ -218,6 +264,23 @@ mod tests {
         assert_eq!(rows(&json!({"columns": ["a", {"name": "b"}], "rows": [[1, "x"]]})), expected);
         assert_eq!(rows(&json!({"columns": ["a"], "rows": [[1, 2]]})), None);
         assert_eq!(rows(&json!("no")), None);
+    }
+
+    #[test]
+    fn what_was_spent_is_the_difference_or_what_the_last_process_counted() {
+        let usage = |commits, bytes_synced, signatures, cpu_seconds| Usage {
+            commits,
+            bytes_synced,
+            signatures,
+            cpu_seconds,
+            memory_bytes: 7,
+        };
+        let before = usage(10, 4_000, 2, 1.5);
+        assert_eq!(usage(15, 9_000, 5, 2.0).since(before), usage(5, 5_000, 3, 0.5));
+        // One counter that has fallen says that all began anew, though others have risen above what they were.
+        assert_eq!(usage(15, 9_000, 5, 0.5).since(before), usage(5, 9_000, 5, 0.5));
+        assert_eq!(usage(15, 9_000, 1, 2.0).since(before), usage(5, 9_000, 1, 2.0));
+        assert_eq!(usage(15, 100, 5, 2.0).since(before), usage(5, 100, 5, 2.0));
     }
 
     #[test]

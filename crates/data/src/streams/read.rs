@@ -2,9 +2,9 @@
 
 use super::append::log_of;
 use super::tail::each_line;
+use crate::Config;
 use crate::catalog::Stream;
-use crate::{Config, Error};
-use base::{Place, Problem};
+use base::Problem;
 use kernel::{Call, Read, Reader, Reply};
 use std::time::Duration;
 
@@ -17,16 +17,6 @@ pub(crate) const QUERY: &[(&str, &str)] = &[
     ("format", "`json` (an object with `rows`, `next` and `end`) or `ndjson` (a row a line)."),
 ];
 
-/// Reads a whole number that came as a number or, from a query, as text.
-pub(crate) fn number(call: &Call, name: &str) -> Result<Option<u64>, Problem> {
-    let Some(value) = call.args.get(name).filter(|value| !value.is_null()) else { return Ok(None) };
-    let number = value.as_u64().or_else(|| value.as_str().and_then(|text| text.parse().ok()));
-    number.map(Some).ok_or_else(|| {
-        let reason = format!("`{name}` must be a whole number");
-        Error::Body { reason, place: Some(Place::pointer(format!("/{name}"))), hint: None }.into()
-    })
-}
-
 /// Reads rows.
 ///
 /// # Errors
@@ -38,11 +28,11 @@ pub(crate) fn read(
     call: &Call,
 ) -> Result<Reply, Problem> {
     let log = log_of(&stream.name);
-    let limit = number(call, "limit")?.unwrap_or(100).min(config.read_rows_max as u64);
-    let wait_ms = number(call, "wait_ms")?.unwrap_or(0).min(config.read_wait_ms_max);
+    let limit = call.number("limit")?.unwrap_or(100).min(config.read_rows_max as u64);
+    let wait_ms = call.number("wait_ms")?.unwrap_or(0).min(config.read_wait_ms_max);
     let base = stream.base(reader)?;
     let mut end = reader.log_end(&log)?.max(base);
-    let from = match (number(call, "offset")?, number(call, "last")?) {
+    let from = match (call.number("offset")?, call.number("last")?) {
         (_, Some(last)) => end.saturating_sub(last).max(base),
         (Some(offset), None) => offset.max(base),
         (None, None) => base,

@@ -298,7 +298,7 @@ fn rows_are_read_by_offset() {
     );
     assert_eq!(
         read(json!({"limit": "x"})),
-        "[stream.body_invalid] at /limit `limit` must be a whole number"
+        "[call.invalid] the parameters do not fit: `limit` must be a whole number"
     );
 }
 

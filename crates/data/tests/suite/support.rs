@@ -22,7 +22,6 @@ pub fn unit_with(config: Config) -> Unit {
         clock: Arc::new(DrivenClock::new(Time(1_500_000_000_000), SystemClock::new())),
         entropy: Arc::new(SeededEntropy::new(1)),
         engines: vec![Data::new(config)],
-        decoder: None,
         config: kernel::Config::default(),
     };
     let (kernel, writer) = Kernel::new(parts).expect("a kernel starts on an empty store");

@@ -57,7 +57,6 @@ fn unit(name: &str, seed: u64) -> (Arc<Exchange>, Handle) {
         clock: Arc::new(clock),
         entropy,
         engines: vec![Arc::new(Work), Arc::clone(&exchange) as Arc<dyn Engine>],
-        decoder: None,
         config: kernel::Config::default(),
     })
     .unwrap();

@@ -530,7 +530,6 @@ fn boot(
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         entropy,
         engines: vec![Arc::new(Work), Arc::clone(&exchange) as Arc<dyn Engine>],
-        decoder: None,
         config: kernel::Config::default(),
     })
     .unwrap();

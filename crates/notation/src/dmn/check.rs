@@ -75,6 +75,41 @@ fn expression(node: Xml<'_, '_>) -> Result<(), Error> {
     Ok(())
 }
 
+/// Returns whether each decision of a checked document is sure to end soon: tables and expressions without loops, filters, contexts
+/// and functions, that require no other decisions. It takes time as its text and its variables are long.
+pub(super) fn is_bounded(root: Xml<'_, '_>) -> bool {
+    const PLAIN: [&str; 2] = ["decisionTable", "literalExpression"];
+    const OTHER: [&str; 9] = [
+        "businessKnowledgeModel",
+        "decisionService",
+        "requiredDecision",
+        "requiredKnowledge",
+        "functionDefinition",
+        "invocation",
+        "context",
+        "relation",
+        "list",
+    ];
+    let mut elements = root.descendants().filter(Xml::is_element);
+    let has_plain = elements.clone().any(|node| PLAIN.contains(&node.tag_name().name()));
+    has_plain
+        && elements.all(|node| match node.tag_name().name() {
+            "text" => node.text().is_none_or(is_plain),
+            name => !OTHER.contains(&name) && !name.starts_with("for") && name != "filter",
+        })
+}
+
+/// Returns whether a text compares and calculates, and nothing else.
+fn is_plain(text: &str) -> bool {
+    let Ok(lexed) = Lexed::new(text) else { return false };
+    let mut words = text.split(|letter: char| !letter.is_alphanumeric());
+    let is_test = |text: &str| !text.contains(['[', '{']);
+    lexed.calls.iter().all(|call| call == "not")
+        && !words.any(|word| matches!(word, "for" | "some" | "every" | "function"))
+        // A bracket at the beginning is that of an interval, behind something that of a filter.
+        && is_test(text.trim_start().trim_start_matches('['))
+}
+
 /// Checks that each decision has a name of its own.
 fn names(source: &str, root: Xml<'_, '_>) -> Result<(), Error> {
     let mut seen = BTreeMap::new();

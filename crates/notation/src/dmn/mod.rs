@@ -1,7 +1,7 @@
 //! DMN: decision tables and expressions: text in, a checked model out.
 //!
-//! Evaluating is pure, but it may take long or recurse deep, since DMN has functions of its own: it belongs into the worker
-//! process. What would look at the wall clock or outside is refused when the model is read.
+//! Evaluating is pure, but it may take long or recurse deep, since DMN has functions of its own: unless [`Model::is_bounded`], it
+//! belongs into the worker process. What would look at the wall clock or outside is refused when the model is read.
 
 mod check;
 mod input;

@@ -25,6 +25,7 @@ pub struct Model {
     name: String,
     decisions: Vec<DecisionName>,
     inputs: Inputs,
+    is_bounded: bool,
     evaluator: Arc<ModelEvaluator>,
 }
 
@@ -47,6 +48,7 @@ impl Model {
         let document = xml::parse(source, CODES)?;
         check::document(source, &document)?;
         let inputs = Inputs::new(document.root_element());
+        let is_bounded = check::is_bounded(document.root_element());
         let built = catch_unwind(AssertUnwindSafe(|| build(source)));
         let built = built.unwrap_or_else(|_| Err("the model cannot be understood".into()));
         let (definitions, evaluator) =
@@ -58,12 +60,18 @@ impl Model {
         let decisions = definitions.decisions().iter().map(names).collect();
         let (namespace, name) =
             (definitions.namespace().to_string(), definitions.name().to_string());
-        Ok(Self { namespace, name, decisions, inputs, evaluator })
+        Ok(Self { namespace, name, decisions, inputs, is_bounded, evaluator })
     }
 
     /// Returns all decisions, in the order of the file.
     pub fn decisions(&self) -> &[DecisionName] {
         &self.decisions
+    }
+
+    /// Returns whether every decision is sure to end soon: it only compares and calculates, without loops, functions and other
+    /// decisions.
+    pub fn is_bounded(&self) -> bool {
+        self.is_bounded
     }
 
     /// Returns the decision with an id or else a name.
@@ -74,7 +82,7 @@ impl Model {
 
     /// Evaluates a decision, named by its id or its name. A table with several outputs gives an object for each row.
     ///
-    /// It may take long or recurse deep: call it only in a process that may be killed.
+    /// Unless [`Model::is_bounded`], it may take long or recurse deep: call it only in a process that may be killed.
     ///
     /// # Errors
     /// `dmn.unknown` where there is no such decision, `dmn.failed` where it has no value.

@@ -296,7 +296,8 @@ fn what_grows_with_the_variables_is_weighed_before() {
 fn the_slowest_that_is_allowed_is_soon_done() {
     let row = format!("{}x", "x-".repeat(60));
     let list = |length: usize| json!({"x": 1, "l": (0..length).collect::<Vec<_>>()});
-    let rows: Vec<Value> = (0..300).map(|n| json!({"price": n, "name": "a name", "n": 1})).collect();
+    let rows: Vec<Value> =
+        (0..300).map(|n| json!({"price": n, "name": "a name", "n": 1})).collect();
     let cases = [
         (row.as_str(), list(1)),
         ("sum(for i in l return i * 2)", list(650)),

@@ -111,7 +111,6 @@ impl Unit {
             clock: Arc::new(DrivenClock::new(Time(0), SystemClock::new())),
             entropy: Arc::new(SeededEntropy::new(1)),
             engines: vec![Arc::new(Stub), Arc::new(Processes::new(Config::default()))],
-            decoder: None,
             config: kernel::Config::default(),
         })
         .expect("a kernel");
@@ -378,8 +377,33 @@ fn a_process_waits_for_another_that_it_starts_and_withdraws_it() {
 }
 
 #[test]
-fn decisions_are_evaluated_outside_and_recorded() {
-    let dmn = r##"<definitions xmlns="https://www.omg.org/spec/DMN/20191111/MODEL/" id="m" name="m" namespace="urn:m"><inputData id="i" name="amount"><variable id="iv" name="amount" typeRef="number"/></inputData><decision id="risk" name="risk"><variable id="v" name="risk" typeRef="string"/><informationRequirement id="r"><requiredInput href="#i"/></informationRequirement><decisionTable id="t" hitPolicy="FIRST"><input id="in"><inputExpression id="ie" typeRef="number"><text>amount</text></inputExpression></input><output id="o" typeRef="string"/><rule id="r1"><inputEntry id="e1"><text>&gt; 500</text></inputEntry><outputEntry id="o1"><text>"high"</text></outputEntry></rule><rule id="r2"><inputEntry id="e2"><text>-</text></inputEntry><outputEntry id="o2"><text>"low"</text></outputEntry></rule></decisionTable></decision></definitions>"##;
+fn a_decision_that_is_sure_to_end_is_evaluated_in_the_commit_that_asks() {
+    let mut unit = Unit::new();
+    let spec = json!({"source": bpmn("start s\n decide d risk level\n end e\n s > d > e")});
+    let decision = manifest("Decision", "risk", json!({"source": RISK}));
+    unit.manifests(vec![manifest("Process", "p", spec), decision])
+        .unwrap_or_else(|problem| panic!("{problem:?}"));
+    for amount in [501, 500] {
+        unit.ok("process.start", "process/p", json!({"variables": {"amount": amount}}));
+    }
+    let reader = Reader::new(&unit.kernel, Principal::Unit("decisions".into())).expect("a reader");
+    assert!(pending(&reader, 0, 10).expect("requests").requests.is_empty());
+    assert_eq!(
+        unit.rows("process_instances", &["state", "variables"]),
+        [r#"completed {"amount":501,"level":"high"}"#, r#"completed {"amount":500,"level":"low"}"#]
+    );
+    unit.assert_clean();
+}
+
+/// A table that compares and nothing else.
+const RISK: &str = r##"<definitions xmlns="https://www.omg.org/spec/DMN/20191111/MODEL/" id="m" name="m" namespace="urn:m"><inputData id="i" name="amount"><variable id="iv" name="amount" typeRef="number"/></inputData><decision id="risk" name="risk"><variable id="v" name="risk" typeRef="string"/><informationRequirement id="r"><requiredInput href="#i"/></informationRequirement><decisionTable id="t" hitPolicy="FIRST"><input id="in"><inputExpression id="ie" typeRef="number"><text>amount</text></inputExpression></input><output id="o" typeRef="string"/><rule id="r1"><inputEntry id="e1"><text>&gt; 500</text></inputEntry><outputEntry id="o1"><text>"high"</text></outputEntry></rule><rule id="r2"><inputEntry id="e2"><text>-</text></inputEntry><outputEntry id="o2"><text>"low"</text></outputEntry></rule></decisionTable></decision></definitions>"##;
+
+#[test]
+fn decisions_that_may_take_long_are_evaluated_outside_and_recorded() {
+    let dmn = RISK.replace(
+        "<text>\"high\"</text>",
+        "<text>if some x in [1, 2] satisfies x = 2 then \"high\" else \"never\"</text>",
+    );
     let lines = "start s\n decide d risk level\n script x n = sum(for i in 1..3 return i)\n end e\n s > d > x > e";
     let mut unit = Unit::new();
     let spec = json!({"source": bpmn(lines)});

@@ -45,13 +45,19 @@ fn order(entropy: &SeededEntropy, number: u64, events: &mut Vec<Event>) {
     let mut event = |at: Time, rank, unit, stream, row| {
         events.push(Event { at, rank, order: order.clone(), unit, stream, row });
     };
-    event(placed, 1, "retail", "orders", json!({
-        "order_id": order, "placed_at": placed, "estimated_at": estimated, "customer_id": format!("c-{number}"),
-        "customer_city": "sao paulo", "customer_state": if chance(50) { "SP" } else { "RJ" },
-        "payments": [{"method": "boleto", "instalments": 1, "value": value}],
-        "items": [{"product_id": "p", "category": "toys", "weight_g": 400, "price": value, "freight": 12.5,
-            "seller_id": "s", "seller_state": "SP"}],
-    }));
+    event(
+        placed,
+        1,
+        "retail",
+        "orders",
+        json!({
+            "order_id": order, "placed_at": placed, "estimated_at": estimated, "customer_id": format!("c-{number}"),
+            "customer_city": "sao paulo", "customer_state": if chance(50) { "SP" } else { "RJ" },
+            "payments": [{"method": "boleto", "instalments": 1, "value": value}],
+            "items": [{"product_id": "p", "category": "toys", "weight_g": 400, "price": value, "freight": 12.5,
+                "seller_id": "s", "seller_state": "SP"}],
+        }),
+    );
     if let Some(at) = approved {
         event(at, 2, "payment", "approvals", json!({"order_id": order, "approved_at": at}));
     }

@@ -4,7 +4,9 @@ use crate::market::Event;
 use base::{Clock, Entropy, SeededEntropy, Time};
 use data::Data;
 use exchange::{Exchange, Identity, Network, NetworkError, Request, Response};
-use kernel::{Call, Credential, Kernel, Parts, Principal, Reader, ResourceRef, Scan, Signed, Writer};
+use kernel::{
+    Call, Credential, Kernel, Parts, Principal, Reader, ResourceRef, Scan, Signed, Writer,
+};
 use process::Processes;
 use process::decisions::{Evaluator, Recorded};
 use serde_json::{Value, json};
@@ -13,10 +15,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use store::{Faults, FaultyStore, MemoryStore};
+use store::{Faults, FaultyStore, JournaledStore, MemoryStore};
 
 const UNITS: [&str; 3] = ["payment", "logistics", "retail"];
-const CONTRACTS: [(&str, &[&str]); 2] = [("payment", &["authorise", "refund"]), ("logistics", &["deliver"])];
+const CONTRACTS: [(&str, &[&str]); 2] =
+    [("payment", &["authorise", "refund"]), ("logistics", &["deliver"])];
 /// Steps after which a market that has not settled never will.
 const STEPS_MAX: u64 = 200_000;
 
@@ -116,7 +119,8 @@ impl World {
         let wall = Arc::new(AtomicI64::new(1_700_000_000_000));
         let entropy = SeededEntropy::new(seed);
         let nodes = UNITS.iter().map(|name| node(name, &wall, entropy.number())).collect();
-        let outcome = Outcome { answers: BTreeMap::new(), kills: 0, lost: 0, duplicated: 0, steps: 0 };
+        let outcome =
+            Outcome { answers: BTreeMap::new(), kills: 0, lost: 0, duplicated: 0, steps: 0 };
         let mut world = Self {
             nodes,
             packets: Vec::new(),
@@ -138,10 +142,17 @@ impl World {
             for (place, name) in UNITS.iter().enumerate() {
                 for stream in ["orders", "approvals", "handovers", "deliveries", "cancellations"] {
                     let is_here = |event: &&Event| event.unit == *name && event.stream == stream;
-                    let rows: Vec<&Value> = window.iter().filter(is_here).map(|event| &event.row).collect();
+                    let rows: Vec<&Value> =
+                        window.iter().filter(is_here).map(|event| &event.row).collect();
                     if !rows.is_empty() {
                         let args = json!({ "rows": rows });
-                        self.insist(place, "stream.append", ("stream", stream), args, &format!("{number}-{stream}"));
+                        self.insist(
+                            place,
+                            "stream.append",
+                            ("stream", stream),
+                            args,
+                            &format!("{number}-{stream}"),
+                        );
                     }
                 }
             }
@@ -158,7 +169,13 @@ impl World {
 
     fn advance(&mut self, to: Time, number: usize) {
         for place in 0..UNITS.len() {
-            self.insist(place, "clock.advance", ("clock", ""), json!({ "to": to }), &format!("clock-{number}"));
+            self.insist(
+                place,
+                "clock.advance",
+                ("clock", ""),
+                json!({ "to": to }),
+                &format!("clock-{number}"),
+            );
         }
         self.settle();
     }
@@ -167,9 +184,16 @@ impl World {
     fn prepare(&mut self) {
         for (place, name) in UNITS.iter().enumerate() {
             let manifests = manifests(name);
-            self.must(place, "unit:init", "resource.apply", ("resource", ""), json!({ "manifests": manifests }));
+            self.must(
+                place,
+                "unit:init",
+                "resource.apply",
+                ("resource", ""),
+                json!({ "manifests": manifests }),
+            );
         }
-        let card = |node: &Node| serde_json::to_value(node.running.exchange.card()).expect("a card");
+        let card =
+            |node: &Node| serde_json::to_value(node.running.exchange.card()).expect("a card");
         let cards: Vec<Value> = self.nodes.iter().map(card).collect();
         for provider in 0..2 {
             let add = |peer: usize| json!({"name": UNITS[peer], "card": cards[peer], "url": format!("https://{}", UNITS[peer])});
@@ -248,7 +272,12 @@ impl World {
 
     fn set_faults(&self, is_on: bool) {
         let faults = if is_on {
-            Faults { unavailable_permille: 10, full_permille: 5, unknown_permille: 10, snapshot_permille: 0 }
+            Faults {
+                unavailable_permille: 10,
+                full_permille: 5,
+                unknown_permille: 10,
+                snapshot_permille: 0,
+            }
         } else {
             Faults::default()
         };
@@ -266,7 +295,8 @@ impl World {
         let peer = &peers[usize::try_from(self.entropy.number()).unwrap_or(0) % peers.len()];
         let after = node.running.acknowledged.get(peer).copied().unwrap_or(0);
         let to = self.nodes.iter().position(|node| node.unit == *peer).expect("a peer");
-        let outgoing = node.running.exchange.next(&node.reader(), peer, after, false).expect("a look");
+        let outgoing =
+            node.running.exchange.next(&node.reader(), peer, after, false).expect("a look");
         let Some(outgoing) = outgoing else { return };
         let copies = match (self.trouble, self.entropy.number() % 10) {
             (Trouble::All, 0) => 0,
@@ -300,8 +330,12 @@ impl World {
             headers: request.headers.clone(),
             body: request.body.clone(),
         };
-        let Ok(identity) = self.nodes[to].running.kernel.authenticate(&Credential::Signed(&signed)) else { return };
-        let mut call = Call::new("exchange.messages", ResourceRef::new("exchange", ""), identity.principal);
+        let Ok(identity) = self.nodes[to].running.kernel.authenticate(&Credential::Signed(&signed))
+        else {
+            return;
+        };
+        let mut call =
+            Call::new("exchange.messages", ResourceRef::new("exchange", ""), identity.principal);
         call.body = request.body;
         call.media = "application/json".into();
         let Ok(reply) = self.nodes[to].running.writer.turn(&[call]).remove(0) else { return };
@@ -336,7 +370,9 @@ impl World {
 
     /// A driver repeats a call with its key until it is answered.
     fn insist(&mut self, place: usize, operation: &str, on: (&str, &str), args: Value, key: &str) {
-        let mut call = Call::new(operation, ResourceRef::new(on.0, on.1), Principal::User("owner".into())).with(args);
+        let mut call =
+            Call::new(operation, ResourceRef::new(on.0, on.1), Principal::User("owner".into()))
+                .with(args);
         call.key = Some(key.into());
         for _ in 0..100 {
             match self.nodes[place].running.writer.turn(std::slice::from_ref(&call)).remove(0) {
@@ -365,7 +401,11 @@ impl World {
             }
             lines.sort();
             self.outcome.answers.insert((*name).into(), lines);
-            assert_eq!(node.running.exchange.verify(&node.reader()).expect("a look"), Vec::<String>::new(), "{name}");
+            assert_eq!(
+                node.running.exchange.verify(&node.reader()).expect("a look"),
+                Vec::<String>::new(),
+                "{name}"
+            );
         }
     }
 }
@@ -397,7 +437,8 @@ impl Node {
 
     fn events(&self, stream: &str) -> Vec<String> {
         use kernel::Read;
-        let chunks = self.reader().chunks(&format!("stream/{stream}"), 0, usize::MAX).expect("chunks");
+        let chunks =
+            self.reader().chunks(&format!("stream/{stream}"), 0, usize::MAX).expect("chunks");
         let rows = |chunk: &store::Chunk| kernel::rows_from(&chunk.bytes, 0).expect("rows");
         chunks.iter().flat_map(rows).map(|row| row.to_string()).collect()
     }
@@ -416,7 +457,13 @@ fn node(name: &str, wall: &Arc<AtomicI64>, seed: u64) -> Node {
     Node { store, identity, unit, running }
 }
 
-fn run(store: &Arc<FaultyStore>, identity: &str, name: &str, wall: &Arc<AtomicI64>, seed: u64) -> Running {
+fn run(
+    store: &Arc<FaultyStore>,
+    identity: &str,
+    name: &str,
+    wall: &Arc<AtomicI64>,
+    seed: u64,
+) -> Running {
     let identity = Identity::from_text(identity).expect("an identity");
     let card = identity.card(Some(&format!("https://{name}")), None);
     let entropy = Arc::new(SeededEntropy::new(seed));
@@ -424,8 +471,10 @@ fn run(store: &Arc<FaultyStore>, identity: &str, name: &str, wall: &Arc<AtomicI6
     let exchange = Exchange::new(identity, card, exchange::Config::default(), entropy.clone());
     let exchange = Arc::new(exchange.started(clock.wall()));
     exchange.set_network(Arc::new(NoNetwork));
+    // So small that a kill falls between two folds, into one, and behind one.
+    let store = JournaledStore::with_fold_bytes(store.clone(), 64 << 10).expect("a store");
     let parts = Parts {
-        store: store.clone(),
+        store: Arc::new(store),
         clock,
         entropy,
         engines: vec![
@@ -433,7 +482,6 @@ fn run(store: &Arc<FaultyStore>, identity: &str, name: &str, wall: &Arc<AtomicI6
             Arc::new(Processes::new(process::Config::default())),
             exchange.clone(),
         ],
-        decoder: None,
         config: kernel::Config::default(),
     };
     let (kernel, writer) = Kernel::new(parts).expect("a kernel");
@@ -448,7 +496,9 @@ fn manifests(unit: &str) -> Vec<Value> {
     let entries = std::fs::read_dir(&folder).expect("the example");
     let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
     paths.sort();
-    for path in paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "yaml")) {
+    for path in
+        paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+    {
         let text = std::fs::read_to_string(path).expect("a file");
         for mut manifest in kernel::documents(&text).expect("manifests") {
             if manifest.kind == "View" || manifest.spec.get("relation").is_some() {
