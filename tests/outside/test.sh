@@ -45,7 +45,7 @@ is_later_than() { [ "$1" -lt "$(date +%s)" ]; }
 
 is_asked() {
     kill -0 "$customer" 2> /dev/null || fail "the customer has ended"
-    [ "$(payment sql "SELECT count(*) AS orders FROM authorisations WHERE order_id = 'mine-1'" -o csv | tail -n 1)" = 1 ]
+    [ "$(payment sql "SELECT count(*) AS orders FROM authorisations WHERE order_id = 'mine-1'" -o csv | tail -n 1 | tr -d "\r")" = 1 ]
 }
 
 # The public half of a key in a file.
