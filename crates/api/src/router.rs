@@ -206,7 +206,9 @@ impl Edge {
         let outcome = match identity {
             Some(identity) if is_small => Outcome::Call(Box::new(task.call(bytes, identity)?)),
             // Checking a signature takes less time than the way to another thread and back.
-            None if is_small && task.shown == Shown::Signature => self.decide(task, bytes, None)?,
+            None if is_small && task.shown == Shown::Signature && self.is_prompt() => {
+                self.decide(task, bytes, None)?
+            }
             identity => {
                 let edge = Arc::clone(&self);
                 self.blocking(move || edge.decide(task, bytes, identity)).await??
@@ -215,6 +217,11 @@ impl Edge {
         let response = self.finish(outcome, permit).await;
         drop(memory);
         response
+    }
+
+    /// Returns whether the store answers now: nobody waits for it on the sockets' thread.
+    fn is_prompt(&self) -> bool {
+        self.handle.kernel().store().is_prompt()
     }
 
     /// Reads the body, after its media type was looked at.

@@ -376,7 +376,7 @@ impl Exchange {
     pub(crate) fn ledger_rows(
         &self,
         read: &dyn Read,
-    ) -> Result<Vec<(Contract, String, String, Sum)>, Problem> {
+    ) -> Result<Vec<(Arc<Contract>, String, String, Sum)>, Problem> {
         let mut rows = Vec::new();
         for contract in state::contracts(read)? {
             if !contract.was_final {

@@ -209,7 +209,11 @@ impl Sender {
                 }
             },
         );
+        let sent = number(&self.reader()?, &mark_key(unit, Mark::Sent))?;
         let outcome = match outcome {
+            Ok(acknowledged) if sent < acknowledged => {
+                Err(format!("it acknowledges message {acknowledged}, the last one is {sent}"))
+            }
             Ok(acknowledged) if after < acknowledged => Ok(acknowledged),
             Ok(acknowledged) => {
                 Err(format!("it has handled {acknowledged} messages, {after} were cleared out"))
@@ -255,8 +259,9 @@ impl Sender {
         while !self.exchange.bell.is_stopping() {
             let count = self.exchange.bell.count(PEERS);
             let peers = state::peers(&self.reader()?)?;
+            threads.retain(|_, thread: &mut std::thread::JoinHandle<()>| !thread.is_finished());
             for peer in peers.into_iter().filter(|peer| peer.url.is_some()) {
-                let unit = peer.card.unit;
+                let unit = peer.card.unit.clone();
                 if !threads.contains_key(&unit) {
                     let (sender, name) = (Arc::clone(self), unit.clone());
                     let thread = std::thread::Builder::new()
@@ -266,7 +271,6 @@ impl Sender {
                     threads.insert(unit, thread);
                 }
             }
-            threads.retain(|_, thread| !thread.is_finished());
             self.exchange.bell.wait(PEERS, count, Duration::from_secs(60));
         }
         for (_, thread) in threads {

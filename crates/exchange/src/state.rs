@@ -199,9 +199,9 @@ pub(crate) fn peer_name(read: &dyn Read, unit: &str) -> Result<String, Problem> 
 }
 
 /// Returns all peers.
-pub(crate) fn peers(read: &dyn Read) -> Result<Vec<Peer>, Problem> {
+pub(crate) fn peers(read: &dyn Read) -> Result<Vec<Arc<Peer>>, Problem> {
     let pairs = read.scan_prefix(key(b'a').as_ref(), usize::MAX)?;
-    pairs.iter().map(|(_, bytes)| decode(bytes)).collect()
+    pairs.iter().map(|(key, bytes)| read.kernel().decoded(key, bytes, decode)).collect()
 }
 
 /// Returns a contract by its name.
@@ -221,9 +221,9 @@ pub(crate) fn find_contract(read: &dyn Read, name: &str) -> Result<Option<Arc<Co
 }
 
 /// Returns all contracts.
-pub(crate) fn contracts(read: &dyn Read) -> Result<Vec<Contract>, Problem> {
+pub(crate) fn contracts(read: &dyn Read) -> Result<Vec<Arc<Contract>>, Problem> {
     let pairs = read.scan_prefix(key(b'e').as_ref(), usize::MAX)?;
-    pairs.iter().map(|(_, bytes)| decode(bytes)).collect()
+    pairs.iter().map(|(key, bytes)| read.kernel().decoded(key, bytes, decode)).collect()
 }
 
 /// Returns a call that is not settled.

@@ -18,6 +18,9 @@ const MINUTE_MS: i64 = 60_000;
 /// Groups that are counted apart in memory; calls beyond them are counted without their resource.
 const GROUPS_MAX: usize = 100_000;
 
+/// Lines of counts that are written in one turn.
+const LINES_MAX: usize = 2_000;
+
 /// Refusals of one source in a second that get a line each; further ones are counted.
 const REFUSALS_A_SECOND_MAX: u32 = 10;
 
@@ -110,14 +113,20 @@ impl Counts {
 
     /// Takes what is old enough, in order, and keeps a copy until its commit is done.
     fn take(&mut self, wall: Time) -> Vec<(Counted, u64)> {
-        if self.since.is_none_or(|since| wall.0 - since.0 < COUNTS_AGE_MS_MAX) {
+        // A clock that was set back does not keep counts in memory.
+        let is_young = |since: Time| since <= wall && wall.0 - since.0 < COUNTS_AGE_MS_MAX;
+        if self.since.is_none_or(is_young) {
             return Vec::new();
         }
-        self.taken_since = self.since.take();
-        self.taken = std::mem::take(&mut self.counts);
-        let mut taken: Vec<_> =
-            self.taken.iter().map(|(counted, count)| (counted.clone(), *count)).collect();
+        let mut taken: Vec<_> = self.counts.drain().collect();
         taken.sort_unstable();
+        // What does not fit comes with the next turn.
+        self.counts.extend(taken.drain(taken.len().min(LINES_MAX)..));
+        self.taken_since = self.since;
+        if self.counts.is_empty() {
+            self.since = None;
+        }
+        self.taken = taken.iter().cloned().collect();
         taken
     }
 
@@ -246,6 +255,11 @@ impl Audit {
     }
 
     fn add(&self, wall: Time, actor: &str, operation: &str, resource: &str, outcome: &str) {
+        // Who is not known is not asked for names either: they would fill the memory.
+        let resource = match actor {
+            "anonymous" => resource.split('/').next().unwrap_or_default(),
+            _ => resource,
+        };
         let counted = Counted {
             minute: minute_of(wall),
             actor: actor.into(),

@@ -14,7 +14,7 @@ use base::{Clock, Entropy, Problem, nearest};
 use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 use store::Store;
 
@@ -71,6 +71,7 @@ pub struct Kernel {
     operations: BTreeMap<&'static str, Operation>,
     kinds: BTreeMap<&'static str, KindOf>,
     decoded: RwLock<HashMap<Vec<u8>, Decoded>>,
+    pub(crate) schema: OnceLock<cedar_policy::Schema>,
     policies: RwLock<BTreeMap<u64, Arc<Policies>>>,
     pub(crate) audit: Audit,
     commit: Mutex<u64>,
@@ -111,6 +112,7 @@ impl Kernel {
             operations,
             kinds,
             decoded: RwLock::new(HashMap::new()),
+            schema: OnceLock::new(),
             policies: RwLock::new(BTreeMap::new()),
             audit: Audit::new(),
             commit: Mutex::new(commit),

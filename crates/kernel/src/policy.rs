@@ -227,14 +227,18 @@ fn offset_of(error: &cedar_policy::ParseError) -> Option<usize> {
     error.labels()?.next().map(|label| label.offset())
 }
 
+/// Returns the schema of a kernel's operations, made once.
 fn schema(kernel: &Kernel) -> Result<Schema, Problem> {
+    if let Some(schema) = kernel.schema.get() {
+        return Ok(schema.clone());
+    }
     let mut text = SCHEMA.to_owned();
     for operation in kernel.operations() {
         text.push_str(&action(operation.name, operation.right.as_str()));
     }
     text.push_str(&action("unit.none", "Read"));
     let (schema, _warnings) = Schema::from_cedarschema_str(&text).map_err(internal)?;
-    Ok(schema)
+    Ok(kernel.schema.get_or_init(|| schema).clone())
 }
 
 fn action(name: &str, right: &str) -> String {

@@ -43,6 +43,10 @@ impl Processes {
             }
             let mut cursor = from;
             for chunk in tx.chunks(&consumer.log, from, self.config.consume_bytes_max)? {
+                // The rest of a chunk comes before the next one.
+                if budget <= done {
+                    break;
+                }
                 cursor = cursor.max(chunk.offset);
                 let skip = usize::try_from(cursor - chunk.offset).unwrap_or(usize::MAX);
                 let rows = self.rows_of(chunk)?;

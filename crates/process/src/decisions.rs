@@ -19,9 +19,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Models that are kept for decisions in a commit.
 const MODELS_MAX: usize = 256;
 
-/// The variables of a decision that is evaluated in a commit, in bytes.
-const INPUT_BYTES_MAX: usize = 64 << 10;
-
 /// The topic that is notified when there is something to evaluate.
 pub const TOPIC: &str = "decision";
 
@@ -110,22 +107,23 @@ pub fn pending(read: &dyn Read, after: u64, limit: usize) -> Result<Batch, Probl
 pub(crate) struct Models(Mutex<HashMap<String, (String, Option<Arc<notation::dmn::Model>>)>>);
 
 impl Models {
-    /// Returns the model of a decision where it is sure to end soon.
-    fn bounded(&self, resource: &Resource) -> Option<Arc<notation::dmn::Model>> {
+    /// Returns the model of a decision where it is sure to end soon with variables of so many bytes.
+    fn bounded(&self, resource: &Resource, bytes: usize) -> Option<Arc<notation::dmn::Model>> {
         let source = resource.spec.get("source").and_then(Value::as_str).unwrap_or_default();
         let mut models = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((held, model)) = models.get(&resource.name)
             && held == source
         {
-            return model.clone();
+            return model.clone().filter(|model| model.is_bounded(bytes));
         }
         let model = notation::dmn::Model::parse(source).ok();
-        let model = model.filter(notation::dmn::Model::is_bounded).map(Arc::new);
+        // One that is not even bounded without variables need not be kept.
+        let model = model.filter(|model| model.is_bounded(0)).map(Arc::new);
         if MODELS_MAX <= models.len() {
             models.clear();
         }
         models.insert(resource.name.clone(), (source.to_owned(), model.clone()));
-        model
+        model.filter(|model| model.is_bounded(bytes))
     }
 }
 
@@ -197,9 +195,7 @@ impl Processes {
         };
         let decision =
             resource.spec.get("decision_id").and_then(Value::as_str).unwrap_or(name).to_owned();
-        if let Some(model) = self.models.bounded(&resource)
-            && wire::write(&variables)?.len() <= INPUT_BYTES_MAX
-        {
+        if let Some(model) = self.models.bounded(&resource, wire::write(&variables)?.len()) {
             return Ok(Reply::Value(model.evaluate(&decision, &variables)?));
         }
         let Some(address) = call.reply_to.clone() else {

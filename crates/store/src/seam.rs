@@ -10,6 +10,11 @@ pub trait Store: Send + Sync {
     /// [`Error::Unavailable`] where the store cannot be read.
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, Error>;
 
+    /// Returns whether a snapshot can be had now without waiting for a long change. A hint: it may be too late when it is used.
+    fn is_prompt(&self) -> bool {
+        true
+    }
+
     /// Takes the partition for a new writer and returns its epoch, higher than any before. Older writers are fenced off.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use crate::feel::Lexed;
 use crate::xml::place;
 use base::Place;
 use roxmltree::Node as Xml;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many decisions may require one another in a row.
 const CHAIN_MAX: usize = 64;
@@ -20,10 +20,15 @@ pub(super) fn document(source: &str, document: &roxmltree::Document<'_>) -> Resu
             None,
         ));
     }
+    let declared: BTreeSet<&str> = root
+        .descendants()
+        .filter(|node| matches!(node.tag_name().name(), "inputData" | "variable" | "decision"))
+        .filter_map(|node| node.attribute("name"))
+        .collect();
     for node in root.descendants().filter(Xml::is_element) {
         let at = || Some(place_of(source, node));
         match node.tag_name().name() {
-            "text" => expression(node).map_err(|error| match error {
+            "text" => expression(node, &declared).map_err(|error| match error {
                 Error::FeelWallClock { .. } | Error::FeelTooLarge { .. } => error,
                 other => refused("dmn.malformed", &other.to_string(), at()),
             })?,
@@ -51,7 +56,7 @@ pub(super) fn document(source: &str, document: &roxmltree::Document<'_>) -> Resu
 }
 
 /// Checks the text of an expression as far as can be seen before it is parsed.
-fn expression(node: Xml<'_, '_>) -> Result<(), Error> {
+fn expression(node: Xml<'_, '_>, declared: &BTreeSet<&str>) -> Result<(), Error> {
     let Some(text) = node.text() else { return Ok(()) };
     let is_feel = node.ancestors().all(|outer| {
         outer
@@ -64,9 +69,12 @@ fn expression(node: Xml<'_, '_>) -> Result<(), Error> {
         return Ok(());
     }
     let lexed = Lexed::new(text)?;
-    if let Some(function) =
-        ["now", "today"].into_iter().find(|function| lexed.calls.contains(*function))
-    {
+    // A name that is no variable is the function itself, which may be called in other ways than with a bracket behind it.
+    let is_used = |function: &&str| {
+        lexed.calls.contains(*function)
+            || lexed.names.contains(*function) && !declared.contains(*function)
+    };
+    if let Some(function) = ["now", "today"].into_iter().find(is_used) {
         return Err(Error::FeelWallClock {
             text: crate::text::shorten(text),
             function: function.into(),
@@ -75,39 +83,108 @@ fn expression(node: Xml<'_, '_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Returns whether each decision of a checked document is sure to end soon: tables and expressions without loops, filters, contexts
-/// and functions, that require no other decisions. It takes time as its text and its variables are long.
-pub(super) fn is_bounded(root: Xml<'_, '_>) -> bool {
-    const PLAIN: [&str; 2] = ["decisionTable", "literalExpression"];
-    const OTHER: [&str; 9] = [
-        "businessKnowledgeModel",
-        "decisionService",
-        "requiredDecision",
-        "requiredKnowledge",
-        "functionDefinition",
-        "invocation",
-        "context",
-        "relation",
-        "list",
-    ];
-    let mut elements = root.descendants().filter(Xml::is_element);
-    let has_plain = elements.clone().any(|node| PLAIN.contains(&node.tag_name().name()));
-    has_plain
-        && elements.all(|node| match node.tag_name().name() {
-            "text" => node.text().is_none_or(is_plain),
-            name => !OTHER.contains(&name) && !name.starts_with("for") && name != "filter",
-        })
+/// What a document may consist of where its decisions are sure to end soon: tables and expressions over input data. Whatever else
+/// there is (functions, services, boxed loops, decisions behind decisions, what a later DMN brings) may take any time.
+const BOUNDED: [&str; 41] = [
+    "definitions",
+    "description",
+    "question",
+    "allowedAnswers",
+    "decision",
+    "variable",
+    "inputData",
+    "itemDefinition",
+    "itemComponent",
+    "typeRef",
+    "allowedValues",
+    "informationRequirement",
+    "requiredInput",
+    "decisionTable",
+    "input",
+    "inputExpression",
+    "inputValues",
+    "output",
+    "outputValues",
+    "defaultOutputEntry",
+    "rule",
+    "inputEntry",
+    "outputEntry",
+    "annotation",
+    "annotationEntry",
+    "literalExpression",
+    "text",
+    "textAnnotation",
+    "association",
+    "sourceRef",
+    "targetRef",
+    "DMNDI",
+    "DMNDiagram",
+    "DMNShape",
+    "DMNEdge",
+    "DMNLabel",
+    "DMNStyle",
+    "Size",
+    "Bounds",
+    "waypoint",
+    "Color",
+];
+
+/// Returns how many texts a checked document has where each of its decisions is sure to end soon: it then takes time as the
+/// number of its texts times the length of its variables. `None` where a decision may take longer.
+pub(super) fn bounded_texts(root: Xml<'_, '_>) -> Option<usize> {
+    let mut texts = 0;
+    for node in root.descendants().filter(Xml::is_element) {
+        let name = node.tag_name().name();
+        if !BOUNDED.contains(&name) || name == "text" && !node.text().is_none_or(is_plain) {
+            return None;
+        }
+        texts += usize::from(name == "text");
+    }
+    Some(texts)
 }
 
-/// Returns whether a text compares and calculates, and nothing else.
+/// Returns whether a text compares, and nothing else: no call in any form, no filter, no loop, nothing that grows.
 fn is_plain(text: &str) -> bool {
-    let Ok(lexed) = Lexed::new(text) else { return false };
-    let mut words = text.split(|letter: char| !letter.is_alphanumeric());
-    let is_test = |text: &str| !text.contains(['[', '{']);
-    lexed.calls.iter().all(|call| call == "not")
-        && !words.any(|word| matches!(word, "for" | "some" | "every" | "function"))
-        // A bracket at the beginning is that of an interval, behind something that of a filter.
-        && is_test(text.trim_start().trim_start_matches('['))
+    let bare = without_strings(text);
+    let bare = bare.trim();
+    let negated = bare.strip_prefix("not").and_then(|rest| rest.trim_start().strip_prefix('('));
+    // Brackets at both ends are those of an interval, or of a negation; inside they may be calls and filters.
+    let inner = match negated {
+        Some(rest) => rest.strip_suffix(')').unwrap_or(rest),
+        None => {
+            let rest = bare.strip_prefix(['(', '[', ']']).unwrap_or(bare);
+            rest.strip_suffix([')', '[', ']']).unwrap_or(rest)
+        }
+    };
+    let mut words = inner.split(|letter: char| !letter.is_alphanumeric());
+    !inner.contains(['(', ')', '[', ']', '{', '}', '+', '*', '/', '"'])
+        && !words.any(|word| matches!(word, "for" | "some" | "every" | "function" | "external"))
+}
+
+/// Returns a text with its string literals emptied.
+fn without_strings(text: &str) -> String {
+    let mut bare = String::new();
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        if letter != '"' {
+            bare.push(letter);
+            continue;
+        }
+        let mut is_closed = false;
+        while let Some(letter) = letters.next() {
+            match letter {
+                '\\' => drop(letters.next()),
+                '"' => {
+                    is_closed = true;
+                    break;
+                }
+                _ => {}
+            }
+        }
+        // A string that does not end keeps its quote, which is not plain.
+        bare.push_str(if is_closed { "_" } else { "\"" });
+    }
+    bare
 }
 
 /// Checks that each decision has a name of its own.

@@ -25,7 +25,8 @@ pub struct Model {
     name: String,
     decisions: Vec<DecisionName>,
     inputs: Inputs,
-    is_bounded: bool,
+    /// How many texts there are, where every decision is sure to end soon.
+    bounded_texts: Option<usize>,
     evaluator: Arc<ModelEvaluator>,
 }
 
@@ -48,7 +49,7 @@ impl Model {
         let document = xml::parse(source, CODES)?;
         check::document(source, &document)?;
         let inputs = Inputs::new(document.root_element());
-        let is_bounded = check::is_bounded(document.root_element());
+        let bounded_texts = check::bounded_texts(document.root_element());
         let built = catch_unwind(AssertUnwindSafe(|| build(source)));
         let built = built.unwrap_or_else(|_| Err("the model cannot be understood".into()));
         let (definitions, evaluator) =
@@ -60,7 +61,7 @@ impl Model {
         let decisions = definitions.decisions().iter().map(names).collect();
         let (namespace, name) =
             (definitions.namespace().to_string(), definitions.name().to_string());
-        Ok(Self { namespace, name, decisions, inputs, is_bounded, evaluator })
+        Ok(Self { namespace, name, decisions, inputs, bounded_texts, evaluator })
     }
 
     /// Returns all decisions, in the order of the file.
@@ -68,10 +69,12 @@ impl Model {
         &self.decisions
     }
 
-    /// Returns whether every decision is sure to end soon: it only compares and calculates, without loops, functions and other
-    /// decisions.
-    pub fn is_bounded(&self) -> bool {
-        self.is_bounded
+    /// Returns whether every decision is sure to end soon with variables of so many bytes (as JSON): it only compares, without
+    /// calculations, loops, functions and other decisions, and takes time as its texts times its variables are long.
+    pub fn is_bounded(&self, bytes: usize) -> bool {
+        /// Some milliseconds.
+        const WORK_MAX: usize = 4 << 20;
+        self.bounded_texts.is_some_and(|texts| texts.saturating_mul(bytes.max(64)) <= WORK_MAX)
     }
 
     /// Returns the decision with an id or else a name.

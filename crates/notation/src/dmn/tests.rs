@@ -90,6 +90,69 @@ fn tables_and_expressions_decide() {
 }
 
 #[test]
+fn what_only_compares_is_bounded_and_nothing_else() {
+    let is_bounded = |logic: &str| {
+        let inputs = [("amount", "Any"), ("x", "Any")];
+        let source = document(&decision("d", "D", &inputs, logic));
+        Model::parse(&source).unwrap_or_else(|error| panic!("{logic}: {error}")).is_bounded(1_000)
+    };
+    for test in [
+        "&gt; 100",
+        "-",
+        "[1..5]",
+        "(1..5)",
+        "]1..5[",
+        "not(1, 2)",
+        "\"a (b) + c\"",
+        "1, 2",
+        "&gt;= x",
+    ] {
+        assert!(is_bounded(&table(&["a"], &[(test, &["\"yes\""])])), "{test}");
+    }
+    for feel in ["x.y", "if x &gt; 1 then \"a\" else \"b\"", "x - 1", "x in [1..3]"] {
+        let is_plain = !feel.contains('[');
+        assert_eq!(is_bounded(&literal(feel)), is_plain, "{feel}");
+    }
+    let hostile = [
+        "(replace)(x, \".\", x)",
+        "(string join)(x)",
+        "(sort)(x, function(a, b) a &lt; b)",
+        "((replace))(x, \".\", x)",
+        "x + x",
+        "(x) + (x)",
+        "x ** x",
+        "x[item &gt; 1]",
+        "{f: replace}.f(x, \".\", x)",
+        "for a in x return a",
+        "some a in x satisfies a = 1",
+        "count(x)",
+        "not(count(x) &gt; 1)",
+    ];
+    for feel in hostile {
+        assert!(!is_bounded(&literal(feel)), "{feel}");
+    }
+    let boxed = "<every iteratorVariable=\"a\"><in><literalExpression><text>x</text></literalExpression></in><satisfies><literalExpression><text>true</text></literalExpression></satisfies></every>";
+    let source = document(&decision("d", "D", &[("x", "Any")], boxed));
+    assert!(Model::parse(&source).map_or(true, |model| !model.is_bounded(1_000)), "boxed every");
+    // Many texts times long variables are too much for a commit.
+    let plain =
+        document(&decision("d", "D", &[("amount", "number")], &table(&["a"], &[("-", &["1"])])));
+    let model = Model::parse(&plain).expect("a model");
+    assert!(model.is_bounded(1_000) && !model.is_bounded(100 << 20));
+}
+
+#[test]
+fn the_wall_clock_is_found_however_it_is_called() {
+    for feel in ["now()", "(now)()", "((today))()", "{f: now}.f()", "today"] {
+        let source = document(&decision("d", "D", &[("x", "Any")], &literal(feel)));
+        let error = Model::parse(&source).expect_err(feel);
+        assert_eq!(error.code().0, "feel.wall_clock", "{feel}");
+    }
+    let named = document(&decision("d", "D", &[("today", "date")], &literal("today")));
+    assert_eq!(run(&named, "d", json!({"today": "2018-10-17"})), "\"2018-10-17\"");
+}
+
+#[test]
 fn names_are_listed_and_unknown_ones_suggested() {
     let source = document(
         &[

@@ -106,12 +106,16 @@ impl Unit {
     }
 
     fn over(store: Arc<MemoryStore>) -> Self {
+        Self::with(store, kernel::Config::default())
+    }
+
+    fn with(store: Arc<MemoryStore>, config: kernel::Config) -> Self {
         let (kernel, writer) = Kernel::new(Parts {
             store: Arc::clone(&store) as Arc<dyn store::Store>,
             clock: Arc::new(DrivenClock::new(Time(0), SystemClock::new())),
             entropy: Arc::new(SeededEntropy::new(1)),
             engines: vec![Arc::new(Stub), Arc::new(Processes::new(Config::default()))],
-            config: kernel::Config::default(),
+            config,
         })
         .expect("a kernel");
         Self { kernel, writer, store }
@@ -374,6 +378,34 @@ fn a_process_waits_for_another_that_it_starts_and_withdraws_it() {
         ["2-2 completed ana", "4-2 cancelled -"]
     );
     unit.assert_clean();
+}
+
+#[test]
+fn a_backlog_longer_than_a_turn_is_consumed_to_its_last_row() {
+    let config = kernel::Config { work_steps_max: 10, ..kernel::Config::default() };
+    let mut unit = Unit::with(Arc::new(MemoryStore::new()), config);
+    unit.process("start s message order\n end e\n s > e", &["order"]);
+    let append = |number: u32| {
+        let row = json!({"type": "order", "id": number.to_string(), "at": Time(i64::from(number))});
+        let stream = ResourceRef::new("stream", "events");
+        Call::new("stream.append", stream, Principal::User("ana".into()))
+            .with(json!({ "row": row }))
+    };
+    // Each turn leaves a chunk that is longer than what a turn consumes.
+    for first in [0, 25, 50] {
+        let calls: Vec<Call> = (first..first + 25).map(append).collect();
+        unit.writer.turn(&calls).into_iter().for_each(|reply| drop(reply.expect("it is appended")));
+    }
+    while unit.writer.has_leftovers() {
+        unit.writer.turn(&[]);
+    }
+    let mut keys: Vec<u32> = unit
+        .rows("process_instances", &["business_key"])
+        .iter()
+        .map(|key| key.parse().expect("a number"))
+        .collect();
+    keys.sort_unstable();
+    assert_eq!(keys, (0..75).collect::<Vec<_>>());
 }
 
 #[test]

@@ -81,9 +81,8 @@ impl Generation {
         let is_seen = self.recent().has_snapshots();
         let mut tables = self.tables();
         if is_seen {
-            if tables.snapshot.is_none() {
-                tables.snapshot = Some(self.below.snapshot()?);
-            }
+            // A look: a snapshot that the store below has ended is had again, while that is possible.
+            tables.look(&self.below, |below| below.log_end("").map(|_| ()))?;
         } else {
             // Nobody looks: the store below may shorten its own log.
             tables.snapshot = None;

@@ -19,7 +19,7 @@ use crate::{Batch, Chunk, Error, Snapshot, Store};
 use generation::Generation;
 use recent::{Recent, end_of};
 use std::collections::{BTreeMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use view::View;
 
@@ -28,6 +28,12 @@ const JOURNAL: &str = "store/journal";
 
 /// The bytes of changes in memory at which they are folded into the tables.
 pub const FOLD_BYTES: usize = 8 << 20;
+
+/// Records after which they are folded whatever their size: while they stand in the log of the store below, it cannot begin anew.
+const RECORDS_MAX: usize = 1_000;
+
+/// Snapshots that may be open at a time; one more is refused. Each may keep what was folded since alive.
+const SNAPSHOTS_MAX: usize = 1_024;
 
 /// How often the memory may exceed the limit where folding fails, for example on a full disk, before commits are refused.
 const OVERDRAFT: usize = 4;
@@ -49,6 +55,8 @@ pub struct JournaledStore {
 struct Shared {
     below: Arc<dyn Store>,
     current: RwLock<Arc<Generation>>,
+    /// Snapshots that are open.
+    views: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -56,6 +64,10 @@ struct Committing {
     /// The last commit of the store below.
     below: u64,
     uncertain: Option<Uncertain>,
+    /// Records since the last fold.
+    records: usize,
+    /// The bytes in memory at which folding is tried again, after it failed.
+    fold_again: usize,
 }
 
 /// A change of which it is not known whether it happened.
@@ -89,16 +101,25 @@ impl JournaledStore {
     pub fn with_fold_bytes(below: Arc<dyn Store>, fold_bytes: usize) -> Result<Self, Error> {
         let snapshot = below.snapshot()?;
         let end = snapshot.log_end(JOURNAL)?;
-        let committing = Committing { below: snapshot.commit(), uncertain: None };
+        let below_commit = snapshot.commit();
         let records = snapshot.chunks(JOURNAL, 0, usize::MAX)?;
         drop(snapshot);
         let mut recent = Recent::new(records.first().map_or(end, |record| record.offset));
+        let committing = Mutex::new(Committing {
+            below: below_commit,
+            uncertain: None,
+            records: records.len(),
+            fold_again: 0,
+        });
         for record in records {
             recent.apply(&record::decode(&record.bytes)?, &HashSet::new());
         }
         let generation = Generation::new(Arc::clone(&below), recent);
-        let shared = Arc::new(Shared { below, current: RwLock::new(Arc::new(generation)) });
-        let committing = Mutex::new(committing);
+        let shared = Arc::new(Shared {
+            below,
+            current: RwLock::new(Arc::new(generation)),
+            views: AtomicUsize::new(0),
+        });
         Ok(Self { shared, fold_bytes, committing, is_uncertain: AtomicBool::new(false) })
     }
 
@@ -175,6 +196,7 @@ impl JournaledStore {
         };
         let below = Batch { epoch: batch.epoch, chunks: vec![record], ..Batch::default() };
         self.commit_below(committing, partition, &below, || Uncertain::Append(batch.clone()))?;
+        committing.records += 1;
         let passed = passed(generation, batch);
         generation.recent_mut().apply(batch, &passed);
         Ok(commit + 1)
@@ -216,8 +238,14 @@ impl JournaledStore {
             }
         }
         *current = self.generation(commit);
+        (committing.records, committing.fold_again) = (0, 0);
         Ok(commit)
     }
+}
+
+fn too_many() -> Error {
+    let reason = format!("{SNAPSHOTS_MAX} snapshots are open, which is the limit");
+    Error::Unavailable { reason }
 }
 
 /// Returns the keys of queues whose deletion leaves nothing to be told to the tables: a look at what is next need not step
@@ -273,11 +301,19 @@ impl Store for JournaledStore {
             let current = self.shared.current();
             // Looked at under the lock: a fold whose end is not known has left the tables in doubt.
             if !self.is_uncertain.load(Ordering::SeqCst) {
-                return Ok(Box::new(View::new(&self.shared, &current)));
+                let view = View::new(&self.shared, &current);
+                return match self.shared.views.load(Ordering::SeqCst) <= SNAPSHOTS_MAX {
+                    true => Ok(Box::new(view)),
+                    false => Err(too_many()),
+                };
             }
             drop(current);
             self.resolve(&mut self.committing())?;
         }
+    }
+
+    fn is_prompt(&self) -> bool {
+        !self.is_uncertain.load(Ordering::SeqCst) && self.shared.current.try_read().is_ok()
     }
 
     fn open_epoch(&self, partition: u16) -> Result<u64, Error> {
@@ -299,14 +335,18 @@ impl Store for JournaledStore {
         if !batch.trims.is_empty() || self.fold_bytes / 4 < record::size_of(batch) {
             return self.fold(committing, partition, batch.epoch, Some(batch));
         }
-        if held < self.fold_bytes {
+        let is_full = self.fold_bytes <= held || RECORDS_MAX <= committing.records;
+        let is_hopeless = held < committing.fold_again && held < OVERDRAFT * self.fold_bytes;
+        if !is_full || is_hopeless {
             return self.append(committing, &generation, partition, batch);
         }
         drop(generation);
-        if let Err(error) = self.fold(committing, partition, batch.epoch, None)
-            && OVERDRAFT * self.fold_bytes <= held
-        {
-            return Err(error);
+        if let Err(error) = self.fold(committing, partition, batch.epoch, None) {
+            // On a full disk not every commit tries in vain to write all that waits.
+            committing.fold_again = held + self.fold_bytes / 4;
+            if OVERDRAFT * self.fold_bytes <= held {
+                return Err(error);
+            }
         }
         self.resolve(committing)?;
         let generation = Arc::clone(&self.shared.current());

@@ -5,6 +5,7 @@ use super::recent::{Change, Range};
 use super::{JOURNAL, Shared};
 use crate::{Chunk, Error, Pair, Snapshot};
 use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Pairs that are looked up at a time through the snapshot of the tables that all share.
@@ -23,6 +24,7 @@ impl View {
     /// Returns a view of the last commit of the time that is now; the caller holds its lock.
     pub fn new(shared: &Arc<Shared>, current: &Arc<Generation>) -> Self {
         let commit = current.recent_mut().open_snapshot();
+        shared.views.fetch_add(1, Ordering::SeqCst);
         let (shared, generation) = (Arc::clone(shared), Arc::clone(current));
         Self { shared, generation, commit, own: Mutex::new(None) }
     }
@@ -56,6 +58,7 @@ impl View {
 impl Drop for View {
     fn drop(&mut self) {
         self.generation.recent_mut().close_snapshot(self.commit);
+        self.shared.views.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -222,20 +222,18 @@ impl World {
     }
 
     fn is_settled(&self) -> bool {
-        let counters: Vec<_> = self.nodes.iter().map(Node::counters).collect();
-        let is_quiet = counters.iter().all(|counters| counters.receipts_unsettled == 0);
+        let rests: Vec<_> = self.nodes.iter().map(Node::rest).collect();
         let has_none = |node: &Node| {
             let reader = node.reader();
             process::decisions::pending(&reader, 0, 1).expect("a look").requests.is_empty()
         };
-        let is_level = counters.iter().zip(&self.nodes).all(|(counters, node)| {
-            counters.peers.iter().all(|(peer, link)| {
+        let is_level = rests.iter().zip(&self.nodes).all(|(rest, node)| {
+            rest.sent.iter().all(|(peer, sent)| {
                 let other = self.nodes.iter().position(|node| node.unit == *peer).expect("a peer");
-                let back = counters_of(&self.nodes[other], &node.unit);
-                link.sent == back.received && link.received == back.sent
+                rests[other].received.get(&node.unit).copied().unwrap_or_default() == *sent
             })
         });
-        is_quiet && is_level && self.nodes.iter().all(has_none)
+        is_level && rests.iter().all(|rest| rest.is_quiet) && self.nodes.iter().all(has_none)
     }
 
     fn trouble_some(&mut self) {
@@ -287,14 +285,9 @@ impl World {
     /// One unit signs what waits for one peer; nothing, once or twice of it gets on its way.
     fn send_one(&mut self) {
         let from = usize::try_from(self.entropy.number() % 3).unwrap_or(0);
-        let node = &self.nodes[from];
-        let peers: Vec<String> = node.counters().peers.into_keys().collect();
-        if peers.is_empty() {
-            return;
-        }
-        let peer = &peers[usize::try_from(self.entropy.number()).unwrap_or(0) % peers.len()];
+        let to = (from + 1 + usize::try_from(self.entropy.number() % 2).unwrap_or(0)) % 3;
+        let (node, peer) = (&self.nodes[from], &self.nodes[to].unit);
         let after = node.running.acknowledged.get(peer).copied().unwrap_or(0);
-        let to = self.nodes.iter().position(|node| node.unit == *peer).expect("a peer");
         let outgoing =
             node.running.exchange.next(&node.reader(), peer, after, false).expect("a look");
         let Some(outgoing) = outgoing else { return };
@@ -415,8 +408,8 @@ impl Node {
         Reader::new(&self.running.kernel, Principal::User("owner".into())).expect("a reader")
     }
 
-    fn counters(&self) -> exchange::Counters {
-        self.running.exchange.counters(&self.reader()).expect("counters")
+    fn rest(&self) -> exchange::Rest {
+        self.running.exchange.rest(&self.reader()).expect("a look")
     }
 
     /// Returns the rows of a system relation as text, without what differs from run to run.
@@ -442,10 +435,6 @@ impl Node {
         let rows = |chunk: &store::Chunk| kernel::rows_from(&chunk.bytes, 0).expect("rows");
         chunks.iter().flat_map(rows).map(|row| row.to_string()).collect()
     }
-}
-
-fn counters_of(node: &Node, peer: &str) -> exchange::LinkCounters {
-    node.counters().peers.get(peer).copied().unwrap_or_default()
 }
 
 fn node(name: &str, wall: &Arc<AtomicI64>, seed: u64) -> Node {
