@@ -29,7 +29,8 @@ pub fn run(folder: &Path) -> Result<(), Problem> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // One thread turns the sockets: on few cores a second one only makes them change places.
         .worker_threads(1)
-        .max_blocking_threads(16)
+        // Reads wait on threads of their own, `reads_max` at most; a few more are for what is neither.
+        .max_blocking_threads(config.api.reads_max + 16)
         .enable_all()
         .build()
         .map_err(|source| Error::System { what: "runtime", source })?;
