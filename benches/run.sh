@@ -1,7 +1,7 @@
 # The numbers of the README. Sourced by `./x bench`; needs the real data beside the project (tests only, see its licence).
 need
 python_tools
-cargo build --release --bin craton
+cargo build --release --workspace --bin craton
 strip -o target/craton-stripped target/release/craton
 ls -l target/release/craton target/craton-stripped | awk '{printf "%s: %.1f MB\n", $9, $5 / 1e6}'
 echo "--- a commit and what bounds it"

@@ -232,7 +232,7 @@ impl Consumer {
     }
 }
 
-fn log_of(stream: &str) -> String {
+pub(crate) fn log_of(stream: &str) -> String {
     format!("stream/{stream}")
 }
 

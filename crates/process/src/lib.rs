@@ -28,6 +28,7 @@ mod state;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod verify;
 mod wire;
 
 pub use config::Config;

@@ -217,6 +217,30 @@ pub mod key {
         incidents().number(instance).number(element)
     }
 
+    /// The beginnings of all keys that [`super::index`] computes.
+    pub fn beside_instances() -> Vec<Key> {
+        let parts = (0..4).map(|part| space(b'p', part));
+        let others = [
+            kernel::key(b'j'),
+            kernel::key(b'k'),
+            timers(),
+            kernel::key(b'm'),
+            incidents(),
+            ready(),
+        ];
+        others.into_iter().chain(parts).collect()
+    }
+
+    /// All requests that somebody waits for.
+    pub fn requested_all() -> Key {
+        space(b'p', 4)
+    }
+
+    /// All cursors.
+    pub fn cursors_all() -> Key {
+        space(b'r', 0)
+    }
+
     /// Cursors of a process.
     pub fn cursors(process: &str) -> Key {
         space(b'r', 0).text(process)

@@ -17,6 +17,7 @@ pub(crate) struct Assembly {
     pub config: Config,
     pub kernel: Arc<Kernel>,
     pub writer: Writer,
+    pub processes: Arc<Processes>,
     pub exchange: Arc<Exchange>,
     pub network: Arc<dyn Network>,
     pub rest: Arc<Rest>,
@@ -56,13 +57,13 @@ pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
         entropy: Arc::new(SystemEntropy),
         engines: vec![
             data,
-            processes,
+            Arc::clone(&processes) as Arc<dyn kernel::Engine>,
             Arc::clone(&exchange) as Arc<dyn kernel::Engine>,
             Arc::clone(&rest) as Arc<dyn kernel::Engine>,
         ],
         config: config.kernel.clone(),
     })?;
-    Ok(Assembly { config, kernel, writer, exchange, network, rest })
+    Ok(Assembly { config, kernel, writer, processes, exchange, network, rest })
 }
 
 /// Reports a problem that no caller waits for.

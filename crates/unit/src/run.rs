@@ -57,9 +57,10 @@ pub fn run(folder: &Path) -> Result<(), Problem> {
 /// # Errors
 /// Where it cannot be opened.
 pub fn verify(folder: &Path) -> Result<Vec<String>, Problem> {
-    let Assembly { kernel, exchange, .. } = assemble(folder)?;
+    let Assembly { kernel, processes, exchange, .. } = assemble(folder)?;
     let mut faults = kernel.store().verify()?;
     let reader = Reader::new(&kernel, Principal::Unit("verify".into()))?;
+    faults.extend(processes.verify(&reader)?);
     faults.extend(exchange.verify(&reader)?);
     Ok(faults)
 }

@@ -10,7 +10,7 @@ use kernel::{
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
-use store::MemoryStore;
+use store::{MemoryStore, Store as _};
 
 /// Streams that take any row, and contracts that answer when the test says so.
 struct Stub;
@@ -378,6 +378,43 @@ fn a_process_waits_for_another_that_it_starts_and_withdraws_it() {
         ["2-2 completed ana", "4-2 cancelled -"]
     );
     unit.assert_clean();
+}
+
+#[test]
+fn verify_finds_what_does_not_fit_its_instance() {
+    let mut unit = Unit::new();
+    unit.process("start s message order\n user u\n end e\n s > u > e", &["order"]);
+    unit.event("order", "o1", 1);
+    let verify = |unit: &Unit| {
+        let reader = Reader::new(&unit.kernel, Principal::Unit("verify".into())).expect("a reader");
+        Processes::new(Config::default()).verify(&reader).expect("it is looked through")
+    };
+    assert_eq!(verify(&unit), Vec::<String>::new());
+    let pairs = |unit: &Unit, prefix: base::Key| {
+        let reader = Reader::new(&unit.kernel, Principal::Unit("verify".into())).expect("a reader");
+        reader.scan_prefix(prefix.as_ref(), 10).expect("keys")
+    };
+    let epoch = unit.store.open_epoch(0).expect("an epoch");
+    let damage = |unit: &Unit, writes: Vec<(Vec<u8>, Option<Vec<u8>>)>| {
+        let batch = store::Batch { epoch, writes, ..store::Batch::default() };
+        unit.store.commit(0, &batch).expect("it is written");
+    };
+    let (task, row) = pairs(&unit, crate::wire::key::tasks()).remove(0);
+    let (cursor, held) = pairs(&unit, crate::wire::key::cursors_all()).remove(0);
+    let (instance, bytes) = pairs(&unit, kernel::key(b'i')).remove(0);
+    let stray = crate::wire::key::ready().number(99).bytes();
+    for (key, good, bad) in [
+        (task.clone(), Some(row.clone()), None),
+        (task, Some(row), Some(b"{}".to_vec())),
+        (cursor, Some(held), Some(99u64.to_be_bytes().to_vec())),
+        (instance, Some(bytes), Some(b"\x01{".to_vec())),
+        (stray, None, Some(Vec::new())),
+    ] {
+        damage(&unit, vec![(key.clone(), bad)]);
+        assert_ne!(verify(&unit), Vec::<String>::new(), "{key:?}");
+        damage(&unit, vec![(key, good)]);
+    }
+    assert_eq!(verify(&unit), Vec::<String>::new());
 }
 
 #[test]
