@@ -1,4 +1,4 @@
-//! A contract that its provider revokes, between two real units: what the consumer can still do, and when it knows.
+//! A contract between two real units: calls while they are cut off from each other, and what its revocation means.
 
 mod binary;
 
@@ -56,7 +56,7 @@ fn lines(csv: &str) -> String {
 
 impl Pair {
     fn start(name: &str) -> Self {
-        let folder = binary::folder("revocation", name);
+        let folder = binary::folder("contract", name);
         let app = folder.join("app");
         std::fs::create_dir_all(&app).expect("makes");
         std::fs::write(app.join("work.yaml"), MANIFESTS).expect("writes");
@@ -231,5 +231,28 @@ fn a_consumer_that_was_away_learns_of_the_revocation() {
     pair.wait_for_call(&late, "refused");
     assert_eq!(pair.call(), Err("contract.terminated".into()));
     pair.is_ended_on_both_sides(&before);
+    pair.stop();
+}
+
+#[test]
+fn calls_of_units_that_are_cut_off_wait_and_finish() {
+    let mut pair = Pair::start("cut-off");
+    pair.provider.kill();
+    let calls: Vec<String> = (0..5).map(|_| pair.call().expect("it is taken, and waits")).collect();
+    assert_eq!(pair.calls_in("open"), calls.len());
+    pair.consumer.kill();
+    for (unit, up) in [("consumer", &mut pair.consumer), ("provider", &mut pair.provider)] {
+        *up = Up::start(&pair.folder, unit);
+        up.read_until("is up");
+    }
+    calls.iter().for_each(|call| pair.wait_for_call(call, "answered"));
+    for unit in ["provider", "consumer"] {
+        // One receipt for each call that was accepted and one for each answer, the call of the beginning included.
+        pair.wait(unit, RECEIPTS, |text| text.matches(",agreed\n").count() == 12);
+        let ledger =
+            pair.ask(unit, "SELECT calls, answered, open, owed, agreed FROM system.ledger");
+        let expected = "calls,answered,open,owed,agreed\n6,6,0,10.50,10.50\n";
+        assert_eq!((unit, ledger.as_str()), (unit, expected));
+    }
     pair.stop();
 }
