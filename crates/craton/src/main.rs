@@ -9,6 +9,7 @@ mod commands;
 mod commerce;
 mod connect;
 mod error;
+mod import;
 mod manifests;
 mod output;
 mod replay;

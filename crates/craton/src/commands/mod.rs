@@ -4,6 +4,7 @@ mod access;
 mod apply;
 mod documents;
 mod exchange;
+mod import;
 mod input;
 mod resource;
 mod running;
@@ -45,6 +46,8 @@ pub enum Command {
     Incident(work::Incident),
     /// Appends to streams and reads them
     Stream(stream::Stream),
+    /// Imports CSV and NDJSON files into streams, which are made where they do not exist
+    Import(import::Import),
     /// Asks in SQL
     Sql(sql::Sql),
     /// Shows other units, and gets to know them
@@ -102,6 +105,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
         Command::Job(command) => command.run(globals),
         Command::Incident(command) => command.run(globals),
         Command::Stream(command) => command.run(globals),
+        Command::Import(command) => command.run(globals),
         Command::Sql(command) => command.run(globals),
         Command::Peer(command) => command.run(globals),
         Command::Offer(command) => command.run(globals),

@@ -1,0 +1,194 @@
+//! What a cell of a CSV file holds, and the JSON that stands for it.
+
+use base::Time;
+use serde_json::value::RawValue;
+
+/// What a value looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    /// True or false.
+    Bool,
+    /// A whole number of 64 bits.
+    Int,
+    /// Any other number.
+    Float,
+    /// An instant.
+    Time,
+    /// Text.
+    Text,
+    /// Any JSON.
+    Json,
+}
+
+impl Type {
+    /// Returns the type as a manifest writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Bool => "bool",
+            Self::Int => "int",
+            Self::Float => "float",
+            Self::Time => "time",
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+
+    /// Returns how cells are written for a column of this type of a manifest.
+    pub fn of_word(word: &str) -> Self {
+        match word {
+            "bool" => Self::Bool,
+            "int" => Self::Int,
+            "float" => Self::Float,
+            "json" | "list" => Self::Json,
+            // Decimals and instants are taken as text too.
+            _ => Self::Text,
+        }
+    }
+}
+
+/// Returns whether the cell has no value.
+pub fn is_null(cell: &str) -> bool {
+    cell.is_empty() || cell == "NA"
+}
+
+/// Returns what a cell with a value looks like.
+pub fn type_of(cell: &str) -> Type {
+    if bool_of(cell).is_some() {
+        Type::Bool
+    } else if is_digits(cell) {
+        // A number beyond 64 bits is an identifier rather than a quantity: as a float it would lose digits.
+        if cell.parse::<i64>().is_ok() { Type::Int } else { Type::Text }
+    } else if is_number(cell) {
+        Type::Float
+    } else if is_time(cell) {
+        Type::Time
+    } else {
+        Type::Text
+    }
+}
+
+/// Returns whether the text is an instant: RFC 3339, `YYYY-MM-DD HH:MM:SS`, or `YYYY-MM-DD`.
+pub fn is_time(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_date = 10 <= bytes.len()
+        && bytes[4] == b'-'
+        && bytes[7] == b'-'
+        && bytes[..4].iter().all(u8::is_ascii_digit);
+    let is_shape = match bytes.get(10) {
+        None => true,
+        Some(b'T' | b't' | b' ') => 19 <= bytes.len() && bytes[13] == b':' && bytes[16] == b':',
+        Some(_) => false,
+    };
+    is_date && is_shape && Time::parse(text).is_ok()
+}
+
+/// Appends the JSON of a cell with a value. What does not fit the column is written as text: the unit says why it refuses it.
+pub fn write(cell: &str, column_type: Type, out: &mut String) {
+    let written = match column_type {
+        Type::Bool => bool_of(cell).map(|value| value.to_string()),
+        Type::Int => int_of(cell),
+        Type::Float => float_of(cell),
+        Type::Json => json_of(cell),
+        Type::Text | Type::Time => None,
+    };
+    out.push_str(&written.unwrap_or_else(|| serde_json::Value::from(cell).to_string()));
+}
+
+fn bool_of(cell: &str) -> Option<bool> {
+    match cell {
+        "true" | "True" | "TRUE" => Some(true),
+        "false" | "False" | "FALSE" => Some(false),
+        _ => None,
+    }
+}
+
+fn int_of(cell: &str) -> Option<String> {
+    if is_number(cell) {
+        return Some(cell.to_owned());
+    }
+    cell.parse::<i64>().ok().map(|value| value.to_string())
+}
+
+fn float_of(cell: &str) -> Option<String> {
+    if is_number(cell) {
+        return Some(cell.to_owned());
+    }
+    let value = cell.parse::<f64>().ok().filter(|value| value.is_finite());
+    value.map(|value| value.to_string())
+}
+
+/// Returns a cell that is JSON on one line: line ends can only stand between its values.
+fn json_of(cell: &str) -> Option<String> {
+    let value = serde_json::from_str::<&RawValue>(cell).ok()?;
+    Some(value.get().replace(['\n', '\r'], " "))
+}
+
+/// Returns whether the text is a whole number as JSON writes it. A leading zero belongs to an identifier.
+fn is_digits(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let has_lead = 1 < digits.len() && digits.starts_with('0');
+    !digits.is_empty() && !has_lead && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Returns whether the text is a number as JSON writes it.
+fn is_number(text: &str) -> bool {
+    let (number, exponent) = match text.split_once(['e', 'E']) {
+        Some((number, exponent)) => (number, Some(exponent)),
+        None => (text, None),
+    };
+    let (whole, fraction) = match number.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (number, None),
+    };
+    let has_digits =
+        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let has_exponent = |part: &str| has_digits(part.strip_prefix(['+', '-']).unwrap_or(part));
+    is_digits(whole)
+        && fraction.is_none_or(has_digits)
+        && exponent.is_none_or(has_exponent)
+        && text.parse::<f64>().is_ok_and(f64::is_finite)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_look_like_what_they_are() {
+        let check = |expected: Type, cells: &[&str]| {
+            for cell in cells {
+                assert_eq!(type_of(cell), expected, "{cell}");
+            }
+        };
+        check(Type::Bool, &["true", "False", "TRUE"]);
+        check(Type::Int, &["0", "-7", "9223372036854775807"]);
+        check(Type::Float, &["1.50", "-0.5", "1e5", "2E-3"]);
+        check(Type::Time, &["2018-10-17", "2018-10-17 17:30:20", "2018-10-17T17:30:20Z"]);
+        check(Type::Time, &["2018-10-17T14:30:20-03:00"]);
+        check(Type::Text, &["007", "+5", "1.", ".5", "1e999", "9223372036854775808", "0x1"]);
+        check(
+            Type::Text,
+            &["2018-13-01", "2018-10-17x", "yes", " 5", "-", "inf", "1e"],
+        );
+        check(Type::Text, &["é018-10-17", "2018-1é-17"]);
+    }
+
+    #[test]
+    fn cells_are_written_for_their_column() {
+        let check = |cell: &str, word: &str, expected: &str| {
+            let mut out = String::new();
+            write(cell, Type::of_word(word), &mut out);
+            assert_eq!(out, expected, "{cell} as {word}");
+        };
+        check("TRUE", "bool", "true");
+        check("007", "int", "7");
+        check("1.50", "float", "1.50");
+        check(".5", "float", "0.5");
+        check("inf", "float", "\"inf\"");
+        check("x", "int", "\"x\"");
+        check("12.50", "decimal(9,2)", "\"12.50\"");
+        check("a\n\"b\"", "text", "\"a\\n\\\"b\\\"\"");
+        check("{\"a\":\n1}", "json", "{\"a\": 1}");
+        check("{a", "json", "\"{a\"");
+    }
+}
