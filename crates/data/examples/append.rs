@@ -18,7 +18,7 @@ fn main() -> Result<(), Problem> {
         store: Arc::new(MemoryStore::new()),
         clock: Arc::new(DrivenClock::new(Time(1_500_000_000_000), SystemClock::new())),
         entropy: Arc::new(SeededEntropy::new(1)),
-        engines: vec![Data::new(Config::default())],
+        engines: vec![Data::new(Config::default(), Arc::new(store::MemoryBlobs::default()))],
         config: kernel::Config::default(),
     };
     let (kernel, mut writer) = Kernel::new(parts)?;

@@ -5,11 +5,15 @@
 
 use crate::Error;
 use crate::engine::Shared;
+use crate::sql::as_of;
 use crate::sql::guard::{self, TABLE_FUNCTIONS};
-use crate::sql::table::{RelationTable, StreamTable};
+use crate::sql::stream::{LatestTable, StreamTable};
+use crate::sql::table::RelationTable;
 use crate::streams::append::{log_of, set_aside_log_of};
+use crate::streams::marks::{self, AsOf};
 use crate::streams::schema::{Schema, StreamSpec};
 use crate::streams::tail::Range;
+use crate::tables::scan::Extent;
 use base::{Place, Problem, nearest};
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
@@ -133,6 +137,8 @@ struct Way<'w> {
     actor: &'w Principal,
     on_behalf_of: Option<&'w Principal>,
     views: &'w [String],
+    /// Where in time streams are looked at, unless a name says it by itself.
+    as_of: Option<AsOf>,
 }
 
 impl<'a> Catalog<'a> {
@@ -152,7 +158,7 @@ impl<'a> Catalog<'a> {
     /// `sql.invalid` for a name that is none, with the nearest one.
     pub(crate) fn tables(&self, sql: &str, actor: &Principal) -> Result<Vec<Table>, Problem> {
         let references = guard::references(sql, &self.shared.config)?;
-        let way = Way { actor, on_behalf_of: self.on_behalf_of.as_ref(), views: &[] };
+        let way = Way { actor, on_behalf_of: self.on_behalf_of.as_ref(), views: &[], as_of: None };
         self.resolve(sql, &references, &way)
     }
 
@@ -161,7 +167,7 @@ impl<'a> Catalog<'a> {
     /// # Errors
     /// `view.invalid`, `view.cycle`.
     pub(crate) fn view(&self, resource: &Resource, spec: &ViewSpec) -> Result<Vec<Table>, Problem> {
-        self.tables_of_view(resource, spec, &[])
+        self.tables_of_view(resource, spec, &[], None)
     }
 
     fn tables_of_view(
@@ -169,6 +175,7 @@ impl<'a> Catalog<'a> {
         resource: &Resource,
         spec: &ViewSpec,
         views: &[String],
+        as_of: Option<AsOf>,
     ) -> Result<Vec<Table>, Problem> {
         if views.contains(&resource.name) {
             let path: Vec<&str> =
@@ -185,7 +192,7 @@ impl<'a> Catalog<'a> {
         let mut views = views.to_vec();
         views.push(resource.name.clone());
         let definer = Principal::try_from(resource.changed_by.clone())?;
-        let way = Way { actor: &definer, on_behalf_of: None, views: &views };
+        let way = Way { actor: &definer, on_behalf_of: None, views: &views, as_of };
         let references = self.shared.references_of(resource, spec)?;
         self.resolve(&spec.sql, &references, &way)
     }
@@ -233,8 +240,9 @@ impl<'a> Catalog<'a> {
             if schema == PUBLIC { name.to_owned() } else { format!("{schema}.{name}") }
         };
         let known: Vec<String> = names.iter().map(|(schema, name)| written(schema, name)).collect();
-        let asked = written(reference.schema().unwrap_or(PUBLIC), reference.table());
-        let elsewhere = names.iter().find(|(_, name)| name == reference.table());
+        let (table, _) = as_of::split(reference.table());
+        let asked = written(reference.schema().unwrap_or(PUBLIC), table);
+        let elsewhere = names.iter().find(|(_, name)| name == table);
         let meant = match elsewhere {
             Some((schema, name)) => Some(written(schema, name)),
             None => nearest(&asked, known.iter().map(String::as_str)).map(str::to_owned),
@@ -244,7 +252,7 @@ impl<'a> Catalog<'a> {
             |meant| format!("did you mean `{meant}`?"),
         );
         let shown: String = asked.chars().take(80).collect();
-        let place: Option<Place> = guard::place_of_word(sql, reference.table());
+        let place: Option<Place> = guard::place_of_word(sql, table);
         Ok(Error::Sql { reason: format!("there is no table `{shown}`"), place, hint: Some(hint) })
     }
 
@@ -300,14 +308,16 @@ impl<'a> Catalog<'a> {
     }
 
     fn source(&self, schema: &str, name: &str, way: &Way<'_>) -> Result<Option<Source>, Problem> {
-        let source = if schema == PUBLIC { self.stream_source(name, way)? } else { None };
+        let (name, as_of) = as_of::split(name);
+        let as_of = as_of.or(way.as_of);
+        let source = if schema == PUBLIC { self.stream_source(name, way, as_of)? } else { None };
         if source.is_some() {
             return Ok(source);
         }
         if let Some(resource) = self.read.resource("view", name)? {
             let spec = view_spec(&resource)?;
             if spec.schema == schema && self.may(way, "view.read", &resource.reference())? {
-                let tables = self.tables_of_view(&resource, &spec, way.views)?;
+                let tables = self.tables_of_view(&resource, &spec, way.views, as_of)?;
                 return Ok(Some(Source::View { sql: spec.sql, tables }));
             }
         }
@@ -317,6 +327,11 @@ impl<'a> Catalog<'a> {
             .find(|relation| relation.schema == schema && relation.name == name);
         match relation {
             Some(relation) if self.may(way, "relation.read", &relation.resource)? => {
+                if as_of.is_some() {
+                    let reason = format!("`{schema}.{name}` keeps no past");
+                    let hint = Some("leave AS OF out: only streams know their past".into());
+                    return Err(Error::Sql { reason, place: None, hint }.into());
+                }
                 let table = RelationTable::new(relation.clone(), self.reader.clone());
                 Ok(Some(Source::Rows(Arc::new(table))))
             }
@@ -324,7 +339,12 @@ impl<'a> Catalog<'a> {
         }
     }
 
-    fn stream_source(&self, name: &str, way: &Way<'_>) -> Result<Option<Source>, Problem> {
+    fn stream_source(
+        &self,
+        name: &str,
+        way: &Way<'_>,
+        as_of: Option<AsOf>,
+    ) -> Result<Option<Source>, Problem> {
         let candidates = [
             (Some(name), Part::All),
             (name.strip_suffix(LATEST), Part::Latest),
@@ -341,11 +361,7 @@ impl<'a> Catalog<'a> {
             if !is_there || !self.may_read(way, &resource, part)? {
                 continue;
             }
-            let range = self.range(&stream, part)?;
-            let kernel = Arc::clone(self.read.kernel());
-            let table =
-                StreamTable::new(Arc::clone(self.shared), kernel, range, part == Part::Latest);
-            return Ok(Some(Source::Rows(Arc::new(table))));
+            return Ok(Some(Source::Rows(self.provider(&stream, part, as_of)?)));
         }
         Ok(None)
     }
@@ -357,15 +373,41 @@ impl<'a> Catalog<'a> {
             || part == Part::Latest && self.may(way, "table.read", &table)?)
     }
 
-    fn range(&self, stream: &Stream, part: Part) -> Result<Range, Problem> {
-        let (log, schema) = match part {
-            Part::SetAside => (set_aside_log_of(&stream.name), Arc::clone(&self.shared.set_aside)),
-            Part::All | Part::Latest => (log_of(&stream.name), Arc::clone(&stream.schema)),
-        };
-        let base = base_of(self.read, &log)?;
-        let end = self.read.log_end(&log)?.max(base);
-        Ok(Range { log, base, end, schema })
+    /// Returns the rows of a part of a stream, as they stand or stood.
+    fn provider(
+        &self,
+        stream: &Stream,
+        part: Part,
+        as_of: Option<AsOf>,
+    ) -> Result<Arc<dyn TableProvider>, Problem> {
+        let (shared, kernel) = (Arc::clone(self.shared), Arc::clone(self.read.kernel()));
+        if part == Part::SetAside {
+            let extent = set_aside(self.shared, self.read, &stream.name)?;
+            return Ok(Arc::new(StreamTable { shared, kernel, extent }));
+        }
+        let mut extent = self.shared.extent(self.read, stream)?;
+        if let Some(as_of) = as_of
+            && let Some(end) = marks::end_at(self.read, &stream.name, as_of)?
+        {
+            extent = extent.upto(end);
+        }
+        if part == Part::All {
+            return Ok(Arc::new(StreamTable { shared, kernel, extent }));
+        }
+        let newest = self.shared.newest_files(self.read, stream)?;
+        let newest = newest.filter(|newest| newest.upto <= extent.end());
+        Ok(Arc::new(LatestTable { shared, kernel, extent, newest }))
     }
+}
+
+/// Returns the rows of a stream that were set aside.
+fn set_aside(shared: &Shared, read: &dyn Read, stream: &str) -> Result<Extent, Problem> {
+    let log = set_aside_log_of(stream);
+    let base = base_of(read, &log)?;
+    let end = read.log_end(&log)?.max(base);
+    let schema = Arc::clone(&shared.set_aside);
+    let tail = Range { log, base, end, schema };
+    Ok(Extent { from: base, folder: String::new(), files: Arc::default(), tail })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -24,6 +24,26 @@ pub struct Config {
     pub read_wait_ms_max: u64,
     /// Bytes of decoded columns that are kept between queries.
     pub cache_bytes_max: usize,
+    /// Bytes of what is known of Parquet files that are kept between queries.
+    pub metadata_bytes_max: usize,
+    /// Rows of a stream from which on a seal is made at once.
+    pub seal_rows: u64,
+    /// Bytes of a stream from which on a seal is made at once; no seal takes many more.
+    pub seal_bytes: u64,
+    /// Milliseconds after which rows are sealed, where they are at least `seal_rows_min`.
+    pub seal_ms: i64,
+    /// Rows that are sealed at least; fewer wait in the log.
+    pub seal_rows_min: u64,
+    /// Files that are so small (bytes) are made one with their neighbours.
+    pub compact_bytes: u64,
+    /// So many small files beside each other are made one.
+    pub compact_files: usize,
+    /// Newer rows than the files of a `NAME_latest` table hold, from which on the files are made anew.
+    pub newest_rows: u64,
+    /// Delta commits between two checkpoints.
+    pub checkpoint_commits: u64,
+    /// Milliseconds for which files that count no more are kept for other readers.
+    pub vacuum_ms: i64,
     /// Keys of `NAME_latest` tables that are kept between queries.
     pub latest_keys_max: usize,
     /// Bytes of a SQL statement.
@@ -68,7 +88,17 @@ impl Default for Config {
             read_bytes_max: 8 << 20,
             read_wait_ms_max: 2_000,
             cache_bytes_max: 64 << 20,
-            latest_keys_max: 500_000,
+            metadata_bytes_max: 64 << 20,
+            seal_rows: 1_000_000,
+            seal_bytes: 128 << 20,
+            seal_ms: 60_000,
+            seal_rows_min: 10_000,
+            compact_bytes: 16 << 20,
+            compact_files: 8,
+            newest_rows: 200_000,
+            checkpoint_commits: 20,
+            vacuum_ms: 7 * 24 * 3_600_000,
+            latest_keys_max: 2_000_000,
             statement_bytes_max: 256 << 10,
             statement_tokens_max: 10_000,
             statement_depth_max: 50,

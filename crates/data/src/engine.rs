@@ -5,19 +5,26 @@ use crate::catalog::{LATEST, PUBLIC, SET_ASIDE, Source, Table};
 use crate::sql::memory::QueryPool;
 use crate::sql::queries::Queries;
 use crate::sql::run::Stop;
+use crate::sql::stream::NewestFiles;
 use crate::sql::{guard, state};
 use crate::streams::append::{log_of, set_aside_log_of};
+use crate::streams::chunk;
 use crate::streams::latest::Latest;
 use crate::streams::schema::{self, Schema, StreamSpec};
+use crate::streams::tail::Range;
 use crate::streams::tail::Tail;
-use crate::{Config, Error, operations, relations};
+use crate::tables::scan::Extent;
+use crate::tables::state::{File, State};
+use crate::{Config, Error, operations, relations, tables};
 use base::{Problem, Time};
 use datafusion::common::TableReference;
-use kernel::{Engine, Found, KindOf, Operation, Read, Relation, Resource, Tx};
+use datafusion::execution::cache::cache_manager::{CacheManager, CacheManagerConfig};
+use kernel::{Engine, Found, KindOf, Operation, Read, Relation, Reply, Resource, Tx};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use store::{Blobs, Chunk};
 use tokio::runtime::Runtime;
 
 /// Schemas and references that are remembered.
@@ -33,6 +40,14 @@ pub(crate) struct Shared {
     pub(crate) queries: Arc<Queries>,
     pub(crate) query_bytes: Arc<AtomicUsize>,
     pub(crate) set_aside: Arc<Schema>,
+    /// Where files of tables lie.
+    pub(crate) blobs: Arc<dyn Blobs>,
+    /// What is remembered of files between queries.
+    pub(crate) files: Arc<CacheManager>,
+    /// The files of tables, as the store names them at a version.
+    tables: Mutex<HashMap<String, (u64, Arc<Vec<File>>)>>,
+    /// Bytes and rows that were appended to each stream since the unit began, by which seals are cut.
+    pub(crate) appended: Mutex<HashMap<String, (u64, u64)>>,
     streams: Remembered<Stream>,
     references: Remembered<Vec<TableReference>>,
     runtime: OnceLock<Threads>,
@@ -56,6 +71,65 @@ impl Shared {
     /// Where the stored spec cannot be read, which is a defect.
     pub(crate) fn stream(&self, resource: &Resource) -> Result<Arc<Stream>, Problem> {
         remember(&self.streams, resource, || Stream::of(resource))
+    }
+
+    /// Takes note of how long the rows of a stream are.
+    pub(crate) fn note_appended(&self, stream: &str, bytes: usize, reply: &Reply) {
+        let Reply::Value(reply) = reply else { return };
+        let rows = reply.get("count").and_then(Value::as_u64).unwrap_or(0);
+        let mut appended = self.appended.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = appended.entry(stream.to_owned()).or_default();
+        *known = (known.0 + (bytes as u64).max(rows * 100), known.1 + rows);
+    }
+
+    /// Returns where the rows of a stream are, as of one commit.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub(crate) fn extent(&self, read: &dyn Read, stream: &Stream) -> Result<Extent, Problem> {
+        let log = log_of(&stream.name);
+        let from = stream.base(read)?;
+        let end = read.log_end(&log)?.max(from);
+        let schema = Arc::clone(&stream.schema);
+        let Some(state) = tables::state::state(read, &stream.name)? else {
+            let tail = Range { log, base: from, end, schema };
+            return Ok(Extent { from, folder: String::new(), files: Arc::default(), tail });
+        };
+        let files = self.files_of(read, &stream.name, &state)?;
+        let tail = Range { log, base: state.sealed.max(from), end, schema };
+        Ok(Extent { from, folder: state.folder, files, tail })
+    }
+
+    /// Returns the files with the newest row of each key of a stream, where there are some.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub(crate) fn newest_files(
+        &self,
+        read: &dyn Read,
+        stream: &Stream,
+    ) -> Result<Option<NewestFiles>, Problem> {
+        let table = format!("{}{LATEST}", stream.name);
+        let Some(state) = tables::state::state(read, &table)? else { return Ok(None) };
+        let files = self.files_of(read, &table, &state)?;
+        Ok(Some(NewestFiles { folder: state.folder, files, upto: state.sealed }))
+    }
+
+    fn files_of(
+        &self,
+        read: &dyn Read,
+        table: &str,
+        state: &State,
+    ) -> Result<Arc<Vec<File>>, Problem> {
+        let mut held = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, files)) =
+            held.get(&state.folder).filter(|(version, _)| *version == state.next)
+        {
+            return Ok(Arc::clone(files));
+        }
+        let files = Arc::new(tables::state::files(read, table)?);
+        held.insert(state.folder.clone(), (state.next, Arc::clone(&files)));
+        Ok(files)
     }
 
     /// Returns the relations that the query of a view names.
@@ -121,8 +195,20 @@ pub struct Data {
 
 impl Data {
     /// Returns the engine.
-    pub fn new(config: Config) -> Arc<Self> {
+    ///
+    /// # Panics
+    /// Never: no cache of files lists or statistics is asked for.
+    #[expect(clippy::expect_used, reason = "only caches of statistics can be refused")]
+    pub fn new(config: Config, blobs: Arc<dyn Blobs>) -> Arc<Self> {
+        let files = CacheManagerConfig::default()
+            .with_metadata_cache_limit(config.metadata_bytes_max)
+            .with_list_files_cache(None)
+            .with_file_statistics_cache(None);
         let shared = Shared {
+            files: CacheManager::try_new(&files).expect("a cache of metadata"),
+            blobs,
+            tables: Mutex::default(),
+            appended: Mutex::default(),
             tail: Tail::new(config.cache_bytes_max),
             latest: Latest::new(config.latest_keys_max),
             queries: Arc::default(),
@@ -157,6 +243,9 @@ impl Data {
                 &[name.to_owned(), format!("{name}{LATEST}"), format!("{name}{SET_ASIDE}")],
                 "stream",
             )?;
+            for table in [name.to_owned(), format!("{name}{LATEST}")] {
+                tables::record::drop_table(tx, &table)?;
+            }
             // A stream of this name that comes later begins behind the rows of this one.
             for log in [log_of(name), set_aside_log_of(name)] {
                 let end = tx.log_end(&log)?;
@@ -281,7 +370,12 @@ impl Data {
 
 fn plan_view(config: &Config, business: Time, sql: &str, tables: &[Table]) -> Result<(), Problem> {
     let pool = QueryPool::new(config.query_bytes_max, Arc::default(), config.queries_bytes_max);
-    let frame = state::Frame { business, pool: Arc::new(pool), stop: Arc::new(Stop::default()) };
+    let frame = state::Frame {
+        business,
+        pool: Arc::new(pool),
+        stop: Arc::new(Stop::default()),
+        files: None,
+    };
     let mut session = state::new(config, frame)?;
     let plan = state::plan(&mut session, config, sql, tables)?;
     state::check(&session, &plan)
@@ -348,6 +442,9 @@ impl Engine for Data {
 
     fn find(&self, read: &dyn Read, kind: &str, name: &str) -> Result<Option<Found>, Problem> {
         let is_there = match kind {
+            // What concerns no table in particular has no name.
+            "table" if name.is_empty() => true,
+            "table" if read.resource("stream", name)?.is_some() => true,
             "table" => match name
                 .strip_suffix(LATEST)
                 .map(|stream| read.resource("stream", stream))
@@ -376,6 +473,13 @@ impl Engine for Data {
             Some("view") => self.view_changed(tx, old, new),
             _ => Ok(()),
         }
+    }
+
+    fn lines(&self, chunk: &Chunk) -> Result<Option<Vec<u8>>, Problem> {
+        if chunk.format != chunk::FORMAT_ARROW {
+            return Ok(None);
+        }
+        chunk::lines(chunk).map(Some)
     }
 }
 

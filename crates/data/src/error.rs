@@ -65,6 +65,14 @@ pub enum Error {
         /// The attribute.
         pointer: String,
     },
+    /// A step of the work on a table that does not follow from how the table stands.
+    #[error("table `{table}`: {reason}")]
+    OutOfStep {
+        /// Which table.
+        table: String,
+        /// What does not go.
+        reason: String,
+    },
     /// A limit of an append.
     #[error("{what} exceeds the limit of {limit}")]
     TooLarge {
@@ -148,6 +156,7 @@ impl Explain for Error {
             Self::Row { .. } => Code("stream.row_invalid", Kind::Invalid),
             Self::Event { .. } => Code("event.invalid", Kind::Invalid),
             Self::TooLarge { .. } => Code("stream.too_large", Kind::Invalid),
+            Self::OutOfStep { .. } => Code("table.out_of_step", Kind::Conflict),
             Self::View { .. } => Code("view.invalid", Kind::Invalid),
             Self::ViewCycle { .. } => Code("view.cycle", Kind::Invalid),
             Self::Sql { .. } => Code("sql.invalid", Kind::Invalid),
@@ -169,6 +178,9 @@ impl Explain for Error {
             | Self::Sql { hint, .. } => return hint.clone(),
             Self::SchemaChange { .. } => {
                 "add columns that are not required, or declare a new stream under another name"
+            }
+            Self::OutOfStep { .. } => {
+                "leave this operation to the unit, or read again how the table stands"
             }
             Self::InUse { .. } => "remove or change the view in the same apply",
             Self::Event { .. } => "see CloudEvents 1.0, JSON format, structured mode",

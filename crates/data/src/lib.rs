@@ -14,9 +14,12 @@ mod operations;
 mod relations;
 mod sql;
 mod streams;
+mod tables;
 
 pub use catalog::ViewSpec;
 pub use config::Config;
 pub use engine::Data;
 pub use error::Error;
 pub use streams::schema::{ColumnSpec, ColumnType, StreamSpec, UnknownFields};
+pub use tables::record::TOPIC as TABLES;
+pub use tables::{Calling, Keeper, Round};

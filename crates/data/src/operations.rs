@@ -6,6 +6,7 @@ use crate::sql::queries::Running;
 use crate::sql::run::{self, Format, Query};
 use crate::streams::body::MEDIA;
 use crate::streams::{append, read as reading};
+use crate::tables::record::{self, Wish};
 use base::Problem;
 use kernel::{Call, Operation, Read, Reader, Reply, ResourceRef, Right, decide, operation, read};
 use serde::Deserialize;
@@ -22,7 +23,7 @@ const APPEND_QUERY: &[(&str, &str)] = &[(
 
 /// Every operation of the engine.
 pub(crate) fn operations(data: &Arc<Data>) -> Vec<Operation> {
-    use Right::{Read, Run, Write};
+    use Right::{Manage, Read, Run, Write};
     vec![
         operation(
             "stream.append",
@@ -30,7 +31,9 @@ pub(crate) fn operations(data: &Arc<Data>) -> Vec<Operation> {
             "Appends rows, all of them or none.",
             decide(data, |data: &Data, tx, call| {
                 let stream = data.stream(tx, &call.resource.name)?;
-                append::append(&stream, &data.shared.config, tx, call)
+                let reply = append::append(&stream, &data.shared.config, tx, call)?;
+                data.shared.note_appended(&stream.name, call.body.len(), &reply);
+                Ok(reply)
             }),
         )
         .takes_raw(MEDIA)
@@ -51,7 +54,7 @@ pub(crate) fn operations(data: &Arc<Data>) -> Vec<Operation> {
             "Returns rows from an offset on; waits for some where it is asked to.",
             read(data, |data: &Data, reader, call| {
                 let stream = data.stream(reader, &call.resource.name)?;
-                reading::read(&stream, &data.shared.config, reader, call)
+                reading::read(&stream, &data.shared, reader, call)
             }),
         )
         .queries(reading::QUERY)
@@ -67,6 +70,31 @@ pub(crate) fn operations(data: &Arc<Data>) -> Vec<Operation> {
         operation("table.read", Read, "Returns the newest row of each key.", read(data, rows_of))
             .queries(LIMIT)
             .answers(rows_schema()),
+        operation(
+            "table.seal",
+            Write,
+            "Asks that all rows so far be put into files, for readers of Delta.",
+            decide(data, |_: &Data, tx, call| record::wish(tx, call, Wish::Seal)),
+        ),
+        operation(
+            "table.compact",
+            Write,
+            "Asks that small files be made one.",
+            decide(data, |_: &Data, tx, call| record::wish(tx, call, Wish::Compact)),
+        ),
+        operation(
+            "table.vacuum",
+            Manage,
+            "Asks that files that no reader needs any more be deleted.",
+            decide(data, |_: &Data, tx, call| record::wish(tx, call, Wish::Vacuum)),
+        ),
+        operation(
+            "table.record",
+            Manage,
+            "Records a step of the work on a table. Only the unit itself may.",
+            decide(data, |_: &Data, tx, call| record::record(tx, call)),
+        )
+        .takes(json!({"type": "object", "required": ["step"], "properties": {"step": {}}})),
         operation("view.read", Read, "Returns the rows of a view.", read(data, rows_of))
             .queries(LIMIT)
             .answers(rows_schema()),

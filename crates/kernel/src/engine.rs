@@ -5,6 +5,7 @@ use base::{Problem, Time};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use store::Chunk;
 
 /// A kind of resource that an engine knows.
 #[derive(Clone)]
@@ -123,6 +124,23 @@ pub trait Engine: Send + Sync {
         _result: Result<Value, Problem>,
     ) -> Result<(), Problem> {
         Ok(())
+    }
+
+    /// Returns the events of a chunk as JSON lines, where the chunk is of a format of this engine.
+    ///
+    /// # Errors
+    /// Where the chunk is damaged.
+    fn lines(&self, _chunk: &Chunk) -> Result<Option<Vec<u8>>, Problem> {
+        Ok(None)
+    }
+
+    /// Returns the offset from which on it has still to read a log, where it reads the log at all. What stands before may be
+    /// dropped from the log by the engine that owns it.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn reads_from(&self, _read: &dyn Read, _log: &str) -> Result<Option<u64>, Problem> {
+        Ok(None)
     }
 
     /// Is told, after every commit, which topics were notified in it (see [`Tx::notify`]). Must return at once.

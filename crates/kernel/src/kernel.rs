@@ -12,6 +12,7 @@ use crate::{
 };
 use base::{Clock, Entropy, Problem, nearest};
 use std::any::Any;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
@@ -148,6 +149,35 @@ impl Kernel {
     /// Returns the engines, the kernel's own first.
     pub fn engines(&self) -> &[Arc<dyn Engine>] {
         &self.engines
+    }
+
+    /// Returns the rows of a chunk as JSON lines, whatever its format.
+    ///
+    /// # Errors
+    /// `kernel.internal` where no engine knows the format, which is a defect.
+    pub fn lines<'c>(&self, chunk: &'c store::Chunk) -> Result<Cow<'c, [u8]>, Problem> {
+        if chunk.format == crate::FORMAT_ROWS {
+            return Ok(Cow::Borrowed(&chunk.bytes));
+        }
+        for engine in &self.engines {
+            if let Some(lines) = engine.lines(chunk)? {
+                return Ok(Cow::Owned(lines));
+            }
+        }
+        let detail = format!("log `{}` holds a chunk of format {}", chunk.log, chunk.format);
+        Err(crate::Error::Internal { detail }.into())
+    }
+
+    /// Returns the offset before which no engine has anything to read in a log, `upto` at most.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn read_by_all(&self, read: &dyn Read, log: &str, upto: u64) -> Result<u64, Problem> {
+        let mut least = upto;
+        for engine in &self.engines {
+            least = engine.reads_from(read, log)?.map_or(least, |from| least.min(from));
+        }
+        Ok(least)
     }
 
     /// Returns every operation, by name.

@@ -24,6 +24,7 @@ pub(crate) enum Pending {
 enum Undo {
     Key(Vec<u8>, Option<Option<Vec<u8>>>),
     Log { log: String, chunks: usize, bytes: usize, count: u32 },
+    Trim,
     Business(Time),
 }
 
@@ -33,6 +34,7 @@ pub struct Tx<'a> {
     snapshot: &'a dyn Snapshot,
     overlay: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     logs: BTreeMap<String, Vec<Chunk>>,
+    trims: Vec<(String, u64)>,
     undo: Vec<Undo>,
     depth: u32,
     pub(crate) pending: VecDeque<Pending>,
@@ -48,6 +50,7 @@ impl<'a> Tx<'a> {
             snapshot,
             overlay: BTreeMap::new(),
             logs: BTreeMap::new(),
+            trims: Vec::new(),
             undo: Vec::new(),
             depth: 0,
             pending: VecDeque::new(),
@@ -99,6 +102,41 @@ impl<'a> Tx<'a> {
             }),
         }
         Ok(offset)
+    }
+
+    /// Appends events in a format of the engine's own as one chunk; returns the offset of the first. [`crate::Engine::lines`] of
+    /// some engine must know the format.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn append_chunk(
+        &mut self,
+        log: &str,
+        format: u8,
+        bytes: Vec<u8>,
+        count: u32,
+    ) -> Result<u64, Problem> {
+        let offset = self.log_end(log)?;
+        self.remember_log(log);
+        let chunk = Chunk { log: log.to_owned(), offset, count, format, bytes };
+        self.logs.entry(log.to_owned()).or_default().push(chunk);
+        Ok(offset)
+    }
+
+    /// Returns whether this commit appends to a log.
+    pub fn has_appended(&self, log: &str) -> bool {
+        self.logs.get(log).is_some_and(|chunks| !chunks.is_empty())
+    }
+
+    /// Shortens a log from its beginning: chunks that end at or before the offset are dropped with this commit.
+    pub fn trim(&mut self, log: &str, offset: u64) {
+        self.undo.push(Undo::Trim);
+        self.trims.push((log.to_owned(), offset));
+    }
+
+    /// Returns the number that this commit will have.
+    pub fn commit_next(&self) -> u64 {
+        self.snapshot.commit() + 1
     }
 
     /// Appends one row to a log of the system, for example `system/audit`; returns its offset.
@@ -206,7 +244,7 @@ impl<'a> Tx<'a> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.overlay.is_empty() && self.logs.is_empty()
+        self.overlay.is_empty() && self.logs.is_empty() && self.trims.is_empty()
     }
 
     pub(crate) fn finish(self, epoch: u64) -> (Batch, BTreeSet<String>, Time) {
@@ -215,7 +253,7 @@ impl<'a> Tx<'a> {
             expects: Vec::new(),
             writes: self.overlay.into_iter().collect(),
             chunks: self.logs.into_values().flatten().collect(),
-            trims: Vec::new(),
+            trims: self.trims,
         };
         (batch, self.topics, self.business)
     }
@@ -254,6 +292,9 @@ impl<'a> Tx<'a> {
                         last.bytes.truncate(bytes);
                         last.count = count;
                     }
+                }
+                Some(Undo::Trim) => {
+                    self.trims.pop();
                 }
                 Some(Undo::Business(before)) => self.business = before,
                 None => break,

@@ -49,7 +49,7 @@ impl Processes {
                 }
                 cursor = cursor.max(chunk.offset);
                 let skip = usize::try_from(cursor - chunk.offset).unwrap_or(usize::MAX);
-                let rows = self.rows_of(chunk)?;
+                let rows = self.rows_of(tx, chunk)?;
                 for row in rows.iter().skip(skip).take(budget.saturating_sub(done)) {
                     self.consume_row(tx, consumer, cursor, row)?;
                     cursor += 1;
@@ -175,15 +175,29 @@ impl Processes {
     }
 
     /// Returns the rows of a chunk. The last chunk is remembered: several processes may listen to one stream.
-    fn rows_of(&self, chunk: Chunk) -> Result<Arc<Vec<Value>>, Problem> {
+    fn rows_of(&self, read: &dyn Read, chunk: Chunk) -> Result<Arc<Vec<Value>>, Problem> {
         let held = self.decoded.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((_, rows)) = held.filter(|(of, _)| **of == chunk) {
             return Ok(rows);
         }
-        let rows = Arc::new(kernel::rows_from(&chunk.bytes, 0)?);
+        let rows = Arc::new(kernel::rows_from(&read.kernel().lines(&chunk)?, 0)?);
         let mut guard = self.decoded.lock().unwrap_or_else(PoisonError::into_inner);
         *guard = Some((Arc::new(chunk), Arc::clone(&rows)));
         Ok(rows)
+    }
+
+    /// Returns the first row of a log that a process has still to consume.
+    pub(crate) fn cursor_least(read: &dyn Read, log: &str) -> Result<Option<u64>, Problem> {
+        let mut least: Option<u64> = None;
+        for (stored, bytes) in read.scan_prefix(key::cursors_all().as_ref(), usize::MAX)? {
+            let mut reader = base::KeyReader::new(&stored);
+            let (_, _, stream) = (reader.text(), reader.text(), reader.text());
+            if stream.is_some_and(|stream| log_of(&stream) == log) {
+                let cursor = number(&bytes);
+                least = Some(least.map_or(cursor, |least| least.min(cursor)));
+            }
+        }
+        Ok(least)
     }
 
     /// Has a process listen from the next row on to the streams that are new to it, and no more to those it left out.

@@ -257,6 +257,10 @@ impl Engine for Processes {
         self.expire(tx, budget.min(self.config.timers_max))
     }
 
+    fn reads_from(&self, read: &dyn Read, log: &str) -> Result<Option<u64>, Problem> {
+        Self::cursor_least(read, log)
+    }
+
     fn due(&self, read: &dyn Read) -> Result<Option<Time>, Problem> {
         let first = |prefix: base::Key, later: i64| -> Result<Option<Time>, Problem> {
             let pairs = read.scan_prefix(prefix.as_ref(), 1)?;

@@ -1,4 +1,4 @@
-//! State (ordered keys) and log (events) under one commit.
+//! State (ordered keys) and log (events) under one commit, and blobs that are on the disk before a commit names them.
 //!
 //! Invariants: a commit is durable as a whole or not at all; commit numbers rise by one; a writer whose epoch is not the
 //! highest cannot commit; a snapshot never changes; memory that is not durable yet is never visible.
@@ -7,6 +7,7 @@
 //! simulations; one suite (`tests/suite.rs`) binds them all. [`SimulatedDisk`] breaks below SQLite, [`FaultyStore`] above any store.
 
 mod batch;
+mod blobs;
 mod config;
 mod disk;
 mod error;
@@ -18,8 +19,9 @@ mod sqlite;
 mod versions;
 
 pub use batch::{Batch, Chunk, Expect, FORMAT_LINES};
+pub use blobs::{Blobs, FileBlobs, MemoryBlobs, Write};
 pub use config::Config;
-pub use disk::{LeftOut, SimulatedDisk};
+pub use disk::{LeftOut, SimulatedBlobs, SimulatedDisk};
 pub use error::Error;
 pub use faulty::{Faults, FaultyStore};
 pub use journal::{FOLD_BYTES, JournaledStore};

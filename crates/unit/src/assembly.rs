@@ -10,13 +10,14 @@ use kernel::{Kernel, Parts, Writer};
 use process::Processes;
 use std::path::Path;
 use std::sync::Arc;
-use store::{JournaledStore, SqliteStore};
+use store::{FileBlobs, JournaledStore, SqliteStore};
 
 /// A unit, put together and not yet running.
 pub(crate) struct Assembly {
     pub config: Config,
     pub kernel: Arc<Kernel>,
     pub writer: Writer,
+    pub data: Arc<Data>,
     pub processes: Arc<Processes>,
     pub exchange: Arc<Exchange>,
     pub network: Arc<dyn Network>,
@@ -44,7 +45,7 @@ pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
         Clock::Driven => Arc::new(DrivenClock::new(Time(0), SystemClock::new())),
     };
     let processes = Arc::new(Processes::new(config.process.clone()));
-    let data = Data::new(config.data.clone());
+    let data = Data::new(config.data.clone(), Arc::new(FileBlobs::new(folder)));
     let card = identity.card(Some(&config.url()), Some(&certificate));
     let exchange = Exchange::new(identity, card, config.exchange.clone(), Arc::new(SystemEntropy));
     let exchange = Arc::new(exchange.started(clock.wall()));
@@ -56,14 +57,14 @@ pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
         clock,
         entropy: Arc::new(SystemEntropy),
         engines: vec![
-            data,
+            Arc::clone(&data) as Arc<dyn kernel::Engine>,
             Arc::clone(&processes) as Arc<dyn kernel::Engine>,
             Arc::clone(&exchange) as Arc<dyn kernel::Engine>,
             Arc::clone(&rest) as Arc<dyn kernel::Engine>,
         ],
         config: config.kernel.clone(),
     })?;
-    Ok(Assembly { config, kernel, writer, processes, exchange, network, rest })
+    Ok(Assembly { config, kernel, writer, data, processes, exchange, network, rest })
 }
 
 /// Reports a problem that no caller waits for.

@@ -43,6 +43,8 @@ pub(crate) struct Rest {
     exchange: Arc<Exchange>,
     /// Rung when decisions wait to be evaluated.
     pub decisions: Bell,
+    /// Rung when a table is to be looked after.
+    pub tables: Bell,
     /// Rung at each commit after which the unit may rest, and at each acknowledgement of a peer.
     pub changed: Arc<Bell>,
 }
@@ -52,7 +54,7 @@ impl Rest {
         let changed = Arc::new(Bell::default());
         let bell = Arc::clone(&changed);
         exchange.on_acknowledged(move || bell.ring());
-        Self { exchange, decisions: Bell::default(), changed }
+        Self { exchange, decisions: Bell::default(), tables: Bell::default(), changed }
     }
 
     fn settled(&self, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
@@ -130,6 +132,9 @@ impl Engine for Rest {
         let has_requests = topics.contains(process::decisions::TOPIC);
         if has_requests {
             self.decisions.ring();
+        }
+        if topics.contains(data::TABLES) {
+            self.tables.ring();
         }
         // Who waits for rest need not look while there is something to send or to evaluate: its end rings again.
         if !has_requests && !topics.iter().any(|topic| exchange::is_outgoing(topic)) {

@@ -5,6 +5,7 @@ use crate::rest::Rest;
 use crate::worker::Worker;
 use crate::{Config, Error, network, tls};
 use base::Problem;
+use data::{Keeper, Round};
 use exchange::{Exchange, Network};
 use kernel::{Call, Handle, Principal, Reader, ResourceRef};
 use process::decisions::{Recorded, pending};
@@ -36,9 +37,10 @@ pub fn run(folder: &Path) -> Result<(), Problem> {
         .map_err(|source| Error::System { what: "runtime", source })?;
     let doors = runtime.block_on(Doors::open(&config))?;
     let tls = tls::server(folder)?;
-    let Assembly { config, writer, exchange, network, rest, .. } = assemble(folder)?;
+    let Assembly { config, kernel, writer, data, exchange, network, rest, .. } = assemble(folder)?;
+    let keeper = Keeper::new(&data, &kernel);
     let handle = kernel::spawn(writer)?;
-    let background = Background::start(&config, &handle, &exchange, network, &rest)?;
+    let background = Background::start(&config, &handle, keeper, &exchange, network, &rest)?;
     println!(
         "unit {} is up: http://{} and https://{}",
         config.name, config.listen, config.listen_peers
@@ -136,6 +138,7 @@ impl Background {
     fn start(
         config: &Config,
         handle: &Handle,
+        keeper: Keeper,
         exchange: &Arc<Exchange>,
         network: Arc<dyn Network>,
         rest: &Arc<Rest>,
@@ -148,6 +151,12 @@ impl Background {
             move || decide(&config, &handle, &rest, &is_stopping)
         };
         threads.push(thread("decisions", decisions)?);
+        let tables = {
+            let (handle, rest) = (handle.clone(), Arc::clone(rest));
+            let is_stopping = Arc::clone(&is_stopping);
+            move || keep(keeper, &handle, &rest, &is_stopping)
+        };
+        threads.push(thread("tables", tables)?);
         let sending = network::sender(handle, exchange, network);
         threads.push(thread("sender", move || {
             if let Err(problem) = sending.run() {
@@ -160,10 +169,28 @@ impl Background {
     fn stop(self, rest: &Rest) {
         self.is_stopping.store(true, Ordering::SeqCst);
         rest.decisions.ring();
+        rest.tables.ring();
         self.exchange.stop();
         for thread in self.threads {
             if thread.join().is_err() {
                 eprintln!("error: a background thread panicked");
+            }
+        }
+    }
+}
+
+/// Looks after the tables: what is due is looked for now and then, and when somebody asks.
+fn keep(mut keeper: Keeper, handle: &Handle, rest: &Rest, is_stopping: &AtomicBool) {
+    /// How often rows that wait in the log are looked at.
+    const EVERY: Duration = Duration::from_millis(500);
+    while !is_stopping.load(Ordering::SeqCst) {
+        let seen = rest.tables.count();
+        match keeper.round(&mut |call| handle.call(call)) {
+            Ok(Round::Worked) => {}
+            Ok(Round::Rest) => rest.tables.wait(seen, EVERY),
+            Err(problem) => {
+                report(&problem);
+                rest.tables.wait(seen, 10 * EVERY);
             }
         }
     }

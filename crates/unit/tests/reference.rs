@@ -25,7 +25,7 @@ fn kernel() -> Arc<Kernel> {
         clock: Arc::new(DrivenClock::new(Time(0), SystemClock::new())),
         entropy,
         engines: vec![
-            Data::new(data::Config::default()),
+            Data::new(data::Config::default(), Arc::new(store::MemoryBlobs::default())),
             Arc::new(Processes::new(process::Config::default())),
             Arc::new(exchange),
         ],

@@ -73,6 +73,7 @@ fn tokens(sql: &str, config: &Config) -> Result<Vec<TokenWithSpan>, Error> {
         })?;
     let tokens: Vec<TokenWithSpan> =
         tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
+    let tokens = super::as_of::rewrite(tokens)?;
     if config.statement_tokens_max < tokens.len() {
         return Err(exhausted(format!("{} words and signs", config.statement_tokens_max)));
     }

@@ -1,5 +1,6 @@
 //! SQL: what it may be, over what it runs, within which limits, and how its results leave.
 
+pub(crate) mod as_of;
 pub(crate) mod bounded;
 pub(crate) mod function;
 pub(crate) mod guard;
@@ -9,4 +10,5 @@ pub(crate) mod problem;
 pub(crate) mod queries;
 pub(crate) mod run;
 pub(crate) mod state;
+pub(crate) mod stream;
 pub(crate) mod table;

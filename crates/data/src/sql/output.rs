@@ -1,6 +1,7 @@
 //! Results as JSON, NDJSON and CSV: decimals as exact numbers, instants as RFC 3339, what is no number as null.
 
 use crate::streams::decimal;
+use crate::streams::schema::{Column, ColumnType, Columns};
 use datafusion::arrow::array::cast::AsArray;
 use datafusion::arrow::array::types::{
     Decimal128Type, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
@@ -12,6 +13,7 @@ use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Returns the names of result columns, each once: a second `n` is `n_2`.
 pub(crate) fn names(schema: &SchemaRef) -> Vec<String> {
@@ -44,6 +46,24 @@ impl JsonRows {
         let columns = names.iter().zip(batch.columns()).map(|(name, array)| {
             let key = format!("{}:", serde_json::Value::from(name.as_str()));
             Ok((key.into_bytes(), Json::new(array)?))
+        });
+        Ok(Self { columns: columns.collect::<Result<_, ArrowError>>()? })
+    }
+
+    /// Returns a writer of rows as a stream stores them: JSON as it is, decimals at their shortest.
+    ///
+    /// # Errors
+    /// Where a column's type cannot be written.
+    pub(crate) fn stored(batch: &RecordBatch, columns: &Columns) -> Result<Self, ArrowError> {
+        let schema = batch.schema();
+        let columns = schema.fields().iter().zip(batch.columns()).map(|(field, array)| {
+            let key = format!("{}:", serde_json::Value::from(field.name().as_str()));
+            let column = columns.find(field.name(), 0).map(|number| &columns.list[number]);
+            let column = match column {
+                Some(column) => Json::stored(array, column)?,
+                None => Json::new(array)?,
+            };
+            Ok((key.into_bytes(), column))
         });
         Ok(Self { columns: columns.collect::<Result<_, ArrowError>>()? })
     }
@@ -142,6 +162,8 @@ enum Json {
     Float(ArrayRef, fn(&ArrayRef, usize) -> f64),
     Decimal(ArrayRef, i8),
     Text(ArrayRef),
+    Raw(ArrayRef),
+    Shortest(ArrayRef, u8),
     Shown(ArrayRef),
     List { array: ArrayRef, offsets: Vec<usize>, items: Box<Json> },
     Struct { array: ArrayRef, fields: Vec<(Vec<u8>, Json)> },
@@ -218,6 +240,28 @@ impl Json {
         })
     }
 
+    /// As a column of a stream is stored.
+    fn stored(array: &ArrayRef, column: &Column) -> Result<Self, ArrowError> {
+        match column.column_type {
+            ColumnType::Json => Ok(Self::Raw(array.clone())),
+            ColumnType::Decimal(_, scale) => Ok(Self::Shortest(array.clone(), scale)),
+            ColumnType::List => {
+                let Self::List { array, offsets, .. } = Self::new(array)? else {
+                    return Self::new(array);
+                };
+                let items = array.as_list::<i32>().values();
+                let structs = items.as_struct();
+                let fields = column.fields.list.iter().zip(structs.columns());
+                let fields = fields
+                    .map(|(field, array)| Ok((field.prefix.clone(), Self::stored(array, field)?)));
+                let fields = fields.collect::<Result<_, ArrowError>>()?;
+                let items = Box::new(Self::Struct { array: Arc::clone(items), fields });
+                Ok(Self::List { array, offsets, items })
+            }
+            _ => Self::new(array),
+        }
+    }
+
     fn is_null(&self, row: usize) -> bool {
         match self {
             Self::Null => true,
@@ -226,6 +270,8 @@ impl Json {
             | Self::Float(array, _)
             | Self::Decimal(array, _)
             | Self::Text(array)
+            | Self::Raw(array)
+            | Self::Shortest(array, _)
             | Self::Shown(array)
             | Self::List { array, .. }
             | Self::Struct { array, .. } => array.is_null(row),
@@ -251,6 +297,13 @@ impl Json {
                 write_decimal(array.as_primitive::<Decimal128Type>().value(row), *scale, out)
             }
             Self::Text(array) => write_text(array.as_string::<i32>().value(row), out),
+            Self::Raw(array) => {
+                out.extend_from_slice(array.as_string::<i32>().value(row).as_bytes());
+            }
+            Self::Shortest(array, scale) => {
+                let value = array.as_primitive::<Decimal128Type>().value(row);
+                decimal::write_shortest(value, *scale, out);
+            }
             Self::Shown(array) => {
                 let options = FormatOptions::default();
                 let formatter = ArrayFormatter::try_new(array.as_ref(), &options)?;

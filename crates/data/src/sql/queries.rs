@@ -4,7 +4,7 @@ use crate::sql::run::Stop;
 use crate::{Config, Error};
 use base::Time;
 use kernel::Principal;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A query that runs.
@@ -21,6 +21,8 @@ pub(crate) struct Running {
 struct Table {
     next: u64,
     running: BTreeMap<u64, Running>,
+    /// Reads that are no queries.
+    pinned: BTreeSet<u64>,
 }
 
 /// The queries that run now.
@@ -39,6 +41,18 @@ pub(crate) struct Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         self.queries.table().running.remove(&self.number);
+    }
+}
+
+/// Keeps rows and files from being tidied up.
+pub(crate) struct Pin {
+    queries: Arc<Queries>,
+    number: u64,
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        self.queries.table().pinned.remove(&self.number);
     }
 }
 
@@ -77,6 +91,27 @@ impl Queries {
     /// Returns the queries that run, the oldest first.
     pub(crate) fn list(&self) -> Vec<Running> {
         self.table().running.values().cloned().collect()
+    }
+
+    /// Returns the number of the query that runs longest, where one runs.
+    pub(crate) fn oldest(&self) -> Option<u64> {
+        let table = self.table();
+        let oldest = table.running.keys().next().copied();
+        oldest.into_iter().chain(table.pinned.iter().next().copied()).min()
+    }
+
+    /// Returns the number of the query that began last.
+    pub(crate) fn last(&self) -> u64 {
+        self.table().next
+    }
+
+    /// Keeps what can be read now from being tidied up, as a query does, for as long as the pin is held.
+    pub(crate) fn pin(self: &Arc<Self>) -> Pin {
+        let mut table = self.table();
+        table.next += 1;
+        let number = table.next;
+        table.pinned.insert(number);
+        Pin { queries: Arc::clone(self), number }
     }
 
     /// Ends a query.

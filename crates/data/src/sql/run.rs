@@ -3,7 +3,7 @@
 use super::output::{JsonRows, names, write_csv_text};
 use super::problem::of_query;
 use super::queries::Entry;
-use super::state::{self, Frame};
+use super::state::{self, Files, Frame};
 use crate::Error;
 use crate::catalog::Table;
 use crate::engine::Shared;
@@ -261,6 +261,7 @@ fn plan(
         business: query.business,
         pool: Arc::new(pool),
         stop: Arc::clone(&query.entry.stop),
+        files: Some(Files { blobs: Arc::clone(&shared.blobs), cache: Arc::clone(&shared.files) }),
     };
     let mut state = state::new(config, frame)?;
     let plan = state::plan(&mut state, config, &query.sql, &query.tables)?;

@@ -6,6 +6,8 @@ use super::problem::{carry, of_planning, of_query};
 use super::run::Stop;
 use crate::catalog::{CATALOG, PUBLIC, Source, Table};
 use crate::sql::function;
+use crate::tables::object::BlobReader;
+use crate::tables::scan;
 use crate::{Config, Error};
 use base::{Problem, Time};
 use datafusion::arrow::temporal_conversions::timestamp_ms_to_datetime;
@@ -14,6 +16,7 @@ use datafusion::catalog::{
     MemorySchemaProvider, SchemaProvider, TableProvider,
 };
 use datafusion::datasource::ViewTable;
+use datafusion::execution::cache::cache_manager::CacheManager;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -23,12 +26,22 @@ use datafusion::prelude::SessionConfig;
 use futures::FutureExt;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use store::Blobs;
 
 /// What a query runs under.
 pub(crate) struct Frame {
     pub(crate) business: Time,
     pub(crate) pool: Arc<QueryPool>,
     pub(crate) stop: Arc<Stop>,
+    /// The files of tables; none where nothing is read.
+    pub(crate) files: Option<Files>,
+}
+
+/// The files of tables.
+#[derive(Clone)]
+pub(crate) struct Files {
+    pub(crate) blobs: Arc<dyn Blobs>,
+    pub(crate) cache: Arc<CacheManager>,
 }
 
 /// Returns the state in which a query is planned and run. No files, no spilling, no settings that SQL could change.
@@ -46,13 +59,19 @@ pub(crate) fn new(config: &Config, frame: Frame) -> Result<SessionState, Problem
     options.sql_parser.collect_spans = true;
     options.sql_parser.map_string_types_to_utf8view = false;
     options.execution.time_zone = Some("UTC".into());
-    let runtime = RuntimeEnvBuilder::new()
+    let mut runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(frame.pool)
         .with_disk_manager_builder(
             DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled),
         )
-        .build_arc()
+        .build()
         .map_err(|error| of_query(&error))?;
+    if let Some(files) = frame.files {
+        let url = scan::blobs_url().map_err(|error| of_query(&error))?;
+        runtime.register_object_store(url.as_ref(), Arc::new(BlobReader::new(files.blobs)));
+        runtime.cache_manager = files.cache;
+    }
+    let runtime = Arc::new(runtime);
     let table_functions = SessionStateDefaults::default_table_functions();
     let table_functions = table_functions
         .into_iter()

@@ -1,18 +1,15 @@
-//! Streams and relations as tables of DataFusion: nothing is read before a query needs it.
+//! Relations of the engines as tables of DataFusion: nothing is read before a query needs it.
 
 use super::problem::carry;
 use crate::Error;
-use crate::engine::Shared;
 use crate::sql::run::Stop;
 use crate::streams::decimal;
 use crate::streams::schema::time_type;
-use crate::streams::tail::{Range, SEGMENT_ROWS};
 use base::Problem;
 use datafusion::arrow::array::{
     ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int64Array, RecordBatch,
-    RecordBatchOptions, StringArray, TimestampMillisecondArray, UInt64Array,
+    RecordBatchOptions, StringArray, TimestampMillisecondArray,
 };
-use datafusion::arrow::compute::take_record_batch;
 use datafusion::arrow::datatypes::{DataType, Field, Schema as ArrowSchema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DataFusionError, Result, ScalarValue};
@@ -22,170 +19,35 @@ use datafusion::logical_expr::{Expr, Operator, TableProviderFilterPushDown, Tabl
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
-use kernel::{Cell, ColumnType, Kernel, Reader, Relation, Scan};
+use kernel::{Cell, ColumnType, Reader, Relation, Scan};
 use std::sync::Arc;
 
 /// Rows that are handed on at once.
 const BATCH_ROWS: usize = 8_192;
 
-fn project(schema: &SchemaRef, projection: Option<&Vec<usize>>) -> Result<(Vec<usize>, SchemaRef)> {
+/// Returns the columns that are wanted, and their schema.
+///
+/// # Errors
+/// Where there is no such column, which is a defect.
+pub(crate) fn project(
+    schema: &SchemaRef,
+    projection: Option<&Vec<usize>>,
+) -> Result<(Vec<usize>, SchemaRef)> {
     let columns = projection.cloned().unwrap_or_else(|| (0..schema.fields().len()).collect());
     let schema = Arc::new(schema.project(&columns)?);
     Ok((columns, schema))
 }
 
-fn plan(part: Arc<dyn PartitionStream>, limit: Option<usize>) -> Result<Arc<dyn ExecutionPlan>> {
+/// Plans to read a stream of batches.
+///
+/// # Errors
+/// Where the schemas differ, which is a defect.
+pub(crate) fn plan(
+    part: Arc<dyn PartitionStream>,
+    limit: Option<usize>,
+) -> Result<Arc<dyn ExecutionPlan>> {
     let schema = Arc::clone(part.schema());
     Ok(Arc::new(StreamingTableExec::try_new(schema, vec![part], None, [], false, limit)?))
-}
-
-/// The rows of a stream, or the newest of each key.
-pub(crate) struct StreamTable {
-    shared: Arc<Shared>,
-    kernel: Arc<Kernel>,
-    range: Range,
-    is_latest: bool,
-}
-
-impl StreamTable {
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        kernel: Arc<Kernel>,
-        range: Range,
-        is_latest: bool,
-    ) -> Self {
-        Self { shared, kernel, range, is_latest }
-    }
-}
-
-impl std::fmt::Debug for StreamTable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}..{}", self.range.log, self.range.base, self.range.end)
-    }
-}
-
-#[async_trait::async_trait]
-impl TableProvider for StreamTable {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.range.schema.arrow)
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Base
-    }
-
-    async fn scan(
-        &self,
-        _state: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        _filters: &[Expr],
-        limit: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let (columns, schema) = project(&self.range.schema.arrow, projection)?;
-        let part = StreamPart {
-            shared: Arc::clone(&self.shared),
-            kernel: Arc::clone(&self.kernel),
-            range: self.range.clone(),
-            is_latest: self.is_latest,
-            columns,
-            schema,
-        };
-        plan(Arc::new(part), limit)
-    }
-}
-
-#[derive(Clone)]
-struct StreamPart {
-    shared: Arc<Shared>,
-    kernel: Arc<Kernel>,
-    range: Range,
-    is_latest: bool,
-    columns: Vec<usize>,
-    schema: SchemaRef,
-}
-
-impl std::fmt::Debug for StreamPart {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}{}", self.range.log, if self.is_latest { " latest" } else { "" })
-    }
-}
-
-impl StreamPart {
-    fn segment(&self, segment: u64) -> Result<RecordBatch> {
-        self.shared.tail.batch(&self.kernel, &self.range, segment, &self.columns).map_err(carry)
-    }
-
-    /// Returns the rows at these offsets, which are ascending and of one segment.
-    fn rows_at(&self, segment: u64, offsets: &[u64]) -> Result<RecordBatch> {
-        let start = self.range.start(segment);
-        let indices = UInt64Array::from_iter_values(offsets.iter().map(|offset| offset - start));
-        if self.columns.is_empty() {
-            let options = RecordBatchOptions::new().with_row_count(Some(offsets.len()));
-            return Ok(RecordBatch::try_new_with_options(
-                Arc::clone(&self.schema),
-                Vec::new(),
-                &options,
-            )?);
-        }
-        Ok(take_record_batch(&self.segment(segment)?, &indices)?)
-    }
-
-    fn newest(&self) -> Result<Vec<(u64, Vec<u64>)>> {
-        let offsets = self
-            .shared
-            .latest
-            .offsets(&self.kernel, &self.shared.tail, &self.range)
-            .map_err(carry)?;
-        let mut segments: Vec<(u64, Vec<u64>)> = Vec::new();
-        for offset in offsets {
-            let segment = (offset - self.range.base) / SEGMENT_ROWS;
-            match segments.last_mut() {
-                Some((last, held)) if *last == segment => held.push(offset),
-                _ => segments.push((segment, vec![offset])),
-            }
-        }
-        Ok(segments)
-    }
-}
-
-/// What is still to come of a stream.
-enum Rest {
-    Fresh,
-    Segments(std::ops::Range<u64>),
-    Newest(std::vec::IntoIter<(u64, Vec<u64>)>),
-}
-
-impl PartitionStream for StreamPart {
-    fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
-    fn execute(&self, _context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let part = self.clone();
-        let stream = futures::stream::try_unfold(Rest::Fresh, move |rest| {
-            let part = part.clone();
-            async move {
-                // Whoever ends the query gets a turn between two segments.
-                tokio::task::yield_now().await;
-                let mut rest = match rest {
-                    Rest::Fresh if part.is_latest => Rest::Newest(part.newest()?.into_iter()),
-                    Rest::Fresh => Rest::Segments(0..part.range.segments()),
-                    rest => rest,
-                };
-                let batch = match &mut rest {
-                    Rest::Segments(segments) => {
-                        segments.next().map(|segment| part.segment(segment))
-                    }
-                    Rest::Newest(newest) => {
-                        newest.next().map(|(segment, offsets)| part.rows_at(segment, &offsets))
-                    }
-                    Rest::Fresh => None,
-                };
-                Ok(batch.transpose()?.map(|batch| (batch, rest)))
-            }
-        });
-        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), stream))
-    }
 }
 
 /// What an engine offers.

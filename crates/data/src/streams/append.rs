@@ -1,8 +1,8 @@
 //! `stream.append`: all rows or none, unless the sender asks for the bad ones to be set aside.
 
-use super::body::{Item, items};
+use super::body::{ARROW, Item, items};
 use super::check::{Checker, Fault};
-use super::event;
+use super::{chunk, event, marks};
 use crate::catalog::Stream;
 use crate::{Config, Error};
 use base::{Place, Problem, Time};
@@ -51,21 +51,37 @@ pub(crate) fn append(
             return Err(Error::Body { reason, place, hint }.into());
         }
     };
-    let checked = check(stream, config, call, tx.time_of(call), is_setting_aside)?;
     let log = log_of(&stream.name);
+    if call.media == ARROW
+        && let Some((bytes, count)) =
+            chunk::of_body(&stream.schema, config, &call.body, tx.time_of(call))
+    {
+        marks::note(tx, &stream.name)?;
+        let offset = tx.append_chunk(&log, chunk::FORMAT_ARROW, bytes, count)?;
+        tx.notify(&log);
+        return Ok(answer(offset, count, is_setting_aside.then_some(0)));
+    }
+    let checked = check(stream, config, call, tx.time_of(call), is_setting_aside)?;
     let offset = match checked.count {
         0 => tx.log_end(&log)?,
-        count => tx.append_rows(&log, &checked.lines, count)?,
+        count => {
+            marks::note(tx, &stream.name)?;
+            tx.append_rows(&log, &checked.lines, count)?
+        }
     };
     if 0 < checked.aside_count {
         tx.append_rows(&set_aside_log_of(&stream.name), &checked.aside, checked.aside_count)?;
     }
     tx.notify(&log);
-    let mut answer = json!({"offset": offset, "count": checked.count});
-    if is_setting_aside {
-        answer["set_aside"] = json!(checked.aside_count);
+    Ok(answer(offset, checked.count, is_setting_aside.then_some(checked.aside_count)))
+}
+
+fn answer(offset: u64, count: u32, set_aside: Option<u32>) -> Reply {
+    let mut answer = json!({"offset": offset, "count": count});
+    if let Some(set_aside) = set_aside {
+        answer["set_aside"] = json!(set_aside);
     }
-    Ok(Reply::Value(answer))
+    Reply::Value(answer)
 }
 
 /// Checks the rows of a call. Changes nothing.

@@ -15,8 +15,11 @@ pub(crate) const MEDIA: &[&str] = &[
     "application/x-ndjson",
     "application/cloudevents+json",
     "application/cloudevents-batch+json",
-    "application/vnd.apache.arrow.stream",
+    ARROW,
 ];
+
+/// The media type of an Arrow IPC stream.
+pub(crate) const ARROW: &str = "application/vnd.apache.arrow.stream";
 
 /// A row before it is checked.
 pub(crate) struct Item<'a> {
@@ -50,7 +53,7 @@ pub(crate) fn items<'a>(call: &'a Call, config: &Config) -> Result<Items<'a>, Er
         "application/cloudevents+json" => of_json(utf8(&call.body)?, Shape::One)?,
         "application/cloudevents-batch+json" => of_json(utf8(&call.body)?, Shape::Many)?,
         "application/x-ndjson" => of_lines(utf8(&call.body)?),
-        "application/vnd.apache.arrow.stream" => of_arrow(&call.body, config)?,
+        ARROW => of_arrow(&call.body, config)?,
         media => {
             let shown: String = media.chars().take(80).collect();
             let hint = format!("send one of {}", MEDIA.join(", "));

@@ -1,11 +1,23 @@
 //! `stream.read`: rows from an offset on, as they are stored.
 
 use super::append::log_of;
+use super::schema::Schema;
 use super::tail::each_line;
-use crate::Config;
+use crate::Error;
 use crate::catalog::Stream;
+use crate::engine::Shared;
+use crate::sql::output::JsonRows;
+use crate::tables::file::{self, Part};
+use crate::tables::scan::{Extent, place_from};
 use base::Problem;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::cast::AsArray;
+use datafusion::arrow::array::types::Int64Type;
+use datafusion::arrow::compute::{is_not_null, nullif};
+use datafusion::arrow::error::ArrowError;
 use kernel::{Call, Read, Reader, Reply};
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What `stream.read` takes in its query.
@@ -23,10 +35,12 @@ pub(crate) const QUERY: &[(&str, &str)] = &[
 /// Where the store cannot be read or a parameter is no number.
 pub(crate) fn read(
     stream: &Stream,
-    config: &Config,
+    shared: &Arc<Shared>,
     reader: &Reader,
     call: &Call,
 ) -> Result<Reply, Problem> {
+    let config = &shared.config;
+    let _pin = shared.queries.pin();
     let log = log_of(&stream.name);
     let limit = call.number("limit")?.unwrap_or(100).min(config.read_rows_max as u64);
     let wait_ms = call.number("wait_ms")?.unwrap_or(0).min(config.read_wait_ms_max);
@@ -42,7 +56,8 @@ pub(crate) fn read(
     }
     let is_lines = call.text("format") == Some("ndjson");
     let to = end.min(from.saturating_add(limit));
-    let (rows, next) = rows(config, reader, &log, from, to, is_lines)?;
+    let extent = shared.extent(reader, stream)?;
+    let (rows, next) = rows(shared, reader, &extent, from..to, is_lines)?;
     let (media, body) = if is_lines {
         ("application/x-ndjson", rows)
     } else {
@@ -71,33 +86,95 @@ fn wait(reader: &Reader, log: &str, from: u64, timeout: Duration) -> Result<u64,
 }
 
 fn rows(
-    config: &Config,
+    shared: &Shared,
     reader: &Reader,
-    log: &str,
-    from: u64,
-    to: u64,
+    extent: &Extent,
+    wanted: Range<u64>,
     is_lines: bool,
 ) -> Result<(Vec<u8>, u64), Problem> {
-    let (mut body, mut next) = (Vec::new(), from);
-    let count = usize::try_from(to.saturating_sub(from)).unwrap_or(0);
-    each_line(reader.kernel(), log, from, count, |offset, line| {
+    let (mut body, mut next, mut is_full) = (Vec::new(), wanted.start, false);
+    each_row(shared, reader, extent, wanted, |offset, line| {
         // Rows stay in order: behind the first that finds no room there is none.
-        if next == offset && (body.is_empty() || body.len() + line.len() < config.read_bytes_max) {
-            if !is_lines && from < offset {
-                body.push(b',');
-            }
-            body.extend_from_slice(format!("{{\"_offset\":{offset}").as_bytes());
-            let rest = line.strip_prefix(b"{").unwrap_or(line);
-            if rest != b"}" {
-                body.push(b',');
-            }
-            body.extend_from_slice(rest);
-            if is_lines {
-                body.push(b'\n');
-            }
-            next = offset + 1;
+        is_full |= !body.is_empty() && shared.config.read_bytes_max <= body.len() + line.len();
+        if is_full {
+            return Ok(false);
         }
-        Ok(())
+        if !is_lines && !body.is_empty() {
+            body.push(b',');
+        }
+        body.extend_from_slice(format!("{{\"_offset\":{offset}").as_bytes());
+        let rest = line.strip_prefix(b"{").unwrap_or(line);
+        if rest != b"}" {
+            body.push(b',');
+        }
+        body.extend_from_slice(rest);
+        if is_lines {
+            body.push(b'\n');
+        }
+        next = offset + 1;
+        Ok(true)
     })?;
     Ok((body, next))
+}
+
+/// Gives rows as lines with their offsets, until `each` says that it is enough: from files first, then from the log.
+fn each_row(
+    shared: &Shared,
+    reader: &Reader,
+    extent: &Extent,
+    wanted: Range<u64>,
+    mut each: impl FnMut(u64, &[u8]) -> Result<bool, Problem>,
+) -> Result<(), Problem> {
+    let sealed = wanted.start..wanted.end.min(extent.tail.base);
+    let mut goes_on = true;
+    for file in
+        extent.files.iter().filter(|file| sealed.start < file.end && file.start < sealed.end)
+    {
+        let skip = place_from(shared, &extent.folder, file, sealed.start)?;
+        let part = Part {
+            columns: None,
+            skip: usize::try_from(skip).unwrap_or(usize::MAX),
+            limit: usize::try_from(sealed.end - sealed.start).ok(),
+        };
+        file::read(&shared.blobs, &extent.folder, file, part, &mut |batch| {
+            each_sealed(&extent.schema().clone(), &batch, |offset, line| {
+                goes_on = goes_on && offset < sealed.end && each(offset, line)?;
+                Ok(())
+            })
+        })?;
+    }
+    let from = wanted.start.max(extent.tail.base);
+    let count = usize::try_from(wanted.end.saturating_sub(from)).unwrap_or(0);
+    each_line(reader.kernel(), &extent.tail.log, from, count, |offset, line| {
+        goes_on = goes_on && each(offset, line)?;
+        Ok(())
+    })
+}
+
+/// Gives the rows of a batch of a file as they were stored before.
+fn each_sealed(
+    schema: &Schema,
+    batch: &RecordBatch,
+    mut each: impl FnMut(u64, &[u8]) -> Result<(), Problem>,
+) -> Result<(), Problem> {
+    let internal = |error: ArrowError| Problem::from(Error::Internal { detail: error.to_string() });
+    let batch = file::fitted(batch, &schema.arrow)?;
+    let mut columns = batch.columns().to_vec();
+    let offsets = columns.pop();
+    if let (Some(time), Some(last)) = (schema.time, columns.last_mut()) {
+        // The event time stands in a column of its own already.
+        let is_there = is_not_null(batch.column(time)).map_err(internal)?;
+        *last = nullif(last, &is_there).map_err(internal)?;
+    }
+    let all: Vec<usize> = (0..columns.len()).collect();
+    let stored = Arc::new(schema.arrow.project(&all).map_err(internal)?);
+    let stored = RecordBatch::try_new(stored, columns).map_err(internal)?;
+    let rows = JsonRows::stored(&stored, &schema.stored).map_err(internal)?;
+    let offsets = offsets.ok_or_else(|| Error::Internal { detail: "no offsets".into() })?;
+    for (row, offset) in offsets.as_primitive::<Int64Type>().values().iter().enumerate() {
+        let mut line = Vec::new();
+        rows.write_without_nulls(row, &mut line).map_err(internal)?;
+        each(u64::try_from(*offset).unwrap_or(u64::MAX), &line)?;
+    }
+    Ok(())
 }

@@ -3,6 +3,7 @@
 //! A log is seen as segments of equal length. What was appended never changes, so a segment's columns stay right for ever
 //! and only grow at the end: no snapshot is held while a query runs.
 
+use super::chunk;
 use super::decode::Decoder;
 use super::schema::Schema;
 use crate::Error;
@@ -12,6 +13,7 @@ use datafusion::arrow::compute::concat;
 use kernel::{Kernel, Principal, Read, Reader};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use store::Chunk;
 
 /// Rows of a segment.
 pub(crate) const SEGMENT_ROWS: u64 = 16_384;
@@ -19,12 +21,12 @@ pub(crate) const SEGMENT_ROWS: u64 = 16_384;
 /// Bytes that are read from the store at once.
 const PAGE_BYTES: usize = 1 << 20;
 
-/// The rows of a stream from `base` to `end`.
+/// The rows from `base` to `end` that stand in the log of a stream.
 #[derive(Debug, Clone)]
 pub(crate) struct Range {
     /// The log.
     pub(crate) log: String,
-    /// Where the stream begins: what stood before belongs to a stream of this name that was removed.
+    /// Where they begin: what stood before is sealed, or belongs to a stream of this name that was removed.
     pub(crate) base: u64,
     /// The offset behind the last row.
     pub(crate) end: u64,
@@ -205,12 +207,62 @@ fn decode(
     rows: usize,
     columns: &[usize],
 ) -> Result<Vec<ArrayRef>, Problem> {
-    let mut decoder = Decoder::new(&range.schema, columns);
-    each_line(kernel, &range.log, from, rows, |_, line| Ok(decoder.add(line)?))?;
-    Ok(decoder.finish())
+    let mut parts: Vec<Vec<ArrayRef>> = Vec::new();
+    // Rows that stand as lines one behind the other are decoded together.
+    let mut decoder: Option<Decoder<'_>> = None;
+    each_chunk(kernel, &range.log, from, rows, |chunk, skip, take| {
+        if chunk.format == chunk::FORMAT_ARROW {
+            parts.extend(decoder.take().map(Decoder::finish));
+            parts.push(chunk::columns(chunk, &range.schema, columns, skip, take)?);
+            return Ok(());
+        }
+        let decoder = decoder.get_or_insert_with(|| Decoder::new(&range.schema, columns));
+        for line in kernel::rows(&chunk.bytes).skip(skip).take(take) {
+            decoder.add(line)?;
+        }
+        Ok(())
+    })?;
+    parts.extend(decoder.map(Decoder::finish));
+    if parts.len() == 1 {
+        return Ok(parts.remove(0));
+    }
+    let joined = (0..columns.len()).map(|column| {
+        let pieces: Vec<&dyn Array> = parts.iter().map(|part| part[column].as_ref()).collect();
+        concat(&pieces).map_err(|error| internal(&error.to_string()))
+    });
+    joined.collect()
 }
 
-/// Gives `rows` stored rows from the offset `from` on, with their offsets.
+/// Gives the rows of a range, batch by batch, with all columns as SQL sees them.
+///
+/// # Errors
+/// Where the store cannot be read, or what `each` says.
+pub(crate) fn each_batch(
+    kernel: &Arc<Kernel>,
+    range: &Range,
+    each: &mut dyn FnMut(RecordBatch) -> Result<(), Problem>,
+) -> Result<(), Problem> {
+    let all: Vec<usize> = (0..range.schema.stored.list.len()).collect();
+    let rows = usize::try_from(range.end.saturating_sub(range.base)).unwrap_or(usize::MAX);
+    each_chunk(kernel, &range.log, range.base, rows, |chunk, skip, take| {
+        let mut columns = if chunk.format == chunk::FORMAT_ARROW {
+            chunk::columns(chunk, &range.schema, &all, skip, take)?
+        } else {
+            let mut decoder = Decoder::new(&range.schema, &all);
+            for line in kernel::rows(&chunk.bytes).skip(skip).take(take) {
+                decoder.add(line)?;
+            }
+            decoder.finish()
+        };
+        let start = i64::try_from(chunk.offset + skip as u64).unwrap_or(i64::MAX);
+        let offsets = (start..).take(take);
+        columns.push(Arc::new(Int64Array::from_iter_values(offsets)));
+        let batch = RecordBatch::try_new(Arc::clone(&range.schema.arrow), columns);
+        each(batch.map_err(|error| internal(&error.to_string()))?)
+    })
+}
+
+/// Gives `rows` stored rows from the offset `from` on as lines, with their offsets.
 ///
 /// # Errors
 /// Where the store cannot be read, or what `each` says.
@@ -221,6 +273,27 @@ pub(crate) fn each_line(
     rows: usize,
     mut each: impl FnMut(u64, &[u8]) -> Result<(), Problem>,
 ) -> Result<(), Problem> {
+    each_chunk(kernel, log, from, rows, |chunk, skip, take| {
+        let lines = kernel.lines(chunk)?;
+        let offsets = chunk.offset + skip as u64..;
+        for (offset, line) in offsets.zip(kernel::rows(&lines).skip(skip).take(take)) {
+            each(offset, line)?;
+        }
+        Ok(())
+    })
+}
+
+/// Gives the chunks that hold `rows` rows from the offset `from` on, with how many rows of each to pass over and to take.
+///
+/// # Errors
+/// Where the store cannot be read, or what `each` says.
+pub(crate) fn each_chunk(
+    kernel: &Arc<Kernel>,
+    log: &str,
+    from: u64,
+    rows: usize,
+    mut each: impl FnMut(&Chunk, usize, usize) -> Result<(), Problem>,
+) -> Result<(), Problem> {
     let end = from + rows as u64;
     let mut next = from;
     while next < end {
@@ -228,18 +301,18 @@ pub(crate) fn each_line(
         let reader = Reader::new(kernel, Principal::Unit("data".into()))?;
         let chunks = reader.chunks(log, next, PAGE_BYTES)?;
         drop(reader);
-        if chunks.is_empty() {
-            return Err(internal(&format!("log `{log}` ends before offset {end}")));
+        if chunks.first().is_none_or(|chunk| next < chunk.offset) {
+            return Err(internal(&format!("log `{log}` does not hold offset {next}")));
         }
-        for chunk in chunks {
-            let skip = usize::try_from(next.saturating_sub(chunk.offset)).unwrap_or(usize::MAX);
-            for line in kernel::rows(&chunk.bytes).skip(skip) {
-                if end <= next {
-                    return Ok(());
-                }
-                each(next, line)?;
-                next += 1;
+        for chunk in &chunks {
+            if end <= next {
+                break;
             }
+            let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+            let skip = size(next.saturating_sub(chunk.offset));
+            let chunk_end = chunk.offset + u64::from(chunk.count);
+            each(chunk, skip, size(chunk_end.min(end).saturating_sub(next)))?;
+            next = next.max(chunk_end.min(end));
         }
     }
     Ok(())

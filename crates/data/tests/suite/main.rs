@@ -4,4 +4,5 @@ mod events;
 mod hostile;
 mod streams;
 mod support;
+mod tables;
 mod views;

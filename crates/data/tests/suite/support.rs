@@ -1,15 +1,17 @@
 //! A unit with nothing but the kernel and the data engine.
 
 use base::{DrivenClock, Problem, SeededEntropy, SystemClock, Time};
-use data::{Config, Data};
+use data::{Config, Data, Keeper, Round};
 use kernel::{Call, Kernel, Parts, Principal, Reply, ResourceRef, Writer};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use store::MemoryStore;
+use store::{MemoryBlobs, MemoryStore};
 
 pub struct Unit {
     pub kernel: Arc<Kernel>,
     pub writer: Writer,
+    pub keeper: Keeper,
+    pub blobs: MemoryBlobs,
 }
 
 pub fn unit() -> Unit {
@@ -17,15 +19,18 @@ pub fn unit() -> Unit {
 }
 
 pub fn unit_with(config: Config) -> Unit {
+    let blobs = MemoryBlobs::default();
+    let data = Data::new(config, Arc::new(blobs.clone()));
     let parts = Parts {
         store: Arc::new(MemoryStore::new()),
         clock: Arc::new(DrivenClock::new(Time(1_500_000_000_000), SystemClock::new())),
         entropy: Arc::new(SeededEntropy::new(1)),
-        engines: vec![Data::new(config)],
+        engines: vec![Arc::clone(&data) as Arc<dyn kernel::Engine>],
         config: kernel::Config::default(),
     };
     let (kernel, writer) = Kernel::new(parts).expect("a kernel starts on an empty store");
-    let mut unit = Unit { kernel, writer };
+    let keeper = Keeper::new(&data, &kernel);
+    let mut unit = Unit { kernel, writer, keeper, blobs };
     let clerk = "permit(principal in Role::\"clerk\", action in Action::\"Read\", resource) \
                  when { resource in [Kind::\"sql\", Kind::\"view\"] };";
     unit.apply_as(
@@ -71,6 +76,16 @@ pub fn view(name: &str, sql: &str) -> Value {
 impl Unit {
     pub fn call(&mut self, call: Call) -> Result<Value, Problem> {
         self.writer.turn(&[call]).remove(0).map(Reply::into_value)
+    }
+
+    /// Has the tables looked after until nothing is due.
+    pub fn keep(&mut self) {
+        while self.keep_once() == Round::Worked {}
+    }
+
+    pub fn keep_once(&mut self) -> Round {
+        let writer = &mut self.writer;
+        self.keeper.round(&mut |call| writer.turn(&[call]).remove(0)).expect("a round")
     }
 
     pub fn apply_as(&mut self, who: &str, manifests: Value) -> Result<Value, Problem> {

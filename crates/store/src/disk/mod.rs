@@ -4,9 +4,11 @@
 //! It is a VFS of SQLite ([`vfs`]) over a plain model ([`model`]). It never touches a real file and takes its randomness
 //! from a seed only.
 
+mod blobs;
 mod model;
 mod vfs;
 
+pub use blobs::SimulatedBlobs;
 pub use model::LeftOut;
 
 use model::Model;
@@ -92,6 +94,11 @@ impl SimulatedDisk {
     /// Returns the name under which SQLite knows this disk.
     pub(crate) fn name(&self) -> &CStr {
         self.registered.name()
+    }
+
+    /// Returns the blobs on this disk.
+    pub fn blobs(&self) -> SimulatedBlobs {
+        SimulatedBlobs { disk: self.clone() }
     }
 
     fn model(&self) -> MutexGuard<'_, Model> {

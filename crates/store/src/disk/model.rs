@@ -19,6 +19,8 @@ pub enum LeftOut {
     Wal,
     /// Those of the main file, which checkpoints make.
     Main,
+    /// Those of blobs and of the folders they stand in.
+    Blobs,
 }
 
 /// Why an operation failed.
@@ -38,10 +40,18 @@ pub(super) struct Faults {
     pub bytes_left: Option<u64>,
 }
 
+/// What the names of blobs begin with on this disk.
+pub(super) const BLOBS: &str = "blobs/";
+
 /// A change that is not synced yet.
 enum Change {
     Create,
-    Write { offset: usize, bytes: Vec<u8> },
+    /// Another file took the name, as it was.
+    Replace(Box<Image>),
+    Write {
+        offset: usize,
+        bytes: Vec<u8>,
+    },
     Truncate(usize),
     Delete,
 }
@@ -191,11 +201,13 @@ impl Model {
         }
         self.syncs += 1;
         self.step()?;
+        let is_blob = name.starts_with(BLOBS);
         let is_wal = name.ends_with("-wal");
-        let is_main = !is_wal && !name.ends_with("-journal");
+        let is_main = !is_blob && !is_wal && !name.ends_with("-journal");
         match self.left_out {
             LeftOut::Wal if is_wal => return Ok(()),
             LeftOut::Main if is_main => return Ok(()),
+            LeftOut::Blobs if is_blob => return Ok(()),
             _ => {}
         }
         let is_failing = self.next_sync_fails();
@@ -223,6 +235,28 @@ impl Model {
             }
         }
         self.step()
+    }
+
+    /// Gives a file another name, in place of what had that name. Durable with the next sync under the new name, which is
+    /// that of the folder; what of the file itself was not synced before is then lost.
+    pub fn rename(&mut self, from: &str, to: &str) -> Result<(), Failure> {
+        if self.is_off {
+            return Err(Failure::Io);
+        }
+        let source = self.files.remove(from).unwrap_or_default();
+        let image = self.files.entry(to.to_owned()).or_default();
+        image.seen.clone_from(&source.seen);
+        image.pending.push(Change::Replace(Box::new(source)));
+        self.step()
+    }
+
+    /// Returns the names of the files that begin with `prefix`, with their sizes.
+    pub fn list(&self, prefix: &str) -> Vec<(String, u64)> {
+        let sizes = self.files.iter().filter_map(|(name, image)| {
+            let size = image.seen.as_ref().map(|seen| seen.len() as u64)?;
+            name.starts_with(prefix).then(|| (name.clone(), size))
+        });
+        sizes.collect()
     }
 
     /// Raises or lowers a file lock; returns whether it was given.
@@ -364,6 +398,8 @@ fn survive(
             // A file that is gone under its name does not come back with the next file's contents.
             Change::Delete if !is_kept() => return image,
             Change::Create if !is_kept() => return image,
+            Change::Replace(_) if !is_kept() => {}
+            Change::Replace(source) => image = survive(entropy, source.durable, source.pending),
             Change::Truncate(_) if !is_kept() => {}
             Change::Write { offset, bytes } => {
                 if image.is_none() {
@@ -384,6 +420,7 @@ fn survive(
 fn apply(image: &mut Option<Vec<u8>>, change: Change) {
     match change {
         Change::Create => *image = Some(Vec::new()),
+        Change::Replace(source) => *image = source.durable,
         Change::Write { offset, bytes } => write_at(image.get_or_insert_default(), offset, &bytes),
         Change::Truncate(size) => image.get_or_insert_default().resize(size, 0),
         Change::Delete => *image = None,
@@ -477,6 +514,29 @@ mod tests {
             lost += u32::from(contents(&model) != Some(vec![3; 512]));
         }
         assert!(0 < lost && lost < 50);
+    }
+
+    #[test]
+    fn a_renamed_file_is_there_as_a_whole_or_not_at_all() {
+        let mut outcomes = std::collections::BTreeSet::new();
+        for seed in 0..50 {
+            let mut model = Model::new(seed);
+            let handle = model.open("blobs/f.tmp", true).unwrap().unwrap();
+            model.write("blobs/f.tmp", 0, &[7; 2000]).unwrap();
+            model.sync("blobs/f.tmp").unwrap();
+            model.close("blobs/f.tmp", handle);
+            model.rename("blobs/f.tmp", "blobs/f").unwrap();
+            assert_eq!(model.list("blobs/"), [("blobs/f".to_owned(), 2000)]);
+            if seed % 2 == 0 {
+                model.sync("blobs/f").unwrap();
+            }
+            model.crash(seed);
+            let size = model.size("blobs/f");
+            assert!(size.is_none_or(|size| size == 2000), "seed {seed}");
+            assert!(seed % 2 == 1 || size.is_some(), "seed {seed}");
+            outcomes.insert(size);
+        }
+        assert_eq!(outcomes.len(), 2);
     }
 
     #[test]

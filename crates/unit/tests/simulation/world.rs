@@ -467,7 +467,7 @@ fn run(
         clock,
         entropy,
         engines: vec![
-            Data::new(data::Config::default()),
+            Data::new(data::Config::default(), Arc::new(store::MemoryBlobs::default())),
             Arc::new(Processes::new(process::Config::default())),
             exchange.clone(),
         ],

@@ -1,0 +1,475 @@
+//! The keeper of the tables: sees what is due, writes the files, and has each step recorded. One thread of the unit runs it.
+//!
+//! It keeps nothing that cannot be lost: after a crash it finds in the store what had begun and finishes it.
+
+use super::delta::{self, Commit};
+use super::file::{self, Part, Take};
+use super::newest;
+use super::record::{self, Step, Wish};
+use super::state::{self, File, Intent, State, Work};
+use crate::catalog::{LATEST, Stream, base_of};
+use crate::engine::{Data, Shared};
+use crate::streams::append::log_of;
+use crate::streams::tail::{Range, each_batch};
+use base::Problem;
+use kernel::{Call, Kernel, Principal, Read, Reader, Reply, ResourceRef};
+use serde_json::json;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+/// Has a call made and returns its reply.
+pub type Calling<'a> = dyn FnMut(Call) -> Result<Reply, Problem> + 'a;
+
+/// What a round came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Round {
+    /// Something was done, and more may be due.
+    Worked,
+    /// Nothing is due now.
+    Rest,
+}
+
+/// The name under which it acts.
+const PART: &str = "tables";
+
+/// Bytes of a row, where none is known yet.
+const ROW_BYTES: u64 = 200;
+
+/// Keeps the tables of a unit.
+pub struct Keeper {
+    shared: Arc<Shared>,
+    kernel: Arc<Kernel>,
+    /// Where rows that wait to be sealed begin, and since when, by table.
+    waiting: HashMap<String, (u64, Duration)>,
+    /// The last query that began before a table changed last: until it has ended, what it may read stays.
+    changed: HashMap<String, u64>,
+    /// When folders were last looked through for what no commit names.
+    swept: HashMap<String, Duration>,
+}
+
+/// A table that is looked after.
+struct Table {
+    name: String,
+    stream: Arc<Stream>,
+    is_newest: bool,
+}
+
+impl Keeper {
+    /// Returns the keeper of an engine's tables.
+    pub fn new(data: &Arc<Data>, kernel: &Arc<Kernel>) -> Self {
+        Self {
+            shared: Arc::clone(&data.shared),
+            kernel: Arc::clone(kernel),
+            waiting: HashMap::new(),
+            changed: HashMap::new(),
+            swept: HashMap::new(),
+        }
+    }
+
+    /// Does what is due, at most one piece of work for each table.
+    ///
+    /// # Errors
+    /// The first problem; other tables are looked after all the same.
+    pub fn round(&mut self, call: &mut Calling<'_>) -> Result<Round, Problem> {
+        let (mut round, mut trouble) = (Round::Rest, None);
+        for table in self.tables()? {
+            match self.look_after(&table, call) {
+                Ok(Round::Worked) => round = Round::Worked,
+                Ok(Round::Rest) => {}
+                Err(problem) => trouble = trouble.or(Some(problem)),
+            }
+        }
+        self.drop_folders(call)?;
+        trouble.map_or(Ok(round), Err)
+    }
+
+    fn reader(&self) -> Result<Reader, Problem> {
+        Reader::new(&self.kernel, Principal::Unit(PART.into()))
+    }
+
+    fn tables(&self) -> Result<Vec<Table>, Problem> {
+        let reader = self.reader()?;
+        let mut tables = Vec::new();
+        for resource in reader.resources("stream")? {
+            let stream = self.shared.stream(&resource)?;
+            let has_key = !stream.spec.key.is_empty();
+            let name = stream.name.clone();
+            tables.push(Table { name, stream: Arc::clone(&stream), is_newest: false });
+            if has_key {
+                let name = format!("{}{LATEST}", stream.name);
+                tables.push(Table { name, stream, is_newest: true });
+            }
+        }
+        Ok(tables)
+    }
+
+    fn look_after(&mut self, table: &Table, call: &mut Calling<'_>) -> Result<Round, Problem> {
+        let reader = self.reader()?;
+        if let Some(intent) = state::intent(&reader, &table.name)? {
+            drop(reader);
+            // Begun before a crash, or before something failed.
+            self.perform(table, &intent, call)?;
+            return Ok(Round::Worked);
+        }
+        let work = self.due(&reader, table)?;
+        drop(reader);
+        if let Some(work) = work {
+            self.say(table, Step::Begin { work }, call)?;
+            let reader = self.reader()?;
+            if let Some(intent) = state::intent(&reader, &table.name)? {
+                drop(reader);
+                self.perform(table, &intent, call)?;
+            }
+            return Ok(Round::Worked);
+        }
+        self.tidy(table, call)
+    }
+
+    fn say(&self, table: &Table, step: Step, call: &mut Calling<'_>) -> Result<(), Problem> {
+        let resource = ResourceRef::new("table", table.name.as_str());
+        let record = Call::new("table.record", resource, Principal::Unit(PART.into()));
+        call(record.with(json!({ "step": step }))).map(|_| ())
+    }
+
+    fn due(&mut self, reader: &Reader, table: &Table) -> Result<Option<Work>, Problem> {
+        let wishes = record::wishes(reader, &table.name)?;
+        if table.is_newest {
+            return self.newest_due(reader, table, wishes.contains(&Wish::Seal));
+        }
+        let is_wished = wishes.contains(&Wish::Seal);
+        if let Some(work) = self.seal_due(reader, table, is_wished)? {
+            return Ok(Some(work));
+        }
+        self.compact_due(reader, table, wishes.contains(&Wish::Compact))
+    }
+
+    fn seal_due(
+        &mut self,
+        reader: &Reader,
+        table: &Table,
+        is_wished: bool,
+    ) -> Result<Option<Work>, Problem> {
+        let config = &self.shared.config;
+        let log = log_of(&table.name);
+        let base = base_of(reader, &log)?;
+        let start = state::state(reader, &table.name)?.map_or(base, |state| state.sealed);
+        let rows = reader.log_end(&log)?.saturating_sub(start);
+        if rows == 0 {
+            self.waiting.remove(&table.name);
+            return Ok(None);
+        }
+        let now = self.kernel.clock().monotonic();
+        let (of, since) = *self.waiting.entry(table.name.clone()).or_insert((start, now));
+        let since = if of == start { since } else { now };
+        self.waiting.insert(table.name.clone(), (start, since));
+        let age = i64::try_from((now - since).as_millis()).unwrap_or(i64::MAX);
+        let row_bytes = self.row_bytes(&table.name);
+        let is_large =
+            config.seal_rows <= rows || config.seal_bytes <= rows.saturating_mul(row_bytes);
+        let is_old = config.seal_ms <= age && config.seal_rows_min <= rows;
+        let is_very_old = config.seal_ms.saturating_mul(60) <= age;
+        if !(is_wished || is_large || is_old || is_very_old) {
+            return Ok(None);
+        }
+        let rows_max = (2 * config.seal_bytes / row_bytes.max(1)).clamp(1, 2 * config.seal_rows);
+        Ok(Some(Work::Seal { start, end: start + rows.min(rows_max) }))
+    }
+
+    /// Returns how long the rows of a stream are, as far as this process has seen.
+    fn row_bytes(&self, stream: &str) -> u64 {
+        let appended = self.shared.appended.lock().unwrap_or_else(PoisonError::into_inner);
+        appended.get(stream).map_or(ROW_BYTES, |(bytes, rows)| (bytes / (*rows).max(1)).max(1))
+    }
+
+    fn newest_due(
+        &self,
+        reader: &Reader,
+        table: &Table,
+        is_wished: bool,
+    ) -> Result<Option<Work>, Problem> {
+        let log = log_of(&table.stream.name);
+        let base = base_of(reader, &log)?;
+        let state = state::state(reader, &table.name)?;
+        let from = state.as_ref().map_or(base, |state| state.sealed);
+        let rows = reader.log_end(&log)?.saturating_sub(from);
+        let held: u64 = state::files(reader, &table.name)?.iter().map(|file| file.rows).sum();
+        let enough = self.shared.config.newest_rows.max(held / 4);
+        let is_due = 0 < rows && (is_wished || enough <= rows);
+        // Only what is sealed goes in, so that others can read both tables at the same offset.
+        let sealed = state::state(reader, &table.stream.name)?.map_or(base, |state| state.sealed);
+        Ok((is_due && from < sealed).then_some(Work::Newest { upto: sealed }))
+    }
+
+    fn compact_due(
+        &self,
+        reader: &Reader,
+        table: &Table,
+        is_wished: bool,
+    ) -> Result<Option<Work>, Problem> {
+        let config = &self.shared.config;
+        let files_min = if is_wished { 2 } else { config.compact_files.max(2) };
+        let (mut run, mut bytes) = (Vec::new(), 0);
+        for file in state::files(reader, &table.name)? {
+            let is_small = file.bytes < config.compact_bytes;
+            if !is_small || 4 * config.compact_bytes < bytes {
+                if files_min <= run.len() {
+                    break;
+                }
+                (run, bytes) = (Vec::new(), 0);
+            }
+            if is_small {
+                bytes += file.bytes;
+                run.push(file.number);
+            }
+        }
+        Ok((files_min <= run.len()).then_some(Work::Compact { files: run }))
+    }
+
+    /// Writes files and the Delta commit, unless that was done before a crash, and has it recorded.
+    fn perform(
+        &mut self,
+        table: &Table,
+        intent: &Intent,
+        call: &mut Calling<'_>,
+    ) -> Result<(), Problem> {
+        let reader = self.reader()?;
+        let Some(state) = state::state(&reader, &table.name)? else { return Ok(()) };
+        let removes = record::removed(&reader, &table.name, &intent.work)?;
+        drop(reader);
+        let written = delta::adds_of(self.shared.blobs.as_ref(), &state.folder, intent.version)?;
+        let (adds, schema) = match written {
+            Some(written) => written,
+            None => self.write(table, &state, intent, &removes)?,
+        };
+        let step = Step::Finish { version: intent.version, adds, schema };
+        self.say(table, step, call)?;
+        self.changed.insert(table.name.clone(), self.shared.queries.last());
+        Ok(())
+    }
+
+    fn write(
+        &self,
+        table: &Table,
+        state: &State,
+        intent: &Intent,
+        removes: &[File],
+    ) -> Result<(Vec<File>, Option<String>), Problem> {
+        let adds = match &intent.work {
+            Work::Seal { start, end } => self.seal(table, state, intent, (*start, *end))?,
+            Work::Compact { .. } => self.compact(table, state, intent, removes)?,
+            Work::Rewrite { keep, .. } => super::rewrite::rewrite(
+                &self.shared,
+                &table.stream.schema,
+                (state, intent),
+                removes,
+                keep,
+            )?,
+            Work::Newest { upto } => {
+                newest::write(&self.shared, &self.kernel, &table.stream, (state, intent), *upto)?
+            }
+        };
+        let schema = delta::schema_text(&table.stream.schema);
+        let is_new = intent.version == 0 || schema != state.schema;
+        let (operation, is_change) = match &intent.work {
+            Work::Seal { .. } => ("WRITE", true),
+            Work::Compact { .. } => ("OPTIMIZE", false),
+            Work::Rewrite { .. } => ("DELETE", true),
+            Work::Newest { .. } => ("MERGE", true),
+        };
+        let sealed = match &intent.work {
+            Work::Seal { end: upto, .. } | Work::Newest { upto } => *upto,
+            _ => state.sealed,
+        };
+        let commit = Commit {
+            version: intent.version,
+            at: intent.at,
+            operation,
+            state,
+            schema: is_new.then_some((table.name.as_str(), schema.as_str())),
+            sealed,
+            adds: &adds,
+            removes,
+            is_change,
+        };
+        delta::write(self.shared.blobs.as_ref(), &commit)?;
+        Ok((adds, is_new.then_some(schema)))
+    }
+
+    fn seal(
+        &self,
+        table: &Table,
+        state: &State,
+        intent: &Intent,
+        (start, end): (u64, u64),
+    ) -> Result<Vec<File>, Problem> {
+        let range = Range {
+            log: log_of(&table.name),
+            base: start,
+            end,
+            schema: Arc::clone(&table.stream.schema),
+        };
+        let schema = file::file_schema(&table.stream.schema);
+        let file = fresh(intent, 0);
+        let written =
+            file::write(self.shared.blobs.as_ref(), &state.folder, &schema, file, &mut |take| {
+                each_batch(&self.kernel, &range, take)
+            })?;
+        Ok(written.into_iter().collect())
+    }
+
+    fn compact(
+        &self,
+        table: &Table,
+        state: &State,
+        intent: &Intent,
+        removes: &[File],
+    ) -> Result<Vec<File>, Problem> {
+        let schema = file::file_schema(&table.stream.schema);
+        let give = &mut |take: &mut Take<'_>| -> Result<(), Problem> {
+            for old in removes {
+                file::read(&self.shared.blobs, &state.folder, old, Part::default(), take)?;
+            }
+            Ok(())
+        };
+        let file = fresh(intent, 0);
+        let written = file::write(self.shared.blobs.as_ref(), &state.folder, &schema, file, give)?;
+        Ok(written.into_iter().collect())
+    }
+
+    /// Does what may be done at any time: shortens the log, writes a checkpoint, deletes what counts no more.
+    fn tidy(&mut self, table: &Table, call: &mut Calling<'_>) -> Result<Round, Problem> {
+        let reader = self.reader()?;
+        let wishes = record::wishes(&reader, &table.name)?;
+        for wish in [Wish::Seal, Wish::Compact].into_iter().filter(|wish| wishes.contains(wish)) {
+            self.say(table, Step::Fulfil { wish }, call)?;
+        }
+        let Some(state) = state::state(&reader, &table.name)? else { return Ok(Round::Rest) };
+        let log = log_of(&table.name);
+        let upto = if table.is_newest {
+            0
+        } else {
+            self.kernel.read_by_all(&reader, &log, state.sealed)?
+        };
+        let gone = state::gone(&reader, &table.name)?;
+        let files = state::files(&reader, &table.name)?;
+        drop(reader);
+        if self.is_seen(&table.name) {
+            return Ok(Round::Rest);
+        }
+        if state.trimmed < upto {
+            self.say(table, Step::Trim { upto }, call)?;
+            return Ok(Round::Worked);
+        }
+        let commits = state.next - state.checkpoint.map_or(0, |version| version + 1);
+        if self.shared.config.checkpoint_commits <= commits {
+            let at = self.kernel.clock().wall().as_millis();
+            let blobs = self.shared.blobs.as_ref();
+            let version = delta::write_checkpoint(blobs, &state, &table.name, at, (&files, &gone))?;
+            self.say(table, Step::Checkpoint { version }, call)?;
+            return Ok(Round::Worked);
+        }
+        self.vacuum(table, &state, (&files, &gone), wishes.contains(&Wish::Vacuum), call)
+    }
+
+    /// Returns whether a query still runs that began before the table changed last.
+    fn is_seen(&self, table: &str) -> bool {
+        let changed = self.changed.get(table).copied().unwrap_or(0);
+        self.shared.queries.oldest().is_some_and(|oldest| oldest <= changed)
+    }
+
+    fn vacuum(
+        &mut self,
+        table: &Table,
+        state: &State,
+        (files, gone): (&[File], &[(u64, state::Gone)]),
+        is_wished: bool,
+        call: &mut Calling<'_>,
+    ) -> Result<Round, Problem> {
+        let clock = self.kernel.clock();
+        let (wall, now) = (clock.wall().as_millis(), clock.monotonic());
+        let kept_ms = self.shared.config.vacuum_ms;
+        let old: Vec<_> = gone.iter().filter(|(_, gone)| kept_ms <= wall - gone.at).collect();
+        if !old.is_empty() {
+            let numbers = old.iter().map(|(number, _)| *number).collect();
+            self.say(table, Step::Sweep { files: numbers }, call)?;
+            for (_, gone) in &old {
+                self.shared.blobs.delete(&format!("{}/{}", state.folder, gone.path))?;
+            }
+        }
+        let is_due = self
+            .swept
+            .get(&table.name)
+            .is_none_or(|swept| Duration::from_secs(3_600) <= now.saturating_sub(*swept));
+        if is_wished || is_due {
+            self.swept.insert(table.name.clone(), now);
+            self.sweep(state, files, gone)?;
+        }
+        if is_wished {
+            self.say(table, Step::Fulfil { wish: Wish::Vacuum }, call)?;
+        }
+        Ok(if old.is_empty() { Round::Rest } else { Round::Worked })
+    }
+
+    /// Deletes files that no commit names: a crash left them. And commits of the log that a checkpoint stands for, when they are old.
+    fn sweep(
+        &self,
+        state: &State,
+        files: &[File],
+        gone: &[(u64, state::Gone)],
+    ) -> Result<(), Problem> {
+        let blobs = self.shared.blobs.as_ref();
+        let known =
+            files.iter().map(|file| &file.path).chain(gone.iter().map(|(_, gone)| &gone.path));
+        let known: std::collections::BTreeSet<String> =
+            known.map(|path| format!("{}/{path}", state.folder)).collect();
+        // Versions that readers may still go back to are those whose files are still there.
+        let oldest = gone.iter().map(|(_, gone)| gone.version.saturating_sub(1)).min();
+        let kept = oldest.unwrap_or(u64::MAX).min(state.checkpoint.unwrap_or(0));
+        for (name, _) in blobs.list(&state.folder)? {
+            let is_rubbish = match delta::version_of(&name) {
+                Some(version) => version < kept || state.next <= version,
+                None => !known.contains(&name) && !name.ends_with("_last_checkpoint"),
+            };
+            if is_rubbish {
+                blobs.delete(&name)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn drop_folders(&mut self, call: &mut Calling<'_>) -> Result<(), Problem> {
+        let reader = self.reader()?;
+        let dropped = state::dropped(&reader)?;
+        drop(reader);
+        let wall = self.kernel.clock().wall().as_millis();
+        let kept_ms = self.shared.config.vacuum_ms;
+        for (folder, _) in dropped.iter().filter(|(_, at)| kept_ms <= wall - at.as_millis()) {
+            if self.shared.queries.oldest().is_some() {
+                return Ok(());
+            }
+            for (name, _) in self.shared.blobs.list(folder)? {
+                self.shared.blobs.delete(&name)?;
+            }
+            let resource = ResourceRef::new("table", "");
+            let record = Call::new("table.record", resource, Principal::Unit(PART.into()));
+            call(record.with(json!({"step": Step::Drop { folder: folder.clone() }})))?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns the `n`th file of a work, before it is written.
+pub(crate) fn fresh(intent: &Intent, n: u64) -> File {
+    let number = intent.number + n;
+    File {
+        number,
+        path: format!("part-{:010}-{number:010}.parquet", intent.version),
+        bytes: 0,
+        rows: 0,
+        start: 0,
+        end: 0,
+        times: None,
+        at: intent.at,
+    }
+}

@@ -1,0 +1,27 @@
+//! Tables: the rows of a stream in Parquet files under a Delta log, so that other engines read them without Craton.
+//!
+//! Rows are sealed in three steps: what will be done is committed (the intent), files and the Delta commit are written and
+//! synced, the seal is committed. The store says which files count; the Delta log says the same to others. After a crash the
+//! Delta commit of the intent's version tells whether the second step was done; it is finished or done again, never doubled.
+//!
+//! | file | subject |
+//! |---|---|
+//! | `state` | what the store holds of a table |
+//! | `delta` | the Delta log: commits and checkpoints |
+//! | `file` | Parquet files: writing, reading whole |
+//! | `object` | blobs as DataFusion reads them |
+//! | `scan` | the plan that reads files |
+//! | `record` | the decisions: begin, finish, trim, sweep |
+//! | `keeper` | what is due, and doing it |
+
+pub(crate) mod delta;
+pub(crate) mod file;
+pub(crate) mod keeper;
+pub(crate) mod newest;
+pub(crate) mod object;
+pub(crate) mod record;
+pub(crate) mod rewrite;
+pub(crate) mod scan;
+pub(crate) mod state;
+
+pub use keeper::{Calling, Keeper, Round};

@@ -1,0 +1,259 @@
+//! The rows of a stream wherever they are: in files up to where they are sealed, in the log behind.
+
+use super::file::{self, Part};
+use super::object;
+use super::state::File;
+use crate::engine::Shared;
+use crate::streams::schema::{OFFSET, Schema};
+use crate::streams::tail::Range;
+use base::Problem;
+use datafusion::arrow::array::cast::AsArray;
+use datafusion::arrow::array::types::Int64Type;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::Session;
+use datafusion::common::stats::Precision;
+use datafusion::common::{DFSchema, Result, Statistics};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, col, lit};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::filter::FilterExecBuilder;
+use object_store::path::Path;
+use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Under which address queries know the blobs.
+const BLOBS: &str = "craton://blobs";
+
+/// Returns the address of the blobs.
+///
+/// # Errors
+/// Never.
+pub(crate) fn blobs_url() -> Result<ObjectStoreUrl> {
+    ObjectStoreUrl::parse(BLOBS)
+}
+
+/// The rows of a stream up to an offset, as of one commit.
+#[derive(Debug, Clone)]
+pub(crate) struct Extent {
+    /// The offset at which the stream begins.
+    pub(crate) from: u64,
+    /// The folder of the files.
+    pub(crate) folder: String,
+    /// The files that hold rows before the end, in the order of their rows. The last may hold rows behind the end.
+    pub(crate) files: Arc<Vec<File>>,
+    /// The rows that are in the log only.
+    pub(crate) tail: Range,
+}
+
+impl Extent {
+    /// Returns the offset behind the last row.
+    pub(crate) fn end(&self) -> u64 {
+        self.tail.end
+    }
+
+    pub(crate) fn schema(&self) -> &Arc<Schema> {
+        &self.tail.schema
+    }
+
+    /// Returns the extent without the rows from an offset on.
+    pub(crate) fn upto(mut self, end: u64) -> Self {
+        let end = end.max(self.from);
+        if end < self.tail.end {
+            self.tail.end = end;
+            self.tail.base = self.tail.base.min(end);
+            let files = self.files.iter().filter(|file| file.start < end).cloned().collect();
+            self.files = Arc::new(files);
+        }
+        self
+    }
+}
+
+/// What is read of files.
+pub(crate) struct FileScan<'a> {
+    pub(crate) folder: &'a str,
+    pub(crate) files: &'a [File],
+    /// The columns as SQL sees them.
+    pub(crate) schema: &'a SchemaRef,
+    pub(crate) projection: Option<&'a Vec<usize>>,
+    /// By what rows may be left out.
+    pub(crate) filters: &'a [Expr],
+    pub(crate) limit: Option<usize>,
+    /// Rows by their place in the file; all of a file that is not named where `None`.
+    pub(crate) places: Option<&'a BTreeMap<u64, Vec<u64>>>,
+}
+
+/// Plans to read files.
+///
+/// # Errors
+/// Where the plan cannot be made, which is a defect.
+pub(crate) fn files(session: &dyn Session, scan: &FileScan<'_>) -> Result<Arc<dyn ExecutionPlan>> {
+    let runtime = session.runtime_env();
+    let url = blobs_url()?;
+    let reader = CachedParquetFileReaderFactory::new(
+        runtime.object_store(&url)?,
+        runtime.cache_manager.get_file_metadata_cache(),
+    );
+    let mut source = ParquetSource::new(Arc::clone(scan.schema))
+        .with_parquet_file_reader_factory(Arc::new(reader))
+        .with_enable_page_index(true)
+        .with_metadata_size_hint(512 << 10);
+    if let Some(filter) = conjunction(scan.filters.iter().cloned()) {
+        let schema = DFSchema::try_from(Arc::clone(scan.schema))?;
+        source = source.with_predicate(session.create_physical_expr(filter, &schema)?);
+    }
+    let wanted = scan
+        .files
+        .iter()
+        .filter(|file| scan.places.is_none_or(|places| places.contains_key(&file.number)));
+    let mut rows = 0;
+    let parts: Vec<PartitionedFile> = wanted
+        .map(|file| {
+            let location = Path::from(format!("{}/{}", scan.folder, file.path));
+            let part = PartitionedFile::new_from_meta(object::meta(location, file.bytes));
+            match scan.places.and_then(|places| places.get(&file.number)) {
+                Some(places) => {
+                    rows += places.len();
+                    part.with_extension(selection(places, file.rows))
+                }
+                None => {
+                    rows += usize::try_from(file.rows).unwrap_or(usize::MAX);
+                    part
+                }
+            }
+        })
+        .collect();
+    let mut statistics = Statistics::new_unknown(scan.schema);
+    statistics.num_rows = Precision::Exact(rows);
+    let groups = FileGroup::new(parts).split_files(session.config().target_partitions());
+    let config = FileScanConfigBuilder::new(url, Arc::new(source))
+        .with_file_groups(groups)
+        .with_statistics(statistics)
+        .with_projection_indices(scan.projection.cloned())?
+        .with_limit(scan.limit)
+        .build();
+    Ok(DataSourceExec::from_data_source(config))
+}
+
+/// Selects rows by their places, which ascend.
+fn selection(
+    places: &[u64],
+    rows: u64,
+) -> datafusion::datasource::physical_plan::parquet::ParquetRowSelection {
+    let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let (mut selectors, mut at) = (Vec::new(), 0);
+    for place in places {
+        selectors.push(RowSelector::skip(size(place - at)));
+        selectors.push(RowSelector::select(1));
+        at = place + 1;
+    }
+    selectors.push(RowSelector::skip(size(rows.saturating_sub(at))));
+    datafusion::datasource::physical_plan::parquet::ParquetRowSelection::new(RowSelection::from(
+        selectors,
+    ))
+}
+
+/// Plans to read the files of an extent: of the last one only what stands before the end.
+///
+/// # Errors
+/// As [`files`].
+pub(crate) fn sealed(
+    session: &dyn Session,
+    extent: &Extent,
+    projection: Option<&Vec<usize>>,
+    filters: &[Expr],
+    limit: Option<usize>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let schema = &extent.schema().arrow;
+    let is_cut = extent.files.iter().any(|file| extent.end() < file.end);
+    let scan = |projection: Option<&Vec<usize>>, limit| {
+        let scan = FileScan {
+            folder: &extent.folder,
+            files: &extent.files,
+            schema,
+            projection,
+            filters,
+            limit,
+            places: None,
+        };
+        files(session, &scan)
+    };
+    if !is_cut {
+        return scan(projection, limit);
+    }
+    let mut columns = projection.cloned().unwrap_or_else(|| (0..schema.fields().len()).collect());
+    let wanted: Vec<usize> = (0..columns.len()).collect();
+    let offset = extent.schema().offset_column();
+    if !columns.contains(&offset) {
+        columns.push(offset);
+    }
+    let input = scan(Some(&columns), None)?;
+    let end = i64::try_from(extent.end()).unwrap_or(i64::MAX);
+    let schema = DFSchema::try_from(input.schema())?;
+    let before = session.create_physical_expr(col(OFFSET).lt(lit(end)), &schema)?;
+    let filter = FilterExecBuilder::new(before, input).apply_projection(Some(wanted))?;
+    Ok(Arc::new(filter.with_fetch(limit).build()?))
+}
+
+/// Returns where rows stand in a file, by their offsets, which ascend. Offsets that the file does not hold are left out.
+///
+/// # Errors
+/// Where the file cannot be read.
+pub(crate) fn places(
+    shared: &Shared,
+    folder: &str,
+    file: &File,
+    offsets: &[u64],
+) -> Result<Vec<u64>, Problem> {
+    if file.end - file.start == file.rows {
+        return Ok(offsets.iter().map(|offset| offset - file.start).collect());
+    }
+    // Rows were left out of this file.
+    let (mut found, mut wanted, mut place) = (Vec::new(), offsets.iter().peekable(), 0);
+    let part = Part { columns: Some(&[OFFSET]), ..Part::default() };
+    file::read(&shared.blobs, folder, file, part, &mut |batch| {
+        for offset in batch.column(0).as_primitive::<Int64Type>().values() {
+            let offset = u64::try_from(*offset).unwrap_or(u64::MAX);
+            while wanted.next_if(|wanted| **wanted < offset).is_some() {}
+            if wanted.next_if(|wanted| **wanted == offset).is_some() {
+                found.push(place);
+            }
+            place += 1;
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Returns the number of the first row of a file that stands at or behind an offset.
+///
+/// # Errors
+/// Where the file cannot be read.
+pub(crate) fn place_from(
+    shared: &Shared,
+    folder: &str,
+    file: &File,
+    offset: u64,
+) -> Result<u64, Problem> {
+    if offset <= file.start {
+        return Ok(0);
+    }
+    if file.end - file.start == file.rows {
+        return Ok(offset - file.start);
+    }
+    let mut place = 0;
+    let part = Part { columns: Some(&[OFFSET]), ..Part::default() };
+    file::read(&shared.blobs, folder, file, part, &mut |batch| {
+        let offsets = batch.column(0).as_primitive::<Int64Type>().values().iter();
+        place += offsets
+            .filter(|found| u64::try_from(**found).is_ok_and(|found| found < offset))
+            .count() as u64;
+        Ok(())
+    })?;
+    Ok(place)
+}

@@ -1,0 +1,302 @@
+//! Tables: rows are the same before and after they are sealed, made one with others, and tidied up.
+
+use crate::support::{Unit, call, manifest, orders, shown, unit_with};
+use base::{Entropy, SeededEntropy};
+use data::{Config, Round};
+use datafusion::arrow::array::{
+    Array, Decimal128Array, Float64Array, Int32Array, RecordBatch, StringArray,
+    TimestampMillisecondArray,
+};
+use datafusion::arrow::datatypes::{Field, Schema};
+use datafusion::arrow::ipc::writer::StreamWriter;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use store::Blobs;
+
+/// Limits so small that everything is due all the time.
+fn busy() -> Config {
+    Config {
+        seal_rows: 1,
+        seal_bytes: 4_000,
+        compact_files: 3,
+        newest_rows: 1,
+        checkpoint_commits: 3,
+        vacuum_ms: 0,
+        ..Config::default()
+    }
+}
+
+fn readings() -> Value {
+    manifest(
+        "Stream",
+        "readings",
+        json!({"schema": [
+            {"name": "id", "type": "text", "required": true},
+            {"name": "n", "type": "int"},
+            {"name": "price", "type": "decimal(12,2)"},
+            {"name": "weight", "type": "float"},
+            {"name": "at", "type": "time"},
+        ], "key": ["id"], "time": "at"}),
+    )
+}
+
+/// A row as the test knows it.
+#[derive(Debug, Clone, PartialEq)]
+struct Row {
+    id: String,
+    n: i32,
+    cents: i64,
+}
+
+fn rows(entropy: &SeededEntropy, count: u64) -> Vec<Row> {
+    let row = |_| Row {
+        id: format!("k{}", entropy.number() % 40),
+        n: i32::try_from(entropy.number() % 1_000).expect("small"),
+        cents: i64::try_from(entropy.number() % 100_000).expect("small"),
+    };
+    (0..count).map(row).collect()
+}
+
+fn lines(rows: &[Row]) -> String {
+    let line = |row: &Row| {
+        format!(
+            "{{\"id\":\"{}\",\"n\":{},\"price\":{}.{:02},\"weight\":0.5,\"at\":\"2018-10-17T17:30:20Z\"}}\n",
+            row.id,
+            row.n,
+            row.cents / 100,
+            row.cents % 100
+        )
+    };
+    rows.iter().map(line).collect()
+}
+
+fn arrow(rows: &[Row]) -> Vec<u8> {
+    let price = Decimal128Array::from_iter_values(rows.iter().map(|row| i128::from(row.cents)));
+    let columns: Vec<Arc<dyn Array>> = vec![
+        Arc::new(StringArray::from_iter_values(rows.iter().map(|row| &row.id))),
+        Arc::new(Int32Array::from_iter_values(rows.iter().map(|row| row.n))),
+        Arc::new(price.with_precision_and_scale(12, 2).expect("a decimal")),
+        Arc::new(Float64Array::from_iter_values(rows.iter().map(|_| 0.5))),
+        Arc::new(TimestampMillisecondArray::from(vec![1_539_797_420_000; rows.len()])),
+    ];
+    let names = ["id", "n", "price", "weight", "at"];
+    let fields = names
+        .iter()
+        .zip(&columns)
+        .map(|(name, array)| Field::new(*name, array.data_type().clone(), true));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let batch = RecordBatch::try_new(Arc::clone(&schema), columns).expect("a batch");
+    let mut writer = StreamWriter::try_new(Vec::new(), &schema).expect("a writer");
+    writer.write(&batch).expect("written");
+    writer.into_inner().expect("a body")
+}
+
+fn append_arrow(unit: &mut Unit, stream: &str, body: Vec<u8>) -> Value {
+    let mut call = call("user:olga", "stream.append", ("stream", stream));
+    call.media = "application/vnd.apache.arrow.stream".into();
+    call.body = body;
+    unit.call(call).expect("appended")
+}
+
+/// What a query gives, as lines without the header.
+fn answer(unit: &Unit, sql: &str) -> String {
+    let text =
+        unit.sql(sql).unwrap_or_else(|problem| panic!("{sql}: {}", shown::<String>(Err(problem))));
+    text.split_once('\n').map_or(String::new(), |(_, rows)| rows.to_owned())
+}
+
+fn check_all(unit: &Unit, known: &[Row], seed: u64) {
+    let all = answer(unit, "SELECT id, n, price FROM readings ORDER BY _offset");
+    let expected: String = known
+        .iter()
+        .map(|row| format!("{},{},{}.{:02}\n", row.id, row.n, row.cents / 100, row.cents % 100))
+        .collect();
+    assert_eq!(all, expected, "seed {seed}");
+    let mut newest = BTreeMap::new();
+    for (offset, row) in known.iter().enumerate() {
+        newest.insert(row.id.clone(), (row.n, offset));
+    }
+    let latest = answer(unit, "SELECT id, n, _offset FROM readings_latest ORDER BY id");
+    let expected: String =
+        newest.iter().map(|(id, (n, offset))| format!("{id},{n},{offset}\n")).collect();
+    assert_eq!(latest, expected, "seed {seed}");
+    if let Some((id, (n, _))) = newest.first_key_value() {
+        let sql = format!("SELECT n FROM readings_latest WHERE id = '{id}' AND n >= 0");
+        assert_eq!(answer(unit, &sql), format!("{n}\n"), "seed {seed}");
+    }
+    assert_eq!(answer(unit, "SELECT n FROM readings_latest WHERE id = 'none'"), "", "seed {seed}");
+}
+
+#[test]
+fn rows_are_the_same_whatever_is_done_with_the_files() {
+    for seed in 0..6 {
+        let entropy = SeededEntropy::new(seed);
+        let mut unit = unit_with(busy());
+        unit.apply(json!([readings()])).expect("applied");
+        let mut known: Vec<Row> = Vec::new();
+        for _ in 0..25 {
+            match entropy.number() % 4 {
+                0 => {
+                    let more = rows(&entropy, entropy.number() % 30);
+                    unit.append("readings", &lines(&more)).expect("appended");
+                    known.extend(more);
+                }
+                1 => {
+                    let more = rows(&entropy, 64 + entropy.number() % 100);
+                    append_arrow(&mut unit, "readings", arrow(&more));
+                    known.extend(more);
+                }
+                2 => {
+                    unit.keep_once();
+                }
+                _ => unit.keep(),
+            }
+            check_all(&unit, &known, seed);
+        }
+    }
+}
+
+#[test]
+fn a_stream_is_read_from_any_offset_whether_it_is_sealed_or_not() {
+    let mut unit = unit_with(busy());
+    unit.apply(json!([orders()])).expect("applied");
+    let line = |n: u64| {
+        format!(
+            "{{\"id\":\"a{n}\",\"price\":129.9,\"n\":{n},\"notes\":{{\"a\":[{n}]}},\"items\":[{{\"sku\":\"s\",\"price\":1.5}}]}}\n"
+        )
+    };
+    let all: String = (0..50).map(line).collect();
+    unit.append("orders", &all).expect("appended");
+    let read = |unit: &Unit, from: u64| {
+        let args = json!({"offset": from, "limit": 7, "format": "ndjson"});
+        unit.read(&call("user:olga", "stream.read", ("stream", "orders")).with(args)).expect("rows")
+    };
+    let before: Vec<String> = (0..50).map(|from| read(&unit, from)).collect();
+    unit.keep();
+    unit.append("orders", &(50..55).map(line).collect::<String>()).expect("appended");
+    for (from, expected) in before.iter().enumerate().take(40) {
+        assert_eq!(&read(&unit, from as u64), expected, "from {from}");
+    }
+    assert_eq!(read(&unit, 46).lines().count(), 7);
+}
+
+#[test]
+fn a_query_goes_back_to_a_commit_and_to_a_time() {
+    let mut unit = unit_with(busy());
+    unit.apply(json!([readings()])).expect("applied");
+    let entropy = SeededEntropy::new(3);
+    let mut past = Vec::new();
+    for round in 0..12_usize {
+        unit.append("readings", &lines(&rows(&entropy, 20))).expect("appended");
+        let commit = kernel::Reader::new(&unit.kernel, kernel::Principal::Unit("t".into()))
+            .and_then(|reader| reader.commit())
+            .expect("a commit");
+        past.push((commit, answer(&unit, "SELECT * FROM readings_latest ORDER BY id")));
+        if round % 3 == 0 {
+            unit.keep();
+        }
+        for (rows, (commit, latest)) in past.iter().enumerate() {
+            let sql = format!("SELECT count(*) FROM readings FOR VERSION AS OF {commit}");
+            assert_eq!(answer(&unit, &sql), format!("{}\n", 20 * (rows + 1)));
+            let sql =
+                format!("SELECT * FROM readings_latest VERSION AS OF {commit} l ORDER BY l.id");
+            assert_eq!(&answer(&unit, &sql), latest, "commit {commit}");
+        }
+    }
+    let sql = "SELECT count(*) FROM readings FOR SYSTEM_TIME AS OF '2017-07-14T02:40:00Z'";
+    assert_eq!(answer(&unit, sql), "240\n");
+    let sql = "SELECT count(*) FROM readings FOR SYSTEM_TIME AS OF '2017-07-14T02:39:59Z'";
+    assert_eq!(answer(&unit, sql), "0\n");
+    let refused = unit.sql("SELECT * FROM system.streams FOR VERSION AS OF 3");
+    assert!(shown(refused).contains("`system.streams` keeps no past"));
+}
+
+#[test]
+fn a_column_that_comes_later_is_null_in_files_before_it() {
+    let mut unit = unit_with(busy());
+    unit.apply(json!([readings()])).expect("applied");
+    unit.append("readings", "{\"id\":\"a\",\"n\":1}\n").expect("appended");
+    unit.keep();
+    let mut wider = readings();
+    wider["spec"]["schema"]
+        .as_array_mut()
+        .expect("columns")
+        .push(json!({"name": "city", "type": "text"}));
+    unit.apply(json!([wider])).expect("a column that may be null is added");
+    unit.append("readings", "{\"id\":\"b\",\"city\":\"ulm\"}\n").expect("appended");
+    unit.keep();
+    let rows = answer(&unit, "SELECT id, n, city FROM readings ORDER BY id");
+    assert_eq!(rows, "a,1,\nb,,ulm\n");
+    assert_eq!(answer(&unit, "SELECT city FROM readings_latest WHERE id = 'b'"), "ulm\n");
+}
+
+#[test]
+fn files_that_count_no_more_are_deleted_and_so_is_what_no_commit_names() {
+    let mut unit = unit_with(busy());
+    unit.apply(json!([readings()])).expect("applied");
+    let entropy = SeededEntropy::new(9);
+    for _ in 0..20 {
+        unit.append("readings", &lines(&rows(&entropy, 30))).expect("appended");
+        unit.keep();
+    }
+    unit.blobs
+        .put("tables/readings/part-lost.parquet", &mut |out| out.write_all(b"x"))
+        .expect("put");
+    unit.call(call("user:olga", "table.vacuum", ("table", "readings"))).expect("asked for");
+    unit.keep();
+    let left = unit.blobs.list("tables/readings").expect("names");
+    let files =
+        left.iter().filter(|(name, _)| name.ends_with(".parquet") && !name.contains("_delta_log"));
+    assert!(files.clone().count() < 6, "{left:?}");
+    assert!(!left.iter().any(|(name, _)| name.contains("part-lost")));
+    assert!(left.iter().filter(|(name, _)| name.ends_with(".json")).count() < 8, "{left:?}");
+    assert_eq!(answer(&unit, "SELECT count(*) FROM readings"), "600\n");
+}
+
+#[test]
+fn a_running_query_keeps_what_it_reads() {
+    let mut unit = unit_with(busy());
+    unit.apply(json!([readings()])).expect("applied");
+    let entropy = SeededEntropy::new(4);
+    for _ in 0..40 {
+        append_arrow(&mut unit, "readings", arrow(&rows(&entropy, 5_000)));
+    }
+    let args = json!({"sql": "SELECT * FROM readings", "format": "ndjson"});
+    let query = call("user:olga", "sql.query", ("sql", "")).with(args);
+    let kernel::Reply::Stream { pieces, .. } = unit.kernel.read(&query).expect("a reply") else {
+        panic!("a query answers piece by piece");
+    };
+    for _ in 0..10 {
+        unit.keep_once();
+    }
+    let text = pieces.collect::<Result<Vec<_>, _>>().expect("all pieces").concat();
+    assert_eq!(text.iter().filter(|byte| **byte == b'\n').count(), 200_000);
+    assert_eq!(unit.keep_once(), Round::Worked);
+}
+
+#[test]
+fn a_stream_that_is_declared_again_begins_anew() {
+    let mut unit = unit_with(busy());
+    unit.apply(json!([readings()])).expect("applied");
+    unit.append("readings", "{\"id\":\"a\",\"n\":1}\n").expect("appended");
+    unit.keep();
+    unit.delete("stream", "readings").expect("removed");
+    unit.keep();
+    assert!(unit.blobs.list("tables/readings").expect("names").is_empty());
+    unit.apply(json!([readings()])).expect("applied");
+    assert_eq!(answer(&unit, "SELECT count(*) FROM readings"), "0\n");
+    unit.append("readings", "{\"id\":\"b\",\"n\":2}\n").expect("appended");
+    unit.keep();
+    assert_eq!(answer(&unit, "SELECT id FROM readings_latest"), "b\n");
+    assert!(!unit.blobs.list("tables/readings@1").expect("names").is_empty());
+}
+
+#[test]
+fn nobody_but_the_unit_records_steps() {
+    let mut unit = unit_with(busy());
+    unit.apply(json!([readings()])).expect("applied");
+    let step = json!({"step": {"trim": {"upto": 1}}});
+    let refused = unit.call(call("user:olga", "table.record", ("table", "readings")).with(step));
+    assert!(shown(refused).starts_with("[policy.forbidden]"));
+}
