@@ -1,0 +1,279 @@
+//! Power cuts in the middle of anything that is done with tables: what was acknowledged is there, once, for Craton's SQL and for whoever
+//! reads the Delta log.
+//!
+//! `CRATON_SEEDS=1000` runs the full form. `CRATON_DUMP=folder` leaves the tables of each seed there with the rows that SQL sees, for other
+//! readers to be held against them (`tests/doors/delta`).
+
+#![expect(clippy::expect_used, reason = "a test ends where a promise is broken")]
+
+use base::{DrivenClock, Entropy, Problem, SeededEntropy, SystemClock, Time};
+use data::{Config, Data, Keeper, Round};
+use kernel::{Call, Engine, Kernel, Parts, Principal, Reply, ResourceRef, Writer};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use store::{Blobs, JournaledStore, LeftOut, SimulatedDisk, SqliteStore};
+
+/// A unit with nothing but the kernel and the data engine, on a disk that breaks.
+struct Unit {
+    kernel: Arc<Kernel>,
+    writer: Writer,
+    keeper: Keeper,
+}
+
+fn config() -> Config {
+    Config {
+        seal_rows: 1,
+        seal_bytes: 20_000,
+        compact_files: 3,
+        newest_rows: 1,
+        checkpoint_commits: 3,
+        vacuum_ms: 0,
+        query_threads: 1,
+        ..Config::default()
+    }
+}
+
+impl Unit {
+    fn open(disk: &SimulatedDisk) -> Result<Self, Problem> {
+        let below = SqliteStore::open_on(disk, "store.db", &store::Config::default())?;
+        let store = JournaledStore::with_fold_bytes(Arc::new(below), 20_000)?;
+        let data = Data::new(config(), Arc::new(disk.blobs()));
+        let (kernel, writer) = Kernel::new(Parts {
+            store: Arc::new(store),
+            clock: Arc::new(DrivenClock::new(Time(1_500_000_000_000), SystemClock::new())),
+            entropy: Arc::new(SeededEntropy::new(1)),
+            engines: vec![Arc::clone(&data) as Arc<dyn Engine>],
+            config: kernel::Config::default(),
+        })?;
+        let keeper = Keeper::new(&data, &kernel);
+        Ok(Self { kernel, writer, keeper })
+    }
+
+    fn prepare(&mut self) -> Result<(), Problem> {
+        let manifest = |kind: &str, name: &str, spec: Value| json!({"apiVersion": "craton/v1", "kind": kind, "metadata": {"name": name}, "spec": spec});
+        let manifests = json!([
+            manifest("User", "olga", json!({"roles": ["owner"]})),
+            manifest(
+                "Stream",
+                "readings",
+                json!({"schema": [
+                {"name": "id", "type": "int", "required": true}, {"name": "sensor", "type": "text"},
+                {"name": "value", "type": "decimal(12,2)"}, {"name": "at", "type": "time"},
+            ], "key": ["sensor"], "time": "at"})
+            ),
+        ]);
+        let init = Principal::Unit("init".into());
+        let apply = Call::new("resource.apply", ResourceRef::new("resource", ""), init);
+        self.call(apply.with(json!({ "manifests": manifests }))).map(|_| ())
+    }
+
+    fn call(&mut self, call: Call) -> Result<Reply, Problem> {
+        self.writer.turn(&[call]).remove(0)
+    }
+
+    fn append(&mut self, first: u64, count: u64) -> Result<(), Problem> {
+        let line = |id: u64| {
+            format!(
+                "{{\"id\":{id},\"sensor\":\"s{}\",\"value\":{}.5,\"at\":\"2018-10-17T17:30:20Z\"}}\n",
+                id % 17,
+                id % 100
+            )
+        };
+        let stream = ResourceRef::new("stream", "readings");
+        let mut call = Call::new("stream.append", stream, Principal::User("olga".into()));
+        call.media = "application/x-ndjson".into();
+        call.body = (first..first + count).map(line).collect::<String>().into_bytes();
+        self.call(call).map(|_| ())
+    }
+
+    fn keep(&mut self) -> Result<Round, Problem> {
+        let writer = &mut self.writer;
+        self.keeper.round(&mut |call| writer.turn(&[call]).remove(0))
+    }
+
+    fn sql(&self, sql: &str) -> Result<Vec<Value>, Problem> {
+        let query =
+            Call::new("sql.query", ResourceRef::new("sql", ""), Principal::User("olga".into()));
+        let query = query.with(json!({"sql": sql, "format": "json"}));
+        let Reply::Stream { pieces, .. } = self.kernel.read(&query)? else { return Ok(Vec::new()) };
+        let bytes = pieces.collect::<Result<Vec<_>, _>>()?.concat();
+        Ok(serde_json::from_slice(&bytes).expect("JSON"))
+    }
+}
+
+/// What the test knows: rows that were acknowledged, and rows of which it is not known.
+#[derive(Default)]
+struct Known {
+    acknowledged: BTreeSet<u64>,
+    unknown: BTreeSet<u64>,
+    next: u64,
+}
+
+fn work(
+    unit: &mut Unit,
+    entropy: &SeededEntropy,
+    known: &mut Known,
+    steps: u64,
+) -> Result<(), Problem> {
+    for _ in 0..steps {
+        if entropy.number().is_multiple_of(2) {
+            let count = 1 + entropy.number() % 40;
+            let ids = known.next..known.next + count;
+            known.next += count;
+            known.unknown.extend(ids.clone());
+            unit.append(ids.start, count)?;
+            ids.for_each(|id| {
+                known.unknown.remove(&id);
+                known.acknowledged.insert(id);
+            });
+        } else {
+            unit.keep()?;
+        }
+    }
+    Ok(())
+}
+
+fn check(unit: &Unit, known: &Known, seed: u64) {
+    let rows = unit.sql("SELECT id FROM readings ORDER BY _offset").expect("the rows are read");
+    let ids: Vec<u64> = rows.iter().map(|row| row["id"].as_u64().expect("a number")).collect();
+    let once: BTreeSet<u64> = ids.iter().copied().collect();
+    assert_eq!(once.len(), ids.len(), "seed {seed}: a row is there twice");
+    let missing: Vec<_> = known.acknowledged.difference(&once).collect();
+    assert!(missing.is_empty(), "seed {seed}: {missing:?} were acknowledged and are missing");
+    let all: BTreeSet<u64> = known.acknowledged.union(&known.unknown).copied().collect();
+    assert!(once.is_subset(&all), "seed {seed}: rows that nobody appended");
+    let mut newest: BTreeMap<u64, u64> = BTreeMap::new();
+    ids.iter().for_each(|id| {
+        newest.insert(id % 17, *id);
+    });
+    let rows = unit.sql("SELECT id FROM readings_latest").expect("the newest rows are read");
+    let found: BTreeMap<u64, u64> =
+        rows.iter().filter_map(|row| row["id"].as_u64()).map(|id| (id % 17, id)).collect();
+    assert_eq!(found, newest, "seed {seed}");
+}
+
+/// Goes through the Delta log as a reader does, and returns the files that count.
+fn delta_files(blobs: &dyn Blobs, folder: &str) -> BTreeMap<String, u64> {
+    let mut files = BTreeMap::new();
+    let mut versions: Vec<String> = blobs
+        .list(&format!("{folder}/_delta_log"))
+        .expect("a list")
+        .into_iter()
+        .map(|(name, _)| name)
+        .filter(|name| name.ends_with(".json"))
+        .collect();
+    versions.sort();
+    for name in versions {
+        let size = blobs.size(&name).expect("a size").expect("a blob");
+        let bytes = blobs.read(&name, 0..size).expect("a commit");
+        for line in kernel::rows(&bytes) {
+            let action: Value = serde_json::from_slice(line).expect("an action");
+            if let Some(path) = action.pointer("/add/path").and_then(Value::as_str) {
+                files.insert(path.to_owned(), action["add"]["size"].as_u64().expect("a size"));
+            }
+            if let Some(path) = action.pointer("/remove/path").and_then(Value::as_str) {
+                files.remove(path);
+            }
+        }
+    }
+    files
+}
+
+/// Checks that what the Delta log names is there, as long as it says. Commits before a checkpoint may be gone: then only what is named
+/// later is looked at.
+fn check_delta(disk: &SimulatedDisk, seed: u64) {
+    let blobs = disk.blobs();
+    for folder in ["tables/readings", "tables/readings_latest"] {
+        for (path, size) in delta_files(&blobs, folder) {
+            let found = blobs.size(&format!("{folder}/{path}")).expect("a size");
+            assert_eq!(found, Some(size), "seed {seed}: {folder}/{path}");
+        }
+    }
+}
+
+/// Leaves the tables as files, and beside them the rows that SQL sees.
+#[expect(clippy::disallowed_methods, reason = "a test writes for other readers")]
+fn dump(disk: &SimulatedDisk, unit: &Unit, folder: &Path) {
+    let blobs = disk.blobs();
+    for (name, size) in blobs.list("tables").expect("a list") {
+        let path = folder.join(&name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(path, blobs.read(&name, 0..size).expect("a blob")).expect("written");
+    }
+    for table in ["readings", "readings_latest"] {
+        let sql = format!("SELECT id, sensor, value, at, _offset FROM {table} ORDER BY _offset");
+        let rows = unit.sql(&sql).expect("rows");
+        let text: String = rows.iter().map(|row| format!("{row}\n")).collect();
+        std::fs::write(folder.join(format!("{table}.ndjson")), text).expect("written");
+    }
+}
+
+fn run(seed: u64) -> u64 {
+    run_on(&SimulatedDisk::new(seed), seed)
+}
+
+fn run_on(disk: &SimulatedDisk, seed: u64) -> u64 {
+    let entropy = SeededEntropy::new(seed);
+    let mut known = Known::default();
+    let mut unit = Unit::open(disk).expect("a unit opens");
+    unit.prepare().expect("prepared");
+    let mut cuts = 0;
+    for round in 0..3 {
+        disk.cut_after(entropy.number() % 400);
+        let ended = work(&mut unit, &entropy, &mut known, 40);
+        cuts += u64::from(ended.is_err());
+        disk.cut();
+        drop(unit);
+        disk.crash(seed * 10 + round);
+        unit =
+            Unit::open(disk).unwrap_or_else(|problem| panic!("seed {seed}: {}", problem.message));
+        check(&unit, &known, seed);
+        // What was not known is known now.
+        let rows = unit.sql("SELECT id FROM readings").expect("rows");
+        known.acknowledged = rows.iter().filter_map(|row| row["id"].as_u64()).collect();
+        known.unknown.clear();
+        check_delta(disk, seed);
+    }
+    // What was begun is finished, and then nothing is due.
+    while unit.keep().expect("a round") == Round::Worked {}
+    check(&unit, &known, seed);
+    check_delta(disk, seed);
+    if let Some(folder) = option_env("CRATON_DUMP") {
+        for table in ["readings", "readings_latest"] {
+            let table = ResourceRef::new("table", table);
+            let seal = Call::new("table.seal", table, Principal::User("olga".into()));
+            unit.call(seal).expect("asked for");
+        }
+        while unit.keep().expect("a round") == Round::Worked {}
+        dump(disk, &unit, &Path::new(&folder).join(seed.to_string()));
+    }
+    cuts
+}
+
+#[expect(clippy::disallowed_methods, reason = "the full form is asked for from outside")]
+fn option_env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_or_doubled_when_the_power_goes() {
+    let seeds: u64 = option_env("CRATON_SEEDS").and_then(|seeds| seeds.parse().ok()).unwrap_or(25);
+    let first: u64 = option_env("CRATON_SEED").and_then(|first| first.parse().ok()).unwrap_or(0);
+    let cuts: u64 = (first..first + seeds).map(run).sum();
+    assert!(seeds < cuts, "the power went {cuts} times in {seeds} seeds");
+}
+
+#[test]
+fn the_test_above_notices_a_blob_without_its_sync() {
+    let broken = (0..40).filter(|seed| {
+        let ended = std::panic::catch_unwind(|| {
+            let disk = SimulatedDisk::new(*seed);
+            disk.leave_out(LeftOut::Blobs);
+            run_on(&disk, *seed)
+        });
+        ended.is_err()
+    });
+    assert!(0 < broken.count(), "blobs that are not synced are lost with the power");
+}
