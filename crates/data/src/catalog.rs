@@ -3,7 +3,7 @@
 //! Streams with their `NAME_latest` and `NAME_set_aside`, views, and what the engines offer. A relation that the caller may
 //! not read looks like one that is not there. Inside a view the rights are those of whoever applied that version of it.
 
-use crate::Error;
+use crate::derived::state::{Derived, Materialized};
 use crate::engine::Shared;
 use crate::sql::as_of;
 use crate::sql::guard::{self, TABLE_FUNCTIONS};
@@ -14,6 +14,7 @@ use crate::streams::marks::{self, AsOf};
 use crate::streams::schema::{Schema, StreamSpec};
 use crate::streams::tail::Range;
 use crate::tables::scan::Extent;
+use crate::{Error, derived};
 use base::{Place, Problem, nearest};
 use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
@@ -46,6 +47,9 @@ pub struct ViewSpec {
     pub schema: String,
     /// The query.
     pub sql: String,
+    /// Keeps what the view came to, so that it need not be found out anew each time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub materialized: Option<Materialized>,
 }
 
 fn public() -> String {
@@ -119,7 +123,18 @@ pub(crate) enum Source {
         sql: String,
         /// The relations that it names.
         tables: Vec<Table>,
+        /// What is kept of it, where it is materialised.
+        kept: Option<Kept>,
     },
+}
+
+/// What is kept of a materialised view.
+pub(crate) struct Kept {
+    /// Where its files lie.
+    pub(crate) folder: String,
+    pub(crate) derived: Option<Derived>,
+    /// True where it is refreshed as a whole now and then.
+    pub(crate) is_scheduled: bool,
 }
 
 /// The relations as one caller sees them.
@@ -318,7 +333,8 @@ impl<'a> Catalog<'a> {
             let spec = view_spec(&resource)?;
             if spec.schema == schema && self.may(way, "view.read", &resource.reference())? {
                 let tables = self.tables_of_view(&resource, &spec, way.views, as_of)?;
-                return Ok(Some(Source::View { sql: spec.sql, tables }));
+                let kept = if as_of.is_none() { self.kept(&resource, &spec)? } else { None };
+                return Ok(Some(Source::View { sql: spec.sql, tables, kept }));
             }
         }
         let relation = self
@@ -337,6 +353,20 @@ impl<'a> Catalog<'a> {
             }
             _ => Ok(None),
         }
+    }
+
+    fn kept(&self, view: &Resource, spec: &ViewSpec) -> Result<Option<Kept>, Problem> {
+        // Without a reader a view is only planned.
+        let (Some(materialized), Some(_)) = (&spec.materialized, &self.reader) else {
+            return Ok(None);
+        };
+        let digest = derived::state::digest(self.read, view)?;
+        let derived = derived::state::derived(self.read, &view.name)?;
+        Ok(Some(Kept {
+            folder: derived::state::folder(&view.name),
+            derived: derived.filter(|derived| derived.digest == digest),
+            is_scheduled: materialized.every.is_some(),
+        }))
     }
 
     fn stream_source(

@@ -1,6 +1,7 @@
 //! Limits of the data engine.
 
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// Limits of the data engine, with their defaults.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -40,6 +41,8 @@ pub struct Config {
     pub compact_files: usize,
     /// Newer rows than the files of a `NAME_latest` table hold, from which on the files are made anew.
     pub newest_rows: u64,
+    /// Rows that a stream got, after which what is kept of its materialised views is renewed.
+    pub derived_rows: u64,
     /// Delta commits between two checkpoints.
     pub checkpoint_commits: u64,
     /// Milliseconds for which files that count no more are kept for other readers.
@@ -68,6 +71,10 @@ pub struct Config {
     pub query_bytes_max: usize,
     /// Bytes that all queries together may hold.
     pub queries_bytes_max: usize,
+    /// Where queries put what exceeds their memory; the system's place for temporary files where absent.
+    pub spill_folder: Option<PathBuf>,
+    /// Bytes that queries may put there together.
+    pub spill_bytes_max: u64,
     /// Bytes of one value that a function makes.
     pub value_bytes_max: usize,
     /// Rows of one result; a call may ask for fewer.
@@ -96,6 +103,7 @@ impl Default for Config {
             compact_bytes: 16 << 20,
             compact_files: 8,
             newest_rows: 200_000,
+            derived_rows: 500_000,
             checkpoint_commits: 20,
             vacuum_ms: 7 * 24 * 3_600_000,
             latest_keys_max: 2_000_000,
@@ -110,6 +118,8 @@ impl Default for Config {
             query_threads: 2,
             query_bytes_max: 256 << 20,
             queries_bytes_max: 512 << 20,
+            spill_folder: None,
+            spill_bytes_max: 16 << 30,
             value_bytes_max: 64 << 20,
             result_rows_max: 1_000_000,
             query_ms_max: 30_000,

@@ -2,6 +2,8 @@
 
 use crate::catalog::{Catalog, RESERVED, Stream, ViewSpec, base_key, view_spec};
 use crate::catalog::{LATEST, PUBLIC, SET_ASIDE, Source, Table};
+use crate::derived::shape::shape;
+use crate::derived::state::Materialized;
 use crate::sql::memory::QueryPool;
 use crate::sql::queries::Queries;
 use crate::sql::run::Stop;
@@ -15,7 +17,7 @@ use crate::streams::tail::Range;
 use crate::streams::tail::Tail;
 use crate::tables::scan::Extent;
 use crate::tables::state::{File, State};
-use crate::{Config, Error, operations, relations, tables};
+use crate::{Config, Error, derived, operations, relations, tables};
 use base::{Problem, Time};
 use datafusion::common::TableReference;
 use datafusion::execution::cache::cache_manager::{CacheManager, CacheManagerConfig};
@@ -274,10 +276,13 @@ impl Data {
         new: Option<&Resource>,
     ) -> Result<(), Problem> {
         let Some(new) = new else {
-            return match old {
-                Some(old) => self.check_readers(tx, std::slice::from_ref(&old.name), "view"),
-                None => Ok(()),
-            };
+            let Some(old) = old else { return Ok(()) };
+            self.check_readers(tx, std::slice::from_ref(&old.name), "view")?;
+            if derived::state::derived(tx, &old.name)?.is_some() {
+                tables::record::drop_folder(tx, &derived::state::folder(&old.name))?;
+                tx.delete(derived::state::derived_key(&old.name));
+            }
+            return Ok(());
         };
         let spec: ViewSpec = parse(new)?;
         let is_name = base::Name::new(spec.schema.clone()).is_ok();
@@ -340,7 +345,7 @@ impl Data {
         let tables =
             catalog.view(view, spec).map_err(|problem| state::of_view(&view.name, problem))?;
         let (config, business) = (&self.shared.config, tx.business());
-        let planned = guard::with_stack(|| plan_view(config, business, &spec.sql, &tables))?;
+        let planned = guard::with_stack(|| plan_view(config, business, (view, spec), &tables))?;
         planned.map_err(|problem| state::of_view(&view.name, problem))
     }
 
@@ -368,7 +373,12 @@ impl Data {
     }
 }
 
-fn plan_view(config: &Config, business: Time, sql: &str, tables: &[Table]) -> Result<(), Problem> {
+fn plan_view(
+    config: &Config,
+    business: Time,
+    (view, spec): (&Resource, &ViewSpec),
+    tables: &[Table],
+) -> Result<(), Problem> {
     let pool = QueryPool::new(config.query_bytes_max, Arc::default(), config.queries_bytes_max);
     let frame = state::Frame {
         business,
@@ -377,8 +387,15 @@ fn plan_view(config: &Config, business: Time, sql: &str, tables: &[Table]) -> Re
         files: None,
     };
     let mut session = state::new(config, frame)?;
-    let plan = state::plan(&mut session, config, sql, tables)?;
-    state::check(&session, &plan)
+    let plan = state::plan(&mut session, config, &spec.sql, tables)?;
+    state::check(&session, &plan)?;
+    match &spec.materialized {
+        Some(Materialized { every: None }) => shape(&plan)
+            .map(|_| ())
+            .map_err(|reason| derived::refresh::not_kept_up(&view.name, &reason)),
+        Some(Materialized { every: Some(every) }) => base::Period::parse(every).map(|_| ()),
+        None => Ok(()),
+    }
 }
 
 fn parse<T: serde::de::DeserializeOwned>(resource: &Resource) -> Result<T, Problem> {

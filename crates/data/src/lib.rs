@@ -8,6 +8,7 @@
 
 mod catalog;
 mod config;
+mod derived;
 mod engine;
 mod error;
 mod operations;
@@ -18,6 +19,7 @@ mod tables;
 
 pub use catalog::ViewSpec;
 pub use config::Config;
+pub use derived::state::Materialized;
 pub use engine::Data;
 pub use error::Error;
 pub use streams::schema::{ColumnSpec, ColumnType, StreamSpec, UnknownFields};

@@ -1,14 +1,16 @@
-//! What the engine itself offers to SQL: `system.streams` and `system.queries`.
+//! What the engine itself offers to SQL: `system.streams`, `system.tables` and `system.queries`.
 
-use crate::catalog::base_of;
+use crate::catalog::{LATEST, base_of, view_spec};
+use crate::derived;
 use crate::engine::Shared;
 use crate::streams::append::{log_of, set_aside_log_of};
+use crate::tables::state;
 use kernel::{Cell, Column, ColumnType, Read, Relation, ResourceRef};
 use std::sync::Arc;
 
 /// Returns the relations.
 pub(crate) fn relations(shared: &Arc<Shared>) -> Vec<Relation> {
-    vec![streams(), queries(shared)]
+    vec![streams(), tables(), views(), queries(shared)]
 }
 
 fn relation(name: &str, summary: &str, columns: Vec<Column>, rows: kernel::Rows) -> Relation {
@@ -46,6 +48,86 @@ fn streams() -> Relation {
         Ok(())
     });
     relation("streams", "Streams and how many rows they have.", columns, rows)
+}
+
+fn tables() -> Relation {
+    let columns = vec![
+        Column::new("name", ColumnType::Text, "The table."),
+        Column::new("folder", ColumnType::Text, "Where its files lie, in the unit's folder."),
+        Column::new("version", ColumnType::Int, "The last Delta version."),
+        Column::new("sealed", ColumnType::Int, "The offset up to which rows are in files."),
+        Column::new("rows", ColumnType::Int, "How many rows are in files."),
+        Column::new("files", ColumnType::Int, "How many files there are."),
+        Column::new("bytes", ColumnType::Int, "How many bytes they have."),
+        Column::new("checkpoint", ColumnType::Int, "The Delta version of the last checkpoint."),
+    ];
+    let int = |number: u64| Cell::Int(i64::try_from(number).unwrap_or(i64::MAX));
+    let rows: kernel::Rows = Arc::new(move |reader, _scan, row| {
+        for stream in reader.resources("stream")? {
+            if !reader.allows("stream.read", &stream.reference())? {
+                continue;
+            }
+            for table in [stream.name.clone(), format!("{}{LATEST}", stream.name)] {
+                let Some(state) = state::state(reader, &table)? else { continue };
+                let files = state::files(reader, &table)?;
+                let cells = vec![
+                    Cell::Text(table),
+                    Cell::Text(state.folder),
+                    int(state.next.saturating_sub(1)),
+                    int(state.sealed),
+                    int(files.iter().map(|file| file.rows).sum()),
+                    int(files.len() as u64),
+                    int(files.iter().map(|file| file.bytes).sum()),
+                    state.checkpoint.map_or(Cell::Null, int),
+                ];
+                if !row(cells)? {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    });
+    relation("tables", "Tables with files, as other engines read them.", columns, rows)
+}
+
+fn views() -> Relation {
+    let columns = vec![
+        Column::new("schema", ColumnType::Text, "The SQL schema."),
+        Column::new("name", ColumnType::Text, "The view."),
+        Column::new(
+            "refresh",
+            ColumnType::Text,
+            "`commit`: kept up by each; a duration: so often; nothing: not kept.",
+        ),
+        Column::new("commit", ColumnType::Int, "The commit at which what is kept stands."),
+        Column::new("at", ColumnType::Time, "When that was, wall time."),
+        Column::new("bytes", ColumnType::Int, "How many bytes are kept."),
+    ];
+    let int = |number: u64| Cell::Int(i64::try_from(number).unwrap_or(i64::MAX));
+    let rows: kernel::Rows = Arc::new(move |reader, _scan, row| {
+        for view in reader.resources("view")? {
+            if !reader.allows("view.read", &view.reference())? {
+                continue;
+            }
+            let spec = view_spec(&view)?;
+            let refresh = spec.materialized.map(|kept| kept.every.unwrap_or("commit".into()));
+            let kept = derived::state::derived(reader, &view.name)?;
+            let bytes = kept.iter().flat_map(|kept| &kept.files).map(|file| file.bytes).sum();
+            let cells = vec![
+                Cell::Text(spec.schema),
+                Cell::Text(view.name.clone()),
+                refresh.map_or(Cell::Null, Cell::Text),
+                kept.as_ref().map_or(Cell::Null, |kept| int(kept.commit)),
+                kept.as_ref().map_or(Cell::Null, |kept| Cell::Time(kept.at)),
+                int(bytes),
+            ];
+            if !row(cells)? {
+                break;
+            }
+        }
+        Ok(())
+    });
+    relation("views", "Views, and at which commit what is kept of them stands.", columns, rows)
 }
 
 fn queries(shared: &Arc<Shared>) -> Relation {

@@ -5,6 +5,7 @@ use super::memory::QueryPool;
 use super::problem::{carry, of_planning, of_query};
 use super::run::Stop;
 use crate::catalog::{CATALOG, PUBLIC, Source, Table};
+use crate::derived::table::DerivedTable;
 use crate::sql::function;
 use crate::tables::object::BlobReader;
 use crate::tables::scan;
@@ -44,7 +45,8 @@ pub(crate) struct Files {
     pub(crate) cache: Arc<CacheManager>,
 }
 
-/// Returns the state in which a query is planned and run. No files, no spilling, no settings that SQL could change.
+/// Returns the state in which a query is planned and run. SQL names no files and changes no settings; what exceeds the memory of a
+/// query is put on the disk for as long as it runs.
 ///
 /// # Errors
 /// `sql.internal`.
@@ -62,7 +64,12 @@ pub(crate) fn new(config: &Config, frame: Frame) -> Result<SessionState, Problem
     let mut runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(frame.pool)
         .with_disk_manager_builder(
-            DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled),
+            DiskManagerBuilder::default()
+                .with_mode(match &config.spill_folder {
+                    Some(folder) => DiskManagerMode::Directories(vec![folder.clone()]),
+                    None => DiskManagerMode::OsTmpDirectory,
+                })
+                .with_max_temp_directory_size(config.spill_bytes_max),
         )
         .build()
         .map_err(|error| of_query(&error))?;
@@ -135,7 +142,7 @@ fn weight(config: &Config, sql: &str, tables: &[Table]) -> Result<u64, Problem> 
     for table in tables {
         let weight = match &table.source {
             Source::Rows(_) => 1,
-            Source::View { sql, tables } => {
+            Source::View { sql, tables, .. } => {
                 weight(config, sql, tables).map_err(|problem| of_view(&table.name, problem))?
             }
         };
@@ -151,10 +158,13 @@ fn register(state: &mut SessionState, config: &Config, tables: &[Table]) -> Resu
     for table in tables {
         let provider: Arc<dyn TableProvider> = match &table.source {
             Source::Rows(rows) => Arc::clone(rows),
-            Source::View { sql, tables } => {
+            Source::View { sql, tables, kept } => {
                 let plan = planned(&mut state.clone(), config, sql, tables)
                     .map_err(|problem| of_view(&table.name, problem))?;
-                Arc::new(ViewTable::new(plan, Some(sql.clone())))
+                match kept {
+                    Some(kept) => Arc::new(DerivedTable::new(plan, kept)),
+                    None => Arc::new(ViewTable::new(plan, Some(sql.clone()))),
+                }
             }
         };
         let schema = schemas.entry(&table.schema).or_default();

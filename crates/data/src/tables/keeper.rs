@@ -7,12 +7,14 @@ use super::file::{self, Part, Take};
 use super::newest;
 use super::record::{self, Step, Wish};
 use super::state::{self, File, Intent, State, Work};
-use crate::catalog::{LATEST, Stream, base_of};
+use crate::catalog::{LATEST, Stream, base_of, view_spec};
+use crate::derived;
+use crate::derived::refresh::{self, Refreshed};
 use crate::engine::{Data, Shared};
 use crate::streams::append::log_of;
 use crate::streams::tail::{Range, each_batch};
 use base::Problem;
-use kernel::{Call, Kernel, Principal, Read, Reader, Reply, ResourceRef};
+use kernel::{Call, Kernel, Principal, Read, Reader, Reply, Resource, ResourceRef};
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
@@ -80,6 +82,13 @@ impl Keeper {
                 Err(problem) => trouble = trouble.or(Some(problem)),
             }
         }
+        for view in self.views()? {
+            match self.refresh(&view, call) {
+                Ok(Round::Worked) => round = Round::Worked,
+                Ok(Round::Rest) => {}
+                Err(problem) => trouble = trouble.or(Some(problem)),
+            }
+        }
         self.drop_folders(call)?;
         trouble.map_or(Ok(round), Err)
     }
@@ -102,6 +111,37 @@ impl Keeper {
             }
         }
         Ok(tables)
+    }
+
+    /// Returns the views that are materialised.
+    fn views(&self) -> Result<Vec<Arc<Resource>>, Problem> {
+        let mut views = self.reader()?.resources("view")?;
+        views.retain(|view| view.spec.get("materialized").is_some());
+        Ok(views)
+    }
+
+    /// Renews what is kept of a view, where that is due, and deletes what is no longer kept.
+    fn refresh(&mut self, view: &Resource, call: &mut Calling<'_>) -> Result<Round, Problem> {
+        let spec = view_spec(view)?;
+        let folder = derived::state::folder(&view.name);
+        let refreshed = refresh::refresh(&self.shared, &self.kernel, view, &spec)?;
+        if let Refreshed::Anew(kept) = refreshed {
+            let record = record_call("", &Step::Derive { view: view.name.clone(), kept });
+            call(record)?;
+            self.changed.insert(folder, self.shared.queries.last());
+            return Ok(Round::Worked);
+        }
+        if self.changed.contains_key(&folder) && !self.is_seen(&folder) {
+            self.changed.remove(&folder);
+            let kept = derived::state::derived(&self.reader()?, &view.name)?;
+            let files = kept.map_or(Vec::new(), |kept| kept.files);
+            for (name, _) in self.shared.blobs.list(&folder)? {
+                if !files.iter().any(|file| name == format!("{folder}/{}", file.path)) {
+                    self.shared.blobs.delete(&name)?;
+                }
+            }
+        }
+        Ok(Round::Rest)
     }
 
     fn look_after(&mut self, table: &Table, call: &mut Calling<'_>) -> Result<Round, Problem> {
@@ -127,9 +167,7 @@ impl Keeper {
     }
 
     fn say(&self, table: &Table, step: Step, call: &mut Calling<'_>) -> Result<(), Problem> {
-        let resource = ResourceRef::new("table", table.name.as_str());
-        let record = Call::new("table.record", resource, Principal::Unit(PART.into()));
-        call(record.with(json!({ "step": step }))).map(|_| ())
+        call(record_call(&table.name, &step)).map(|_| ())
     }
 
     fn due(&mut self, reader: &Reader, table: &Table) -> Result<Option<Work>, Problem> {
@@ -451,12 +489,16 @@ impl Keeper {
             for (name, _) in self.shared.blobs.list(folder)? {
                 self.shared.blobs.delete(&name)?;
             }
-            let resource = ResourceRef::new("table", "");
-            let record = Call::new("table.record", resource, Principal::Unit(PART.into()));
-            call(record.with(json!({"step": Step::Drop { folder: folder.clone() }})))?;
+            call(record_call("", &Step::Drop { folder: folder.clone() }))?;
         }
         Ok(())
     }
+}
+
+fn record_call(table: &str, step: &Step) -> Call {
+    let resource = ResourceRef::new("table", table);
+    let record = Call::new("table.record", resource, Principal::Unit(PART.into()));
+    record.with(json!({ "step": step }))
 }
 
 /// Returns the `n`th file of a work, before it is written.

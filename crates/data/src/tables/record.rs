@@ -6,6 +6,7 @@ use super::state::{
 };
 use crate::Error;
 use crate::catalog::{LATEST, base_of};
+use crate::derived::state::{Derived, derived_key};
 use crate::streams::append::log_of;
 use base::{Key, Problem};
 use kernel::{Call, Read, Reply, Tx};
@@ -31,6 +32,8 @@ pub(crate) enum Step {
     Checkpoint { version: u64 },
     /// What was asked for is done, or there was nothing to do.
     Fulfil { wish: Wish },
+    /// What is kept of a materialised view now.
+    Derive { view: String, kept: Box<Derived> },
     /// The folder of a table that was removed is about to be deleted.
     Drop { folder: String },
 }
@@ -66,6 +69,10 @@ pub(crate) fn record(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
             put(tx, table, &state)
         }
         Step::Fulfil { wish } => fulfil(tx, table, wish),
+        Step::Derive { view, kept } => {
+            tx.put(derived_key(&view), encode(&kept)?);
+            Ok(())
+        }
         Step::Drop { folder } => {
             tx.delete(dropped_key(Some(&folder)));
             Ok(())
@@ -248,8 +255,7 @@ fn trim(tx: &mut Tx<'_>, table: &str, upto: u64) -> Result<(), Problem> {
 /// Where the store cannot be read.
 pub(crate) fn drop_table(tx: &mut Tx<'_>, table: &str) -> Result<(), Problem> {
     let Some(state) = state::state(tx, table)? else { return Ok(()) };
-    let dropped = (&state.folder, tx.wall().as_millis());
-    tx.put(dropped_key(Some(&state.folder)), encode(&dropped)?);
+    drop_folder(tx, &state.folder)?;
     tx.delete(state_key(table));
     tx.delete(intent_key(table));
     tx.delete(wish_key(table));
@@ -258,6 +264,16 @@ pub(crate) fn drop_table(tx: &mut Tx<'_>, table: &str) -> Result<(), Problem> {
             tx.delete(key);
         }
     }
+    Ok(())
+}
+
+/// Has a folder deleted later.
+///
+/// # Errors
+/// Never.
+pub(crate) fn drop_folder(tx: &mut Tx<'_>, folder: &str) -> Result<(), Problem> {
+    let dropped = (folder, tx.wall().as_millis());
+    tx.put(dropped_key(Some(folder)), encode(&dropped)?);
     tx.notify(TOPIC);
     Ok(())
 }

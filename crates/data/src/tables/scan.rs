@@ -61,6 +61,18 @@ impl Extent {
         &self.tail.schema
     }
 
+    /// Returns the extent without the rows before an offset.
+    pub(crate) fn after(mut self, from: u64) -> Self {
+        let from = from.min(self.tail.end);
+        if self.from < from {
+            self.from = from;
+            self.tail.base = self.tail.base.max(from);
+            let files = self.files.iter().filter(|file| from < file.end).cloned().collect();
+            self.files = Arc::new(files);
+        }
+        self
+    }
+
     /// Returns the extent without the rows from an offset on.
     pub(crate) fn upto(mut self, end: u64) -> Self {
         let end = end.max(self.from);
@@ -158,7 +170,7 @@ fn selection(
     ))
 }
 
-/// Plans to read the files of an extent: of the last one only what stands before the end.
+/// Plans to read the files of an extent: of those that reach beyond it only what stands in it.
 ///
 /// # Errors
 /// As [`files`].
@@ -170,7 +182,8 @@ pub(crate) fn sealed(
     limit: Option<usize>,
 ) -> Result<Arc<dyn ExecutionPlan>> {
     let schema = &extent.schema().arrow;
-    let is_cut = extent.files.iter().any(|file| extent.end() < file.end);
+    let is_outside = |file: &File| file.start < extent.from || extent.end() < file.end;
+    let is_cut = extent.files.iter().any(is_outside);
     let scan = |projection: Option<&Vec<usize>>, limit| {
         let scan = FileScan {
             folder: &extent.folder,
@@ -193,10 +206,11 @@ pub(crate) fn sealed(
         columns.push(offset);
     }
     let input = scan(Some(&columns), None)?;
-    let end = i64::try_from(extent.end()).unwrap_or(i64::MAX);
+    let offset = |offset: u64| lit(i64::try_from(offset).unwrap_or(i64::MAX));
+    let inside = col(OFFSET).gt_eq(offset(extent.from)).and(col(OFFSET).lt(offset(extent.end())));
     let schema = DFSchema::try_from(input.schema())?;
-    let before = session.create_physical_expr(col(OFFSET).lt(lit(end)), &schema)?;
-    let filter = FilterExecBuilder::new(before, input).apply_projection(Some(wanted))?;
+    let inside = session.create_physical_expr(inside, &schema)?;
+    let filter = FilterExecBuilder::new(inside, input).apply_projection(Some(wanted))?;
     Ok(Arc::new(filter.with_fetch(limit).build()?))
 }
 

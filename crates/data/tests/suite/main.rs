@@ -1,5 +1,6 @@
 //! The engine behind the kernel, on a store in memory: what is promised to callers.
 
+mod derived;
 mod events;
 mod hostile;
 mod streams;
