@@ -2,6 +2,7 @@
 
 use crate::catalog::{Catalog, RESERVED, Stream, ViewSpec, base_key, view_spec};
 use crate::catalog::{LATEST, PUBLIC, SET_ASIDE, Source, Table};
+use crate::rights::check;
 use crate::sql::memory::QueryPool;
 use crate::sql::queries::Queries;
 use crate::sql::run::Stop;
@@ -13,6 +14,7 @@ use crate::streams::tail::Tail;
 use crate::{Config, Error, operations, relations};
 use base::{Problem, Time};
 use datafusion::common::TableReference;
+use datafusion::execution::SessionState;
 use kernel::{Engine, Found, KindOf, Operation, Read, Relation, Resource, Tx};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -279,10 +281,18 @@ impl Data {
     }
 }
 
-fn plan_view(config: &Config, business: Time, sql: &str, tables: &[Table]) -> Result<(), Problem> {
+/// Returns what a manifest's SQL is planned with.
+///
+/// # Errors
+/// `sql.internal`.
+pub(crate) fn planning(config: &Config, business: Time) -> Result<SessionState, Problem> {
     let pool = QueryPool::new(config.query_bytes_max, Arc::default(), config.queries_bytes_max);
     let frame = state::Frame { business, pool: Arc::new(pool), stop: Arc::new(Stop::default()) };
-    let mut session = state::new(config, frame)?;
+    state::new(config, frame)
+}
+
+fn plan_view(config: &Config, business: Time, sql: &str, tables: &[Table]) -> Result<(), Problem> {
+    let mut session = planning(config, business)?;
     let plan = state::plan(&mut session, config, sql, tables)?;
     state::check(&session, &plan)
 }
@@ -372,10 +382,11 @@ impl Engine for Data {
         new: Option<&Resource>,
     ) -> Result<(), Problem> {
         match new.or(old).map(|resource| resource.kind.as_str()) {
-            Some("stream") => self.stream_changed(tx, old, new),
-            Some("view") => self.view_changed(tx, old, new),
-            _ => Ok(()),
+            Some("stream") => self.stream_changed(tx, old, new)?,
+            Some("view") => self.view_changed(tx, old, new)?,
+            _ => {}
         }
+        check::changed(&self.shared, tx, old, new)
     }
 }
 

@@ -12,6 +12,7 @@ mod engine;
 mod error;
 mod operations;
 mod relations;
+mod rights;
 mod sql;
 mod streams;
 

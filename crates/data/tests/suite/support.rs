@@ -2,7 +2,7 @@
 
 use base::{DrivenClock, Problem, SeededEntropy, SystemClock, Time};
 use data::{Config, Data};
-use kernel::{Call, Kernel, Parts, Principal, Reply, ResourceRef, Writer};
+use kernel::{Call, Engine, Kernel, Parts, Principal, Reply, ResourceRef, Writer};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use store::MemoryStore;
@@ -17,11 +17,17 @@ pub fn unit() -> Unit {
 }
 
 pub fn unit_with(config: Config) -> Unit {
+    unit_of(config, Vec::new())
+}
+
+/// A unit with other engines beside.
+pub fn unit_of(config: Config, others: Vec<Arc<dyn Engine>>) -> Unit {
+    let data: Arc<dyn Engine> = Data::new(config);
     let parts = Parts {
         store: Arc::new(MemoryStore::new()),
         clock: Arc::new(DrivenClock::new(Time(1_500_000_000_000), SystemClock::new())),
         entropy: Arc::new(SeededEntropy::new(1)),
-        engines: vec![Data::new(config)],
+        engines: std::iter::once(data).chain(others).collect(),
         config: kernel::Config::default(),
     };
     let (kernel, writer) = Kernel::new(parts).expect("a kernel starts on an empty store");
