@@ -26,3 +26,9 @@ kills target/release/craton 3000 30
 if [ -d "$CRATON_SHARED/data/olist" ]; then kills_olist target/release/craton; fi
 echo "--- a caller who sends anything: schemathesis against a real unit"
 tests/doors/soak target/release/craton
+echo "--- 10,000 random statements of somebody who sees a part of the rows"
+if command -v sqlsmith > /dev/null; then
+    tests/doors/sqlsmith/run.sh target/release/craton 10000
+else
+    echo "sqlsmith is not installed: they are left out"
+fi

@@ -3,8 +3,11 @@
 //! Streams with their `NAME_latest` and `NAME_set_aside`, views, and what the engines offer. A relation that the caller may
 //! not read looks like one that is not there. Inside a view the rights are those of whoever applied that version of it.
 
+mod access;
+
 use crate::derived::state::{Derived, Materialized};
 use crate::engine::Shared;
+use crate::rights::Excerpt;
 use crate::sql::as_of;
 use crate::sql::guard::{self, TABLE_FUNCTIONS};
 use crate::sql::stream::{LatestTable, StreamTable};
@@ -125,6 +128,8 @@ pub(crate) enum Source {
         tables: Vec<Table>,
         /// What is kept of it, where it is materialised.
         kept: Option<Kept>,
+        /// What the caller sees of its rows, where it is not all of them or they are sealed off from what they stand on.
+        excerpt: Option<Arc<Excerpt>>,
     },
 }
 
@@ -145,6 +150,7 @@ pub(crate) struct Catalog<'a> {
     on_behalf_of: Option<Principal>,
     relations: OnceCell<Vec<Relation>>,
     found: Cell<u64>,
+    is_of_all: bool,
 }
 
 /// Who asks, and through which views.
@@ -164,7 +170,8 @@ impl<'a> Catalog<'a> {
         reader: Option<Arc<Reader>>,
         on_behalf_of: Option<Principal>,
     ) -> Self {
-        Self { shared, read, reader, on_behalf_of, relations: OnceCell::new(), found: Cell::new(0) }
+        let (relations, found, is_of_all) = (OnceCell::new(), Cell::new(0), false);
+        Self { shared, read, reader, on_behalf_of, relations, found, is_of_all }
     }
 
     /// Returns the relations that a statement names, as far as `actor` may read them.
@@ -232,7 +239,7 @@ impl<'a> Catalog<'a> {
             }
             let (schema, name) = (reference.schema().unwrap_or(PUBLIC), reference.table());
             let is_ours = reference.catalog().is_none_or(|catalog| catalog == CATALOG);
-            let source = if is_ours { self.source(schema, name, way)? } else { None };
+            let source = if is_ours { self.permitted(schema, name, way)? } else { None };
             match source {
                 Some(source) => {
                     tables.push(Table { schema: schema.into(), name: name.into(), source })
@@ -275,7 +282,7 @@ impl<'a> Catalog<'a> {
     fn all(&self, way: &Way<'_>) -> Result<Vec<Table>, Problem> {
         let mut tables = Vec::new();
         for (schema, name) in self.names(way)? {
-            if let Ok(Some(source)) = self.source(&schema, &name, way) {
+            if let Ok(Some(source)) = self.permitted(&schema, &name, way) {
                 tables.push(Table { schema, name, source });
             }
         }
@@ -291,7 +298,8 @@ impl<'a> Catalog<'a> {
             }
             if self.may_read(way, &resource, Part::All)? {
                 names.push((PUBLIC.into(), stream.name.clone()));
-                if self.read.log_end(&set_aside_log_of(&stream.name))? != 0 {
+                let has_rows = self.read.log_end(&set_aside_log_of(&stream.name))? != 0;
+                if self.is_listed(&stream.name, has_rows, way)? {
                     names.push((PUBLIC.into(), format!("{}{SET_ASIDE}", stream.name)));
                 }
             }
@@ -319,6 +327,9 @@ impl<'a> Catalog<'a> {
     }
 
     fn may(&self, way: &Way<'_>, operation: &str, resource: &ResourceRef) -> Result<bool, Problem> {
+        if self.is_of_all {
+            return Ok(true);
+        }
         self.read.kernel().is_allowed(self.read, operation, resource, way.actor, way.on_behalf_of)
     }
 
@@ -334,7 +345,7 @@ impl<'a> Catalog<'a> {
             if spec.schema == schema && self.may(way, "view.read", &resource.reference())? {
                 let tables = self.tables_of_view(&resource, &spec, way.views, as_of)?;
                 let kept = if as_of.is_none() { self.kept(&resource, &spec)? } else { None };
-                return Ok(Some(Source::View { sql: spec.sql, tables, kept }));
+                return Ok(Some(Source::View { sql: spec.sql, tables, kept, excerpt: None }));
             }
         }
         let relation = self

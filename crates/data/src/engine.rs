@@ -4,6 +4,7 @@ use crate::catalog::{Catalog, RESERVED, Stream, ViewSpec, base_key, view_spec};
 use crate::catalog::{LATEST, PUBLIC, SET_ASIDE, Source, Table};
 use crate::derived::shape::shape;
 use crate::derived::state::Materialized;
+use crate::rights::check;
 use crate::sql::memory::QueryPool;
 use crate::sql::queries::Queries;
 use crate::sql::run::Stop;
@@ -20,6 +21,7 @@ use crate::tables::state::{File, State};
 use crate::{Config, Error, derived, operations, relations, tables};
 use base::{Problem, Time};
 use datafusion::common::TableReference;
+use datafusion::execution::SessionState;
 use datafusion::execution::cache::cache_manager::{CacheManager, CacheManagerConfig};
 use kernel::{Engine, Found, KindOf, Operation, Read, Relation, Reply, Resource, Tx};
 use serde_json::{Value, json};
@@ -373,20 +375,23 @@ impl Data {
     }
 }
 
+/// Returns what a manifest's SQL is planned with.
+///
+/// # Errors
+/// `sql.internal`.
+pub(crate) fn planning(config: &Config, business: Time) -> Result<SessionState, Problem> {
+    let pool = QueryPool::new(config.query_bytes_max, Arc::default(), config.queries_bytes_max);
+    let stop = Arc::new(Stop::default());
+    state::new(config, state::Frame { business, pool: Arc::new(pool), stop, files: None })
+}
+
 fn plan_view(
     config: &Config,
     business: Time,
     (view, spec): (&Resource, &ViewSpec),
     tables: &[Table],
 ) -> Result<(), Problem> {
-    let pool = QueryPool::new(config.query_bytes_max, Arc::default(), config.queries_bytes_max);
-    let frame = state::Frame {
-        business,
-        pool: Arc::new(pool),
-        stop: Arc::new(Stop::default()),
-        files: None,
-    };
-    let mut session = state::new(config, frame)?;
+    let mut session = planning(config, business)?;
     let plan = state::plan(&mut session, config, &spec.sql, tables)?;
     state::check(&session, &plan)?;
     match &spec.materialized {
@@ -486,10 +491,11 @@ impl Engine for Data {
         new: Option<&Resource>,
     ) -> Result<(), Problem> {
         match new.or(old).map(|resource| resource.kind.as_str()) {
-            Some("stream") => self.stream_changed(tx, old, new),
-            Some("view") => self.view_changed(tx, old, new),
-            _ => Ok(()),
+            Some("stream") => self.stream_changed(tx, old, new)?,
+            Some("view") => self.view_changed(tx, old, new)?,
+            _ => {}
         }
+        check::changed(&self.shared, tx, old, new)
     }
 
     fn lines(&self, chunk: &Chunk) -> Result<Option<Vec<u8>>, Problem> {

@@ -138,6 +138,28 @@ pub enum Error {
         /// As asked for.
         id: String,
     },
+    /// What a role says of a relation and cannot work.
+    #[error("role `{role}`, relation `{relation}`: {reason}")]
+    Role {
+        /// Which role.
+        role: String,
+        /// The relation, as the role names it.
+        relation: String,
+        /// What is wrong.
+        reason: String,
+        /// Where in the manifest.
+        pointer: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// The caller sees a relation in part only, and this would show or take more.
+    #[error("{reason}")]
+    Restricted {
+        /// What does not go.
+        reason: String,
+        /// What to do.
+        hint: &'static str,
+    },
     /// A defect, or something stored that cannot be read.
     #[error("something went wrong inside: {detail}")]
     Internal {
@@ -165,6 +187,8 @@ impl Explain for Error {
             Self::Timeout { .. } => Code("sql.timeout", Kind::Exhausted),
             Self::Cancelled => Code("sql.cancelled", Kind::Conflict),
             Self::NoQuery { .. } => Code("sql.not_found", Kind::NotFound),
+            Self::Role { .. } => Code("role.data", Kind::Invalid),
+            Self::Restricted { .. } => Code("role.restricted", Kind::Forbidden),
             Self::Internal { .. } => Code("sql.internal", Kind::Internal),
         }
     }
@@ -175,7 +199,9 @@ impl Explain for Error {
             | Self::Body { hint, .. }
             | Self::Row { hint, .. }
             | Self::View { hint, .. }
-            | Self::Sql { hint, .. } => return hint.clone(),
+            | Self::Sql { hint, .. }
+            | Self::Role { hint, .. } => return hint.clone(),
+            Self::Restricted { hint, .. } => *hint,
             Self::SchemaChange { .. } => {
                 "add columns that are not required, or declare a new stream under another name"
             }
@@ -201,7 +227,8 @@ impl Explain for Error {
         match self {
             Self::Schema { pointer, .. }
             | Self::SchemaChange { pointer, .. }
-            | Self::Event { pointer, .. } => Some(Place::pointer(pointer)),
+            | Self::Event { pointer, .. }
+            | Self::Role { pointer, .. } => Some(Place::pointer(pointer)),
             Self::Body { place, .. }
             | Self::Row { place, .. }
             | Self::View { place, .. }

@@ -13,6 +13,7 @@ mod engine;
 mod error;
 mod operations;
 mod relations;
+mod rights;
 mod sql;
 mod streams;
 mod tables;

@@ -2,6 +2,7 @@
 
 use crate::catalog::{Catalog, PUBLIC, view_spec};
 use crate::engine::{Data, Shared};
+use crate::rights::{Named, decide};
 use crate::sql::queries::Running;
 use crate::sql::run::{self, Format, Query};
 use crate::streams::body::MEDIA;
@@ -54,6 +55,7 @@ pub(crate) fn operations(data: &Arc<Data>) -> Vec<Operation> {
             "Returns rows from an offset on; waits for some where it is asked to.",
             read(data, |data: &Data, reader, call| {
                 let stream = data.stream(reader, &call.resource.name)?;
+                decide::check_whole(reader, &Named::stream(&stream.name), call)?;
                 reading::read(&stream, &data.shared, reader, call)
             }),
         )
@@ -236,11 +238,25 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// Returns the running queries that a caller may see: its own, or all where it may cancel them.
+/// What stands in place of the text of a query that the caller may not read.
+const NOT_SHOWN: &str = "(not shown)";
+
+/// Returns the running queries that a caller may see: its own, or all where it may cancel them. What others ask can name
+/// values that a role hides from the caller.
 pub(crate) fn visible(shared: &Shared, reader: &Reader) -> Result<Vec<Running>, Problem> {
     let is_all = reader.allows("sql.cancel", &ResourceRef::new("sql", ""))?;
-    let running = shared.queries.list().into_iter();
-    Ok(running.filter(|running| is_all || running.principal == *reader.caller()).collect())
+    let is_restricted = reader.kernel().is_restricted(reader, reader.caller())?;
+    let mut visible = Vec::new();
+    for mut running in shared.queries.list() {
+        let is_own = running.principal == *reader.caller();
+        if is_restricted && !is_own {
+            running.text = NOT_SHOWN.into();
+        }
+        if is_all || is_own {
+            visible.push(running);
+        }
+    }
+    Ok(visible)
 }
 
 fn list(data: &Data, reader: &Reader, _call: &Call) -> Result<Reply, Problem> {

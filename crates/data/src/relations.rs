@@ -3,8 +3,10 @@
 use crate::catalog::{LATEST, base_of, view_spec};
 use crate::derived;
 use crate::engine::Shared;
+use crate::rights::{Named, decide};
 use crate::streams::append::{log_of, set_aside_log_of};
 use crate::tables::state;
+use base::Problem;
 use kernel::{Cell, Column, ColumnType, Read, Relation, ResourceRef};
 use std::sync::Arc;
 
@@ -27,7 +29,7 @@ fn relation(name: &str, summary: &str, columns: Vec<Column>, rows: kernel::Rows)
 fn streams() -> Relation {
     let columns = vec![
         Column::new("name", ColumnType::Text, "The stream."),
-        Column::new("rows", ColumnType::Int, "How many rows it has."),
+        Column::new("rows", ColumnType::Int, "How many rows it has; null where a part is shown."),
         Column::new("first_offset", ColumnType::Int, "The offset of its first row."),
         Column::new("set_aside", ColumnType::Int, "How many rows were set aside."),
     ];
@@ -41,7 +43,19 @@ fn streams() -> Relation {
             let base = base_of(reader, &log)?;
             let count = reader.log_end(&log)?.saturating_sub(base);
             let aside = reader.log_end(&aside)?.saturating_sub(base_of(reader, &aside)?);
-            if !row(vec![Cell::Text(stream.name.clone()), int(count), int(base), int(aside)])? {
+            // Who sees a part of the rows is not told how many there are.
+            let shown = |named: Named, number: u64| -> Result<Cell, Problem> {
+                let is_whole = decide::is_whole(reader, &named, reader.caller(), None)?;
+                Ok(if is_whole { int(number) } else { Cell::Null })
+            };
+            let all = Named::stream(&stream.name);
+            let cells = vec![
+                Cell::Text(stream.name.clone()),
+                shown(all.clone(), count)?,
+                shown(all, base)?,
+                shown(Named::set_aside(&stream.name), aside)?,
+            ];
+            if !row(cells)? {
                 break;
             }
         }

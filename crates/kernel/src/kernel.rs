@@ -1,6 +1,7 @@
 //! What all threads share: the store, the clocks, the tables, the policies. Reads end here.
 
 use crate::audit::Audit;
+use crate::excerpt::{Excerpts, Through};
 use crate::operation::Handler;
 use crate::policy::{Decision, Policies};
 use crate::read::{Read, Reader};
@@ -385,6 +386,41 @@ impl Kernel {
             resource,
             found.unwrap_or(&none),
         )
+    }
+
+    /// Returns through which roles a principal may do what the policies permit it. To be asked after
+    /// [`Kernel::is_allowed`]: of what is not permitted it says nothing.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn through(
+        &self,
+        read: &dyn Read,
+        operation: &str,
+        resource: &ResourceRef,
+        actor: &Principal,
+        on_behalf_of: Option<&Principal>,
+    ) -> Result<Through, Problem> {
+        let found = self.find(read, resource)?.unwrap_or_default();
+        self.policies(read)?.through(actor, on_behalf_of, operation, resource, &found)
+    }
+
+    /// Returns what roles show of relations.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn excerpts(&self, read: &dyn Read) -> Result<Arc<Excerpts>, Problem> {
+        Ok(Arc::clone(self.policies(read)?.excerpts()))
+    }
+
+    /// Returns whether some role of a principal shows some relation in part only.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn is_restricted(&self, read: &dyn Read, principal: &Principal) -> Result<bool, Problem> {
+        let policies = self.policies(read)?;
+        let roles = policies.roles(principal);
+        Ok(roles.iter().any(|role| policies.excerpts().contains_key(role)))
     }
 
     /// Finds what policies may know of a resource.

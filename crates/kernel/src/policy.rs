@@ -1,6 +1,7 @@
 //! Roles and policies: Cedar, checked against a schema made from the operations tables. Default deny.
 
 use crate::engine::Found;
+use crate::excerpt::{self, Excerpts, Through};
 use crate::{Error, Kernel, Principal, Read, Resource, ResourceRef};
 use base::{Place, Problem};
 use cedar_policy::{
@@ -10,7 +11,7 @@ use cedar_policy::{
 use miette::Diagnostic;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 const SCHEMA: &str = include_str!("../policies/schema.cedarschema");
 const SHIPPED: [(&str, &str); 2] = [
@@ -40,8 +41,16 @@ pub(crate) struct Policies {
     schema: Schema,
     set: PolicySet,
     roles: HashMap<Principal, BTreeSet<String>>,
+    excerpts: Arc<Excerpts>,
     decisions: Mutex<HashMap<Question, Decision>>,
+    through: Mutex<HashMap<Question, Through>>,
     decisions_max: usize,
+}
+
+/// What Cedar says, and the ids of the policies that decided.
+struct Verdict {
+    is_allowed: bool,
+    policies: BTreeSet<PolicyId>,
 }
 
 impl Policies {
@@ -54,8 +63,13 @@ impl Policies {
         for (source, text) in SHIPPED {
             add(&mut set, source, &only_known(text, &known))?;
         }
+        let mut excerpts = Excerpts::new();
         for role in read.resources("role")? {
             add(&mut set, &source_of(&role), policies_of(&role))?;
+            let shown = excerpt::of_role(&role)?;
+            if !shown.is_empty() {
+                excerpts.insert(role.name.clone(), shown);
+            }
         }
         let mut roles: HashMap<Principal, BTreeSet<String>> = HashMap::new();
         for user in read.resources("user")? {
@@ -64,8 +78,20 @@ impl Policies {
         for process in read.resources("process")? {
             roles.insert(Principal::Process(process.name.clone()), roles_of(&process));
         }
-        let decisions_max = kernel.config().decisions_max;
-        Ok(Self { schema, set, roles, decisions: Mutex::new(HashMap::new()), decisions_max })
+        Ok(Self {
+            schema,
+            set,
+            roles,
+            excerpts: Arc::new(excerpts),
+            decisions: Mutex::default(),
+            through: Mutex::default(),
+            decisions_max: kernel.config().decisions_max,
+        })
+    }
+
+    /// Returns what roles show of relations.
+    pub(crate) fn excerpts(&self) -> &Arc<Excerpts> {
+        &self.excerpts
     }
 
     /// Returns the roles that a principal holds.
@@ -82,22 +108,17 @@ impl Policies {
         resource: &ResourceRef,
         found: &Found,
     ) -> Result<Decision, Problem> {
-        let attributes =
-            found.attributes.iter().map(|(name, value)| (*name, value.clone())).collect();
-        let question = (
-            actor.clone(),
-            on_behalf_of.cloned(),
-            operation.to_owned(),
-            resource.clone(),
-            attributes,
-            found.candidates.clone(),
-        );
+        let question = question(actor, on_behalf_of, operation, resource, found);
         let held =
             self.decisions.lock().unwrap_or_else(PoisonError::into_inner).get(&question).cloned();
         if let Some(decision) = held {
             return Ok(decision);
         }
-        let decision = self.ask(actor, on_behalf_of, operation, resource, found)?;
+        let roles = self.roles(actor);
+        let verdict = self.ask(&roles, actor, on_behalf_of, operation, resource, found)?;
+        let mut reasons: Vec<String> = verdict.policies.iter().map(|id| self.name_of(id)).collect();
+        reasons.sort();
+        let decision = Decision { is_allowed: verdict.is_allowed, reasons };
         let mut guard = self.decisions.lock().unwrap_or_else(PoisonError::into_inner);
         if self.decisions_max <= guard.len() {
             guard.clear();
@@ -106,17 +127,71 @@ impl Policies {
         Ok(decision)
     }
 
-    fn ask(
+    /// Returns through which roles a principal may do what the policies permit it; remembers it.
+    pub(crate) fn through(
         &self,
         actor: &Principal,
         on_behalf_of: Option<&Principal>,
         operation: &str,
         resource: &ResourceRef,
         found: &Found,
-    ) -> Result<Decision, Problem> {
+    ) -> Result<Through, Problem> {
+        let question = question(actor, on_behalf_of, operation, resource, found);
+        let held =
+            self.through.lock().unwrap_or_else(PoisonError::into_inner).get(&question).cloned();
+        if let Some(through) = held {
+            return Ok(through);
+        }
+        let ask = |roles: &BTreeSet<String>| {
+            self.ask(roles, actor, on_behalf_of, operation, resource, found)
+        };
+        let through = self.find_through(actor, ask)?;
+        let mut guard = self.through.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.decisions_max <= guard.len() {
+            guard.clear();
+        }
+        guard.insert(question, through.clone());
+        Ok(through)
+    }
+
+    /// Asks once without a role and once with each: what a role adds is permitted through it.
+    fn find_through(
+        &self,
+        actor: &Principal,
+        ask: impl Fn(&BTreeSet<String>) -> Result<Verdict, Problem>,
+    ) -> Result<Through, Problem> {
+        let free = ask(&BTreeSet::new())?;
+        let mut roles = BTreeSet::new();
+        if free.is_allowed {
+            for policy in &free.policies {
+                // A policy in a role's manifest that asks for no role still is that role's.
+                let Some(role) = excerpt::role_of_policy(policy.as_ref()) else {
+                    return Ok(Through::Nothing);
+                };
+                roles.insert(role.to_owned());
+            }
+        }
+        let held = self.roles(actor);
+        for role in &held {
+            let verdict = ask(&BTreeSet::from([role.clone()]))?;
+            if verdict.is_allowed && !verdict.policies.is_subset(&free.policies) {
+                roles.insert(role.clone());
+            }
+        }
+        Ok(if roles.is_empty() { Through::Together(held) } else { Through::Each(roles) })
+    }
+
+    fn ask(
+        &self,
+        roles: &BTreeSet<String>,
+        actor: &Principal,
+        on_behalf_of: Option<&Principal>,
+        operation: &str,
+        resource: &ResourceRef,
+        found: &Found,
+    ) -> Result<Verdict, Problem> {
         let principal = uid(actor.entity_type(), actor.name())?;
         let target = uid("Resource", &resource.to_string())?;
-        let roles = self.roles(actor);
         let parents =
             roles.iter().map(|role| uid("Role", role)).collect::<Result<HashSet<_>, _>>()?;
         let attributes = HashMap::from([("id".to_owned(), text(actor.name()))]);
@@ -138,11 +213,9 @@ impl Policies {
         let request = Request::new(principal, action, target, context, Some(&self.schema))
             .map_err(internal)?;
         let response = Authorizer::new().is_authorized(&request, &self.set, &entities);
-        let mut reasons: Vec<String> =
-            response.diagnostics().reason().map(|id| self.name_of(id)).collect();
-        reasons.sort();
+        let policies = response.diagnostics().reason().cloned().collect();
         let is_allowed = response.decision() == cedar_policy::Decision::Allow;
-        Ok(Decision { is_allowed, reasons })
+        Ok(Verdict { is_allowed, policies })
     }
 
     fn name_of(&self, id: &PolicyId) -> String {
@@ -154,6 +227,24 @@ impl Policies {
             },
         )
     }
+}
+
+fn question(
+    actor: &Principal,
+    on_behalf_of: Option<&Principal>,
+    operation: &str,
+    resource: &ResourceRef,
+    found: &Found,
+) -> Question {
+    let attributes = found.attributes.iter().map(|(name, value)| (*name, value.clone())).collect();
+    (
+        actor.clone(),
+        on_behalf_of.cloned(),
+        operation.to_owned(),
+        resource.clone(),
+        attributes,
+        found.candidates.clone(),
+    )
 }
 
 /// Checks the policies of a role manifest.

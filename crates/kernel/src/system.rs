@@ -3,6 +3,7 @@
 use crate::apply::{self, DryRun};
 use crate::audit::{self, Counted, Line};
 use crate::engine::{Engine, Found, KindOf};
+use crate::excerpt::Excerpt;
 use crate::operation::{Call, Operation, Reply, Right, Target, decide, operation, read};
 use crate::policy::BUILT_IN;
 use crate::relation::{Cell, Column, ColumnType, Relation, Scan};
@@ -24,7 +25,11 @@ struct RoleSpec {
     #[serde(default)]
     summary: String,
     /// Cedar policies; the role is `Role::"NAME"`.
+    #[serde(default)]
     policies: String,
+    /// What the role shows of relations; of those that are not listed it shows all.
+    #[serde(default)]
+    data: Vec<Excerpt>,
 }
 
 #[derive(Deserialize, schemars::JsonSchema)]

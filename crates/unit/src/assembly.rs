@@ -45,7 +45,9 @@ pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
         Clock::Driven => Arc::new(DrivenClock::new(Time(0), SystemClock::new())),
     };
     let processes = Arc::new(Processes::new(config.process.clone()));
-    let data = Data::new(config.data.clone(), Arc::new(FileBlobs::new(folder)));
+    let mut limits = config.data.clone();
+    limits.spill_folder.get_or_insert_with(|| folder.join(files::SPILL));
+    let data = Data::new(limits, Arc::new(FileBlobs::new(folder)));
     let card = identity.card(Some(&config.url()), Some(&certificate));
     let exchange = Exchange::new(identity, card, config.exchange.clone(), Arc::new(SystemEntropy));
     let exchange = Arc::new(exchange.started(clock.wall()));

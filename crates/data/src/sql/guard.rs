@@ -6,8 +6,8 @@ use datafusion::common::TableReference;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::{
-    Expr, ObjectName, Query, Select, SetExpr, Statement as SqlStatement, TableFactor, Visit,
-    Visitor,
+    Expr, ExprWithAlias, ObjectName, Query, Select, SetExpr, Statement as SqlStatement,
+    TableFactor, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
@@ -58,6 +58,82 @@ pub(crate) fn references(sql: &str, config: &Config) -> Result<Vec<TableReferenc
 /// As [`references`].
 pub(crate) fn parse(sql: &str, config: &Config) -> Result<Statement, Error> {
     statement_of(tokens(sql, config)?, config)
+}
+
+/// Parses one expression over the columns of a relation, without subqueries. `current_user`, with or without brackets, is
+/// the text `user` in it. To be called where recursion has room.
+///
+/// # Errors
+/// As [`references`].
+pub(crate) fn expression(text: &str, user: &str, config: &Config) -> Result<ExprWithAlias, Error> {
+    let wrong = |reason: &str| Error::Sql { reason: reason.into(), place: None, hint: None };
+    let tokens = named(tokens(text, config)?, user);
+    if tokens.iter().all(|token| token.token == Token::EOF) {
+        return Err(wrong("there is no expression"));
+    }
+    let parsed = DFParserBuilder::new(tokens)
+        .with_recursion_limit(config.statement_depth_max * 4)
+        .build()
+        .and_then(|mut parser| parser.parse_into_expr())
+        .map_err(|error| super::problem::of_planning(&error))?;
+    if parsed.alias.is_some() {
+        return Err(wrong("an expression has no name"));
+    }
+    let mut walk = Plain { depth: 0, config };
+    match parsed.expr.visit(&mut walk) {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(parsed),
+    }
+}
+
+/// Puts a text in place of `current_user` and `current_user()`.
+fn named(tokens: Vec<TokenWithSpan>, user: &str) -> Vec<TokenWithSpan> {
+    let mut named = Vec::with_capacity(tokens.len());
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(mut token) = tokens.next() {
+        let is_user = matches!(&token.token, Token::Word(word)
+            if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("current_user"));
+        if is_user {
+            token.token = Token::SingleQuotedString(user.to_owned());
+            if tokens.next_if(|next| next.token == Token::LParen).is_some() {
+                tokens.next_if(|next| next.token == Token::RParen);
+            }
+        }
+        named.push(token);
+    }
+    named
+}
+
+/// Looks at every part of an expression that must have no query in it.
+struct Plain<'a> {
+    depth: usize,
+    config: &'a Config,
+}
+
+impl Visitor for Plain<'_> {
+    type Break = Error;
+
+    fn pre_visit_expr(&mut self, _expr: &Expr) -> ControlFlow<Error> {
+        self.depth += 1;
+        if self.config.expression_depth_max < self.depth {
+            let what = format!("{} operators in one expression", self.config.expression_depth_max);
+            return ControlFlow::Break(Error::Exhausted { what });
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, _expr: &Expr) -> ControlFlow<Error> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_query(&mut self, _query: &Query) -> ControlFlow<Error> {
+        ControlFlow::Break(Error::Sql {
+            reason: "a subquery cannot stand here".into(),
+            place: None,
+            hint: Some("write an expression over the columns of the relation alone".into()),
+        })
+    }
 }
 
 /// Takes the text apart without recursion and checks its size and depth.

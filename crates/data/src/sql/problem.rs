@@ -51,6 +51,10 @@ pub(crate) fn of_planning(error: &DataFusionError) -> Error {
         DataFusionError::NotImplemented(what) => {
             sql(format!("not supported: {}", short(what)), span, None)
         }
+        // What exceeds the memory goes to the disk; that it found no room there comes as an error of input and output.
+        other if other.to_string().contains("during the spilling process") => {
+            Error::Exhausted { what: "the room on the disk that queries may use".into() }
+        }
         other => {
             let text = other.strip_backtrace();
             let reason = text.split_once(": ").map_or(text.as_str(), |(_, rest)| rest);

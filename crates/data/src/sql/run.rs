@@ -270,7 +270,9 @@ fn plan(
 }
 
 /// Lets every step of a plan give way now and then: a join can make rows for hours without asking its inputs.
-fn with_turns(plan: Arc<dyn ExecutionPlan>) -> datafusion::common::Result<Arc<dyn ExecutionPlan>> {
+pub(crate) fn with_turns(
+    plan: Arc<dyn ExecutionPlan>,
+) -> datafusion::common::Result<Arc<dyn ExecutionPlan>> {
     let wrapped = plan.transform_up(|step| {
         Ok(Transformed::yes(Arc::new(CooperativeExec::new(step)) as Arc<dyn ExecutionPlan>))
     })?;

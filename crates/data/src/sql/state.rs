@@ -6,6 +6,7 @@ use super::problem::{carry, of_planning, of_query};
 use super::run::Stop;
 use crate::catalog::{CATALOG, PUBLIC, Source, Table};
 use crate::derived::table::DerivedTable;
+use crate::rights::ExcerptTable;
 use crate::sql::function;
 use crate::tables::object::BlobReader;
 use crate::tables::scan;
@@ -110,7 +111,20 @@ pub(crate) fn plan(
 ) -> Result<LogicalPlan, Problem> {
     // Planning walks through all of it, so it is counted before.
     weight(config, sql, tables)?;
-    planned(state, config, sql, tables)
+    let plan = planned(state, config, sql, tables)?;
+    if matches!(plan, LogicalPlan::Analyze(_)) && tables.iter().any(is_cut) {
+        let what = "EXPLAIN ANALYZE of a relation that is shown in part".into();
+        return Err(Error::NotAllowed { what }.into());
+    }
+    Ok(plan)
+}
+
+/// Returns whether something of a relation is hidden from the caller: its times and counts would tell of it.
+fn is_cut(table: &Table) -> bool {
+    match &table.source {
+        Source::Rows(rows) => rows.is::<ExcerptTable>(),
+        Source::View { excerpt, .. } => excerpt.is_some(),
+    }
 }
 
 fn planned(
@@ -158,12 +172,20 @@ fn register(state: &mut SessionState, config: &Config, tables: &[Table]) -> Resu
     for table in tables {
         let provider: Arc<dyn TableProvider> = match &table.source {
             Source::Rows(rows) => Arc::clone(rows),
-            Source::View { sql, tables, kept } => {
+            Source::View { sql, tables, kept, excerpt } => {
                 let plan = planned(&mut state.clone(), config, sql, tables)
                     .map_err(|problem| of_view(&table.name, problem))?;
-                match kept {
+                let definition = excerpt.is_none().then(|| sql.clone());
+                let view: Arc<dyn TableProvider> = match kept {
                     Some(kept) => Arc::new(DerivedTable::new(plan, kept)),
-                    None => Arc::new(ViewTable::new(plan, Some(sql.clone()))),
+                    None => Arc::new(ViewTable::new(plan, definition)),
+                };
+                match excerpt {
+                    None => view,
+                    Some(excerpt) => {
+                        let config = Arc::new(config.clone());
+                        Arc::new(ExcerptTable::new(view, Arc::clone(excerpt), config))
+                    }
                 }
             }
         };

@@ -253,6 +253,7 @@ fn a_query_ends_at_its_limits() {
         query_bytes_max: 16 << 20,
         result_rows_max: 1_000,
         value_bytes_max: 1 << 20,
+        spill_bytes_max: 4 << 20,
         ..Config::default()
     });
     let doubling: String =
@@ -267,6 +268,7 @@ fn a_query_ends_at_its_limits() {
         ("sql.timeout", "SELECT count(*) FROM generate_series(1, 1000000) a CROSS JOIN generate_series(1, 1000000) b".to_owned()),
         ("sql.timeout", "WITH RECURSIVE t AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM t) SELECT count(*) FROM t".to_owned()),
         ("sql.exhausted", "SELECT value FROM generate_series(1, 100000)".to_owned()),
+        // Groups and orders that exceed the memory of a query go to the disk, as far as it may take there.
         ("sql.exhausted", "SELECT count(*) FROM (SELECT count(*) FROM generate_series(1, 100000000) GROUP BY value * 7919 % 1000000007)".to_owned()),
         ("sql.exhausted", "SELECT value FROM generate_series(1, 100000000) ORDER BY value DESC".to_owned()),
         ("sql.exhausted", "SELECT a.value FROM generate_series(1, 10000000) a JOIN generate_series(1, 10000000) b ON a.value = b.value".to_owned()),

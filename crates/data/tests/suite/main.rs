@@ -2,7 +2,9 @@
 
 mod derived;
 mod events;
+mod hidden;
 mod hostile;
+mod rights;
 mod streams;
 mod support;
 mod tables;

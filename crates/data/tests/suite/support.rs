@@ -2,7 +2,7 @@
 
 use base::{DrivenClock, Problem, SeededEntropy, SystemClock, Time};
 use data::{Config, Data, Keeper, Round};
-use kernel::{Call, Kernel, Parts, Principal, Reply, ResourceRef, Writer};
+use kernel::{Call, Engine, Kernel, Parts, Principal, Reply, ResourceRef, Writer};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use store::{MemoryBlobs, MemoryStore};
@@ -19,13 +19,19 @@ pub fn unit() -> Unit {
 }
 
 pub fn unit_with(config: Config) -> Unit {
+    unit_of(config, Vec::new())
+}
+
+/// A unit with other engines beside.
+pub fn unit_of(config: Config, others: Vec<Arc<dyn Engine>>) -> Unit {
     let blobs = MemoryBlobs::default();
     let data = Data::new(config, Arc::new(blobs.clone()));
+    let own: Arc<dyn Engine> = Arc::clone(&data) as _;
     let parts = Parts {
         store: Arc::new(MemoryStore::new()),
         clock: Arc::new(DrivenClock::new(Time(1_500_000_000_000), SystemClock::new())),
         entropy: Arc::new(SeededEntropy::new(1)),
-        engines: vec![Arc::clone(&data) as Arc<dyn kernel::Engine>],
+        engines: std::iter::once(own).chain(others).collect(),
         config: kernel::Config::default(),
     };
     let (kernel, writer) = Kernel::new(parts).expect("a kernel starts on an empty store");
