@@ -19,6 +19,7 @@ pub struct Request {
     query: Vec<(&'static str, String)>,
     body: Body,
     key: Option<String>,
+    patience: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +57,14 @@ impl Request {
     }
 
     fn new(method: Method, path: &str) -> Self {
-        Self { method, path: path.into(), query: Vec::new(), body: Body::None, key: None }
+        Self {
+            method,
+            path: path.into(),
+            query: Vec::new(),
+            body: Body::None,
+            key: None,
+            patience: ANSWER_TIMEOUT,
+        }
     }
 
     /// Adds a parameter, where it has a value.
@@ -87,10 +95,17 @@ impl Request {
         self.key = key;
         self
     }
+
+    /// Sets how long the beginning of the answer is waited for.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
 }
 
 /// A connection to a unit.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Client {
     agent: ureq::Agent,
     url: String,
@@ -101,6 +116,13 @@ pub struct Client {
 pub struct Answer {
     /// The body.
     body: Box<dyn Read>,
+}
+
+impl Answer {
+    /// Returns the body to be read piece by piece. Where it breaks off, reading fails.
+    pub fn into_body(self) -> Box<dyn Read> {
+        self.body
+    }
 }
 
 impl Client {
@@ -210,15 +232,27 @@ impl Client {
         }
         match &request.body {
             Body::Bytes { media, bytes } => {
-                let request = builder.header("content-type", media).body(&bytes[..]);
-                self.agent.run(request.map_err(ureq::Error::from)?)
+                self.run(request, builder.header("content-type", media).body(&bytes[..]))
             }
             Body::None if request.method == Method::Post => {
-                let request = builder.header("content-type", "application/json").body(&b"{}"[..]);
-                self.agent.run(request.map_err(ureq::Error::from)?)
+                let json = builder.header("content-type", "application/json").body(&b"{}"[..]);
+                self.run(request, json)
             }
-            Body::None => self.agent.run(builder.body(()).map_err(ureq::Error::from)?),
+            Body::None => self.run(request, builder.body(())),
         }
+    }
+
+    fn run<B: ureq::AsSendBody>(
+        &self,
+        request: &Request,
+        made: Result<ureq::http::Request<B>, ureq::http::Error>,
+    ) -> Result<ureq::http::Response<ureq::Body>, ureq::Error> {
+        let made = made.map_err(ureq::Error::from)?;
+        if request.patience == ANSWER_TIMEOUT {
+            return self.agent.run(made);
+        }
+        let patience = Some(request.patience);
+        self.agent.run(self.agent.configure_request(made).timeout_recv_response(patience).build())
     }
 
     fn silent(&self, reason: &str) -> Problem {

@@ -95,6 +95,9 @@ pub enum Error {
         /// Which.
         units: String,
     },
+    /// The user did not want to wait any longer.
+    #[error("nobody waits for the answer any more")]
+    Interrupted,
     /// What `verify` found.
     #[error("the store has {count} faults")]
     Faults {
@@ -117,6 +120,7 @@ impl Explain for Error {
             Self::TooLarge { .. } => Code("cli.too_large", Kind::Invalid),
             Self::Manifest { .. } => Code("manifest.invalid", Kind::Invalid),
             Self::Ended { .. } => Code("cli.ended", Kind::Unavailable),
+            Self::Interrupted => Code("cli.interrupted", Kind::Unavailable),
             Self::Faults { .. } => Code("cli.faults", Kind::Internal),
         }
     }
@@ -149,6 +153,7 @@ impl Explain for Error {
             Self::Faults { .. } => {
                 Some("keep a copy of the folder, then restore the unit from a backup".into())
             }
+            Self::Interrupted => Some("`craton ps` shows whether the query still runs".into()),
             Self::File { .. } => None,
         }
     }

@@ -4,14 +4,18 @@
 //! Only `init`, `up` and `verify` touch a unit's folder, through the `unit` crate.
 
 mod arguments;
+mod cancel;
 mod client;
 mod commands;
 mod commerce;
 mod connect;
 mod error;
+mod export;
 mod import;
+mod layout;
 mod manifests;
 mod output;
+mod prompt;
 mod replay;
 mod report;
 mod routes;

@@ -1,5 +1,6 @@
 //! Shows answers: aligned tables for people, JSON, YAML and CSV for programs.
 
+use crate::layout::{self, visible};
 use base::Problem;
 use serde_json::Value;
 use std::io::Write;
@@ -90,23 +91,8 @@ pub fn items(answer: &Value) -> Vec<Value> {
 
 /// Returns rows as aligned columns without borders.
 pub fn table(titles: &[String], rows: &[Vec<String>]) -> String {
-    let shown: Vec<Vec<String>> =
-        rows.iter().map(|row| row.iter().map(|text| visible(text)).collect()).collect();
-    let width = |column: usize| {
-        let cells = shown.iter().filter_map(|row| row.get(column));
-        cells.chain(titles.get(column)).map(|text| text.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..titles.len()).map(width).collect();
-    let mut text = String::new();
-    for row in std::iter::once(titles).chain(shown.iter().map(Vec::as_slice)) {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
-            line.push_str(&format!("{cell:<width$}   "));
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-    }
-    text
+    let columns: Vec<layout::Column> = titles.iter().map(layout::Column::text).collect();
+    layout::table(&columns, rows, None)
 }
 
 /// Returns rows as CSV.
@@ -179,20 +165,6 @@ fn describe(answer: &Value) -> Result<String, Problem> {
         }
     }
     Ok(text)
-}
-
-/// Returns text on one line: line ends and control characters written out, so that data cannot steer the terminal.
-fn visible(text: &str) -> String {
-    if !text.chars().any(char::is_control) {
-        return text.to_owned();
-    }
-    text.chars()
-        .flat_map(|letter| {
-            let escaped: Vec<char> =
-                if letter.is_control() { letter.escape_default().collect() } else { vec![letter] };
-            escaped
-        })
-        .collect()
 }
 
 fn internal(detail: &str) -> Problem {

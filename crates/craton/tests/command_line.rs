@@ -93,6 +93,8 @@ fn the_help_of_every_command_has_examples() {
         "stream append",
         "stream read",
         "stream tail",
+        "import",
+        "export",
         "sql",
         "peer add",
         "peer list",

@@ -81,6 +81,10 @@ pub struct Config {
     pub result_rows_max: usize,
     /// Milliseconds that one query may take; a call may ask for fewer.
     pub query_ms_max: u64,
+    /// Rows of one export: a result in a form that is written row by row, whose call asks for more than `result_rows_max`.
+    pub export_rows_max: usize,
+    /// Milliseconds that one export may take; a call may ask for fewer.
+    pub export_ms_max: u64,
 }
 
 impl Default for Config {
@@ -123,6 +127,8 @@ impl Default for Config {
             value_bytes_max: 64 << 20,
             result_rows_max: 1_000_000,
             query_ms_max: 30_000,
+            export_rows_max: 1_000_000_000,
+            export_ms_max: 3_600_000,
         }
     }
 }

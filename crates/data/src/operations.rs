@@ -1,5 +1,6 @@
 //! Everything that can be done with streams, tables, views and SQL.
 
+use crate::Config;
 use crate::catalog::{Catalog, PUBLIC, view_spec};
 use crate::engine::{Data, Shared};
 use crate::rights::{Named, decide};
@@ -155,7 +156,11 @@ fn query_schema() -> Value {
                 "type": "object",
                 "additionalProperties": false,
                 "properties": {
-                    "rows": {"type": "integer", "minimum": 0},
+                    "rows": {
+                        "type": "integer",
+                        "minimum": 0,
+                        "description": "Rows of the result. More than `result_rows_max` of ndjson, csv or arrow are an export.",
+                    },
                     "ms": {"type": "integer", "minimum": 1},
                 },
             },
@@ -179,6 +184,21 @@ struct Limits {
     ms: Option<u64>,
 }
 
+impl Limits {
+    /// Returns how many rows a result in this form may have, and how many milliseconds it may take. A form that is written row by
+    /// row never stands in memory as a whole: whoever asks for more rows than others may have gets them, as an export.
+    fn within(&self, format: Format, config: &Config) -> (usize, u64) {
+        let rows = self.rows.unwrap_or(config.result_rows_max);
+        let is_export = format.is_by_row() && config.result_rows_max < rows;
+        let (rows_max, ms_max) = if is_export {
+            (config.export_rows_max.max(config.result_rows_max), config.export_ms_max)
+        } else {
+            (config.result_rows_max, config.query_ms_max)
+        };
+        (rows.min(rows_max), self.ms.unwrap_or(ms_max).min(ms_max))
+    }
+}
+
 fn json_format() -> Format {
     Format::Json
 }
@@ -199,12 +219,13 @@ fn answer(data: &Data, reader: &Reader, call: &Call, request: Request) -> Result
         Catalog::new(shared, own.as_ref(), Some(Arc::clone(&own)), call.on_behalf_of.clone());
     let tables = catalog.tables(&request.sql, reader.caller())?;
     let format = request.format;
+    let (rows_max, ms_max) = request.limits.within(format, &shared.config);
     let query = Query {
         sql: request.sql,
         tables,
         format,
-        rows_max: request.limits.rows.unwrap_or(usize::MAX).min(shared.config.result_rows_max),
-        ms_max: request.limits.ms.unwrap_or(u64::MAX).min(shared.config.query_ms_max),
+        rows_max,
+        ms_max,
         business: call.at.unwrap_or_else(|| reader.business()),
         entry,
     };
@@ -264,4 +285,29 @@ fn list(data: &Data, reader: &Reader, _call: &Call) -> Result<Reply, Problem> {
         json!({"id": running.id, "principal": running.principal, "sql": running.text, "since": running.since})
     });
     Ok(Reply::Value(running.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_export_exceeds_the_limits_of_a_result() {
+        let config = Config {
+            result_rows_max: 10,
+            query_ms_max: 20,
+            export_rows_max: 1_000,
+            export_ms_max: 2_000,
+            ..Config::default()
+        };
+        let within = |rows, ms, format| Limits { rows, ms }.within(format, &config);
+        assert_eq!(within(None, None, Format::Csv), (10, 20));
+        assert_eq!(within(Some(5), Some(7), Format::Csv), (5, 7));
+        assert_eq!(within(Some(10), Some(100), Format::Arrow), (10, 20));
+        assert_eq!(within(Some(11), None, Format::Arrow), (11, 2_000));
+        assert_eq!(within(Some(usize::MAX), Some(500), Format::Ndjson), (1_000, 500));
+        // A list in memory, or a table of one, is never an export.
+        assert_eq!(within(Some(1_000), None, Format::Json), (10, 20));
+        assert_eq!(within(Some(1_000), None, Format::Table), (10, 20));
+    }
 }

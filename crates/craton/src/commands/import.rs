@@ -1,18 +1,18 @@
-//! `import`: rows of local files into streams.
+//! `import`: rows of files and addresses into streams.
 
 use crate::import::{self, Report};
 use crate::{arguments::Globals, connect, output, output::Format};
 use base::{Name, Problem};
 use std::path::PathBuf;
 
-/// Imports CSV and NDJSON files into streams, which are made where they do not exist
+/// Imports CSV, NDJSON and Parquet into streams, which are made where they do not exist
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  craton import orders.csv --key order_id --time placed_at\n  craton import data --dry-run > streams.yaml\n  craton import 2018.csv.gz 2019.csv.gz --into orders\n\nRepeating the command after a failure goes on where it stopped; no row is appended twice within 24 hours."
+    after_help = "Examples:\n  craton import orders.csv --key order_id --time placed_at\n  craton import data                     every file of a folder\n  craton import data --dry-run > streams.yaml\n  craton import 2018.csv.gz 2019.parquet --into orders\n  craton import https://data.example/flights.parquet\n\nRepeating the command after a failure goes on where it stopped; no row is appended twice within 24 hours."
 )]
 pub struct Import {
-    /// Files (.csv, .ndjson, .jsonl, each also with .gz) and folders of them
-    #[arg(required = true, value_name = "FILE|FOLDER")]
+    /// Files (.csv, .ndjson, .jsonl, each also with .gz, and .parquet), folders of them, and addresses (http, https)
+    #[arg(required = true, value_name = "FILE|FOLDER|URL")]
     paths: Vec<PathBuf>,
     /// The stream for all of them; one of each file's name where absent
     #[arg(long, value_name = "STREAM")]

@@ -90,6 +90,17 @@ pub fn object(text: &str) -> Result<Map<String, Value>, Problem> {
     })
 }
 
+/// Reads a file, or standard input, as text.
+///
+/// # Errors
+/// `cli.usage` where it is not UTF-8; what [`read`] says.
+pub fn text(file: Option<&Path>) -> Result<String, Problem> {
+    String::from_utf8(read(file)?).map_err(|_| {
+        let what = file.map_or("standard input".into(), |file| format!("`{}`", file.display()));
+        Error::usage(format!("{what} is not UTF-8"), "write the statements as text").into()
+    })
+}
+
 /// Reads a file, or standard input.
 ///
 /// # Errors

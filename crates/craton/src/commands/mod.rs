@@ -4,8 +4,9 @@ mod access;
 mod apply;
 mod documents;
 mod exchange;
+mod export;
 mod import;
-mod input;
+pub mod input;
 mod resource;
 mod running;
 mod sql;
@@ -46,8 +47,10 @@ pub enum Command {
     Incident(work::Incident),
     /// Appends to streams and reads them
     Stream(stream::Stream),
-    /// Imports CSV and NDJSON files into streams, which are made where they do not exist
+    /// Imports CSV, NDJSON and Parquet into streams, which are made where they do not exist
     Import(import::Import),
+    /// Writes a relation or the answer of a query into a file
+    Export(export::Export),
     /// Asks in SQL
     Sql(sql::Sql),
     /// Shows other units, and gets to know them
@@ -106,6 +109,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
         Command::Incident(command) => command.run(globals),
         Command::Stream(command) => command.run(globals),
         Command::Import(command) => command.run(globals),
+        Command::Export(command) => command.run(globals),
         Command::Sql(command) => command.run(globals),
         Command::Peer(command) => command.run(globals),
         Command::Offer(command) => command.run(globals),

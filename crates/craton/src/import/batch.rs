@@ -3,6 +3,7 @@
 use super::cell::{self, Type};
 use super::limits::{BATCH_BYTES_MAX, BATCH_ROWS_MAX};
 use super::rows::Content;
+use super::set_aside::{HEAD_LETTERS, Sent};
 use serde_json::Value;
 use std::collections::HashMap;
 
@@ -35,6 +36,13 @@ impl Batch {
             body.push(b'\n');
         }
         body
+    }
+}
+
+impl Sent for Batch {
+    fn line(&self, place: usize, head: &str) -> Option<u64> {
+        let (line, row) = self.rows.get(place)?;
+        row.chars().take(HEAD_LETTERS).eq(head.chars()).then_some(*line)
     }
 }
 

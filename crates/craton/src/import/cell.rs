@@ -1,5 +1,6 @@
-//! What a cell of a CSV file holds, and the JSON that stands for it.
+//! What a value of a file holds, and the JSON that stands for a cell of CSV.
 
+use super::limits::{AMOUNT_DIGITS_MAX, AMOUNT_SCALE_MAX};
 use base::Time;
 use serde_json::value::RawValue;
 
@@ -10,6 +11,10 @@ pub enum Type {
     Bool,
     /// A whole number of 64 bits.
     Int,
+    /// A number with a point and so many digits behind it that matter, few enough for an amount of money.
+    Number(u8),
+    /// A decimal with so many digits, and so many of them behind the point, as a file declares it.
+    Decimal(u8, u8),
     /// Any other number.
     Float,
     /// An instant.
@@ -21,15 +26,21 @@ pub enum Type {
 }
 
 impl Type {
-    /// Returns the type as a manifest writes it.
-    pub fn word(self) -> &'static str {
+    /// Returns the type as a manifest writes it, for a column whose numbers have up to `whole` digits before the point.
+    pub fn word(self, whole: u8) -> String {
         match self {
-            Self::Bool => "bool",
-            Self::Int => "int",
-            Self::Float => "float",
-            Self::Time => "time",
-            Self::Text => "text",
-            Self::Json => "json",
+            Self::Bool => "bool".into(),
+            Self::Int => "int".into(),
+            // Zeros behind the point say nothing about how many digits there may be.
+            Self::Number(0) | Self::Float => "float".into(),
+            Self::Number(scale) => {
+                let scale = scale.max(SCALE_MIN);
+                format!("decimal({},{scale})", PRECISION_MIN.max(whole + scale))
+            }
+            Self::Decimal(precision, scale) => format!("decimal({precision},{scale})"),
+            Self::Time => "time".into(),
+            Self::Text => "text".into(),
+            Self::Json => "json".into(),
         }
     }
 
@@ -46,6 +57,11 @@ impl Type {
     }
 }
 
+/// Digits of a decimal that is inferred, at least: as many as 64 bits hold.
+const PRECISION_MIN: u8 = 18;
+/// Digits behind the point of a decimal that is inferred, at least.
+const SCALE_MIN: u8 = 2;
+
 /// Returns whether the cell has no value.
 pub fn is_null(cell: &str) -> bool {
     cell.is_empty() || cell == "NA"
@@ -59,12 +75,50 @@ pub fn type_of(cell: &str) -> Type {
         // A number beyond 64 bits is an identifier rather than a quantity: as a float it would lose digits.
         if cell.parse::<i64>().is_ok() { Type::Int } else { Type::Text }
     } else if is_number(cell) {
-        Type::Float
+        number_type(cell)
     } else if is_time(cell) {
         Type::Time
     } else {
         Type::Text
     }
+}
+
+/// Returns what a number with a point or an exponent looks like. An exponent is that of a measurement, as are many digits.
+pub fn number_type(text: &str) -> Type {
+    let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
+    let has_exponent = text.contains(['e', 'E']);
+    let scale = fraction.trim_end_matches('0').len();
+    match u8::try_from(scale) {
+        Ok(scale)
+            if !has_exponent
+                && scale <= AMOUNT_SCALE_MAX
+                && whole_digits(text) <= AMOUNT_DIGITS_MAX =>
+        {
+            Type::Number(scale)
+        }
+        _ => Type::Float,
+    }
+}
+
+/// Returns what a binary floating-point number looks like: an amount, where it is the one nearest to a decimal with few digits.
+pub fn float_type(value: f64) -> Type {
+    let mut power = 1.0;
+    for scale in 0..=AMOUNT_SCALE_MAX {
+        let whole = (value * power).round();
+        // Up to 15 digits a decimal and its nearest number stand for each other, and the division finds that number.
+        if whole.abs() < 1e15 && whole / power == value {
+            return Type::Number(scale);
+        }
+        power *= 10.0;
+    }
+    Type::Float
+}
+
+/// Returns how many digits a number has before its point; 0 where the text is none.
+pub fn whole_digits(text: &str) -> u8 {
+    let text = text.strip_prefix('-').unwrap_or(text);
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    u8::try_from(digits).unwrap_or(u8::MAX)
 }
 
 /// Returns whether the text is an instant: RFC 3339, `YYYY-MM-DD HH:MM:SS`, or `YYYY-MM-DD`.
@@ -89,7 +143,8 @@ pub fn write(cell: &str, column_type: Type, out: &mut String) {
         Type::Int => int_of(cell),
         Type::Float => float_of(cell),
         Type::Json => json_of(cell),
-        Type::Text | Type::Time => None,
+        // Decimals and instants are taken as text.
+        Type::Number(_) | Type::Decimal(..) | Type::Text | Type::Time => None,
     };
     out.push_str(&written.unwrap_or_else(|| serde_json::Value::from(cell).to_string()));
 }
@@ -162,12 +217,42 @@ mod tests {
         };
         check(Type::Bool, &["true", "False", "TRUE"]);
         check(Type::Int, &["0", "-7", "9223372036854775807"]);
-        check(Type::Float, &["1.50", "-0.5", "1e5", "2E-3"]);
+        check(Type::Number(1), &["1.50", "-0.5", "129.9"]);
+        check(Type::Number(0), &["517.0", "-1.00"]);
+        check(Type::Number(4), &["0.0001", "12345678901234.5678"]);
+        check(Type::Float, &["1e5", "2E-3", "0.00001", "-23.545621", "123456789012345.5"]);
         check(Type::Time, &["2018-10-17", "2018-10-17 17:30:20", "2018-10-17T17:30:20Z"]);
         check(Type::Time, &["2018-10-17T14:30:20-03:00"]);
         check(Type::Text, &["007", "+5", "1.", ".5", "1e999", "9223372036854775808", "0x1"]);
         check(Type::Text, &["2018-13-01", "2018-10-17x", "yes", " 5", "-", "inf", "1e"]);
         check(Type::Text, &["é018-10-17", "2018-1é-17"]);
+    }
+
+    #[test]
+    fn floats_that_stand_for_amounts_are_told_from_measurements() {
+        for (value, expected) in [
+            (2.55, Type::Number(2)),
+            (-11062.06, Type::Number(2)),
+            (0.001, Type::Number(3)),
+            (517.0, Type::Number(0)),
+            (0.1 + 0.2, Type::Float),
+            (41.130_472_2, Type::Float),
+            (1e300, Type::Float),
+            (1e15, Type::Float),
+            (f64::NAN, Type::Float),
+            (f64::INFINITY, Type::Float),
+        ] {
+            assert_eq!(float_type(value), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn amounts_get_room_to_grow() {
+        assert_eq!(Type::Number(1).word(3), "decimal(18,2)");
+        assert_eq!(Type::Number(4).word(14), "decimal(18,4)");
+        assert_eq!(Type::Number(3).word(19), "decimal(22,3)");
+        assert_eq!(Type::Number(0).word(3), "float");
+        assert_eq!(Type::Decimal(9, 4).word(19), "decimal(9,4)");
     }
 
     #[test]

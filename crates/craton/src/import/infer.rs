@@ -1,13 +1,18 @@
 //! Infers the schema of a stream from the rows of files.
 
 use super::cell::{self, Type};
-use super::limits::COLUMNS_MAX;
+use super::limits::{AMOUNT_DIGITS_MAX, COLUMNS_MAX};
 use super::name::is_column_name;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::HashMap;
+
+/// Digits of a decimal at most.
+const DECIMAL_DIGITS_MAX: u8 = 38;
+/// Digits of a whole number of 64 bits at most.
+const INT_DIGITS_MAX: u8 = 19;
 
 /// What the rows so far say about the columns of a stream.
 #[derive(Debug, Default)]
@@ -26,6 +31,21 @@ struct Seen {
     /// Nothing where no row had a value.
     column_type: Option<Type>,
     values: u64,
+    /// The most digits before the point of a number.
+    whole: u8,
+}
+
+/// What a file with a schema of its own says about a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Declared {
+    /// The name of the column.
+    pub name: String,
+    /// What its values are; nothing where it has none.
+    pub column_type: Option<Type>,
+    /// The most digits before the point of a number.
+    pub whole: u8,
+    /// True where the file says that each row has a value.
+    pub is_required: bool,
 }
 
 impl Inference {
@@ -41,7 +61,8 @@ impl Inference {
         self.rows += 1;
         for (name, cell) in header.iter().zip(cells) {
             if !cell::is_null(cell) {
-                self.see(name, cell::type_of(cell), Type::Text);
+                let seen = cell::type_of(cell);
+                self.see(name, seen, whole_of(seen, cell), Type::Text);
             }
         }
     }
@@ -53,10 +74,26 @@ impl Inference {
         for (name, value) in fields {
             if !is_column_name(&name) {
                 self.has_others = true;
-            } else if let Some(value_type) = json_type(value) {
-                self.see(&name, value_type, Type::Json);
+            } else if let Some(seen) = json_type(value) {
+                self.see(&name, seen, whole_of(seen, value.get()), Type::Json);
             } else {
                 self.number(&name);
+            }
+        }
+    }
+
+    /// Takes the columns of a file of so many rows that has a schema of its own.
+    pub fn columns(&mut self, rows: u64, columns: &[Declared]) {
+        self.rows += rows;
+        for column in columns {
+            let Some(number) = self.number(&column.name) else { continue };
+            if let Some(column_type) = column.column_type {
+                self.see(&column.name, column_type, column.whole, Type::Json);
+                // `see` has counted one row.
+                self.columns[number].values -= 1;
+            }
+            if column.is_required {
+                self.columns[number].values += rows;
             }
         }
     }
@@ -88,7 +125,7 @@ impl Inference {
     }
 
     fn column(&self, column: &Seen) -> Value {
-        let word = column.column_type.unwrap_or(Type::Text).word();
+        let word = column.column_type.unwrap_or(Type::Text).word(column.whole);
         let mut value = json!({"name": column.name, "type": word});
         if 0 < self.rows && column.values == self.rows {
             value["required"] = json!(true);
@@ -96,13 +133,14 @@ impl Inference {
         value
     }
 
-    fn see(&mut self, name: &str, value_type: Type, fallback: Type) {
+    fn see(&mut self, name: &str, seen: Type, whole: u8, fallback: Type) {
         let Some(number) = self.number(name) else { return };
         let column = &mut self.columns[number];
         column.values += 1;
+        column.whole = column.whole.max(whole);
         column.column_type = Some(match column.column_type {
-            Some(held) => merged(held, value_type, fallback),
-            None => value_type,
+            Some(held) => merged(held, seen, fallback),
+            None => seen,
         });
     }
 
@@ -115,20 +153,47 @@ impl Inference {
             self.has_others = true;
             return None;
         }
-        self.columns.push(Seen { name: name.into(), column_type: None, values: 0 });
+        self.columns.push(Seen { name: name.into(), column_type: None, values: 0, whole: 0 });
         self.numbers.insert(name.into(), self.columns.len() - 1);
         Some(self.columns.len() - 1)
     }
 }
 
+/// Returns how many digits a number has before its point, 0 for anything else.
+fn whole_of(seen: Type, text: &str) -> u8 {
+    if matches!(seen, Type::Int | Type::Number(_)) { cell::whole_digits(text) } else { 0 }
+}
+
 /// Returns the type that holds values of both.
 fn merged(left: Type, right: Type, fallback: Type) -> Type {
+    use Type::{Decimal, Float, Int, Number};
     match (left, right) {
         _ if left == right => left,
-        (Type::Int, Type::Float) | (Type::Float, Type::Int) => Type::Float,
+        (Number(left), Number(right)) => Number(left.max(right)),
+        (Number(scale), Int) | (Int, Number(scale)) => Number(scale),
+        (Decimal(..), Decimal(..) | Int | Number(_)) | (Int | Number(_), Decimal(..)) => {
+            decimal_of(left, right)
+        }
+        (Float, Int | Number(_) | Decimal(..)) | (Int | Number(_) | Decimal(..), Float) => Float,
         (Type::Time, Type::Text) | (Type::Text, Type::Time) => Type::Text,
         (Type::Json, _) | (_, Type::Json) => Type::Json,
         _ => fallback,
+    }
+}
+
+/// Returns the decimal that holds both, or a float where none does.
+fn decimal_of(left: Type, right: Type) -> Type {
+    // Digits before the point, and behind it.
+    let digits = |side: Type| match side {
+        Type::Decimal(precision, scale) => (precision.saturating_sub(scale), scale),
+        Type::Number(scale) => (AMOUNT_DIGITS_MAX, scale),
+        _ => (INT_DIGITS_MAX, 0),
+    };
+    let ((left_whole, left_scale), (right_whole, right_scale)) = (digits(left), digits(right));
+    let (whole, scale) = (left_whole.max(right_whole), left_scale.max(right_scale));
+    match whole + scale {
+        precision @ ..=DECIMAL_DIGITS_MAX => Type::Decimal(precision, scale),
+        _ => Type::Float,
     }
 }
 
@@ -142,6 +207,7 @@ fn json_type(value: &RawValue) -> Option<Type> {
         b'"' if cell::is_time(text.trim_matches('"')) => Some(Type::Time),
         b'"' => Some(Type::Text),
         _ if text.parse::<i64>().is_ok() => Some(Type::Int),
+        _ if text.contains('.') => Some(cell::number_type(text)),
         _ => Some(Type::Float),
     }
 }
@@ -203,17 +269,23 @@ mod tests {
         inference.declare(&header);
         inference.cells(&header, &owned(&["1", "1", "true", "2018-10-17", "2018-10-17", ""]));
         inference.cells(&header, &owned(&["2", "1.5", "0", "NA", "soon", "NA"]));
-        assert_eq!(shown(&inference), "a int!, b float!, c text!, d time, e text!, f text");
+        assert_eq!(shown(&inference), "a int!, b decimal(18,2)!, c text!, d time, e text!, f text");
+        inference.cells(&header, &owned(&["1234567890123456789", "0.125", "", "", "", "1e-3"]));
+        inference.cells(&header, &owned(&["0.5", "1.123456", "", "", "", "2.5"]));
+        assert_eq!(
+            shown(&inference),
+            "a decimal(21,2)!, b float!, c text, d time, e text, f float"
+        );
     }
 
     #[test]
     fn columns_of_ndjson_come_in_the_order_of_their_fields() {
         let mut inference = Inference::default();
         inference.line(r#"{"z": 1, "a": "2018-10-17T17:30:20Z", "m": {"x": 1}, "n": null}"#);
-        inference.line(r#"{"a": "2018-10-18", "z": 2.5, "m": 3, "n": true}"#);
+        inference.line(r#"{"a": "2018-10-18", "z": 2.505, "m": 3, "n": true}"#);
         inference.line("{no JSON");
         inference.line("[1]");
-        assert_eq!(shown(&inference), "z float!, a time!, m json!, n bool");
+        assert_eq!(shown(&inference), "z decimal(18,3)!, a time!, m json!, n bool");
     }
 
     #[test]
@@ -232,6 +304,41 @@ mod tests {
         assert_eq!(merged(Type::Int, Type::Text, Type::Json), Type::Json);
         assert_eq!(merged(Type::Bool, Type::Int, Type::Text), Type::Text);
         assert_eq!(merged(Type::Json, Type::Int, Type::Text), Type::Json);
+    }
+
+    #[test]
+    fn files_with_a_schema_say_their_types_themselves() {
+        let column = |name: &str, column_type, is_required| Declared {
+            name: name.into(),
+            column_type,
+            whole: 3,
+            is_required,
+        };
+        let mut inference = Inference::default();
+        let columns = [
+            column("id", Some(Type::Int), true),
+            column("price", Some(Type::Number(3)), false),
+            column("tax", Some(Type::Decimal(9, 4)), false),
+            column("none", None, false),
+        ];
+        inference.columns(5, &columns);
+        let first = "id int!, price decimal(18,3), tax decimal(9,4), none text";
+        assert_eq!(shown(&inference), first);
+        inference.columns(0, &columns);
+        assert_eq!(shown(&inference), first, "a file without rows takes nothing away");
+        inference.columns(2, &[column("id", Some(Type::Decimal(20, 0)), true)]);
+        inference.columns(2, &[column("tax", Some(Type::Number(2)), true)]);
+        assert_eq!(
+            shown(&inference),
+            "id decimal(20,0), price decimal(18,3), tax decimal(18,4), none text"
+        );
+    }
+
+    #[test]
+    fn decimals_that_no_decimal_holds_are_floats() {
+        assert_eq!(merged(Type::Decimal(38, 0), Type::Decimal(9, 4), Type::Json), Type::Float);
+        assert_eq!(merged(Type::Decimal(9, 4), Type::Int, Type::Json), Type::Decimal(23, 4));
+        assert_eq!(merged(Type::Number(2), Type::Text, Type::Json), Type::Json);
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub struct FileReport {
 pub struct Reason {
     /// The file.
     pub file: String,
-    /// The line at which the row begins, from 1.
+    /// The line at which the row begins, from 1; the number of the row in a Parquet file.
     pub line: u64,
     /// Why.
     pub reason: String,

@@ -1,4 +1,4 @@
-//! Reads the rows of a file one after the other, with the line at which each begins.
+//! Reads the rows of a text file one after the other, with the line at which each begins. Parquet has a reader of its own.
 //!
 //! CSV is read here rather than by the crate `csv`: that one counts lines wrongly where they end in CR LF, and it reads on without
 //! a limit where a quote is not closed.
@@ -66,7 +66,7 @@ impl<'s> Rows<'s> {
     /// `cli.file` where the file cannot be read.
     pub fn read(&mut self) -> Result<Option<Row>, Problem> {
         let read = match self.source.form {
-            Form::Lines => self.lines.line(),
+            Form::Lines | Form::Parquet => self.lines.line(),
             Form::Csv => self.lines.record(self.delimiter).map(|record| {
                 let (line, cells) = record?;
                 let content = cells.and_then(|cells| self.fitting(cells)).map(Content::Cells);
@@ -80,7 +80,7 @@ impl<'s> Rows<'s> {
         let read = self.lines.record(self.delimiter);
         let record = read.map_err(|error| self.source.unreadable(error))?;
         let Some((line, cells)) = record else {
-            return Err(Error::empty(&self.source.path, "it has no header").into());
+            return Err(Error::empty(&self.source.shown, "it has no header").into());
         };
         let cells = cells.and_then(|cells| cells.into_iter().map(text).collect());
         let titles: Vec<String> = cells.map_err(|reason: String| Error::Columns {
@@ -105,10 +105,10 @@ impl<'s> Rows<'s> {
     }
 }
 
-/// Returns the place of a line of a file.
+/// Returns the place of a line of a file, or of a row of a Parquet file.
 pub fn place_of(source: &Source, line: u64) -> Place {
     let line = u32::try_from(line).ok();
-    Place { line, ..Place::default() }.in_file(source.shown())
+    Place { line, ..Place::default() }.in_file(source.shown.clone())
 }
 
 fn text(bytes: Vec<u8>) -> Result<String, String> {

@@ -1,70 +1,44 @@
-//! Runs an import: a pass over the files where a schema has to be inferred, then one that sends their rows.
+//! Runs an import: looks at all files, makes the streams that are missing, then sends the rows.
 
 use super::batch::{Batch, Writer};
-use super::error::Error;
-use super::infer::Inference;
-use super::name::column_name;
+use super::limits::TABLE_BYTES_MAX;
+use super::parquet_file::ParquetFile;
+use super::plan::{self, Options, Part};
 use super::report::{FileReport, Report};
-use super::rows::{Content, Row, Rows, place_of};
-use super::set_aside;
-use super::source::{self, Source};
+use super::rows::{Row, Rows, place_of};
+use super::set_aside::{self, Sent};
+use super::source::{Form, Source};
+use super::table::{Converter, Table};
 use super::target::{self, Target};
 use crate::{client::Client, routes};
-use base::{Kind, Problem, nearest};
-use indicatif::{ProgressBar, ProgressStyle};
+use base::{Kind, Problem};
+use indicatif::ProgressBar;
 use serde_json::Value;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-/// What is imported, and how.
-#[derive(Debug)]
-pub struct Options {
-    /// Files and folders.
-    pub paths: Vec<PathBuf>,
-    /// The stream for all of them; one of each file's name where absent.
-    pub into: Option<String>,
-    /// The columns whose newest row counts, of a stream that is made.
-    pub key: Vec<String>,
-    /// The column with the event time, of a stream that is made.
-    pub time: Option<String>,
-    /// What stands between two cells of CSV.
-    pub delimiter: u8,
-}
-
-/// The files of each stream.
-type Streams = BTreeMap<String, Vec<Source>>;
-
-/// Returns the manifests of the streams that an import would make. Asks no unit.
-///
-/// # Errors
-/// What is wrong with the files or the options.
-pub fn manifests(options: &Options) -> Result<Vec<Value>, Problem> {
-    let streams = streams(options)?;
-    let bar = bar("reading", streams.values().flatten());
-    let manifest = |(name, sources): (&String, &Vec<Source>)| -> Result<Value, Problem> {
-        Ok(target::manifest(name, &infer(options, sources, &bar)?))
-    };
-    let manifests = streams.iter().map(manifest).collect();
-    bar.finish_and_clear();
-    manifests
-}
-
-/// Imports files.
+/// Imports files and addresses.
 ///
 /// # Errors
 /// What is wrong with files or options, or what the unit says. What was appended until then stays.
 pub fn run(options: &Options, client: &Client) -> Result<Report, Problem> {
-    let streams = streams(options)?;
-    let mut targets = Vec::new();
-    for (name, sources) in &streams {
-        targets.push(target(options, client, name, sources)?);
-    }
-    let bar = bar("importing", streams.values().flatten());
+    let parts = plan::parts(options, Some(client))?;
+    make(&parts, client)?;
+    let bytes = parts.iter().flat_map(|part| &part.sources).map(|source| source.bytes).sum();
+    let bar = plan::bar("importing", bytes);
     let mut report = Report::default();
-    for (target, sources) in targets.iter_mut().zip(streams.values()) {
-        for source in sources {
+    for part in parts {
+        let mut target = match part.target {
+            Some(target) => target,
+            None => Target::find(client, &part.name)?.ok_or_else(|| unseen(&part.name))?,
+        };
+        for source in &part.sources {
             let import = Import { options, client, source, bar: &bar };
-            let file = import.run(target, &mut report)?;
+            let mut file = FileReport {
+                file: source.shown.clone(),
+                stream: target.name.clone(),
+                ..FileReport::default()
+            };
+            let sent = import.run(&mut target, &mut file, &mut report);
+            sent.map_err(|problem| with_progress(problem, &report, &file))?;
             report.add(file);
         }
     }
@@ -72,84 +46,31 @@ pub fn run(options: &Options, client: &Client) -> Result<Report, Problem> {
     Ok(report)
 }
 
-fn streams(options: &Options) -> Result<Streams, Problem> {
-    let mut streams = Streams::new();
-    for source in source::find(&options.paths)? {
-        let name = options.into.clone().unwrap_or_else(|| source.stream.clone());
-        streams.entry(name).or_default().push(source);
-    }
-    Ok(streams)
+/// Makes the streams that are missing, all of them or none.
+fn make(parts: &[Part], client: &Client) -> Result<(), Problem> {
+    let missing = parts.iter().filter(|part| part.target.is_none());
+    let manifests: Vec<Value> =
+        missing.map(|part| target::manifest(&part.name, &part.spec)).collect();
+    target::make(client, &manifests)
 }
 
-/// Returns the stream, which is made where it does not exist.
-fn target(
-    options: &Options,
-    client: &Client,
-    name: &str,
-    sources: &[Source],
-) -> Result<Target, Problem> {
-    if let Some(target) = Target::find(client, name)? {
-        return Ok(target);
-    }
-    let bar = bar("reading", sources);
-    let spec = infer(options, sources, &bar)?;
-    bar.finish_and_clear();
-    target::make(client, name, &spec)?;
-    let missing = || {
-        let code = base::Code("resource.not_found", Kind::NotFound);
-        Problem::new(code, format!("stream/{name} was made and cannot be seen"))
+fn unseen(name: &str) -> Problem {
+    let code = base::Code("resource.not_found", Kind::NotFound);
+    Problem::new(code, format!("stream/{name} was made and cannot be seen"))
+}
+
+/// Says how far an import got that could not go on.
+fn with_progress(mut problem: Problem, report: &Report, file: &FileReport) -> Problem {
+    let rows = report.appended + report.already_there + file.appended + file.already_there;
+    let there = match rows {
+        0 => "nothing was imported".into(),
+        rows => format!("{rows} rows are in the unit"),
     };
-    Target::find(client, name)?.ok_or_else(missing)
-}
-
-/// Infers the `spec` of a stream from all rows of its files.
-fn infer(options: &Options, sources: &[Source], bar: &ProgressBar) -> Result<Value, Problem> {
-    let mut inference = Inference::default();
-    for source in sources {
-        let mut rows = Rows::open(source, options.delimiter, bar)?;
-        inference.declare(rows.header());
-        while let Some(row) = rows.read()? {
-            match row.content {
-                Ok(Content::Cells(cells)) => inference.cells(rows.header(), &cells),
-                Ok(Content::Line(line)) => inference.line(&line),
-                Err(_) => {}
-            }
-        }
-    }
-    if let Some(first) = sources.first().filter(|_| !inference.has_columns()) {
-        return Err(Error::empty(&first.path, "no row says what a column could be").into());
-    }
-    let key: Vec<String> = options
-        .key
-        .iter()
-        .map(|name| column(&inference, "--key", name))
-        .collect::<Result<_, _>>()?;
-    let time = options.time.as_ref().map(|name| column(&inference, "--time", name)).transpose()?;
-    Ok(inference.spec(&summary(sources), &key, time.as_deref()))
-}
-
-fn summary(sources: &[Source]) -> String {
-    let name = |source: &Source| {
-        source.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
-    };
-    match sources {
-        [] => "Imported".into(),
-        [one] => format!("Imported from {}", name(one)),
-        [first, more @ ..] => format!("Imported from {} and {} more", name(first), more.len()),
-    }
-}
-
-/// Returns the column that an option names, as the header or as the stream writes it.
-fn column(inference: &Inference, option: &str, given: &str) -> Result<String, Error> {
-    let found = inference.names().find(|name| *name == given || *name == column_name(given));
-    found.map(str::to_owned).ok_or_else(|| Error::Columns {
-        reason: format!("`{option}` names `{given}`, and there is no such column"),
-        place: None,
-        hint: Some(match nearest(given, inference.names()) {
-            Some(name) => format!("did you mean `{name}`?"),
-            None => format!("there are {}", inference.names().collect::<Vec<_>>().join(", ")),
-        }),
-    })
+    problem.hint = Some(match problem.hint {
+        Some(hint) => format!("{hint}; {there}"),
+        None => there,
+    });
+    problem
 }
 
 /// The import of one file.
@@ -161,15 +82,29 @@ struct Import<'a> {
 }
 
 impl Import<'_> {
-    fn run(&self, target: &mut Target, report: &mut Report) -> Result<FileReport, Problem> {
+    fn run(
+        &self,
+        target: &mut Target,
+        file: &mut FileReport,
+        report: &mut Report,
+    ) -> Result<(), Problem> {
         let key = self.key(target)?;
+        match self.source.form {
+            Form::Parquet => self.tables(&key, target, file, report),
+            Form::Csv | Form::Lines => self.lines(&key, target, file, report),
+        }
+    }
+
+    /// Sends the rows of a text file.
+    fn lines(
+        &self,
+        key: &str,
+        target: &mut Target,
+        file: &mut FileReport,
+        report: &mut Report,
+    ) -> Result<(), Problem> {
         let mut rows = Rows::open(self.source, self.options.delimiter, self.bar)?;
         let writer = Writer::new(rows.header(), &target.spec);
-        let mut file = FileReport {
-            file: self.source.shown(),
-            stream: target.name.clone(),
-            ..FileReport::default()
-        };
         let mut batch = Batch::default();
         let mut number = 0_u64;
         while let Some(Row { line, content }) = rows.read()? {
@@ -182,7 +117,7 @@ impl Import<'_> {
                 Ok(row) => {
                     if !batch.has_room(row.len()) {
                         let full = std::mem::take(&mut batch);
-                        self.send(target, &full, &format!("{key}-{number}"), &mut file, report)?;
+                        self.send(target, of_batch(&full, key, number), file, report)?;
                         number += 1;
                     }
                     batch.push(line, row);
@@ -190,9 +125,41 @@ impl Import<'_> {
             }
         }
         if !batch.rows.is_empty() {
-            self.send(target, &batch, &format!("{key}-{number}"), &mut file, report)?;
+            self.send(target, of_batch(&batch, key, number), file, report)?;
         }
-        Ok(file)
+        Ok(())
+    }
+
+    /// Sends the rows of a Parquet file, which was checked as a whole before.
+    fn tables(
+        &self,
+        key: &str,
+        target: &mut Target,
+        file: &mut FileReport,
+        report: &mut Report,
+    ) -> Result<(), Problem> {
+        let parquet = ParquetFile::open(self.source)?;
+        let mut converter = Converter::new(parquet.columns(), &target.spec);
+        let changed = |error: arrow::error::ArrowError| {
+            self.source.unreadable(std::io::Error::other(error.to_string()))
+        };
+        let mut number = 0_u64;
+        for batch in parquet.batches()? {
+            let batch = batch.map_err(changed)?;
+            let table = converter.table(&batch).map_err(changed)?;
+            file.rows += table.count();
+            for (table, body) in table.bodies().map_err(changed)? {
+                if TABLE_BYTES_MAX < body.len() {
+                    file.set_aside += 1;
+                    report.name(&file.file, table.first, too_long(body.len()));
+                    continue;
+                }
+                self.send(target, of_table(&table, body, key, number), file, report)?;
+                number += 1;
+            }
+            self.bar.inc(parquet.share(batch.num_rows()));
+        }
+        Ok(())
     }
 
     /// Returns what the keys of all batches of this file begin with: the same for the same content into the same stream.
@@ -203,20 +170,20 @@ impl Import<'_> {
         Ok(format!("import-{}", base::hex(&base::sha256(text.as_bytes()))))
     }
 
-    /// Appends a batch, and finds out what became of its rows.
+    /// Appends rows, and finds out what became of them.
     fn send(
         &self,
         target: &mut Target,
-        batch: &Batch,
-        key: &str,
+        append: Append<'_>,
         file: &mut FileReport,
         report: &mut Report,
     ) -> Result<(), Problem> {
+        let Append { rows, first, media, body, key } = append;
         let request = routes::stream_append(&target.name)
             .query("on_error", Some("set_aside"))
-            .key(Some(key.to_owned()))
-            .bytes("application/x-ndjson", batch.body());
-        let answer = self.client.send(&request).map_err(|problem| self.placed(problem, batch))?;
+            .key(Some(key))
+            .bytes(media, body);
+        let answer = self.client.send(&request).map_err(|problem| self.placed(problem, first))?;
         let number = |field: &str| answer[field].as_u64().unwrap_or(0);
         let (offset, count, aside) = (number("offset"), number("count"), number("set_aside"));
         // A stream only grows: rows before its end as it was known are those of an earlier import, whose answer was repeated.
@@ -228,7 +195,7 @@ impl Import<'_> {
         target.end = target.end.max(offset + count);
         file.set_aside += aside;
         if 0 < aside && report.has_room() {
-            for (line, reason) in set_aside::reasons(self.client, &target.name, batch) {
+            for (line, reason) in set_aside::reasons(self.client, &target.name, rows) {
                 report.name(&file.file, line, reason);
             }
         }
@@ -236,8 +203,7 @@ impl Import<'_> {
     }
 
     /// Says at which line the import stopped, and how it goes on.
-    fn placed(&self, mut problem: Problem, batch: &Batch) -> Problem {
-        let line = batch.rows.first().map_or(1, |(line, _)| *line);
+    fn placed(&self, mut problem: Problem, line: u64) -> Problem {
         problem.place = Some(place_of(self.source, line));
         let further = match (problem.code.as_str(), problem.kind) {
             ("call.key_reused", _) => {
@@ -257,12 +223,36 @@ impl Import<'_> {
     }
 }
 
-/// Returns a bar that follows the bytes of files; it shows nothing where standard error is no terminal.
-fn bar<'s>(word: &'static str, sources: impl IntoIterator<Item = &'s Source>) -> ProgressBar {
-    let bytes: u64 = sources.into_iter().map(|source| source.bytes).sum();
-    let template = "{msg} {bar:32} {bytes}/{total_bytes}  {bytes_per_sec}  \
-                    {elapsed_precise}, {eta_precise} to go";
-    let style =
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(bytes).with_style(style).with_message(word)
+/// Rows that are about to be appended.
+struct Append<'a> {
+    rows: &'a dyn Sent,
+    /// The line at which the first row begins, or its number.
+    first: u64,
+    media: &'static str,
+    body: Vec<u8>,
+    key: String,
+}
+
+fn of_batch<'a>(batch: &'a Batch, key: &str, number: u64) -> Append<'a> {
+    Append {
+        rows: batch,
+        first: batch.rows.first().map_or(1, |(line, _)| *line),
+        media: "application/x-ndjson",
+        body: batch.body(),
+        key: format!("{key}-{number}"),
+    }
+}
+
+fn of_table<'a>(table: &'a Table, body: Vec<u8>, key: &str, number: u64) -> Append<'a> {
+    Append {
+        rows: table,
+        first: table.first,
+        media: "application/vnd.apache.arrow.stream",
+        body,
+        key: format!("{key}-{number}"),
+    }
+}
+
+fn too_long(bytes: usize) -> String {
+    format!("the row has {bytes} bytes, {TABLE_BYTES_MAX} are allowed")
 }

@@ -1,12 +1,15 @@
-//! The files of an import: which they are, how they are opened, what tells their content apart.
+//! The files and addresses of an import: which they are, how they are opened, what tells their content apart.
 
 use super::error::Error;
+use super::fetch::{self, Address};
 use super::name::stream_name;
 use crate::error::Error as CommandError;
 use base::Problem;
 use indicatif::ProgressBar;
-use std::io::{BufRead, BufReader, Read};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Bytes that are read at once to tell a file's content from another's.
 const PIECE_BYTES: u64 = 1 << 20;
@@ -18,13 +21,17 @@ pub enum Form {
     Csv,
     /// A JSON object a line.
     Lines,
+    /// Columns with their types (Apache Parquet).
+    Parquet,
 }
 
 /// A file to import.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// Where it is, as the user named it.
-    pub path: PathBuf,
+    /// How it is named to people: the path as they wrote it, or the address without its secrets.
+    pub shown: String,
+    /// The name of the file by itself.
+    pub name: String,
     /// How rows stand in it.
     pub form: Form,
     /// The name of a stream for it.
@@ -32,6 +39,16 @@ pub struct Source {
     /// Its size in bytes, as it lies on the disk.
     pub bytes: u64,
     is_zipped: bool,
+    place: Place,
+}
+
+/// Where the bytes of a file are.
+#[derive(Debug, Clone)]
+enum Place {
+    /// In the user's own file.
+    Path(PathBuf),
+    /// In a file without a name that is there as long as the command runs.
+    Fetched(Arc<File>),
 }
 
 impl Source {
@@ -40,7 +57,7 @@ impl Source {
     /// # Errors
     /// `cli.file` where it cannot be read.
     pub fn open(&self, progress: &ProgressBar) -> Result<Box<dyn BufRead>, Problem> {
-        let file = std::fs::File::open(&self.path).map_err(|error| self.unreadable(error))?;
+        let file = self.file()?;
         let bytes = BufReader::with_capacity(64 << 10, progress.wrap_read(file));
         if !self.is_zipped {
             return Ok(Box::new(bytes));
@@ -49,18 +66,33 @@ impl Source {
         Ok(Box::new(BufReader::with_capacity(64 << 10, plain)))
     }
 
+    /// Opens the file at its beginning. What was fetched is read by one reader at a time: they share their place in it.
+    ///
+    /// # Errors
+    /// `cli.file` where it cannot be read.
+    pub fn file(&self) -> Result<File, Problem> {
+        let file = match &self.place {
+            Place::Path(path) => File::open(path),
+            Place::Fetched(file) => file.try_clone().and_then(|mut file| {
+                file.rewind()?;
+                Ok(file)
+            }),
+        };
+        file.map_err(|error| self.unreadable(error))
+    }
+
     /// Returns a digest of the content: SHA-256 over the SHA-256 of each MiB of the file.
     ///
     /// # Errors
     /// `cli.file` where it cannot be read.
     pub fn digest(&self) -> Result<String, Problem> {
-        let unreadable = |error| self.unreadable(error);
-        let mut file = std::fs::File::open(&self.path).map_err(unreadable)?;
+        let mut file = self.file()?;
         let mut digests = Vec::new();
         let mut piece = Vec::new();
         loop {
             piece.clear();
-            (&mut file).take(PIECE_BYTES).read_to_end(&mut piece).map_err(unreadable)?;
+            let read = (&mut file).take(PIECE_BYTES).read_to_end(&mut piece);
+            read.map_err(|error| self.unreadable(error))?;
             if piece.is_empty() {
                 return Ok(base::hex(&base::sha256(&digests)));
             }
@@ -70,43 +102,75 @@ impl Source {
 
     /// Returns the problem of this file that could not be read.
     pub fn unreadable(&self, error: std::io::Error) -> Problem {
-        CommandError::unreadable(&self.path, error).into()
-    }
-
-    /// Returns the path as it is shown.
-    pub fn shown(&self) -> String {
-        self.path.display().to_string()
+        CommandError::unreadable(Path::new(&self.shown), error).into()
     }
 }
 
-/// Returns the files that the words on the command line name; those of a folder by name.
+/// What a word on the command line stands for.
+enum Word {
+    Sources(Vec<Source>),
+    Address(Address),
+}
+
+/// Returns the files that the words on the command line name; those of a folder by name. Addresses are fetched, once all the
+/// other words are known to be there.
 ///
 /// # Errors
-/// `import.unsupported`, `import.empty`, and `cli.file` where one cannot be read.
+/// `import.unsupported`, `import.empty`, `import.address`, and `cli.file` where one cannot be read.
 pub fn find(words: &[PathBuf]) -> Result<Vec<Source>, Problem> {
+    let words = words.iter().map(|word| look(word)).collect::<Result<Vec<_>, _>>()?;
     let mut sources = Vec::new();
     for word in words {
-        refuse_address(word)?;
-        let about =
-            std::fs::metadata(word).map_err(|error| CommandError::unreadable(word, error))?;
-        if about.is_dir() {
-            sources.extend(inside(word)?);
-        } else {
-            let reason = "its name ends in none of the forms that are known";
-            let unknown = || Error::Unsupported { what: word.display().to_string(), reason };
-            sources.push(of_file(word, about.len())?.ok_or_else(unknown)?);
+        match word {
+            Word::Sources(found) => sources.extend(found),
+            Word::Address(address) => sources.push(fetched(&address)?),
         }
     }
     Ok(sources)
 }
 
-fn refuse_address(word: &Path) -> Result<(), Error> {
-    let text = word.to_string_lossy().to_ascii_lowercase();
-    if text.starts_with("http://") || text.starts_with("https://") {
-        let reason = "addresses are not supported yet";
-        return Err(Error::Unsupported { what: word.display().to_string(), reason });
+fn look(word: &Path) -> Result<Word, Problem> {
+    if let Some(address) = word.to_str().and_then(Address::read) {
+        return Ok(Word::Address(address?));
     }
-    Ok(())
+    let about = std::fs::metadata(word).map_err(|error| CommandError::unreadable(word, error))?;
+    if about.is_dir() {
+        return Ok(Word::Sources(inside(word)?));
+    }
+    let reason = "its name ends in none of the forms that are known";
+    let unknown = || Error::unknown_form(word.display().to_string(), reason);
+    Ok(Word::Sources(vec![of_file(word, about.len()).ok_or_else(unknown)?]))
+}
+
+/// Fetches an address. Its form is what its path ends with, or what the answer says that it is.
+fn fetched(address: &Address) -> Result<Source, Problem> {
+    let fetched = fetch::fetch(address)?;
+    let by_media = || fetched.media.as_deref().and_then(form_of_media);
+    let (stem, form, is_zipped) = match named_form(&address.name) {
+        Some(found) => found,
+        None => by_media().map(|form| (address.name.as_str(), form, false)).ok_or_else(|| {
+            let reason = "neither the end of its path nor its media type is of a known form";
+            Error::unknown_form(&address.shown, reason)
+        })?,
+    };
+    Ok(Source {
+        shown: address.shown.clone(),
+        name: address.name.clone(),
+        form,
+        stream: stream_name(stem),
+        bytes: fetched.bytes,
+        is_zipped,
+        place: Place::Fetched(Arc::new(fetched.file)),
+    })
+}
+
+fn form_of_media(media: &str) -> Option<Form> {
+    match media {
+        "text/csv" | "application/csv" => Some(Form::Csv),
+        "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Some(Form::Lines),
+        "application/vnd.apache.parquet" => Some(Form::Parquet),
+        _ => None,
+    }
 }
 
 /// Returns the files directly in a folder, leaving out hidden ones and those of unknown forms.
@@ -125,33 +189,44 @@ fn inside(folder: &Path) -> Result<Vec<Source>, Problem> {
         let about =
             std::fs::metadata(&path).map_err(|error| CommandError::unreadable(&path, error))?;
         if !is_hidden && about.is_file() {
-            sources.extend(of_file(&path, about.len())?);
+            sources.extend(of_file(&path, about.len()));
         }
     }
     if sources.is_empty() {
-        return Err(Error::empty(folder, "there is no CSV and no NDJSON file in it").into());
+        let shown = folder.display().to_string();
+        return Err(Error::empty(shown, "there is no CSV, NDJSON or Parquet file in it").into());
     }
     Ok(sources)
 }
 
 /// Returns the file as a source, nothing where its form is not known.
-fn of_file(path: &Path, bytes: u64) -> Result<Option<Source>, Error> {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let (plain, is_zipped) = match ending(&name) {
+fn of_file(path: &Path, bytes: u64) -> Option<Source> {
+    let name = path.file_name()?.to_string_lossy().into_owned();
+    let (stem, form, is_zipped) = named_form(&name)?;
+    Some(Source {
+        shown: path.display().to_string(),
+        stream: stream_name(stem),
+        form,
+        bytes,
+        is_zipped,
+        place: Place::Path(path.to_owned()),
+        name: name.clone(),
+    })
+}
+
+/// Returns what the name of a file says: its stem, its form, and whether it is compressed as a whole.
+fn named_form(name: &str) -> Option<(&str, Form, bool)> {
+    let (plain, is_zipped) = match ending(name) {
         Some((stem, "gz")) => (stem, true),
-        _ => (name.as_str(), false),
+        _ => (name, false),
     };
-    let (stem, form) = match ending(plain) {
-        Some((stem, "csv")) => (stem, Form::Csv),
-        Some((stem, "ndjson" | "jsonl")) => (stem, Form::Lines),
-        Some((_, "parquet")) => {
-            let reason = "Parquet is not supported yet";
-            return Err(Error::Unsupported { what: path.display().to_string(), reason });
-        }
-        _ => return Ok(None),
-    };
-    let stream = stream_name(stem);
-    Ok(Some(Source { path: path.to_owned(), form, stream, bytes, is_zipped }))
+    match ending(plain)? {
+        (stem, "csv") => Some((stem, Form::Csv, is_zipped)),
+        (stem, "ndjson" | "jsonl") => Some((stem, Form::Lines, is_zipped)),
+        // Parquet is compressed inside, and read from both ends.
+        (stem, "parquet") if !is_zipped => Some((stem, Form::Parquet, false)),
+        _ => None,
+    }
 }
 
 /// Returns a name's stem and its known ending, in lower case.
@@ -168,23 +243,24 @@ mod tests {
     #[test]
     fn the_name_of_a_file_says_form_and_stream() {
         let read = |path: &str| {
-            let source = of_file(Path::new(path), 1).expect("supported")?;
-            Some((source.stream.clone(), source.form, source.is_zipped))
+            let source = of_file(Path::new(path), 1)?;
+            Some((source.stream, source.form, source.is_zipped))
         };
         assert_eq!(read("a/Orders.CSV"), Some(("orders".into(), Form::Csv, false)));
         assert_eq!(read("my orders.csv.gz"), Some(("my_orders".into(), Form::Csv, true)));
         assert_eq!(read("x.jsonl"), Some(("x".into(), Form::Lines, false)));
         assert_eq!(read("x.ndjson.gz"), Some(("x".into(), Form::Lines, true)));
+        assert_eq!(read("a/flights.parquet"), Some(("flights".into(), Form::Parquet, false)));
+        assert_eq!(read("flights.parquet.gz"), None);
         assert_eq!(read("notes.txt"), None);
         assert_eq!(read("csv"), None);
     }
 
     #[test]
-    fn what_is_not_supported_yet_is_said_so() {
-        let code = |problem: Problem| problem.code;
-        let parquet = of_file(Path::new("a.parquet"), 1).expect_err("refused");
-        assert_eq!(code(parquet.into()), "import.unsupported");
-        let address = find(&["https://example.org/a.csv".into()]).expect_err("refused");
-        assert_eq!(code(address), "import.unsupported");
+    fn a_word_is_missing_before_any_address_is_fetched() {
+        let words: [PathBuf; 2] = ["http://127.0.0.1:1/a.csv".into(), "no/such/file.csv".into()];
+        assert_eq!(find(&words).expect_err("refused").code, "cli.file");
+        let unknown = find(&["Cargo.toml".into()]).expect_err("refused");
+        assert_eq!(unknown.code, "import.unsupported");
     }
 }

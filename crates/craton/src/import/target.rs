@@ -46,13 +46,15 @@ pub fn manifest(name: &str, spec: &Value) -> Value {
     })
 }
 
-/// Makes a stream.
+/// Makes streams, all of them or none.
 ///
 /// # Errors
 /// What the unit says.
-pub fn make(client: &Client, name: &str, spec: &Value) -> Result<(), Problem> {
-    let body = json!({"manifests": [manifest(name, spec)]});
-    client.send(&routes::resource_apply().json(&body)).map(|_| ())
+pub fn make(client: &Client, manifests: &[Value]) -> Result<(), Problem> {
+    if manifests.is_empty() {
+        return Ok(());
+    }
+    client.send(&routes::resource_apply().json(&json!({"manifests": manifests}))).map(|_| ())
 }
 
 /// Returns the version at which a stream of this name was last deleted; 0 where it never was.

@@ -26,6 +26,9 @@ pub fn craton(folder: &Path, arguments: &[&str]) -> Command {
         .current_dir(folder)
         .env_remove("CRATON_UNIT")
         .env_remove("CRATON_TOKEN")
+        // What runs on this machine is reached without a proxy.
+        .env("NO_PROXY", "127.0.0.1,localhost")
+        .env("no_proxy", "127.0.0.1,localhost")
         .stdin(Stdio::null());
     command
 }

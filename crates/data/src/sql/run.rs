@@ -56,6 +56,11 @@ impl Format {
             Self::Arrow => "application/vnd.apache.arrow.stream",
         }
     }
+
+    /// Returns whether each row is complete by itself, so that a reader needs to hold no more than some of them.
+    pub(crate) fn is_by_row(self) -> bool {
+        matches!(self, Self::Ndjson | Self::Csv | Self::Arrow)
+    }
 }
 
 /// Ends a query from outside.

@@ -294,6 +294,16 @@ fn a_query_ends_at_its_limits() {
         shown(unit.read(&limited)),
         "[sql.exhausted] the query exceeds 10 rows of result (filter or group more, or add a LIMIT)"
     );
+    let export = |format: &str, rows: u32| {
+        let sql = "SELECT value FROM generate_series(1, 5000)";
+        let args = json!({"sql": sql, "format": format, "limits": {"rows": rows}});
+        let answer = unit.read(&call("user:olga", "sql.query", ("sql", "")).with(args));
+        answer.map_or_else(|problem| problem.code, |text| text.lines().count().to_string())
+    };
+    assert_eq!(export("ndjson", 5_000), "5000", "what is written row by row may be long");
+    assert_eq!(export("ndjson", 4_999), "sql.exhausted");
+    assert_eq!(export("ndjson", 1_000), "sql.exhausted");
+    assert_eq!(export("json", 5_000), "sql.exhausted", "what stands in memory may not");
     assert_eq!(code(&unit, "SELECT count(*) FROM orders"), "ok", "the unit goes on");
     assert_eq!(
         shown(unit.sql("SELECT count(*) AS n FROM system.queries")),
