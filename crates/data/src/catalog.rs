@@ -5,6 +5,8 @@
 
 use crate::Error;
 use crate::engine::Shared;
+use crate::metrics::metric::Metric;
+use crate::metrics::sql::{self as metric_sql, METRICS, Shape};
 use crate::sql::guard::{self, TABLE_FUNCTIONS};
 use crate::sql::table::{RelationTable, StreamTable};
 use crate::streams::append::{log_of, set_aside_log_of};
@@ -16,7 +18,8 @@ use datafusion::common::TableReference;
 use kernel::{Principal, Read, Reader, Relation, Resource, ResourceRef};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The schema of whatever names none.
@@ -24,7 +27,7 @@ pub(crate) const PUBLIC: &str = "public";
 /// The catalogue that all schemas stand in.
 pub(crate) const CATALOG: &str = "craton";
 /// Schemas that no view can stand in.
-pub(crate) const RESERVED: [&str; 2] = ["system", "information_schema"];
+pub(crate) const RESERVED: [&str; 3] = ["system", "information_schema", METRICS];
 /// The ending of the table with the newest row of each key.
 pub(crate) const LATEST: &str = "_latest";
 /// The ending of the relation with the rows that were set aside.
@@ -126,6 +129,10 @@ pub(crate) struct Catalog<'a> {
     on_behalf_of: Option<Principal>,
     relations: OnceCell<Vec<Relation>>,
     found: Cell<u64>,
+    /// Where logs are to end that grew since, for what is to be seen as it stood.
+    ends: BTreeMap<String, u64>,
+    /// Where each log ended that was looked at.
+    stood: RefCell<BTreeMap<String, u64>>,
 }
 
 /// Who asks, and through which views.
@@ -143,7 +150,27 @@ impl<'a> Catalog<'a> {
         reader: Option<Arc<Reader>>,
         on_behalf_of: Option<Principal>,
     ) -> Self {
-        Self { shared, read, reader, on_behalf_of, relations: OnceCell::new(), found: Cell::new(0) }
+        Self {
+            shared,
+            read,
+            reader,
+            on_behalf_of,
+            relations: OnceCell::new(),
+            found: Cell::new(0),
+            ends: BTreeMap::new(),
+            stood: RefCell::default(),
+        }
+    }
+
+    /// Returns this catalogue with logs that end where they ended before.
+    pub(crate) fn as_of(mut self, ends: BTreeMap<String, u64>) -> Self {
+        self.ends = ends;
+        self
+    }
+
+    /// Returns where each log ended that was looked at.
+    pub(crate) fn stood(&self) -> BTreeMap<String, u64> {
+        self.stood.borrow().clone()
     }
 
     /// Returns the relations that a statement names, as far as `actor` may read them.
@@ -173,9 +200,8 @@ impl<'a> Catalog<'a> {
         if views.contains(&resource.name) {
             let path: Vec<&str> =
                 views.iter().map(String::as_str).chain([resource.name.as_str()]).collect();
-            return Err(
-                Error::ViewCycle { view: resource.name.clone(), path: path.join(" -> ") }.into()
-            );
+            let (name, path) = (resource.name.clone(), path.join(" -> "));
+            return Err(Error::Cycle { kind: "view", name, path }.into());
         }
         if self.shared.config.view_depth_max <= views.len() {
             let what =
@@ -190,6 +216,61 @@ impl<'a> Catalog<'a> {
         self.resolve(&spec.sql, &references, &way)
     }
 
+    /// Returns a metric in a shape, as whoever applied it may read what it stands on.
+    ///
+    /// # Errors
+    /// `metric.cycle`, `sql.invalid`.
+    pub(crate) fn metric(
+        &self,
+        metric: &Metric,
+        shape: &Shape,
+        views: &[String],
+    ) -> Result<Source, Problem> {
+        let name = format!("{METRICS}.{}", metric.name);
+        if views.contains(&name) {
+            let path: Vec<&str> = views.iter().map(String::as_str).chain([name.as_str()]).collect();
+            let (name, path) = (metric.name.clone(), path.join(" -> "));
+            return Err(Error::Cycle { kind: "metric", name, path }.into());
+        }
+        if self.shared.config.view_depth_max <= views.len() {
+            let what =
+                format!("{} views that stand on each other", self.shared.config.view_depth_max);
+            return Err(Error::Exhausted { what }.into());
+        }
+        let mut views = views.to_vec();
+        views.push(name);
+        let definer = Principal::try_from(metric.resource.changed_by.clone())?;
+        let way = Way { actor: &definer, on_behalf_of: None, views: &views };
+        let sql = metric_sql::text(metric, shape).sql;
+        if metric.parts.is_empty() {
+            let references = guard::references(&sql, &self.shared.config)?;
+            let tables = self.resolve(&sql, &references, &way)?;
+            return Ok(Source::View { sql, tables });
+        }
+        let mut tables = Vec::new();
+        for part in &metric.parts {
+            self.count()?;
+            if !self.may(&way, "metric.read", &part.resource.reference())? {
+                let reason = format!("there is no metric `{}`", part.name);
+                return Err(Error::Sql { reason, place: None, hint: None }.into());
+            }
+            let source = self.metric(part, shape, &views)?;
+            tables.push(Table { schema: METRICS.into(), name: part.name.clone(), source });
+        }
+        Ok(Source::View { sql, tables })
+    }
+
+    /// Counts a relation: views and metrics that share what they stand on are looked through once for each way there.
+    fn count(&self) -> Result<(), Problem> {
+        self.found.set(self.found.get() + 1);
+        if self.shared.config.plan_tables_max < self.found.get() {
+            let what =
+                format!("{} tables, its views written out", self.shared.config.plan_tables_max);
+            return Err(Error::Exhausted { what }.into());
+        }
+        Ok(())
+    }
+
     fn resolve(
         &self,
         sql: &str,
@@ -201,13 +282,7 @@ impl<'a> Catalog<'a> {
         }
         let mut tables = Vec::new();
         for reference in references {
-            // Views that share what they stand on are looked through once for each way there.
-            self.found.set(self.found.get() + 1);
-            if self.shared.config.plan_tables_max < self.found.get() {
-                let what =
-                    format!("{} tables, its views written out", self.shared.config.plan_tables_max);
-                return Err(Error::Exhausted { what }.into());
-            }
+            self.count()?;
             let (schema, name) = (reference.schema().unwrap_or(PUBLIC), reference.table());
             let is_ours = reference.catalog().is_none_or(|catalog| catalog == CATALOG);
             let source = if is_ours { self.source(schema, name, way)? } else { None };
@@ -278,6 +353,11 @@ impl<'a> Catalog<'a> {
                 names.push((view_spec(&resource)?.schema, resource.name.clone()));
             }
         }
+        for resource in self.read.resources("metric")? {
+            if self.may(way, "metric.read", &resource.reference())? {
+                names.push((METRICS.into(), resource.name.clone()));
+            }
+        }
         for relation in self.relations()? {
             if self.may(way, "relation.read", &relation.resource)? {
                 names.push((relation.schema.clone(), relation.name.clone()));
@@ -304,6 +384,9 @@ impl<'a> Catalog<'a> {
         if source.is_some() {
             return Ok(source);
         }
+        if schema == METRICS {
+            return self.metric_source(name, way);
+        }
         if let Some(resource) = self.read.resource("view", name)? {
             let spec = view_spec(&resource)?;
             if spec.schema == schema && self.may(way, "view.read", &resource.reference())? {
@@ -322,6 +405,27 @@ impl<'a> Catalog<'a> {
             }
             _ => Ok(None),
         }
+    }
+
+    fn metric_source(&self, name: &str, way: &Way<'_>) -> Result<Option<Source>, Problem> {
+        let reference = ResourceRef::new("metric", name);
+        if self.read.resource("metric", name)?.is_none()
+            || !self.may(way, "metric.read", &reference)?
+        {
+            return Ok(None);
+        }
+        match Metric::find(self.read, &self.shared.config, name)? {
+            Some(metric) => self.metric(&metric, &Shape::whole(&metric), way.views).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns where a log ends for this catalogue, and remembers it.
+    fn end_of(&self, log: &str, base: u64) -> Result<u64, Problem> {
+        let now = self.read.log_end(log)?;
+        let end = self.ends.get(log).map_or(now, |end| now.min(*end)).max(base);
+        self.stood.borrow_mut().insert(log.to_owned(), end);
+        Ok(end)
     }
 
     fn stream_source(&self, name: &str, way: &Way<'_>) -> Result<Option<Source>, Problem> {
@@ -363,7 +467,7 @@ impl<'a> Catalog<'a> {
             Part::All | Part::Latest => (log_of(&stream.name), Arc::clone(&stream.schema)),
         };
         let base = base_of(self.read, &log)?;
-        let end = self.read.log_end(&log)?.max(base);
+        let end = self.end_of(&log, base)?;
         Ok(Range { log, base, end, schema })
     }
 }

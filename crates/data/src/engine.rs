@@ -2,6 +2,9 @@
 
 use crate::catalog::{Catalog, RESERVED, Stream, ViewSpec, base_key, view_spec};
 use crate::catalog::{LATEST, PUBLIC, SET_ASIDE, Source, Table};
+use crate::metrics::spec::{KpiSpec, MetricSpec};
+use crate::metrics::sql::METRICS;
+use crate::quality::spec::QualitySpec;
 use crate::sql::memory::QueryPool;
 use crate::sql::queries::Queries;
 use crate::sql::run::Stop;
@@ -10,10 +13,11 @@ use crate::streams::append::{log_of, set_aside_log_of};
 use crate::streams::latest::Latest;
 use crate::streams::schema::{self, Schema, StreamSpec};
 use crate::streams::tail::Tail;
-use crate::{Config, Error, operations, relations};
+use crate::{Config, Error, metrics, operations, quality, relations};
 use base::{Problem, Time};
 use datafusion::common::TableReference;
-use kernel::{Engine, Found, KindOf, Operation, Read, Relation, Resource, Tx};
+use datafusion::logical_expr::LogicalPlan;
+use kernel::{Address, Engine, Found, KindOf, Operation, Read, Relation, Resource, Tx};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::atomic::AtomicUsize;
@@ -114,9 +118,11 @@ fn remember<T>(
     Ok(made)
 }
 
-/// The engine of streams, tables, views and SQL.
+/// The engine of streams, tables, views, SQL, metrics and quality rules.
 pub struct Data {
     pub(crate) shared: Arc<Shared>,
+    /// The quality rules of streams, compiled.
+    pub(crate) rules: quality::rules::Compiled,
 }
 
 impl Data {
@@ -133,7 +139,7 @@ impl Data {
             runtime: OnceLock::new(),
             config: Arc::new(config),
         };
-        Arc::new(Self { shared: Arc::new(shared) })
+        Arc::new(Self { shared: Arc::new(shared), rules: quality::rules::Compiled::default() })
     }
 
     /// Returns a declared stream.
@@ -173,7 +179,9 @@ impl Data {
             if !before.key.is_empty() && spec.key.is_empty() {
                 self.check_readers(tx, &[format!("{}{LATEST}", new.name)], "table")?;
             }
-            return self.check_all_views(tx);
+            self.check_all_views(tx)?;
+            self.check_all_metrics(tx)?;
+            return self.check_all_quality(tx);
         }
         Ok(())
     }
@@ -198,7 +206,12 @@ impl Data {
         }
         self.check_name(tx, new, &spec.schema)?;
         // Views that read this one were planned over what it was before.
-        if old.is_some() { self.check_all_views(tx) } else { self.check_view(tx, new, &spec) }
+        if old.is_none() {
+            return self.check_view(tx, new, &spec);
+        }
+        self.check_all_views(tx)?;
+        self.check_all_metrics(tx)?;
+        self.check_all_quality(tx)
     }
 
     /// Checks that a name means one thing.
@@ -251,40 +264,65 @@ impl Data {
         let tables =
             catalog.view(view, spec).map_err(|problem| state::of_view(&view.name, problem))?;
         let (config, business) = (&self.shared.config, tx.business());
-        let planned = guard::with_stack(|| plan_view(config, business, &spec.sql, &tables))?;
-        planned.map_err(|problem| state::of_view(&view.name, problem))
+        let plan = guard::with_stack(|| planned(config, business, &spec.sql, &tables))?;
+        plan.map(|_| ()).map_err(|problem| state::of_view(&view.name, problem))
     }
 
-    fn check_all_views(&self, tx: &Tx<'_>) -> Result<(), Problem> {
+    pub(crate) fn check_all_views(&self, tx: &Tx<'_>) -> Result<(), Problem> {
         for view in tx.resources("view")? {
             self.check_view(tx, &view, &view_spec(&view)?)?;
         }
         Ok(())
     }
 
-    /// Checks that no view reads what goes.
-    fn check_readers(&self, tx: &Tx<'_>, names: &[String], kind: &str) -> Result<(), Problem> {
-        for view in tx.resources("view")? {
-            let spec = view_spec(&view)?;
-            let references = self.shared.references_of(&view, &spec)?;
-            let read = references
-                .iter()
-                .find(|reference| names.iter().any(|name| name == reference.table()));
-            if let Some(read) = read {
+    /// Checks that no view, metric or quality rule reads what goes.
+    pub(crate) fn check_readers(
+        &self,
+        tx: &Tx<'_>,
+        names: &[String],
+        kind: &str,
+    ) -> Result<(), Problem> {
+        let is_meant = |reference: &&TableReference| {
+            (reference.schema() == Some(METRICS)) == (kind == "metric")
+                && names.iter().any(|name| name == reference.table())
+        };
+        let check = |reader: String, references: &[TableReference]| match references
+            .iter()
+            .find(is_meant)
+        {
+            Some(read) => {
                 let what = format!("{kind} `{}`", read.table());
-                return Err(Error::InUse { what, view: view.name.clone() }.into());
+                Err(Problem::from(Error::InUse { what, reader }))
             }
+            None => Ok(()),
+        };
+        for view in tx.resources("view")? {
+            let references = self.shared.references_of(&view, &view_spec(&view)?)?;
+            check(format!("view `{}`", view.name), references.as_slice())?;
+        }
+        for (metric, references) in self.references_of_metrics(tx)? {
+            check(format!("metric `{metric}`"), references.as_slice())?;
+        }
+        for (quality, references) in self.references_of_quality(tx)? {
+            check(format!("quality `{quality}`"), references.as_slice())?;
         }
         Ok(())
     }
 }
 
-fn plan_view(config: &Config, business: Time, sql: &str, tables: &[Table]) -> Result<(), Problem> {
+/// Plans a query and checks that it could be carried out.
+pub(crate) fn planned(
+    config: &Config,
+    business: Time,
+    sql: &str,
+    tables: &[Table],
+) -> Result<LogicalPlan, Problem> {
     let pool = QueryPool::new(config.query_bytes_max, Arc::default(), config.queries_bytes_max);
     let frame = state::Frame { business, pool: Arc::new(pool), stop: Arc::new(Stop::default()) };
     let mut session = state::new(config, frame)?;
     let plan = state::plan(&mut session, config, sql, tables)?;
-    state::check(&session, &plan)
+    state::check(&session, &plan)?;
+    Ok(plan)
 }
 
 fn parse<T: serde::de::DeserializeOwned>(resource: &Resource) -> Result<T, Problem> {
@@ -296,6 +334,12 @@ fn parse<T: serde::de::DeserializeOwned>(resource: &Resource) -> Result<T, Probl
 
 fn no_roles(_spec: &Value) -> Vec<String> {
     Vec::new()
+}
+
+/// Returns the roles under which a KPI acts.
+fn listed_roles(spec: &Value) -> Vec<String> {
+    let roles = spec.get("roles").and_then(Value::as_array).into_iter().flatten();
+    roles.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 impl Engine for Data {
@@ -329,6 +373,33 @@ impl Engine for Data {
                 plural: "views",
                 schema: schemars::schema_for!(ViewSpec).to_value(),
                 check: |spec| serde_json::from_value::<ViewSpec>(spec.clone()).map(|_| ()),
+                is_grant: false,
+                roles: no_roles,
+            },
+            KindOf {
+                name: "metric",
+                manifest: "Metric",
+                plural: "metrics",
+                schema: schemars::schema_for!(MetricSpec).to_value(),
+                check: |spec| serde_json::from_value::<MetricSpec>(spec.clone()).map(|_| ()),
+                is_grant: false,
+                roles: no_roles,
+            },
+            KindOf {
+                name: "kpi",
+                manifest: "Kpi",
+                plural: "kpis",
+                schema: schemars::schema_for!(KpiSpec).to_value(),
+                check: |spec| serde_json::from_value::<KpiSpec>(spec.clone()).map(|_| ()),
+                is_grant: false,
+                roles: listed_roles,
+            },
+            KindOf {
+                name: "quality",
+                manifest: "Quality",
+                plural: "quality",
+                schema: schemars::schema_for!(QualitySpec).to_value(),
+                check: |spec| serde_json::from_value::<QualitySpec>(spec.clone()).map(|_| ()),
                 is_grant: false,
                 roles: no_roles,
             },
@@ -374,8 +445,34 @@ impl Engine for Data {
         match new.or(old).map(|resource| resource.kind.as_str()) {
             Some("stream") => self.stream_changed(tx, old, new),
             Some("view") => self.view_changed(tx, old, new),
+            Some("metric") => self.metric_changed(tx, old, new),
+            Some("kpi") => self.kpi_changed(tx, old, new),
+            Some("quality") => self.quality_changed(tx, old, new),
             _ => Ok(()),
         }
+    }
+
+    /// Notes which windows have closed and which quality rules are to run. What they ask is asked elsewhere: see
+    /// [`crate::background`].
+    fn work(&self, tx: &mut Tx<'_>, budget: usize) -> Result<usize, Problem> {
+        let closed = self.close_windows(tx, budget)?;
+        Ok(closed + self.schedule_quality(tx, budget.saturating_sub(closed))?)
+    }
+
+    fn due(&self, read: &dyn Read) -> Result<Option<Time>, Problem> {
+        let kpis = metrics::wire::first_instant(read, &metrics::wire::key::all_due())?;
+        let quality = metrics::wire::first_instant(read, &quality::wire::key::all_due())?;
+        Ok([kpis, quality].into_iter().flatten().map(|(due, _)| due).min())
+    }
+
+    /// Takes the answer to the start of a process that a KPI asked for.
+    fn resume(
+        &self,
+        tx: &mut Tx<'_>,
+        address: &Address,
+        result: Result<Value, Problem>,
+    ) -> Result<(), Problem> {
+        metrics::record::started(tx, &address.token, result)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::catalog::{Catalog, PUBLIC, view_spec};
 use crate::engine::{Data, Shared};
+use crate::metrics::sql::METRICS;
 use crate::sql::queries::Running;
 use crate::sql::run::{self, Format, Query};
 use crate::streams::body::MEDIA;
@@ -13,7 +14,8 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// What reads of relations take in their query.
-const LIMIT: &[(&str, &str)] = &[("limit", "How many rows at most; 1,000 where absent.")];
+pub(crate) const LIMIT: &[(&str, &str)] =
+    &[("limit", "How many rows at most; 1,000 where absent.")];
 
 const APPEND_QUERY: &[(&str, &str)] = &[(
     "on_error",
@@ -22,6 +24,13 @@ const APPEND_QUERY: &[(&str, &str)] = &[(
 
 /// Every operation of the engine.
 pub(crate) fn operations(data: &Arc<Data>) -> Vec<Operation> {
+    let mut all = tables(data);
+    all.extend(crate::metrics::operations::operations(data));
+    all.extend(crate::quality::operations::operations(data));
+    all
+}
+
+fn tables(data: &Arc<Data>) -> Vec<Operation> {
     use Right::{Read, Run, Write};
     vec![
         operation(
@@ -30,7 +39,8 @@ pub(crate) fn operations(data: &Arc<Data>) -> Vec<Operation> {
             "Appends rows, all of them or none.",
             decide(data, |data: &Data, tx, call| {
                 let stream = data.stream(tx, &call.resource.name)?;
-                append::append(&stream, &data.shared.config, tx, call)
+                let rules = data.rules_of(tx, &stream)?;
+                append::append(&stream, &rules, &data.shared.config, tx, call)
             }),
         )
         .takes_raw(MEDIA)
@@ -109,7 +119,7 @@ pub(crate) fn operations(data: &Arc<Data>) -> Vec<Operation> {
     ]
 }
 
-fn rows_schema() -> Value {
+pub(crate) fn rows_schema() -> Value {
     json!({"type": "array", "items": {"type": "object"}})
 }
 
@@ -182,8 +192,8 @@ fn answer(data: &Data, reader: &Reader, call: &Call, request: Request) -> Result
     Ok(Reply::Stream { media: format.media(), pieces: Box::new(pieces) })
 }
 
-/// Reads a table, a view or a relation by its name.
-fn rows_of(data: &Data, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
+/// Reads a table, a view, a metric or a relation by its name.
+pub(crate) fn rows_of(data: &Data, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
     let ResourceRef { kind, name } = &call.resource;
     let (schema, name) = match kind.as_str() {
         "view" => match reader.resource("view", name)? {
@@ -192,6 +202,7 @@ fn rows_of(data: &Data, reader: &Reader, call: &Call) -> Result<Reply, Problem> 
                 return Err(kernel::Error::NotFound { resource: call.resource.to_string() }.into());
             }
         },
+        "metric" => (METRICS.into(), name.clone()),
         "relation" => match name.split_once('.') {
             Some((schema, name)) => (schema.to_owned(), name.to_owned()),
             None => (PUBLIC.into(), name.clone()),

@@ -1,4 +1,4 @@
-//! What the engine itself offers to SQL: `system.streams` and `system.queries`.
+//! What the engine itself offers to SQL: `system.streams`, `system.queries`, and what metrics and quality rules add.
 
 use crate::catalog::base_of;
 use crate::engine::Shared;
@@ -8,7 +8,10 @@ use std::sync::Arc;
 
 /// Returns the relations.
 pub(crate) fn relations(shared: &Arc<Shared>) -> Vec<Relation> {
-    vec![streams(), queries(shared)]
+    let mut all = vec![streams(), queries(shared)];
+    all.extend(crate::metrics::relations::relations());
+    all.extend(crate::quality::relations::relations());
+    all
 }
 
 fn relation(name: &str, summary: &str, columns: Vec<Column>, rows: kernel::Rows) -> Relation {

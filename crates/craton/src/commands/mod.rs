@@ -6,6 +6,8 @@ mod documents;
 mod exchange;
 mod import;
 mod input;
+mod kpi;
+mod quality;
 mod resource;
 mod running;
 mod sql;
@@ -50,6 +52,12 @@ pub enum Command {
     Import(import::Import),
     /// Asks in SQL
     Sql(sql::Sql),
+    /// Shows metrics, by any of their dimensions
+    Metric(kpi::Metric),
+    /// Shows KPIs, their values, and the rows behind them
+    Kpi(kpi::Kpi),
+    /// Shows what quality rules found, and runs them
+    Quality(quality::Quality),
     /// Shows other units, and gets to know them
     Peer(exchange::Peer),
     /// Shows what units offer to each other
@@ -107,6 +115,9 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
         Command::Stream(command) => command.run(globals),
         Command::Import(command) => command.run(globals),
         Command::Sql(command) => command.run(globals),
+        Command::Metric(command) => command.run(globals),
+        Command::Kpi(command) => command.run(globals),
+        Command::Quality(command) => command.run(globals),
         Command::Peer(command) => command.run(globals),
         Command::Offer(command) => command.run(globals),
         Command::Contract(command) => command.run(globals),

@@ -2,8 +2,13 @@
 
 use super::input;
 use crate::{
-    arguments::Globals, client::Client, connect, error::Error, output, output::Format, report,
-    routes,
+    arguments::Globals,
+    client::{Client, Request},
+    connect,
+    error::Error,
+    output,
+    output::Format,
+    report, routes,
 };
 use base::Problem;
 use serde_json::json;
@@ -98,10 +103,25 @@ fn statements(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Asks one statement. For a table it asks for CSV, which keeps the order of the columns.
+/// Asks one statement.
 fn ask(format: Format, client: &Client, statement: &str) -> Result<(), Problem> {
-    let wire = if matches!(format, Format::Table | Format::Csv) { "csv" } else { "json" };
-    let request = routes::sql_query().json(&json!({"sql": statement, "format": wire}));
+    show(format, client, |wire| {
+        routes::sql_query().json(&json!({"sql": statement, "format": wire}))
+    })
+}
+
+/// Shows the rows of an answer that comes in the form it is asked for. For a table it asks for CSV, which keeps the order of
+/// the columns.
+///
+/// # Errors
+/// What the unit says, or that its answer cannot be read.
+pub(super) fn show(
+    format: Format,
+    client: &Client,
+    request: impl Fn(&str) -> Request,
+) -> Result<(), Problem> {
+    let request =
+        request(if matches!(format, Format::Table | Format::Csv) { "csv" } else { "json" });
     let odd = |reason: String| Problem::from(Error::Answer { url: client.url().into(), reason });
     match format {
         Format::Csv => client.pass_on(&request)?,

@@ -4,10 +4,13 @@ use super::body::{Item, items};
 use super::check::{Checker, Fault};
 use super::event;
 use crate::catalog::Stream;
+use crate::quality::append::Judge;
+use crate::quality::rules::RuleSet;
 use crate::{Config, Error};
 use base::{Place, Problem, Time};
 use kernel::{Call, Read, Reply, Tx};
 use serde_json::json;
+use std::sync::Arc;
 
 /// Returns the log of a stream.
 pub(crate) fn log_of(stream: &str) -> String {
@@ -33,9 +36,10 @@ pub(crate) struct Checked {
 /// Appends the rows of a call.
 ///
 /// # Errors
-/// `stream.body_invalid`, `stream.row_invalid`, `event.invalid`, `stream.too_large`: nothing was appended.
+/// `stream.body_invalid`, `stream.row_invalid`, `event.invalid`, `stream.too_large`, `quality.blocked`: nothing was appended.
 pub(crate) fn append(
     stream: &Stream,
+    rules: &[Arc<RuleSet>],
     config: &Config,
     tx: &mut Tx<'_>,
     call: &Call,
@@ -51,7 +55,10 @@ pub(crate) fn append(
             return Err(Error::Body { reason, place, hint }.into());
         }
     };
-    let checked = check(stream, config, call, tx.time_of(call), is_setting_aside)?;
+    let time = tx.time_of(call);
+    let mut checked = check(stream, config, call, time, is_setting_aside)?;
+    let judge = Judge { stream, sets: rules, config, call, time, is_setting_aside };
+    judge.judge(tx, &mut checked)?;
     let log = log_of(&stream.name);
     let offset = match checked.count {
         0 => tx.log_end(&log)?,
@@ -62,7 +69,7 @@ pub(crate) fn append(
     }
     tx.notify(&log);
     let mut answer = json!({"offset": offset, "count": checked.count});
-    if is_setting_aside {
+    if is_setting_aside || 0 < checked.aside_count {
         answer["set_aside"] = json!(checked.aside_count);
     }
     Ok(Reply::Value(answer))

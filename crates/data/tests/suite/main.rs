@@ -2,6 +2,9 @@
 
 mod events;
 mod hostile;
+mod kpis;
+mod metrics;
+mod quality;
 mod streams;
 mod support;
 mod views;
