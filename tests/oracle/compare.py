@@ -24,6 +24,8 @@ KEYS = {
     "risk": ["level"],
     "services": ["service"],
     "deliveries_by_state": ["state"],
+    "on_time_by_month": ["month", "state"],
+    "on_time_breaches": ["month", "state"],
     "contracts": ["contract", "capability", "side"],
 }
 NEAR = {"on_time_share", "score", "median_hours", "median_days", "late_share"}

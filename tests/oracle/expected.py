@@ -19,6 +19,10 @@ import duckdb
 # Which names the three units give to their contracts.
 CONTRACTS = {"retail": {"payment": "payment", "logistics": "logistics"}, "payment": "payment", "logistics": "logistics"}
 
+# The KPI `on_time` of logistics: of the parcels that arrive in a month in a state, so many of a hundred are on time; fewer
+# parcels than these tell nothing; a month is evaluated so many days after its end.
+ON_TIME = {"target_percent": 92, "samples": 10, "grace_days": 2}
+
 FILES = {
     "orders": "olist_orders_dataset",
     "items": "olist_order_items_dataset",
@@ -109,6 +113,23 @@ LEFT JOIN (
     FROM csv_items LEFT JOIN csv_products USING (product_id) LEFT JOIN csv_sellers USING (seller_id)
     GROUP BY order_id
 ) AS sold USING (order_id);
+
+-- What the KPI `on_time` finds: the months of delivery that have closed by the last moment, by state.
+CREATE TABLE on_time AS
+WITH deliveries AS (
+    SELECT date_trunc('month', delivered_at)::TIMESTAMP AS month, state, delivered_at <= estimated_at AS is_on_time
+    FROM market WHERE path IN ('late', 'on_time')
+)
+SELECT
+    strftime(month, '%Y-%m') AS month,
+    state,
+    count(*) AS deliveries,
+    avg(is_on_time::INTEGER::DOUBLE) AS on_time_share,
+    -- In whole numbers, so that a share of exactly the target is no breach.
+    count(*) >= {samples} AND 100 * count(*) FILTER (is_on_time) < {target_percent} * count(*) AS breach
+FROM deliveries
+WHERE month + INTERVAL 1 MONTH + INTERVAL {grace_days} DAY <= (SELECT moment FROM last_moment)
+GROUP BY ALL;
 """
 
 VIEWS = {
@@ -185,7 +206,17 @@ VIEWS = {
             avg((delivered_at > estimated_at)::INTEGER::DOUBLE) AS late_share,
             sum(freight) AS freight
         FROM market WHERE path IN ('late', 'on_time') GROUP BY state""",
+    ("logistics", "on_time_by_month"): "SELECT * FROM on_time",
+    # Each breach has started one instance, whose task nobody completes.
+    ("logistics", "on_time_breaches"): """
+        SELECT month, state, deliveries, on_time_share, 1 AS reviews, 1 AS tasks FROM on_time WHERE breach""",
 }
+
+# A delivery that became a row of `shipments` only after its month was evaluated would be missing there.
+TOLD_TOO_LATE = """
+SELECT count(*) FROM market
+WHERE path IN ('late', 'on_time')
+    AND date_trunc('month', delivered_at) + INTERVAL 1 MONTH + INTERVAL {grace_days} DAY <= answered_at"""
 
 # What each capability did and earned. A withdrawn call was accepted, so that its first price stays owed.
 LEDGER = {
@@ -229,9 +260,12 @@ def load(directory: pathlib.Path, copies: int) -> duckdb.DuckDBPyConnection:
             "delim=',', quote='\"', escape='\"', nullstr='')",
             [str(path)],
         )
-    create, rest = BASE.split(";", 1)
+    create, rest = BASE.format(**ON_TIME).split(";", 1)
     connection.execute(create, {"copies": copies})
     connection.execute(rest)
+    late = connection.execute(TOLD_TOO_LATE.format(**ON_TIME)).fetchone()[0]
+    if late:
+        sys.exit(f"{late} deliveries are told after their month was evaluated: the grace of `on_time` is too short")
     return connection
 
 

@@ -10,6 +10,7 @@ import argparse
 import collections
 import csv
 import datetime
+import fractions
 import gzip
 import pathlib
 import statistics
@@ -133,7 +134,32 @@ def ledger(capability, calls, answered, cancelled, owed):
     ]
 
 
-def answers(market, orders, copies):
+def on_time(orders, homes, end):
+    """Returns what the KPI of logistics finds in each month that has closed, by month and state."""
+    flags = collections.defaultdict(list)
+    for order in orders.values():
+        if not order.is_answered:
+            continue
+        arrived = order.at[DELIVERED]
+        month = arrived.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        following = (month + datetime.timedelta(days=32)).replace(day=1)
+        closes = following + datetime.timedelta(days=oracle.ON_TIME["grace_days"])
+        assert max(order.at[kind] for kind in (APPROVED, HANDED_OVER, DELIVERED)) < closes
+        if closes <= end:
+            promised = moment(order.row["order_estimated_delivery_date"], order.copy)
+            flags[f"{month:%Y-%m}", homes[order.row["customer_id"]]].append(arrived <= promised)
+    values = []
+    for (month, state), group in flags.items():
+        share = fractions.Fraction(sum(group), len(group))
+        is_low = share < fractions.Fraction(oracle.ON_TIME["target_percent"], 100)
+        values.append({"month": month, "state": state, "deliveries": len(group), "on_time_share": float(share),
+                       "breach": oracle.ON_TIME["samples"] <= len(group) and is_low})
+    breaches = [{**{name: cell for name, cell in value.items() if name != "breach"}, "reviews": 1, "tasks": 1}
+                for value in values if value["breach"]]
+    return {"on_time_by_month": values, "on_time_breaches": breaches}
+
+
+def answers(market, orders, copies, end):
     """Returns the views, computed row by row."""
     payments, items = grouped(market["payments"], "order_id"), grouped(market["items"], "order_id")
     reviews = market["reviews"]
@@ -221,6 +247,7 @@ def answers(market, orders, copies):
                 "late_share": share([order.at[DELIVERED] > promised(order) for order, _ in group]),
                 "freight": str(sum(freight for _, freight in group)),
             } for home, group in states.items()],
+            **on_time(orders, state, end),
         },
     }
     for unit, row in (
@@ -239,7 +266,7 @@ def main():
     options = parser.parse_args()
     market = {name: table(options.dir, stem) for name, stem in oracle.FILES.items()}
     orders, windows, end = play(market, options.copies)
-    failed = compare.compare(oracle.expected(options.dir, options.copies), answers(market, orders, options.copies))
+    failed = compare.compare(oracle.expected(options.dir, options.copies), answers(market, orders, options.copies, end))
     print(f"{len(orders)} orders, {windows} windows, the last moment is {end}")
     if failed:
         sys.exit(f"{failed} views differ")

@@ -147,6 +147,46 @@ pub fn sql_cancel(id: &str) -> Request {
     Request::post(&["sql", "cancel"]).json(&serde_json::json!({"id": id}))
 }
 
+/// `metric.query`
+pub fn metric_query(name: &str) -> Request {
+    Request::post(&["metrics", name, "query"])
+}
+
+/// `kpi.list`
+pub fn kpi_list() -> Request {
+    Request::get(&["kpis"])
+}
+
+/// `kpi.get`
+pub fn kpi_get(name: &str) -> Request {
+    Request::get(&["kpis", name])
+}
+
+/// `kpi.explain`
+pub fn kpi_explain(name: &str) -> Request {
+    Request::post(&["kpis", name, "explain"])
+}
+
+/// `kpi.evaluate`
+pub fn kpi_evaluate(name: &str) -> Request {
+    Request::post(&["kpis", name, "evaluate"])
+}
+
+/// `quality.list`
+pub fn quality_list() -> Request {
+    Request::get(&["quality"])
+}
+
+/// `quality.get`
+pub fn quality_get(name: &str) -> Request {
+    Request::get(&["quality", name])
+}
+
+/// `quality.run`
+pub fn quality_run(name: &str) -> Request {
+    Request::post(&["quality", name, "run"])
+}
+
 /// `peer.add`
 pub fn peer_add() -> Request {
     Request::post(&["peers", "add"])

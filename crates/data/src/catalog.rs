@@ -7,6 +7,8 @@ mod access;
 
 use crate::derived::state::{Derived, Materialized};
 use crate::engine::Shared;
+use crate::metrics::metric::Metric;
+use crate::metrics::sql::{self as metric_sql, METRICS, Shape};
 use crate::rights::Excerpt;
 use crate::sql::as_of;
 use crate::sql::guard::{self, TABLE_FUNCTIONS};
@@ -24,7 +26,8 @@ use datafusion::common::TableReference;
 use kernel::{Principal, Read, Reader, Relation, Resource, ResourceRef};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The schema of whatever names none.
@@ -32,7 +35,7 @@ pub(crate) const PUBLIC: &str = "public";
 /// The catalogue that all schemas stand in.
 pub(crate) const CATALOG: &str = "craton";
 /// Schemas that no view can stand in.
-pub(crate) const RESERVED: [&str; 2] = ["system", "information_schema"];
+pub(crate) const RESERVED: [&str; 3] = ["system", "information_schema", METRICS];
 /// The ending of the table with the newest row of each key.
 pub(crate) const LATEST: &str = "_latest";
 /// The ending of the relation with the rows that were set aside.
@@ -151,6 +154,10 @@ pub(crate) struct Catalog<'a> {
     relations: OnceCell<Vec<Relation>>,
     found: Cell<u64>,
     is_of_all: bool,
+    /// Where logs are to end that grew since, for what is to be seen as it stood.
+    ends: BTreeMap<String, u64>,
+    /// Where each log ended that was looked at.
+    stood: RefCell<BTreeMap<String, u64>>,
 }
 
 /// Who asks, and through which views.
@@ -170,8 +177,28 @@ impl<'a> Catalog<'a> {
         reader: Option<Arc<Reader>>,
         on_behalf_of: Option<Principal>,
     ) -> Self {
-        let (relations, found, is_of_all) = (OnceCell::new(), Cell::new(0), false);
-        Self { shared, read, reader, on_behalf_of, relations, found, is_of_all }
+        Self {
+            shared,
+            read,
+            reader,
+            on_behalf_of,
+            relations: OnceCell::new(),
+            found: Cell::new(0),
+            is_of_all: false,
+            ends: BTreeMap::new(),
+            stood: RefCell::default(),
+        }
+    }
+
+    /// Returns this catalogue with logs that end where they ended before.
+    pub(crate) fn as_of(mut self, ends: BTreeMap<String, u64>) -> Self {
+        self.ends = ends;
+        self
+    }
+
+    /// Returns where each log ended that was looked at.
+    pub(crate) fn stood(&self) -> BTreeMap<String, u64> {
+        self.stood.borrow().clone()
     }
 
     /// Returns the relations that a statement names, as far as `actor` may read them.
@@ -202,9 +229,8 @@ impl<'a> Catalog<'a> {
         if views.contains(&resource.name) {
             let path: Vec<&str> =
                 views.iter().map(String::as_str).chain([resource.name.as_str()]).collect();
-            return Err(
-                Error::ViewCycle { view: resource.name.clone(), path: path.join(" -> ") }.into()
-            );
+            let (name, path) = (resource.name.clone(), path.join(" -> "));
+            return Err(Error::Cycle { kind: "view", name, path }.into());
         }
         if self.shared.config.view_depth_max <= views.len() {
             let what =
@@ -219,6 +245,62 @@ impl<'a> Catalog<'a> {
         self.resolve(&spec.sql, &references, &way)
     }
 
+    /// Returns a metric in a shape, as whoever applied it may read what it stands on.
+    ///
+    /// # Errors
+    /// `metric.cycle`, `sql.invalid`.
+    pub(crate) fn metric(
+        &self,
+        metric: &Metric,
+        shape: &Shape,
+        views: &[String],
+        as_of: Option<AsOf>,
+    ) -> Result<Source, Problem> {
+        let name = format!("{METRICS}.{}", metric.name);
+        if views.contains(&name) {
+            let path: Vec<&str> = views.iter().map(String::as_str).chain([name.as_str()]).collect();
+            let (name, path) = (metric.name.clone(), path.join(" -> "));
+            return Err(Error::Cycle { kind: "metric", name, path }.into());
+        }
+        if self.shared.config.view_depth_max <= views.len() {
+            let what =
+                format!("{} views that stand on each other", self.shared.config.view_depth_max);
+            return Err(Error::Exhausted { what }.into());
+        }
+        let mut views = views.to_vec();
+        views.push(name);
+        let definer = Principal::try_from(metric.resource.changed_by.clone())?;
+        let way = Way { actor: &definer, on_behalf_of: None, views: &views, as_of };
+        let sql = metric_sql::text(metric, shape).sql;
+        if metric.parts.is_empty() {
+            let references = guard::references(&sql, &self.shared.config)?;
+            let tables = self.resolve(&sql, &references, &way)?;
+            return Ok(Source::View { sql, tables, kept: None, excerpt: None });
+        }
+        let mut tables = Vec::new();
+        for part in &metric.parts {
+            self.count()?;
+            if !self.may(&way, "metric.read", &part.resource.reference())? {
+                let reason = format!("there is no metric `{}`", part.name);
+                return Err(Error::Sql { reason, place: None, hint: None }.into());
+            }
+            let source = self.metric(part, shape, &views, as_of)?;
+            tables.push(Table { schema: METRICS.into(), name: part.name.clone(), source });
+        }
+        Ok(Source::View { sql, tables, kept: None, excerpt: None })
+    }
+
+    /// Counts a relation: views and metrics that share what they stand on are looked through once for each way there.
+    fn count(&self) -> Result<(), Problem> {
+        self.found.set(self.found.get() + 1);
+        if self.shared.config.plan_tables_max < self.found.get() {
+            let what =
+                format!("{} tables, its views written out", self.shared.config.plan_tables_max);
+            return Err(Error::Exhausted { what }.into());
+        }
+        Ok(())
+    }
+
     fn resolve(
         &self,
         sql: &str,
@@ -230,13 +312,7 @@ impl<'a> Catalog<'a> {
         }
         let mut tables = Vec::new();
         for reference in references {
-            // Views that share what they stand on are looked through once for each way there.
-            self.found.set(self.found.get() + 1);
-            if self.shared.config.plan_tables_max < self.found.get() {
-                let what =
-                    format!("{} tables, its views written out", self.shared.config.plan_tables_max);
-                return Err(Error::Exhausted { what }.into());
-            }
+            self.count()?;
             let (schema, name) = (reference.schema().unwrap_or(PUBLIC), reference.table());
             let is_ours = reference.catalog().is_none_or(|catalog| catalog == CATALOG);
             let source = if is_ours { self.permitted(schema, name, way)? } else { None };
@@ -309,6 +385,11 @@ impl<'a> Catalog<'a> {
                 names.push((view_spec(&resource)?.schema, resource.name.clone()));
             }
         }
+        for resource in self.read.resources("metric")? {
+            if self.may(way, "metric.read", &resource.reference())? {
+                names.push((METRICS.into(), resource.name.clone()));
+            }
+        }
         for relation in self.relations()? {
             if self.may(way, "relation.read", &relation.resource)? {
                 names.push((relation.schema.clone(), relation.name.clone()));
@@ -340,6 +421,9 @@ impl<'a> Catalog<'a> {
         if source.is_some() {
             return Ok(source);
         }
+        if schema == METRICS {
+            return self.metric_source(name, way, as_of);
+        }
         if let Some(resource) = self.read.resource("view", name)? {
             let spec = view_spec(&resource)?;
             if spec.schema == schema && self.may(way, "view.read", &resource.reference())? {
@@ -367,8 +451,10 @@ impl<'a> Catalog<'a> {
     }
 
     fn kept(&self, view: &Resource, spec: &ViewSpec) -> Result<Option<Kept>, Problem> {
-        // Without a reader a view is only planned.
-        let (Some(materialized), Some(_)) = (&spec.materialized, &self.reader) else {
+        // Without a reader a view is only planned; what is kept is of now.
+        let (Some(materialized), Some(_), true) =
+            (&spec.materialized, &self.reader, self.ends.is_empty())
+        else {
             return Ok(None);
         };
         let digest = derived::state::digest(self.read, view)?;
@@ -378,6 +464,34 @@ impl<'a> Catalog<'a> {
             derived: derived.filter(|derived| derived.digest == digest),
             is_scheduled: materialized.every.is_some(),
         }))
+    }
+
+    fn metric_source(
+        &self,
+        name: &str,
+        way: &Way<'_>,
+        as_of: Option<AsOf>,
+    ) -> Result<Option<Source>, Problem> {
+        let reference = ResourceRef::new("metric", name);
+        if self.read.resource("metric", name)?.is_none()
+            || !self.may(way, "metric.read", &reference)?
+        {
+            return Ok(None);
+        }
+        match Metric::find(self.read, &self.shared.config, name)? {
+            Some(metric) => {
+                self.metric(&metric, &Shape::whole(&metric), way.views, as_of).map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Returns the rows of an extent up to where the log ends for this catalogue, and remembers that end.
+    fn ended(&self, extent: Extent) -> Extent {
+        let log = extent.tail.log.clone();
+        let end = self.ends.get(&log).map_or(extent.end(), |end| extent.end().min(*end));
+        self.stood.borrow_mut().insert(log, end);
+        extent.upto(end)
     }
 
     fn stream_source(
@@ -423,10 +537,10 @@ impl<'a> Catalog<'a> {
     ) -> Result<Arc<dyn TableProvider>, Problem> {
         let (shared, kernel) = (Arc::clone(self.shared), Arc::clone(self.read.kernel()));
         if part == Part::SetAside {
-            let extent = set_aside(self.shared, self.read, &stream.name)?;
+            let extent = self.ended(set_aside(self.shared, self.read, &stream.name)?);
             return Ok(Arc::new(StreamTable { shared, kernel, extent }));
         }
-        let mut extent = self.shared.extent(self.read, stream)?;
+        let mut extent = self.ended(self.shared.extent(self.read, stream)?);
         if let Some(as_of) = as_of
             && let Some(end) = marks::end_at(self.read, &stream.name, as_of)?
         {

@@ -85,6 +85,18 @@ pub struct Config {
     pub export_rows_max: usize,
     /// Milliseconds that one export may take; a call may ask for fewer.
     pub export_ms_max: u64,
+    /// Dimensions of a metric.
+    pub metric_dimensions_max: usize,
+    /// Values of a KPI that are recorded in one commit; further windows come in the next. One window has no more.
+    pub kpi_values_max: usize,
+    /// Windows that one `kpi.evaluate` may ask for.
+    pub kpi_windows_max: usize,
+    /// Rows behind a value that `kpi.explain` shows.
+    pub kpi_rows_max: usize,
+    /// Rules of one `Quality`.
+    pub quality_rules_max: usize,
+    /// Characters of a reason or a sample that `system.quality` keeps.
+    pub quality_sample_max: usize,
 }
 
 impl Default for Config {
@@ -129,6 +141,12 @@ impl Default for Config {
             query_ms_max: 30_000,
             export_rows_max: 1_000_000_000,
             export_ms_max: 3_600_000,
+            metric_dimensions_max: 16,
+            kpi_values_max: 1_000,
+            kpi_windows_max: 10_000,
+            kpi_rows_max: 100,
+            quality_rules_max: 100,
+            quality_sample_max: 1_000,
         }
     }
 }

@@ -4,6 +4,9 @@ use crate::catalog::{Catalog, RESERVED, Stream, ViewSpec, base_key, view_spec};
 use crate::catalog::{LATEST, PUBLIC, SET_ASIDE, Source, Table};
 use crate::derived::shape::shape;
 use crate::derived::state::Materialized;
+use crate::metrics::spec::{KpiSpec, MetricSpec};
+use crate::metrics::sql::METRICS;
+use crate::quality::spec::QualitySpec;
 use crate::rights::check;
 use crate::sql::memory::QueryPool;
 use crate::sql::queries::Queries;
@@ -18,12 +21,13 @@ use crate::streams::tail::Range;
 use crate::streams::tail::Tail;
 use crate::tables::scan::Extent;
 use crate::tables::state::{File, State};
-use crate::{Config, Error, derived, operations, relations, tables};
+use crate::{Config, Error, derived, metrics, operations, quality, relations, tables};
 use base::{Problem, Time};
 use datafusion::common::TableReference;
 use datafusion::execution::SessionState;
 use datafusion::execution::cache::cache_manager::{CacheManager, CacheManagerConfig};
-use kernel::{Engine, Found, KindOf, Operation, Read, Relation, Reply, Resource, Tx};
+use datafusion::logical_expr::LogicalPlan;
+use kernel::{Address, Engine, Found, KindOf, Operation, Read, Relation, Reply, Resource, Tx};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::atomic::AtomicUsize;
@@ -192,9 +196,11 @@ fn remember<T>(
     Ok(made)
 }
 
-/// The engine of streams, tables, views and SQL.
+/// The engine of streams, tables, views, SQL, metrics and quality rules.
 pub struct Data {
     pub(crate) shared: Arc<Shared>,
+    /// The quality rules of streams, compiled.
+    pub(crate) rules: quality::rules::Compiled,
 }
 
 impl Data {
@@ -223,7 +229,7 @@ impl Data {
             runtime: OnceLock::new(),
             config: Arc::new(config),
         };
-        Arc::new(Self { shared: Arc::new(shared) })
+        Arc::new(Self { shared: Arc::new(shared), rules: quality::rules::Compiled::default() })
     }
 
     /// Returns a declared stream.
@@ -266,7 +272,9 @@ impl Data {
             if !before.key.is_empty() && spec.key.is_empty() {
                 self.check_readers(tx, &[format!("{}{LATEST}", new.name)], "table")?;
             }
-            return self.check_all_views(tx);
+            self.check_all_views(tx)?;
+            self.check_all_metrics(tx)?;
+            return self.check_all_quality(tx);
         }
         Ok(())
     }
@@ -294,7 +302,12 @@ impl Data {
         }
         self.check_name(tx, new, &spec.schema)?;
         // Views that read this one were planned over what it was before.
-        if old.is_some() { self.check_all_views(tx) } else { self.check_view(tx, new, &spec) }
+        if old.is_none() {
+            return self.check_view(tx, new, &spec);
+        }
+        self.check_all_views(tx)?;
+        self.check_all_metrics(tx)?;
+        self.check_all_quality(tx)
     }
 
     /// Checks that a name means one thing.
@@ -347,29 +360,48 @@ impl Data {
         let tables =
             catalog.view(view, spec).map_err(|problem| state::of_view(&view.name, problem))?;
         let (config, business) = (&self.shared.config, tx.business());
-        let planned = guard::with_stack(|| plan_view(config, business, (view, spec), &tables))?;
-        planned.map_err(|problem| state::of_view(&view.name, problem))
+        let plan = guard::with_stack(|| planned(config, business, &spec.sql, &tables))?;
+        plan.and_then(|plan| check_kept(&view.name, spec, &plan))
+            .map_err(|problem| state::of_view(&view.name, problem))
     }
 
-    fn check_all_views(&self, tx: &Tx<'_>) -> Result<(), Problem> {
+    pub(crate) fn check_all_views(&self, tx: &Tx<'_>) -> Result<(), Problem> {
         for view in tx.resources("view")? {
             self.check_view(tx, &view, &view_spec(&view)?)?;
         }
         Ok(())
     }
 
-    /// Checks that no view reads what goes.
-    fn check_readers(&self, tx: &Tx<'_>, names: &[String], kind: &str) -> Result<(), Problem> {
-        for view in tx.resources("view")? {
-            let spec = view_spec(&view)?;
-            let references = self.shared.references_of(&view, &spec)?;
-            let read = references
-                .iter()
-                .find(|reference| names.iter().any(|name| name == reference.table()));
-            if let Some(read) = read {
+    /// Checks that no view, metric or quality rule reads what goes.
+    pub(crate) fn check_readers(
+        &self,
+        tx: &Tx<'_>,
+        names: &[String],
+        kind: &str,
+    ) -> Result<(), Problem> {
+        let is_meant = |reference: &&TableReference| {
+            (reference.schema() == Some(METRICS)) == (kind == "metric")
+                && names.iter().any(|name| name == reference.table())
+        };
+        let check = |reader: String, references: &[TableReference]| match references
+            .iter()
+            .find(is_meant)
+        {
+            Some(read) => {
                 let what = format!("{kind} `{}`", read.table());
-                return Err(Error::InUse { what, view: view.name.clone() }.into());
+                Err(Problem::from(Error::InUse { what, reader }))
             }
+            None => Ok(()),
+        };
+        for view in tx.resources("view")? {
+            let references = self.shared.references_of(&view, &view_spec(&view)?)?;
+            check(format!("view `{}`", view.name), references.as_slice())?;
+        }
+        for (metric, references) in self.references_of_metrics(tx)? {
+            check(format!("metric `{metric}`"), references.as_slice())?;
+        }
+        for (quality, references) in self.references_of_quality(tx)? {
+            check(format!("quality `{quality}`"), references.as_slice())?;
         }
         Ok(())
     }
@@ -385,19 +417,25 @@ pub(crate) fn planning(config: &Config, business: Time) -> Result<SessionState, 
     state::new(config, state::Frame { business, pool: Arc::new(pool), stop, files: None })
 }
 
-fn plan_view(
+/// Plans a query and checks that it could be carried out.
+pub(crate) fn planned(
     config: &Config,
     business: Time,
-    (view, spec): (&Resource, &ViewSpec),
+    sql: &str,
     tables: &[Table],
-) -> Result<(), Problem> {
+) -> Result<LogicalPlan, Problem> {
     let mut session = planning(config, business)?;
-    let plan = state::plan(&mut session, config, &spec.sql, tables)?;
+    let plan = state::plan(&mut session, config, sql, tables)?;
     state::check(&session, &plan)?;
+    Ok(plan)
+}
+
+/// Checks that a view can be materialised as it says.
+fn check_kept(view: &str, spec: &ViewSpec, plan: &LogicalPlan) -> Result<(), Problem> {
     match &spec.materialized {
-        Some(Materialized { every: None }) => shape(&plan)
-            .map(|_| ())
-            .map_err(|reason| derived::refresh::not_kept_up(&view.name, &reason)),
+        Some(Materialized { every: None }) => {
+            shape(plan).map(|_| ()).map_err(|reason| derived::refresh::not_kept_up(view, &reason))
+        }
         Some(Materialized { every: Some(every) }) => base::Period::parse(every).map(|_| ()),
         None => Ok(()),
     }
@@ -412,6 +450,12 @@ fn parse<T: serde::de::DeserializeOwned>(resource: &Resource) -> Result<T, Probl
 
 fn no_roles(_spec: &Value) -> Vec<String> {
     Vec::new()
+}
+
+/// Returns the roles under which a KPI acts.
+fn listed_roles(spec: &Value) -> Vec<String> {
+    let roles = spec.get("roles").and_then(Value::as_array).into_iter().flatten();
+    roles.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 impl Engine for Data {
@@ -445,6 +489,33 @@ impl Engine for Data {
                 plural: "views",
                 schema: schemars::schema_for!(ViewSpec).to_value(),
                 check: |spec| serde_json::from_value::<ViewSpec>(spec.clone()).map(|_| ()),
+                is_grant: false,
+                roles: no_roles,
+            },
+            KindOf {
+                name: "metric",
+                manifest: "Metric",
+                plural: "metrics",
+                schema: schemars::schema_for!(MetricSpec).to_value(),
+                check: |spec| serde_json::from_value::<MetricSpec>(spec.clone()).map(|_| ()),
+                is_grant: false,
+                roles: no_roles,
+            },
+            KindOf {
+                name: "kpi",
+                manifest: "Kpi",
+                plural: "kpis",
+                schema: schemars::schema_for!(KpiSpec).to_value(),
+                check: |spec| serde_json::from_value::<KpiSpec>(spec.clone()).map(|_| ()),
+                is_grant: false,
+                roles: listed_roles,
+            },
+            KindOf {
+                name: "quality",
+                manifest: "Quality",
+                plural: "quality",
+                schema: schemars::schema_for!(QualitySpec).to_value(),
+                check: |spec| serde_json::from_value::<QualitySpec>(spec.clone()).map(|_| ()),
                 is_grant: false,
                 roles: no_roles,
             },
@@ -493,6 +564,9 @@ impl Engine for Data {
         match new.or(old).map(|resource| resource.kind.as_str()) {
             Some("stream") => self.stream_changed(tx, old, new)?,
             Some("view") => self.view_changed(tx, old, new)?,
+            Some("metric") => self.metric_changed(tx, old, new)?,
+            Some("kpi") => self.kpi_changed(tx, old, new)?,
+            Some("quality") => self.quality_changed(tx, old, new)?,
             _ => {}
         }
         check::changed(&self.shared, tx, old, new)
@@ -503,6 +577,29 @@ impl Engine for Data {
             return Ok(None);
         }
         chunk::lines(chunk).map(Some)
+    }
+
+    /// Notes which windows have closed and which quality rules are to run. What they ask is asked elsewhere: see
+    /// [`crate::background`].
+    fn work(&self, tx: &mut Tx<'_>, budget: usize) -> Result<usize, Problem> {
+        let closed = self.close_windows(tx, budget)?;
+        Ok(closed + self.schedule_quality(tx, budget.saturating_sub(closed))?)
+    }
+
+    fn due(&self, read: &dyn Read) -> Result<Option<Time>, Problem> {
+        let kpis = metrics::wire::first_instant(read, &metrics::wire::key::all_due())?;
+        let quality = metrics::wire::first_instant(read, &quality::wire::key::all_due())?;
+        Ok([kpis, quality].into_iter().flatten().map(|(due, _)| due).min())
+    }
+
+    /// Takes the answer to the start of a process that a KPI asked for.
+    fn resume(
+        &self,
+        tx: &mut Tx<'_>,
+        address: &Address,
+        result: Result<Value, Problem>,
+    ) -> Result<(), Problem> {
+        metrics::record::started(tx, &address.token, result)
     }
 }
 

@@ -26,12 +26,12 @@ pub enum Error {
         pointer: String,
     },
     /// Something still reads it.
-    #[error("{what} is read by view `{view}`")]
+    #[error("{what} is read by {reader}")]
     InUse {
         /// The resource.
         what: String,
-        /// Who reads it.
-        view: String,
+        /// Who reads it, with its kind.
+        reader: String,
     },
     /// A body that cannot be read at all.
     #[error("{reason}")]
@@ -93,11 +93,43 @@ pub enum Error {
         /// What to do.
         hint: Option<String>,
     },
-    /// Views that stand on each other in a circle.
-    #[error("view `{view}` stands on itself: {path}")]
-    ViewCycle {
-        /// Which view.
-        view: String,
+    /// A metric, a KPI or quality rules that cannot work.
+    #[error("{kind} `{name}`: {reason}")]
+    Declared {
+        /// `metric`, `kpi` or `quality`.
+        kind: &'static str,
+        /// Which one.
+        name: String,
+        /// What is wrong.
+        reason: String,
+        /// Where in the manifest.
+        place: Option<Place>,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// A KPI for which nobody answers.
+    #[error("kpi `{kpi}`: {reason}")]
+    Owner {
+        /// Which KPI.
+        kpi: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A row that a quality rule blocks.
+    #[error("row {row}: {reason}")]
+    Blocked {
+        /// The number of the row in the body, from 1.
+        row: u64,
+        /// Rule and reason.
+        reason: String,
+    },
+    /// Views or metrics that stand on each other in a circle.
+    #[error("{kind} `{name}` stands on itself: {path}")]
+    Cycle {
+        /// `view` or `metric`.
+        kind: &'static str,
+        /// Which one.
+        name: String,
         /// The way round.
         path: String,
     },
@@ -180,7 +212,13 @@ impl Explain for Error {
             Self::TooLarge { .. } => Code("stream.too_large", Kind::Invalid),
             Self::OutOfStep { .. } => Code("table.out_of_step", Kind::Conflict),
             Self::View { .. } => Code("view.invalid", Kind::Invalid),
-            Self::ViewCycle { .. } => Code("view.cycle", Kind::Invalid),
+            Self::Declared { kind: "kpi", .. } => Code("kpi.invalid", Kind::Invalid),
+            Self::Declared { kind: "quality", .. } => Code("quality.invalid", Kind::Invalid),
+            Self::Declared { .. } => Code("metric.invalid", Kind::Invalid),
+            Self::Owner { .. } => Code("kpi.owner", Kind::Invalid),
+            Self::Blocked { .. } => Code("quality.blocked", Kind::Invalid),
+            Self::Cycle { kind: "metric", .. } => Code("metric.cycle", Kind::Invalid),
+            Self::Cycle { .. } => Code("view.cycle", Kind::Invalid),
             Self::Sql { .. } => Code("sql.invalid", Kind::Invalid),
             Self::NotAllowed { .. } => Code("sql.not_allowed", Kind::Invalid),
             Self::Exhausted { .. } => Code("sql.exhausted", Kind::Exhausted),
@@ -199,19 +237,29 @@ impl Explain for Error {
             | Self::Body { hint, .. }
             | Self::Row { hint, .. }
             | Self::View { hint, .. }
+            | Self::Declared { hint, .. }
             | Self::Sql { hint, .. }
             | Self::Role { hint, .. } => return hint.clone(),
             Self::Restricted { hint, .. } => *hint,
+            Self::Owner { .. } => {
+                "write `owner: user:NAME` or `owner: role:NAME`: who acts when the target is missed"
+            }
+            Self::Blocked { .. } => {
+                "correct the row, or send `on_error=set_aside` to keep bad rows apart"
+            }
             Self::SchemaChange { .. } => {
                 "add columns that are not required, or declare a new stream under another name"
             }
             Self::OutOfStep { .. } => {
                 "leave this operation to the unit, or read again how the table stands"
             }
-            Self::InUse { .. } => "remove or change the view in the same apply",
+            Self::InUse { reader, .. } => {
+                let kind = reader.split(' ').next().unwrap_or_default();
+                return Some(format!("remove or change the {kind} in the same apply"));
+            }
             Self::Event { .. } => "see CloudEvents 1.0, JSON format, structured mode",
             Self::TooLarge { .. } => "send it in several calls",
-            Self::ViewCycle { .. } => "let one of them read streams instead",
+            Self::Cycle { .. } => "let one of them read streams instead",
             Self::NotAllowed { .. } => {
                 "send one SELECT, EXPLAIN or SHOW TABLES; data comes in through `stream.append`"
             }
@@ -232,8 +280,11 @@ impl Explain for Error {
             Self::Body { place, .. }
             | Self::Row { place, .. }
             | Self::View { place, .. }
+            | Self::Declared { place, .. }
             | Self::Sql { place, .. } => place.clone(),
-            Self::ViewCycle { .. } => Some(Place::pointer("/spec/sql")),
+            Self::Owner { .. } => Some(Place::pointer("/spec/owner")),
+            Self::Cycle { kind: "metric", .. } => Some(Place::pointer("/spec")),
+            Self::Cycle { .. } => Some(Place::pointer("/spec/sql")),
             _ => None,
         }
     }

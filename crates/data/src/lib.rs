@@ -1,4 +1,4 @@
-//! Streams, tables, views and SQL.
+//! Streams, tables, views, SQL, metrics, KPIs and quality rules.
 //!
 //! A stream is a log of rows that fit its schema; `NAME_latest` is its newest row per key; a view is a query with a name.
 //! SQL sees them together with what the other engines offer, as of one commit, as far as the caller may see it.
@@ -6,12 +6,15 @@
 //! Invariants: a stored row fits every later version of its stream; what was acknowledged is in the next query; SQL changes
 //! nothing and reads no file; a query ends at its limits.
 
+pub mod background;
 mod catalog;
 mod config;
 mod derived;
 mod engine;
 mod error;
+mod metrics;
 mod operations;
+mod quality;
 mod relations;
 mod rights;
 mod sql;
@@ -23,6 +26,9 @@ pub use config::Config;
 pub use derived::state::Materialized;
 pub use engine::Data;
 pub use error::Error;
+pub use metrics::spec::{DimensionSpec, Direction, KpiSpec, MetricSpec, NamedDimension, OnBreach};
+pub use metrics::window::Grain;
+pub use quality::spec::{Action, Check, QualitySpec, RuleSpec};
 pub use streams::schema::{ColumnSpec, ColumnType, StreamSpec, UnknownFields};
 pub use tables::record::TOPIC as TABLES;
 pub use tables::{Calling, Keeper, Round};

@@ -3,6 +3,7 @@
 use crate::Config;
 use crate::catalog::{Catalog, PUBLIC, view_spec};
 use crate::engine::{Data, Shared};
+use crate::metrics::sql::METRICS;
 use crate::rights::{Named, decide};
 use crate::sql::queries::Running;
 use crate::sql::run::{self, Format, Query};
@@ -16,7 +17,8 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// What reads of relations take in their query.
-const LIMIT: &[(&str, &str)] = &[("limit", "How many rows at most; 1,000 where absent.")];
+pub(crate) const LIMIT: &[(&str, &str)] =
+    &[("limit", "How many rows at most; 1,000 where absent.")];
 
 const APPEND_QUERY: &[(&str, &str)] = &[(
     "on_error",
@@ -25,6 +27,13 @@ const APPEND_QUERY: &[(&str, &str)] = &[(
 
 /// Every operation of the engine.
 pub(crate) fn operations(data: &Arc<Data>) -> Vec<Operation> {
+    let mut all = tables(data);
+    all.extend(crate::metrics::operations::operations(data));
+    all.extend(crate::quality::operations::operations(data));
+    all
+}
+
+fn tables(data: &Arc<Data>) -> Vec<Operation> {
     use Right::{Manage, Read, Run, Write};
     vec![
         operation(
@@ -33,7 +42,8 @@ pub(crate) fn operations(data: &Arc<Data>) -> Vec<Operation> {
             "Appends rows, all of them or none.",
             decide(data, |data: &Data, tx, call| {
                 let stream = data.stream(tx, &call.resource.name)?;
-                let reply = append::append(&stream, &data.shared.config, tx, call)?;
+                let rules = data.rules_of(tx, &stream)?;
+                let reply = append::append(&stream, &rules, &data.shared.config, tx, call)?;
                 data.shared.note_appended(&stream.name, call.body.len(), &reply);
                 Ok(reply)
             }),
@@ -140,7 +150,7 @@ pub(crate) fn operations(data: &Arc<Data>) -> Vec<Operation> {
     ]
 }
 
-fn rows_schema() -> Value {
+pub(crate) fn rows_schema() -> Value {
     json!({"type": "array", "items": {"type": "object"}})
 }
 
@@ -233,8 +243,8 @@ fn answer(data: &Data, reader: &Reader, call: &Call, request: Request) -> Result
     Ok(Reply::Stream { media: format.media(), pieces: Box::new(pieces) })
 }
 
-/// Reads a table, a view or a relation by its name.
-fn rows_of(data: &Data, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
+/// Reads a table, a view, a metric or a relation by its name.
+pub(crate) fn rows_of(data: &Data, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
     let ResourceRef { kind, name } = &call.resource;
     let (schema, name) = match kind.as_str() {
         "view" => match reader.resource("view", name)? {
@@ -243,6 +253,7 @@ fn rows_of(data: &Data, reader: &Reader, call: &Call) -> Result<Reply, Problem> 
                 return Err(kernel::Error::NotFound { resource: call.resource.to_string() }.into());
             }
         },
+        "metric" => (METRICS.into(), name.clone()),
         "relation" => match name.split_once('.') {
             Some((schema, name)) => (schema.to_owned(), name.to_owned()),
             None => (PUBLIC.into(), name.clone()),

@@ -1,4 +1,5 @@
-//! What the engine itself offers to SQL: `system.streams`, `system.tables` and `system.queries`.
+//! What the engine itself offers to SQL: `system.streams`, `system.tables`, `system.views`, `system.queries`, and what metrics and quality
+//! rules add.
 
 use crate::catalog::{LATEST, base_of, view_spec};
 use crate::derived;
@@ -12,7 +13,10 @@ use std::sync::Arc;
 
 /// Returns the relations.
 pub(crate) fn relations(shared: &Arc<Shared>) -> Vec<Relation> {
-    vec![streams(), tables(), views(), queries(shared)]
+    let mut all = vec![streams(), tables(), views(), queries(shared)];
+    all.extend(crate::metrics::relations::relations());
+    all.extend(crate::quality::relations::relations());
+    all
 }
 
 fn relation(name: &str, summary: &str, columns: Vec<Column>, rows: kernel::Rows) -> Relation {

@@ -147,7 +147,7 @@ impl Explain for Error {
                 Some("send `Authorization: Bearer TOKEN`; `craton token create` makes one".into())
             }
             Self::Principal { .. } => {
-                Some("write user:NAME, process:NAME, peer:UNIT or unit:PART".into())
+                Some("write user:NAME, process:NAME, kpi:NAME, peer:UNIT or unit:PART".into())
             }
             Self::Reference { .. } => {
                 Some("declare it in the same folder, or correct the name".into())

@@ -78,6 +78,9 @@ impl Policies {
         for process in read.resources("process")? {
             roles.insert(Principal::Process(process.name.clone()), roles_of(&process));
         }
+        for kpi in read.resources("kpi")? {
+            roles.insert(Principal::Kpi(kpi.name.clone()), roles_of(&kpi));
+        }
         Ok(Self {
             schema,
             set,
@@ -261,7 +264,7 @@ pub(crate) fn check(kernel: &Kernel, role: &Resource) -> Result<(), Problem> {
     }
 }
 
-/// Returns the roles that a user or process manifest lists.
+/// Returns the roles that the manifest of a user, process or KPI lists.
 pub(crate) fn roles_of(resource: &Resource) -> BTreeSet<String> {
     let roles = resource.spec.get("roles").and_then(serde_json::Value::as_array);
     let names = roles.into_iter().flatten().filter_map(serde_json::Value::as_str);
@@ -334,7 +337,7 @@ fn schema(kernel: &Kernel) -> Result<Schema, Problem> {
 
 fn action(name: &str, right: &str) -> String {
     format!(
-        "action \"{name}\" in [\"{right}\"] appliesTo {{ principal: [User, Process, Peer, Part, Anonymous], \
+        "action \"{name}\" in [\"{right}\"] appliesTo {{ principal: [User, Process, Kpi, Peer, Part, Anonymous], \
          resource: [Resource], context: {{ on_behalf_of: String }} }};\n"
     )
 }

@@ -3,7 +3,7 @@
 use base::Problem;
 use serde::{Deserialize, Serialize};
 
-/// Who calls, written as `user:ana`, `process:order-to-delivery`, `peer:UNIT`, `unit:timers` or `anonymous`.
+/// Who calls, written as `user:ana`, `process:order-to-delivery`, `kpi:on-time`, `peer:UNIT`, `unit:timers` or `anonymous`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Principal {
@@ -11,6 +11,8 @@ pub enum Principal {
     User(String),
     /// A process definition, under the roles of its manifest.
     Process(String),
+    /// A KPI that acts on a breach, under the roles of its manifest.
+    Kpi(String),
     /// Another unit, named by the hash of its root key.
     Peer(String),
     /// A part of this unit: timers, seals, retries.
@@ -23,7 +25,11 @@ impl Principal {
     /// Returns the name without its type.
     pub fn name(&self) -> &str {
         match self {
-            Self::User(name) | Self::Process(name) | Self::Peer(name) | Self::Unit(name) => name,
+            Self::User(name)
+            | Self::Process(name)
+            | Self::Kpi(name)
+            | Self::Peer(name)
+            | Self::Unit(name) => name,
             Self::Anonymous => "anonymous",
         }
     }
@@ -33,6 +39,7 @@ impl Principal {
         match self {
             Self::User(_) => "User",
             Self::Process(_) => "Process",
+            Self::Kpi(_) => "Kpi",
             Self::Peer(_) => "Peer",
             Self::Unit(_) => "Part",
             Self::Anonymous => "Anonymous",
@@ -45,6 +52,7 @@ impl std::fmt::Display for Principal {
         match self {
             Self::User(name) => write!(f, "user:{name}"),
             Self::Process(name) => write!(f, "process:{name}"),
+            Self::Kpi(name) => write!(f, "kpi:{name}"),
             Self::Peer(name) => write!(f, "peer:{name}"),
             Self::Unit(name) => write!(f, "unit:{name}"),
             Self::Anonymous => f.write_str("anonymous"),
@@ -60,6 +68,7 @@ impl TryFrom<String> for Principal {
         match text.split(':').next() {
             Some("user") => Ok(Self::User(name(5))),
             Some("process") => Ok(Self::Process(name(8))),
+            Some("kpi") => Ok(Self::Kpi(name(4))),
             Some("peer") => Ok(Self::Peer(name(5))),
             Some("unit") => Ok(Self::Unit(name(5))),
             Some("anonymous") => Ok(Self::Anonymous),

@@ -45,6 +45,8 @@ pub(crate) struct Rest {
     pub decisions: Bell,
     /// Rung when a table is to be looked after.
     pub tables: Bell,
+    /// Rung when KPIs or quality rules wait to be evaluated.
+    pub kpis: Bell,
     /// Rung at each commit after which the unit may rest, and at each acknowledgement of a peer.
     pub changed: Arc<Bell>,
 }
@@ -54,7 +56,13 @@ impl Rest {
         let changed = Arc::new(Bell::default());
         let bell = Arc::clone(&changed);
         exchange.on_acknowledged(move || bell.ring());
-        Self { exchange, decisions: Bell::default(), tables: Bell::default(), changed }
+        Self {
+            exchange,
+            decisions: Bell::default(),
+            tables: Bell::default(),
+            kpis: Bell::default(),
+            changed,
+        }
     }
 
     fn settled(&self, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
@@ -70,7 +78,8 @@ impl Rest {
             let is_idle = rest.is_quiet
                 && awaited <= rest.received.values().sum()
                 && !kernel.has_leftovers()
-                && process::decisions::pending(reader, 0, 1)?.requests.is_empty();
+                && process::decisions::pending(reader, 0, 1)?.requests.is_empty()
+                && data::background::pending(reader, 1)?.is_empty();
             let left = until.saturating_sub(clock.monotonic());
             if is_idle || left.is_zero() {
                 return Ok(Reply::Value(json!({
@@ -129,13 +138,18 @@ impl Engine for Rest {
     }
 
     fn committed(&self, topics: &BTreeSet<String>) {
-        let has_requests = topics.contains(process::decisions::TOPIC);
-        if has_requests {
+        let has_decisions = topics.contains(process::decisions::TOPIC);
+        if has_decisions {
             self.decisions.ring();
         }
         if topics.contains(data::TABLES) {
             self.tables.ring();
         }
+        let has_kpis = topics.contains(data::background::TOPIC);
+        if has_kpis {
+            self.kpis.ring();
+        }
+        let has_requests = has_decisions || has_kpis;
         // Who waits for rest need not look while there is something to send or to evaluate: its end rings again.
         if !has_requests && !topics.iter().any(|topic| exchange::is_outgoing(topic)) {
             self.changed.ring();

@@ -7,7 +7,7 @@ use crate::{Config, Error, network, tls};
 use base::Problem;
 use data::{Keeper, Round};
 use exchange::{Exchange, Network};
-use kernel::{Call, Handle, Principal, Reader, ResourceRef};
+use kernel::{Call, Handle, Principal, Reader, Reply, ResourceRef};
 use process::decisions::{Recorded, pending};
 use serde_json::json;
 use std::net::SocketAddr;
@@ -157,6 +157,12 @@ impl Background {
             move || keep(keeper, &handle, &rest, &is_stopping)
         };
         threads.push(thread("tables", tables)?);
+        let kpis = {
+            let (handle, rest) = (handle.clone(), Arc::clone(rest));
+            let is_stopping = Arc::clone(&is_stopping);
+            move || measure(&handle, &rest, &is_stopping)
+        };
+        threads.push(thread("kpis", kpis)?);
         let sending = network::sender(handle, exchange, network);
         threads.push(thread("sender", move || {
             if let Err(problem) = sending.run() {
@@ -170,6 +176,7 @@ impl Background {
         self.is_stopping.store(true, Ordering::SeqCst);
         rest.decisions.ring();
         rest.tables.ring();
+        rest.kpis.ring();
         self.exchange.stop();
         for thread in self.threads {
             if thread.join().is_err() {
@@ -238,6 +245,62 @@ fn decide_some(
         rest = left;
     }
     Ok(batch.requests.len())
+}
+
+/// Evaluates KPIs and quality rules that wait, and records the results. What fails is tried again after a while.
+fn measure(handle: &Handle, rest: &Rest, is_stopping: &AtomicBool) {
+    /// What is looked up at once.
+    const BATCH: usize = 64;
+    /// How long what failed waits, where nothing new comes.
+    const AGAIN: Duration = Duration::from_secs(30);
+    loop {
+        let seen = rest.kpis.count();
+        let pause = match measure_some(handle, BATCH, is_stopping) {
+            Ok((0, 0)) => Duration::from_secs(5),
+            Ok((0, _)) => AGAIN,
+            Ok(_) => Duration::ZERO,
+            Err(problem) => {
+                report(&problem);
+                Duration::from_millis(200)
+            }
+        };
+        if is_stopping.load(Ordering::SeqCst) {
+            return;
+        }
+        rest.kpis.wait(seen, pause);
+        if is_stopping.load(Ordering::SeqCst) {
+            return;
+        }
+    }
+}
+
+/// Evaluates some, each over a snapshot of its own; returns how many have a result, and how many have none.
+fn measure_some(
+    handle: &Handle,
+    limit: usize,
+    is_stopping: &AtomicBool,
+) -> Result<(usize, usize), Problem> {
+    let reader = Reader::new(handle.kernel(), Principal::Unit("kpis".into()))?;
+    let requests = data::background::pending(&reader, limit)?;
+    drop(reader);
+    let (mut done, mut failed) = (0, 0);
+    for request in requests {
+        if is_stopping.load(Ordering::SeqCst) {
+            break;
+        }
+        let answer = handle.call(request.compute()).map(Reply::into_value);
+        let is_done = answer.is_ok();
+        // One that cannot be recorded does not hold up the others.
+        match handle.call(request.record(answer)) {
+            Ok(_) if is_done => done += 1,
+            Ok(_) => failed += 1,
+            Err(problem) => {
+                report(&problem);
+                failed += 1;
+            }
+        }
+    }
+    Ok((done, failed))
 }
 
 fn record(handle: &Handle, results: &[Recorded]) -> Result<(), Problem> {

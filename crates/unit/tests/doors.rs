@@ -65,6 +65,21 @@ fn prepare(writer: &mut Writer) -> (String, String) {
     let things = json!([
         manifest("Stream", "probe", json!({"schema": [column], "key": ["id"]})),
         manifest("View", "probe_view", json!({"sql": "SELECT id FROM probe"})),
+        manifest(
+            "Metric",
+            "probe",
+            json!({"from": "probe", "formula": "count(*)", "grain": "day", "dimensions": ["id"]}),
+        ),
+        manifest(
+            "Kpi",
+            "probe",
+            json!({"metric": "probe", "target": 1, "direction": "at_least", "owner": "user:olga"}),
+        ),
+        manifest(
+            "Quality",
+            "probe",
+            json!({"on": "stream/probe", "rules": [{"name": "once", "check": "unique", "column": "id"}]}),
+        ),
     ]);
     let owner = Principal::User("olga".into());
     call(writer, owner, "resource.apply", ("resource", ""), json!({ "manifests": things }));

@@ -7,6 +7,8 @@ mod exchange;
 mod export;
 mod import;
 pub mod input;
+mod kpi;
+mod quality;
 mod resource;
 mod running;
 mod sql;
@@ -53,6 +55,12 @@ pub enum Command {
     Export(export::Export),
     /// Asks in SQL
     Sql(sql::Sql),
+    /// Shows metrics, by any of their dimensions
+    Metric(kpi::Metric),
+    /// Shows KPIs, their values, and the rows behind them
+    Kpi(kpi::Kpi),
+    /// Shows what quality rules found, and runs them
+    Quality(quality::Quality),
     /// Shows other units, and gets to know them
     Peer(exchange::Peer),
     /// Shows what units offer to each other
@@ -111,6 +119,9 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
         Command::Import(command) => command.run(globals),
         Command::Export(command) => command.run(globals),
         Command::Sql(command) => command.run(globals),
+        Command::Metric(command) => command.run(globals),
+        Command::Kpi(command) => command.run(globals),
+        Command::Quality(command) => command.run(globals),
         Command::Peer(command) => command.run(globals),
         Command::Offer(command) => command.run(globals),
         Command::Contract(command) => command.run(globals),

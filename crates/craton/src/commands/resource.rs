@@ -23,7 +23,8 @@ const HISTORY: [Column; 4] = [
 const PLURALS: [(&str, &str); 2] = [("processes", "process"), ("policies", "policy")];
 
 /// Kinds that are declared by manifests.
-const DECLARED: [&str; 7] = ["user", "role", "stream", "view", "process", "decision", "offer"];
+const DECLARED: [&str; 10] =
+    ["user", "role", "stream", "view", "metric", "kpi", "quality", "process", "decision", "offer"];
 /// Kinds that exist by running: their plurals in routes, and how lists of them are shown.
 const RUNNING: [(&str, &str, &[Column]); 6] = [
     ("instance", "instances", work::INSTANCES),

@@ -4,7 +4,7 @@ use super::{Folder, Manifest, node::At, node::Node, node::Tree};
 use base::{Place, Problem};
 
 /// The fields that hold text in a language of its own.
-const TEXTS: [&str; 2] = ["/spec/sql", "/spec/policies"];
+const TEXTS: [&str; 4] = ["/spec/sql", "/spec/policies", "/spec/formula", "/spec/where"];
 
 impl Folder {
     /// Returns a unit's problem with places in the user's files.

@@ -31,15 +31,19 @@ struct WireColumn {
     column_type: String,
 }
 
-/// Returns the request for a statement whose answer is shown in this form.
-pub fn request(sql: &str, format: Format) -> Request {
-    let wire = match format {
+/// Returns the form in which an answer is asked for that is shown in this one.
+pub fn wire(format: Format) -> &'static str {
+    match format {
         // Columns in their order, with their types.
         Format::Table => "table",
         Format::Csv => "csv",
         Format::Json | Format::Yaml => "json",
-    };
-    routes::sql_query().json(&json!({"sql": sql, "format": wire}))
+    }
+}
+
+/// Returns the request for a statement whose answer is shown in this form.
+pub fn request(sql: &str, format: Format) -> Request {
+    routes::sql_query().json(&json!({"sql": sql, "format": wire(format)}))
 }
 
 impl Answer {

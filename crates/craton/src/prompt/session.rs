@@ -9,7 +9,7 @@ use super::script::{Part, Script};
 use super::terminal::{self, Size};
 use crate::commands::input;
 use crate::layout::{self, Column};
-use crate::{client::Client, error::Error, output, output::Format, routes};
+use crate::{client::Client, client::Request, error::Error, output, output::Format, routes};
 use base::{Clock, Code, Kind as ProblemKind, Problem, SystemClock};
 use serde_json::{Value, json};
 use std::fs::File;
@@ -126,7 +126,18 @@ impl Session {
     }
 
     fn answer(&mut self, sql: &str) -> Result<(), Problem> {
-        let request = answer::request(sql, self.format);
+        self.present(answer::request(sql, self.format), sql)
+    }
+
+    /// Shows the answer to a request that is made for a form of answers.
+    ///
+    /// # Errors
+    /// What the unit says.
+    pub fn show(&mut self, request: impl Fn(&str) -> Request) -> Result<(), Problem> {
+        self.present(request(answer::wire(self.format)), "")
+    }
+
+    fn present(&mut self, request: Request, sql: &str) -> Result<(), Problem> {
         let is_streamed = matches!(self.format, Format::Csv | Format::Json)
             && self.interrupts.is_none()
             && self.output.is_none();

@@ -22,7 +22,10 @@ pub const VIEWS: [(&str, &[&str]); 3] = [
         ],
     ),
     ("payment", &["payments_by_method", "risk", "contracts"]),
-    ("logistics", &["services", "deliveries_by_state", "contracts"]),
+    (
+        "logistics",
+        &["services", "deliveries_by_state", "on_time_by_month", "on_time_breaches", "contracts"],
+    ),
 ];
 
 /// What is measured of each unit: windows, commits, bytes that commits have synced, signatures, processor time in seconds,

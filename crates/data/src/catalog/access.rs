@@ -5,6 +5,7 @@
 
 use super::{Catalog, LATEST, PUBLIC, SET_ASIDE, Source, Table, Way};
 use crate::engine::Shared;
+use crate::metrics::sql::METRICS;
 use crate::rights::decide::{self, written};
 use crate::rights::{Excerpt, ExcerptTable, Named};
 use crate::sql::as_of;
@@ -140,6 +141,10 @@ impl<'a> Catalog<'a> {
             {
                 return Ok(Some(Named::set_aside(stream)));
             }
+        }
+        if schema == METRICS {
+            let metric = self.read.resource("metric", name)?;
+            return Ok(metric.map(|metric| Named::metric(&metric.name)));
         }
         if let Some(view) = self.read.resource("view", name)?
             && super::view_spec(&view)?.schema == schema

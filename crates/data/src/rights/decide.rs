@@ -4,6 +4,7 @@ use super::excerpt::{Excerpt, Shown};
 use super::mask::{KEY_BYTES, Key};
 use crate::Error;
 use crate::catalog::{LATEST, PUBLIC, SET_ASIDE};
+use crate::metrics::sql::METRICS;
 use base::Problem;
 use kernel::{Call, Principal, Read, Reader, Relation, ResourceRef, Through};
 use std::collections::BTreeSet;
@@ -62,6 +63,12 @@ impl Named {
     pub(crate) fn view(schema: &str, name: &str) -> Self {
         let doors = vec![("view.read", ResourceRef::new("view", name))];
         Self { relation: written(schema, name), stream: None, doors }
+    }
+
+    /// Returns a metric.
+    pub(crate) fn metric(name: &str) -> Self {
+        let doors = vec![("metric.read", ResourceRef::new("metric", name))];
+        Self { relation: written(METRICS, name), stream: None, doors }
     }
 
     /// Returns what an engine offers.

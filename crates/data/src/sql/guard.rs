@@ -136,6 +136,32 @@ impl Visitor for Plain<'_> {
     }
 }
 
+/// Checks that a text is one expression and nothing else: what a manifest says goes into generated SQL as it stands.
+///
+/// # Errors
+/// As [`references`].
+pub(crate) fn lone_expression(text: &str, config: &Config) -> Result<(), Error> {
+    let tokens = tokens(text, config)?;
+    let parse = || -> Result<(), Error> {
+        let mut parser = DFParserBuilder::new(tokens.clone())
+            .with_recursion_limit(config.statement_depth_max * 4)
+            .build()
+            .map_err(|error| super::problem::of_planning(&error))?;
+        let parsed =
+            parser.parse_into_expr().map_err(|error| super::problem::of_planning(&error))?;
+        if let Some(alias) = parsed.alias {
+            let reason = format!("an expression has no name, but this is called `{alias}`");
+            return Err(Error::Sql { reason, place: None, hint: Some("leave `AS` out".into()) });
+        }
+        let mut walk = Walk { tables: 0, depth: 0, config };
+        match parsed.expr.visit(&mut walk) {
+            ControlFlow::Break(error) => Err(error),
+            ControlFlow::Continue(()) => Ok(()),
+        }
+    };
+    if tokens.len() < SMALL_TOKENS { parse() } else { with_stack(parse)? }
+}
+
 /// Takes the text apart without recursion and checks its size and depth.
 fn tokens(sql: &str, config: &Config) -> Result<Vec<TokenWithSpan>, Error> {
     let exhausted = |what: String| Error::Exhausted { what };

@@ -4,10 +4,13 @@ use super::body::{ARROW, Item, items};
 use super::check::{Checker, Fault};
 use super::{chunk, event, marks};
 use crate::catalog::Stream;
+use crate::quality::append::Judge;
+use crate::quality::rules::RuleSet;
 use crate::{Config, Error};
 use base::{Place, Problem, Time};
 use kernel::{Call, Read, Reply, Tx};
 use serde_json::json;
+use std::sync::Arc;
 
 /// Returns the log of a stream.
 pub(crate) fn log_of(stream: &str) -> String {
@@ -33,9 +36,10 @@ pub(crate) struct Checked {
 /// Appends the rows of a call.
 ///
 /// # Errors
-/// `stream.body_invalid`, `stream.row_invalid`, `event.invalid`, `stream.too_large`: nothing was appended.
+/// `stream.body_invalid`, `stream.row_invalid`, `event.invalid`, `stream.too_large`, `quality.blocked`: nothing was appended.
 pub(crate) fn append(
     stream: &Stream,
+    rules: &[Arc<RuleSet>],
     config: &Config,
     tx: &mut Tx<'_>,
     call: &Call,
@@ -51,17 +55,21 @@ pub(crate) fn append(
             return Err(Error::Body { reason, place, hint }.into());
         }
     };
+    let time = tx.time_of(call);
     let log = log_of(&stream.name);
+    // Rules look at rows one by one.
     if call.media == ARROW
-        && let Some((bytes, count)) =
-            chunk::of_body(&stream.schema, config, &call.body, tx.time_of(call))
+        && rules.is_empty()
+        && let Some((bytes, count)) = chunk::of_body(&stream.schema, config, &call.body, time)
     {
         marks::note(tx, &stream.name)?;
         let offset = tx.append_chunk(&log, chunk::FORMAT_ARROW, bytes, count)?;
         tx.notify(&log);
         return Ok(answer(offset, count, is_setting_aside.then_some(0)));
     }
-    let checked = check(stream, config, call, tx.time_of(call), is_setting_aside)?;
+    let mut checked = check(stream, config, call, time, is_setting_aside)?;
+    let judge = Judge { stream, sets: rules, config, call, time, is_setting_aside };
+    judge.judge(tx, &mut checked)?;
     let offset = match checked.count {
         0 => tx.log_end(&log)?,
         count => {
@@ -73,7 +81,8 @@ pub(crate) fn append(
         tx.append_rows(&set_aside_log_of(&stream.name), &checked.aside, checked.aside_count)?;
     }
     tx.notify(&log);
-    Ok(answer(offset, checked.count, is_setting_aside.then_some(checked.aside_count)))
+    let has_aside = is_setting_aside || 0 < checked.aside_count;
+    Ok(answer(offset, checked.count, has_aside.then_some(checked.aside_count)))
 }
 
 fn answer(offset: u64, count: u32, set_aside: Option<u32>) -> Reply {

@@ -1,11 +1,12 @@
 //! A unit with nothing but the kernel and the data engine.
 
 use base::{DrivenClock, Problem, SeededEntropy, SystemClock, Time};
+use data::background;
 use data::{Config, Data, Keeper, Round};
-use kernel::{Call, Engine, Kernel, Parts, Principal, Reply, ResourceRef, Writer};
+use kernel::{Call, Engine, Kernel, Parts, Principal, Reader, Reply, ResourceRef, Writer};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use store::{MemoryBlobs, MemoryStore};
+use store::{MemoryBlobs, MemoryStore, Store};
 
 pub struct Unit {
     pub kernel: Arc<Kernel>,
@@ -22,21 +23,9 @@ pub fn unit_with(config: Config) -> Unit {
     unit_of(config, Vec::new())
 }
 
-/// A unit with other engines beside.
+/// A unit with other engines beside; business time is 2017-07-14T02:40:00Z.
 pub fn unit_of(config: Config, others: Vec<Arc<dyn Engine>>) -> Unit {
-    let blobs = MemoryBlobs::default();
-    let data = Data::new(config, Arc::new(blobs.clone()));
-    let own: Arc<dyn Engine> = Arc::clone(&data) as _;
-    let parts = Parts {
-        store: Arc::new(MemoryStore::new()),
-        clock: Arc::new(DrivenClock::new(Time(1_500_000_000_000), SystemClock::new())),
-        entropy: Arc::new(SeededEntropy::new(1)),
-        engines: std::iter::once(own).chain(others).collect(),
-        config: kernel::Config::default(),
-    };
-    let (kernel, writer) = Kernel::new(parts).expect("a kernel starts on an empty store");
-    let keeper = Keeper::new(&data, &kernel);
-    let mut unit = Unit { kernel, writer, keeper, blobs };
+    let mut unit = start(Arc::new(MemoryStore::new()), config, others);
     let clerk = "permit(principal in Role::\"clerk\", action in Action::\"Read\", resource) \
                  when { resource in [Kind::\"sql\", Kind::\"view\"] };";
     unit.apply_as(
@@ -50,6 +39,23 @@ pub fn unit_of(config: Config, others: Vec<Arc<dyn Engine>>) -> Unit {
     )
     .expect("the first people are applied");
     unit
+}
+
+/// Starts a unit on a store: what is not in the store is forgotten.
+pub fn start(store: Arc<dyn Store>, config: Config, others: Vec<Arc<dyn Engine>>) -> Unit {
+    let blobs = MemoryBlobs::default();
+    let data = Data::new(config, Arc::new(blobs.clone()));
+    let own: Arc<dyn Engine> = Arc::clone(&data) as _;
+    let parts = Parts {
+        store,
+        clock: Arc::new(DrivenClock::new(Time(1_500_000_000_000), SystemClock::new())),
+        entropy: Arc::new(SeededEntropy::new(1)),
+        engines: std::iter::once(own).chain(others).collect(),
+        config: kernel::Config::default(),
+    };
+    let (kernel, writer) = Kernel::new(parts).expect("a kernel starts");
+    let keeper = Keeper::new(&data, &kernel);
+    Unit { kernel, writer, keeper, blobs }
 }
 
 pub fn manifest(kind: &str, name: &str, spec: Value) -> Value {
@@ -113,6 +119,34 @@ impl Unit {
         call.media = "application/x-ndjson".into();
         call.body = lines.as_bytes().to_vec();
         self.call(call)
+    }
+
+    pub fn advance(&mut self, to: &str) {
+        let call = call("user:olga", "clock.advance", ("clock", "")).with(json!({ "to": to }));
+        self.call(call).expect("the clock is driven");
+    }
+
+    /// What waits to be asked in the background.
+    pub fn pending(&self) -> Vec<background::Request> {
+        let reader = Reader::new(&self.kernel, Principal::Unit("kpis".into())).expect("a reader");
+        background::pending(&reader, 100).expect("a look")
+    }
+
+    /// Finds the answer to a request, as the unit's thread does.
+    pub fn compute(&self, request: &background::Request) -> Result<Value, Problem> {
+        self.kernel.read(&request.compute()).map(Reply::into_value)
+    }
+
+    /// Answers what waits until nothing does; returns how many answers were recorded.
+    pub fn settle(&mut self) -> usize {
+        let mut count = 0;
+        while let Some(request) = self.pending().first().cloned() {
+            let answer = self.compute(&request);
+            self.call(request.record(answer)).expect("recorded");
+            count += 1;
+            assert!(count < 100, "it comes to an end");
+        }
+        count
     }
 
     pub fn read(&self, call: &Call) -> Result<String, Problem> {

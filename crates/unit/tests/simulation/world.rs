@@ -477,7 +477,7 @@ fn run(
     Running { kernel, writer, exchange, evaluator: Evaluator::new(), acknowledged: BTreeMap::new() }
 }
 
-/// Reads the example's manifests as the command line does; views are SQL and left out.
+/// Reads the example's manifests as the command line does; what is SQL is left out.
 fn manifests(unit: &str) -> Vec<Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/commerce").join(unit);
     let owner = json!({"apiVersion": "craton/v1", "kind": "User", "metadata": {"name": "owner"}, "spec": {"roles": ["owner"]}});
@@ -490,7 +490,8 @@ fn manifests(unit: &str) -> Vec<Value> {
     {
         let text = std::fs::read_to_string(path).expect("a file");
         for mut manifest in kernel::documents(&text).expect("manifests") {
-            if manifest.kind == "View" || manifest.spec.get("relation").is_some() {
+            let is_sql = ["View", "Metric", "Kpi", "Quality"].contains(&manifest.kind.as_str());
+            if is_sql || manifest.spec.get("relation").is_some() {
                 continue;
             }
             for file in ["bpmn", "dmn"] {

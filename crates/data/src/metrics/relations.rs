@@ -1,0 +1,194 @@
+//! What KPIs offer to SQL: `system.kpi_values` and `system.kpi_breaches`.
+
+use super::wire::{self, Breach, LOG_BREACHES, Outcome, Recorded, Verdict, key, number};
+use base::{Key, Problem};
+use kernel::{Cell, Column, ColumnType, Read, Reader, Relation, ResourceRef, Scan};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Bytes of a log that are read in one go.
+const PAGE_BYTES: usize = 1 << 20;
+
+/// Returns the relations.
+pub(crate) fn relations() -> Vec<Relation> {
+    vec![values(), breaches()]
+}
+
+/// Which KPIs a reader may see.
+struct Visible<'r> {
+    reader: &'r Reader,
+    known: HashMap<String, bool>,
+}
+
+impl<'r> Visible<'r> {
+    fn new(reader: &'r Reader) -> Self {
+        Self { reader, known: HashMap::new() }
+    }
+
+    fn is(&mut self, kpi: &str) -> Result<bool, Problem> {
+        if let Some(known) = self.known.get(kpi) {
+            return Ok(*known);
+        }
+        let is_visible = self.reader.allows("kpi.get", &ResourceRef::new("kpi", kpi))?;
+        self.known.insert(kpi.to_owned(), is_visible);
+        Ok(is_visible)
+    }
+}
+
+fn values() -> Relation {
+    use ColumnType::{Bool, Float, Int, Text, Time};
+    let columns = vec![
+        Column::new("kpi", Text, "The KPI.").indexed(),
+        Column::new("metric", Text, "The metric."),
+        Column::new("window", Time, "When the window begins."),
+        Column::new("window_end", Time, "When the next one begins."),
+        Column::new("dimensions", Text, "The dimensions as JSON."),
+        Column::new("text", Text, "The dimensions for people."),
+        Column::new("value", Float, "The value; null where the formula gives nothing."),
+        Column::new("samples", Int, "How many rows stand behind it."),
+        Column::new("target", Float, "The target when it was evaluated."),
+        Column::new("direction", Text, "`at_least` or `at_most`."),
+        Column::new("state", Text, "`met`, `breached`, `too_few` or `nothing`."),
+        Column::new("is_breach", Bool, "True where the target is missed."),
+        Column::new("at", Time, "When it was evaluated, business time."),
+        Column::new("commit", Int, "The commit over which it was calculated."),
+    ];
+    let rows = |reader: &Reader,
+                scan: &Scan,
+                row: &mut dyn FnMut(Vec<Cell>) -> Result<bool, Problem>|
+     -> Result<(), Problem> {
+        let mut visible = Visible::new(reader);
+        let mut each = |_: &[u8], bytes: &[u8]| -> Result<bool, Problem> {
+            let value: Recorded = wire::read(bytes)?;
+            if !visible.is(&value.kpi)? {
+                return Ok(true);
+            }
+            row(cells_of_value(value))
+        };
+        wire::for_each(reader, &prefix(scan), &mut each)
+    };
+    relation("kpi_values", "What KPIs were found to be.", columns, Arc::new(rows))
+}
+
+/// Returns where the values that a query wants begin.
+fn prefix(scan: &Scan) -> Key {
+    let kpi = scan.equals.iter().find_map(|(column, cell)| match (column, cell) {
+        (0, Cell::Text(kpi)) => Some(kpi),
+        _ => None,
+    });
+    kpi.map_or_else(key::values, |kpi| key::values_of(kpi))
+}
+
+fn cells_of_value(value: Recorded) -> Vec<Cell> {
+    let text = wire::text_of(&value.dimensions);
+    vec![
+        Cell::Text(value.kpi),
+        Cell::Text(value.metric),
+        Cell::Time(value.window.0),
+        Cell::Time(value.window_end.0),
+        Cell::Text(Value::Object(value.dimensions).to_string()),
+        Cell::Text(text),
+        float(&value.value),
+        int(value.samples),
+        Cell::Float(value.target),
+        Cell::Text(value.direction.as_str().into()),
+        Cell::Text(value.verdict.as_str().into()),
+        Cell::Bool(value.verdict == Verdict::Breached),
+        Cell::Time(value.at.0),
+        int(value.commit),
+    ]
+}
+
+fn breaches() -> Relation {
+    use ColumnType::{Float, Int, Text, Time};
+    let columns = vec![
+        Column::new("number", Int, "The place in the log."),
+        Column::new("kpi", Text, "The KPI."),
+        Column::new("metric", Text, "The metric."),
+        Column::new("window", Time, "When the window begins."),
+        Column::new("window_end", Time, "When the next one begins."),
+        Column::new("dimensions", Text, "The dimensions as JSON."),
+        Column::new("text", Text, "The dimensions for people."),
+        Column::new("value", Float, "The value."),
+        Column::new("samples", Int, "How many rows stand behind it."),
+        Column::new("target", Float, "The target."),
+        Column::new("direction", Text, "`at_least` or `at_most`."),
+        Column::new("owner", Text, "Who acts."),
+        Column::new("deadline", Time, "Until when."),
+        Column::new("at", Time, "When it was noted, business time."),
+        Column::new("commit", Int, "The commit over which the value was calculated."),
+        Column::new("process", Text, "The process that it starts."),
+        Column::new("instance", Int, "The instance that was started."),
+        Column::new("error", Text, "Why none could be started."),
+    ];
+    let rows = |reader: &Reader,
+                _: &Scan,
+                row: &mut dyn FnMut(Vec<Cell>) -> Result<bool, Problem>|
+     -> Result<(), Problem> {
+        let mut visible = Visible::new(reader);
+        let mut offset = 0;
+        loop {
+            let chunks = reader.chunks(LOG_BREACHES, offset, PAGE_BYTES)?;
+            let Some(last) = chunks.last() else { return Ok(()) };
+            let mut place = chunks.first().map_or(offset, |chunk| chunk.offset);
+            offset = last.offset + u64::from(last.count);
+            for line in chunks.iter().flat_map(|chunk| kernel::rows(&chunk.bytes)) {
+                let breach: Breach = wire::read(line)?;
+                if visible.is(&breach.kpi)? && !row(cells_of_breach(reader, place, breach)?)? {
+                    return Ok(());
+                }
+                place += 1;
+            }
+        }
+    };
+    let summary = "Targets that were missed, and the processes that were started.";
+    relation("kpi_breaches", summary, columns, Arc::new(rows))
+}
+
+fn cells_of_breach(reader: &Reader, place: u64, breach: Breach) -> Result<Vec<Cell>, Problem> {
+    let id = wire::id_of(&breach.dimensions);
+    let outcome: Option<Outcome> =
+        wire::get(reader, &key::breach(&breach.kpi, breach.window, &id))?;
+    let outcome = outcome.unwrap_or_default();
+    let text = wire::text_of(&breach.dimensions);
+    Ok(vec![
+        int(place),
+        Cell::Text(breach.kpi),
+        Cell::Text(breach.metric),
+        Cell::Time(breach.window.0),
+        Cell::Time(breach.window_end.0),
+        Cell::Text(Value::Object(breach.dimensions).to_string()),
+        Cell::Text(text),
+        float(&breach.value),
+        int(breach.samples),
+        Cell::Float(breach.target),
+        Cell::Text(breach.direction.as_str().into()),
+        Cell::Text(breach.owner),
+        Cell::time(breach.deadline),
+        Cell::Time(breach.at.0),
+        int(breach.commit),
+        Cell::text(breach.process),
+        outcome.instance.map_or(Cell::Null, int),
+        Cell::text(outcome.error),
+    ])
+}
+
+fn float(value: &Value) -> Cell {
+    number(value).map_or(Cell::Null, Cell::Float)
+}
+
+fn int(number: u64) -> Cell {
+    Cell::Int(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+fn relation(name: &str, summary: &str, columns: Vec<Column>, rows: kernel::Rows) -> Relation {
+    Relation {
+        schema: "system".into(),
+        name: name.into(),
+        summary: summary.into(),
+        columns,
+        resource: ResourceRef::new("relation", format!("system.{name}")),
+        rows,
+    }
+}
