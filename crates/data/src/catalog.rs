@@ -3,9 +3,13 @@
 //! Streams with their `NAME_latest` and `NAME_set_aside`, views, and what the engines offer. A relation that the caller may
 //! not read looks like one that is not there. Inside a view the rights are those of whoever applied that version of it.
 
+mod listing;
+
+pub(crate) use listing::Shown;
+
 use crate::Error;
 use crate::engine::Shared;
-use crate::sql::guard::{self, TABLE_FUNCTIONS};
+use crate::sql::guard::{self, TABLE_FUNCTIONS, Text};
 use crate::sql::table::{RelationTable, StreamTable};
 use crate::streams::append::{log_of, set_aside_log_of};
 use crate::streams::schema::{Schema, StreamSpec};
@@ -24,7 +28,7 @@ pub(crate) const PUBLIC: &str = "public";
 /// The catalogue that all schemas stand in.
 pub(crate) const CATALOG: &str = "craton";
 /// Schemas that no view can stand in.
-pub(crate) const RESERVED: [&str; 2] = ["system", "information_schema"];
+pub(crate) const RESERVED: [&str; 3] = ["system", "information_schema", "pg_catalog"];
 /// The ending of the table with the newest row of each key.
 pub(crate) const LATEST: &str = "_latest";
 /// The ending of the relation with the rows that were set aside.
@@ -150,10 +154,10 @@ impl<'a> Catalog<'a> {
     ///
     /// # Errors
     /// `sql.invalid` for a name that is none, with the nearest one.
-    pub(crate) fn tables(&self, sql: &str, actor: &Principal) -> Result<Vec<Table>, Problem> {
-        let references = guard::references(sql, &self.shared.config)?;
+    pub(crate) fn tables(&self, text: Text<'_>, actor: &Principal) -> Result<Vec<Table>, Problem> {
+        let references = guard::references(text, &self.shared.config)?;
         let way = Way { actor, on_behalf_of: self.on_behalf_of.as_ref(), views: &[] };
-        self.resolve(sql, &references, &way)
+        self.resolve(text.sql, &references, &way)
     }
 
     /// Returns the relations that the query of a view names, as whoever applied it may read them.
@@ -252,6 +256,8 @@ impl<'a> Catalog<'a> {
     fn all(&self, way: &Way<'_>) -> Result<Vec<Table>, Problem> {
         let mut tables = Vec::new();
         for (schema, name) in self.names(way)? {
+            // Each is looked through by itself: many views are no reason to leave some out.
+            self.found.set(0);
             if let Ok(Some(source)) = self.source(&schema, &name, way) {
                 tables.push(Table { schema, name, source });
             }

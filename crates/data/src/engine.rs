@@ -67,8 +67,10 @@ impl Shared {
         view: &Resource,
         spec: &ViewSpec,
     ) -> Result<Arc<Vec<TableReference>>, Problem> {
-        remember(&self.references, view, || Ok(guard::references(&spec.sql, &self.config)?))
-            .map_err(|problem| state::of_view(&view.name, problem))
+        remember(&self.references, view, || {
+            Ok(guard::references(guard::Text::own(&spec.sql), &self.config)?)
+        })
+        .map_err(|problem| state::of_view(&view.name, problem))
     }
 
     /// Returns the threads of the queries; the first query starts them.
@@ -283,7 +285,7 @@ fn plan_view(config: &Config, business: Time, sql: &str, tables: &[Table]) -> Re
     let pool = QueryPool::new(config.query_bytes_max, Arc::default(), config.queries_bytes_max);
     let frame = state::Frame { business, pool: Arc::new(pool), stop: Arc::new(Stop::default()) };
     let mut session = state::new(config, frame)?;
-    let plan = state::plan(&mut session, config, sql, tables)?;
+    let plan = state::plan(&mut session, config, guard::Text::own(sql), tables)?;
     state::check(&session, &plan)
 }
 

@@ -1,10 +1,13 @@
 //! SQL: what it may be, over what it runs, within which limits, and how its results leave.
 
 pub(crate) mod bounded;
+pub(crate) mod describe;
 pub(crate) mod function;
 pub(crate) mod guard;
 pub(crate) mod memory;
 pub(crate) mod output;
+pub(crate) mod parameters;
+pub(crate) mod postgres;
 pub(crate) mod problem;
 pub(crate) mod queries;
 pub(crate) mod run;

@@ -2,6 +2,7 @@
 
 mod events;
 mod hostile;
+mod postgres;
 mod streams;
 mod support;
 mod views;
