@@ -19,6 +19,8 @@ kills_olist() {
 cargo build --release --workspace --bin craton
 echo "--- power cuts at $CRATON_SEEDS points"
 cargo test --release --workspace --test power_cut --test failures
+echo "--- tables after power cuts, as deltalake and DuckDB read them: $CRATON_SEEDS seeds"
+tests/doors/delta/run.sh "$CRATON_SEEDS" --release
 echo "--- simulation of three units, $CRATON_SEEDS seeds"
 cargo test --release --workspace --test simulation
 echo "--- the units killed 30 times: the same answers"

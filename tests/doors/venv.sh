@@ -1,12 +1,11 @@
-#!/bin/sh
-# Makes the Python environment in which clients that we did not write try the doors.
-set -eu
-cd "$(dirname "$0")/../.."
-VENV=target/venv-doors
-WANTED="duckdb==1.5.5 duckdb-extension-delta==1.5.5 duckdb-extension-postgres-scanner==1.5.5 deltalake pyarrow pytz psycopg[binary] asyncpg sqlalchemy"
-if [ "$(cat "$VENV/wanted" 2>/dev/null || true)" != "$WANTED" ]; then
-    python3 -m venv "$VENV"
-    # shellcheck disable=SC2086
-    "$VENV/bin/pip" install --quiet --disable-pip-version-check $WANTED
-    echo "$WANTED" > "$VENV/wanted"
+#!/usr/bin/env bash
+# Makes the Python environment in which clients that we did not write try the doors, and prints its path.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+venv=${CRATON_VENV:-$here/../../target/venv-doors}
+if [ ! -x "$venv/bin/python" ] || ! cmp -s "$here/requirements.txt" "$venv/requirements.txt"; then
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
+    cp "$here/requirements.txt" "$venv/requirements.txt"
 fi
+echo "$venv"

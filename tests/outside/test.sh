@@ -56,11 +56,12 @@ print(Key.from_private_bytes(bytes.fromhex(open(sys.argv[1]).read().strip())).pu
 }
 
 # 1. The payment unit of the example, on ports that are free.
-read -r port port_peers < <("$python" -c "import socket
-sockets = [socket.create_server(('127.0.0.1', 0)) for _ in range(2)]
+read -r port port_peers port_postgres < <("$python" -c "import socket
+sockets = [socket.create_server(('127.0.0.1', 0)) for _ in range(3)]
 print(*[each.getsockname()[1] for each in sockets])")
 url=http://127.0.0.1:$port
-"$binary" init payment --bare --listen "127.0.0.1:$port" --listen-peers "127.0.0.1:$port_peers" > /dev/null
+"$binary" init payment --bare --listen "127.0.0.1:$port" --listen-peers "127.0.0.1:$port_peers" \
+    --listen-postgres "127.0.0.1:$port_postgres" > /dev/null
 "$binary" up payment > unit.log 2>&1 &
 unit=$!
 wait_for is_up

@@ -1,9 +1,9 @@
-//! Limits of the HTTP door.
+//! Limits of the doors: HTTP, and PostgreSQL's protocol.
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Limits of the HTTP door, with their defaults.
+/// Limits of the doors, with their defaults. Those of PostgreSQL's begin with `postgres_`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
@@ -35,6 +35,20 @@ pub struct Config {
     pub streams_max: usize,
     /// Seconds that requests under way may take when the server stops.
     pub drain_seconds_max: u64,
+    /// Connections of PostgreSQL's clients at the same time; further ones are refused with `postgres.busy`.
+    pub postgres_connections_max: usize,
+    /// Statements of theirs that run at the same time, each on a thread; further ones wait.
+    pub postgres_queries_max: usize,
+    /// Seconds in which such a client must have signed in.
+    pub postgres_sign_in_seconds_max: u64,
+    /// Seconds that a session may be idle.
+    pub postgres_idle_seconds_max: u64,
+    /// The largest message of such a client in bytes.
+    pub postgres_message_bytes_max: usize,
+    /// Prepared statements of one session.
+    pub postgres_statements_max: usize,
+    /// Portals and cursors of one session.
+    pub postgres_cursors_max: usize,
 }
 
 impl Default for Config {
@@ -54,6 +68,13 @@ impl Default for Config {
             reads_max: 128,
             streams_max: 64,
             drain_seconds_max: 10,
+            postgres_connections_max: 256,
+            postgres_queries_max: 32,
+            postgres_sign_in_seconds_max: 15,
+            postgres_idle_seconds_max: 86_400,
+            postgres_message_bytes_max: 8 << 20,
+            postgres_statements_max: 1_000,
+            postgres_cursors_max: 100,
         }
     }
 }
@@ -81,5 +102,13 @@ impl Config {
 
     pub(crate) fn drain_time_max(&self) -> Duration {
         Duration::from_secs(self.drain_seconds_max)
+    }
+
+    pub(crate) fn postgres_sign_in_time_max(&self) -> Duration {
+        Duration::from_secs(self.postgres_sign_in_seconds_max)
+    }
+
+    pub(crate) fn postgres_idle_time_max(&self) -> Duration {
+        Duration::from_secs(self.postgres_idle_seconds_max)
     }
 }

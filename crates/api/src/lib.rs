@@ -1,11 +1,12 @@
-//! The HTTP door, made from the kernel's tables of operations. Knows the kernel and no engine.
+//! The doors: HTTP, made from the kernel's tables of operations, and the protocol of PostgreSQL. They know the kernel and no
+//! engine.
 //!
 //! Every request to an operation takes one way: find the route, authenticate, read the body within its limits, make a
 //! [`kernel::Call`], hand it to the kernel, write the reply. No handler checks rights: the kernel does. Whatever is refused
 //! is answered as RFC 9457 `application/problem+json` with a stable code.
 //!
 //! [`router`] gives the routes, [`serve`] and [`serve_tls`] the listeners, [`probe`] the black-box check that no door
-//! stands open.
+//! stands open. [`serve_postgres`] is the listener for clients of PostgreSQL.
 
 mod answer;
 mod body;
@@ -13,6 +14,7 @@ mod config;
 mod connection;
 mod error;
 mod openapi;
+mod postgres;
 pub mod probe;
 mod reference;
 mod request;
@@ -23,6 +25,7 @@ mod server;
 pub use config::Config;
 pub use error::Error;
 pub use openapi::document;
+pub use postgres::{Postgres, serve_postgres};
 pub use reference::reference;
 pub use route::{Line, lines};
 pub use router::{Options, Ready, Report, router};

@@ -4,6 +4,9 @@
 //! not read looks like one that is not there. Inside a view the rights are those of whoever applied that version of it.
 
 mod access;
+mod listing;
+
+pub(crate) use listing::Shown;
 
 use crate::derived::state::{Derived, Materialized};
 use crate::engine::Shared;
@@ -11,7 +14,7 @@ use crate::metrics::metric::Metric;
 use crate::metrics::sql::{self as metric_sql, METRICS, Shape};
 use crate::rights::Excerpt;
 use crate::sql::as_of;
-use crate::sql::guard::{self, TABLE_FUNCTIONS};
+use crate::sql::guard::{self, TABLE_FUNCTIONS, Text};
 use crate::sql::stream::{LatestTable, StreamTable};
 use crate::sql::table::RelationTable;
 use crate::streams::append::{log_of, set_aside_log_of};
@@ -35,7 +38,7 @@ pub(crate) const PUBLIC: &str = "public";
 /// The catalogue that all schemas stand in.
 pub(crate) const CATALOG: &str = "craton";
 /// Schemas that no view can stand in.
-pub(crate) const RESERVED: [&str; 3] = ["system", "information_schema", METRICS];
+pub(crate) const RESERVED: [&str; 4] = ["system", "information_schema", "pg_catalog", METRICS];
 /// The ending of the table with the newest row of each key.
 pub(crate) const LATEST: &str = "_latest";
 /// The ending of the relation with the rows that were set aside.
@@ -205,10 +208,10 @@ impl<'a> Catalog<'a> {
     ///
     /// # Errors
     /// `sql.invalid` for a name that is none, with the nearest one.
-    pub(crate) fn tables(&self, sql: &str, actor: &Principal) -> Result<Vec<Table>, Problem> {
-        let references = guard::references(sql, &self.shared.config)?;
+    pub(crate) fn tables(&self, text: Text<'_>, actor: &Principal) -> Result<Vec<Table>, Problem> {
+        let references = guard::references(text, &self.shared.config)?;
         let way = Way { actor, on_behalf_of: self.on_behalf_of.as_ref(), views: &[], as_of: None };
-        self.resolve(sql, &references, &way)
+        self.resolve(text.sql, &references, &way)
     }
 
     /// Returns the relations that the query of a view names, as whoever applied it may read them.
@@ -273,7 +276,7 @@ impl<'a> Catalog<'a> {
         let way = Way { actor: &definer, on_behalf_of: None, views: &views, as_of };
         let sql = metric_sql::text(metric, shape).sql;
         if metric.parts.is_empty() {
-            let references = guard::references(&sql, &self.shared.config)?;
+            let references = guard::references(Text::own(&sql), &self.shared.config)?;
             let tables = self.resolve(&sql, &references, &way)?;
             return Ok(Source::View { sql, tables, kept: None, excerpt: None });
         }
@@ -358,6 +361,8 @@ impl<'a> Catalog<'a> {
     fn all(&self, way: &Way<'_>) -> Result<Vec<Table>, Problem> {
         let mut tables = Vec::new();
         for (schema, name) in self.names(way)? {
+            // Each is looked through by itself: many views are no reason to leave some out.
+            self.found.set(0);
             if let Ok(Some(source)) = self.permitted(&schema, &name, way) {
                 tables.push(Table { schema, name, source });
             }

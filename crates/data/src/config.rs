@@ -63,6 +63,12 @@ pub struct Config {
     pub plan_tables_max: u64,
     /// How many views may stand on each other.
     pub view_depth_max: usize,
+    /// Parameters of one statement.
+    pub parameters_max: usize,
+    /// Steps of one question about the catalogue of PostgreSQL: rows and expressions that are looked at.
+    pub catalogue_steps_max: u64,
+    /// Values that one relation in between may hold while such a question is answered.
+    pub catalogue_cells_max: usize,
     /// Queries that run at the same time.
     pub queries_max: usize,
     /// Threads that run queries.
@@ -130,6 +136,9 @@ impl Default for Config {
             statement_tables_max: 200,
             plan_tables_max: 500,
             view_depth_max: 16,
+            parameters_max: 1_000,
+            catalogue_steps_max: 50_000_000,
+            catalogue_cells_max: 4_000_000,
             queries_max: 16,
             query_threads: 2,
             query_bytes_max: 256 << 20,

@@ -149,8 +149,10 @@ impl Shared {
         view: &Resource,
         spec: &ViewSpec,
     ) -> Result<Arc<Vec<TableReference>>, Problem> {
-        remember(&self.references, view, || Ok(guard::references(&spec.sql, &self.config)?))
-            .map_err(|problem| state::of_view(&view.name, problem))
+        remember(&self.references, view, || {
+            Ok(guard::references(guard::Text::own(&spec.sql), &self.config)?)
+        })
+        .map_err(|problem| state::of_view(&view.name, problem))
     }
 
     /// Returns the threads of the queries; the first query starts them.
@@ -425,7 +427,7 @@ pub(crate) fn planned(
     tables: &[Table],
 ) -> Result<LogicalPlan, Problem> {
     let mut session = planning(config, business)?;
-    let plan = state::plan(&mut session, config, sql, tables)?;
+    let plan = state::plan(&mut session, config, guard::Text::own(sql), tables)?;
     state::check(&session, &plan)?;
     Ok(plan)
 }

@@ -1,15 +1,20 @@
 //! Everything that can be done with streams, tables, views and SQL.
 
-use crate::Config;
 use crate::catalog::{Catalog, PUBLIC, view_spec};
 use crate::engine::{Data, Shared};
 use crate::metrics::sql::METRICS;
 use crate::rights::{Named, decide};
+use crate::sql::describe::{self, Described};
+use crate::sql::guard::{self, Dialect, Text};
+use crate::sql::parameters::Parameter;
+use crate::sql::postgres::About;
+use crate::sql::postgres::types::Type;
 use crate::sql::queries::Running;
-use crate::sql::run::{self, Format, Query};
+use crate::sql::run::{self, Format, Query, What};
 use crate::streams::body::MEDIA;
 use crate::streams::{append, read as reading};
 use crate::tables::record::{self, Wish};
+use crate::{Config, Error};
 use base::Problem;
 use kernel::{Call, Operation, Read, Reader, Reply, ResourceRef, Right, decide, operation, read};
 use serde::Deserialize;
@@ -124,6 +129,15 @@ fn tables(data: &Arc<Data>) -> Vec<Operation> {
         .takes(query_schema())
         .answers(json!({})),
         operation(
+            "sql.describe",
+            Read,
+            "Says what a SQL query takes and gives, without running it.",
+            read(data, describe),
+        )
+        .on_kind()
+        .takes(describe_schema())
+        .answers(described_schema()),
+        operation(
             "sql.list",
             Read,
             "Returns the queries that run: the caller's own, or all for who may cancel them.",
@@ -162,6 +176,11 @@ fn query_schema() -> Value {
         "properties": {
             "sql": {"type": "string"},
             "format": {"enum": ["json", "ndjson", "table", "csv", "arrow"]},
+            "dialect": dialect_schema(),
+            "parameters": {
+                "type": "array",
+                "description": "The values of `$1`, `$2` …: JSON values, or `{\"type\": \"int8\", \"value\": …}`.",
+            },
             "limits": {
                 "type": "object",
                 "additionalProperties": false,
@@ -178,13 +197,76 @@ fn query_schema() -> Value {
     })
 }
 
+fn dialect_schema() -> Value {
+    json!({
+        "enum": ["craton", "postgres"],
+        "description": "`postgres`: as clients of PostgreSQL write, with its catalogue.",
+    })
+}
+
+fn describe_schema() -> Value {
+    json!({
+        "type": "object",
+        "required": ["sql"],
+        "additionalProperties": false,
+        "properties": {
+            "sql": {"type": "string"},
+            "dialect": dialect_schema(),
+            "types": {
+                "type": "array",
+                "items": {"type": ["string", "null"]},
+                "description": "The types of `$1`, `$2` … as far as they are known.",
+            },
+        },
+    })
+}
+
+fn described_schema() -> Value {
+    json!({
+        "type": "object",
+        "required": ["kind", "parameters", "columns"],
+        "properties": {
+            "kind": {"enum": ["query", "catalogue"]},
+            "parameters": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "Types by the names of PostgreSQL.",
+            },
+            "columns": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "name": {"type": "string"},
+                        "type": {"type": "string"},
+                        "modifier": {"type": "integer"},
+                    },
+                },
+            },
+        },
+    })
+}
+
 #[derive(Deserialize)]
 struct Request {
     sql: String,
     #[serde(default = "json_format")]
     format: Format,
     #[serde(default)]
+    dialect: Dialect,
+    #[serde(default)]
+    parameters: Vec<Value>,
+    #[serde(default)]
     limits: Limits,
+}
+
+#[derive(Deserialize)]
+struct Describe {
+    sql: String,
+    #[serde(default)]
+    dialect: Dialect,
+    #[serde(default)]
+    types: Vec<Option<String>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -222,17 +304,27 @@ fn answer(data: &Data, reader: &Reader, call: &Call, request: Request) -> Result
     let shared = &data.shared;
     let kernel = reader.kernel();
     let wall = kernel.clock().wall();
+    if shared.config.parameters_max < request.parameters.len() {
+        let what = format!("{} parameters", shared.config.parameters_max);
+        return Err(Error::Exhausted { what }.into());
+    }
     let entry = shared.queries.enter(&shared.config, reader.caller(), &request.sql, wall)?;
-    // A view of the store that lives as long as the query: relations are read while it runs.
-    let own = Arc::new(Reader::new(kernel, reader.caller().clone())?);
-    let catalog =
-        Catalog::new(shared, own.as_ref(), Some(Arc::clone(&own)), call.on_behalf_of.clone());
-    let tables = catalog.tables(&request.sql, reader.caller())?;
+    if let Some(ending) = &call.ending {
+        let stop = Arc::clone(&entry.stop);
+        ending.on_end(move || stop.set());
+    }
+    let numbered = request.parameters.into_iter().enumerate();
+    let parameters = numbered.map(|(at, value)| Parameter::read(at + 1, value));
+    let parameters = parameters.collect::<Result<Vec<_>, Error>>()?;
+    let what = what(data, reader, call, Text { sql: &request.sql, dialect: request.dialect })?;
     let format = request.format;
     let (rows_max, ms_max) = request.limits.within(format, &shared.config);
     let query = Query {
         sql: request.sql,
-        tables,
+        dialect: request.dialect,
+        parameters,
+        what,
+        user: reader.caller().name().to_owned(),
         format,
         rows_max,
         ms_max,
@@ -241,6 +333,37 @@ fn answer(data: &Data, reader: &Reader, call: &Call, request: Request) -> Result
     };
     let pieces = run::start(shared, Arc::clone(kernel.clock()), query)?;
     Ok(Reply::Stream { media: format.media(), pieces: Box::new(pieces) })
+}
+
+/// Returns what a statement reads, as far as the caller may see it.
+fn what(data: &Data, reader: &Reader, call: &Call, text: Text<'_>) -> Result<What, Problem> {
+    let shared = &data.shared;
+    // A view of the store that lives as long as the query: relations are read while it runs.
+    let own = Arc::new(Reader::new(reader.kernel(), reader.caller().clone())?);
+    let catalog =
+        Catalog::new(shared, own.as_ref(), Some(Arc::clone(&own)), call.on_behalf_of.clone());
+    let about = match text.dialect {
+        Dialect::Craton => About::Rows,
+        Dialect::Postgres => guard::about(text.sql, &shared.config)?,
+    };
+    Ok(match about {
+        About::Rows => What::Tables(catalog.tables(text, reader.caller())?),
+        About::Catalogue => What::Catalogue(catalog.listing(reader.caller())?),
+    })
+}
+
+fn describe(data: &Data, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
+    let request: Describe = call.parameters()?;
+    let text = Text { sql: &request.sql, dialect: request.dialect };
+    let described = Described {
+        text,
+        types: request.types.iter().map(|name| Type::named(name.as_deref()?)).collect(),
+        what: what(data, reader, call, text)?,
+        user: reader.caller().name(),
+        business: call.at.unwrap_or_else(|| reader.business()),
+    };
+    let value = guard::with_stack(|| describe::describe(&data.shared, &described))??;
+    Ok(Reply::Value(value))
 }
 
 /// Reads a table, a view, a metric or a relation by its name.
@@ -263,7 +386,14 @@ pub(crate) fn rows_of(data: &Data, reader: &Reader, call: &Call) -> Result<Reply
     let limit =
         call.number("limit")?.unwrap_or(1_000).min(data.shared.config.result_rows_max as u64);
     let sql = format!("SELECT * FROM {}.{} LIMIT {limit}", quoted(&schema), quoted(&name));
-    answer(data, reader, call, Request { sql, format: Format::Json, limits: Limits::default() })
+    let request = Request {
+        sql,
+        format: Format::Json,
+        dialect: Dialect::Craton,
+        parameters: Vec::new(),
+        limits: Limits::default(),
+    };
+    answer(data, reader, call, request)
 }
 
 fn quoted(name: &str) -> String {

@@ -224,41 +224,48 @@ impl Kernel {
                 self.recognise(&Reader::new(self, Principal::Anonymous)?, signed)
             }
         };
-        if let Err(problem) = &identity {
-            self.audit.refuse(
-                self.clock.wall(),
-                "anonymous",
-                "authenticate",
-                "unit",
-                &problem.code,
-            );
+        self.audited(identity)
+    }
+
+    /// Notes a sign-in that was refused.
+    pub(crate) fn audited<T>(&self, outcome: Result<T, Problem>) -> Result<T, Problem> {
+        if let Err(problem) = &outcome {
+            let wall = self.clock.wall();
+            self.audit.refuse(wall, "anonymous", "authenticate", "unit", &problem.code);
         }
-        identity
+        outcome
     }
 
     /// Recognises a token. What was recognised is remembered until the next change of any right.
     fn bearer(self: &Arc<Self>, secret: &str) -> Result<Identity, Problem> {
+        self.holder(&base::sha256(secret.as_bytes()))
+    }
+
+    /// Returns who holds the token with a hash.
+    pub(crate) fn holder(self: &Arc<Self>, hash: &[u8; 32]) -> Result<Identity, Problem> {
         let (wall, now) = (self.clock.wall(), self.rights.load(Ordering::SeqCst));
-        if let Some(identity) = self.remembered(secret) {
+        if let Some(identity) = self.remembered_holder(hash) {
             return Ok(identity);
         }
-        let id = base::sha256(secret.as_bytes());
-        let token = Token::find(&Reader::new(self, Principal::Anonymous)?, secret)?;
+        let token = Token::find(&Reader::new(self, Principal::Anonymous)?, hash)?;
         let mut guard = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
         if TOKENS_MAX < guard.len() {
             guard.clear();
         }
         // The number was read before the token: a change in between makes it void at once.
-        guard.insert(id, (now, token.clone()));
+        guard.insert(*hash, (now, token.clone()));
         drop(guard);
         token.identity(wall)
     }
 
     /// Returns who a token belongs to, where that was found out since the last change of any right. Never waits for the store.
     pub fn remembered(&self, secret: &str) -> Option<Identity> {
+        self.remembered_holder(&base::sha256(secret.as_bytes()))
+    }
+
+    fn remembered_holder(&self, hash: &[u8; 32]) -> Option<Identity> {
         let now = self.rights.load(Ordering::SeqCst);
-        let id = base::sha256(secret.as_bytes());
-        let held = self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        let held = self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(hash).cloned();
         let (_, token) = held.filter(|(rights, _)| *rights == now)?;
         token.identity(self.clock.wall()).ok()
     }

@@ -1,6 +1,6 @@
 //! Whatever can be done: the tables from which routes, commands, OpenAPI and reference pages come.
 
-use crate::{Principal, Reader, ResourceRef, Tx};
+use crate::{Ending, Principal, Reader, ResourceRef, Tx};
 use base::{Problem, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -67,6 +67,9 @@ pub struct Call {
     /// The scope of the token that authenticated the caller: rights it was cut down to, empty for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scope: Vec<String>,
+    /// By which the caller ends what runs for the call, where it may want to.
+    #[serde(skip)]
+    pub ending: Option<Ending>,
 }
 
 impl Call {
@@ -85,6 +88,7 @@ impl Call {
             reply_to: None,
             depth: 0,
             scope: Vec::new(),
+            ending: None,
         }
     }
 

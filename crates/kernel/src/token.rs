@@ -1,7 +1,7 @@
-//! Tokens: random, shown once, kept as a hash.
+//! Tokens: random, shown once, kept as a hash and as what checks a sign-in by password.
 
 use crate::kernel::Identity;
-use crate::{Call, Error, Kernel, Principal, Read, Reader, Reply, Tx, space};
+use crate::{Call, Error, Kernel, Principal, Read, Reader, Reply, Tx, scram, space};
 use base::{Problem, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -53,12 +53,14 @@ impl Token {
     pub fn keep(tx: &mut Tx<'_>, secret: &str, token: &Self) -> Result<(), Problem> {
         let bytes = serde_json::to_vec(token)
             .map_err(|error| Error::Internal { detail: error.to_string() })?;
-        tx.put(key(secret), bytes);
+        tx.put(key(&base::sha256(secret.as_bytes())), bytes);
+        scram::keep(tx, secret, &token.user, &token.id)?;
         tx.raise_epoch()
     }
 
-    pub(crate) fn find(reader: &Reader, secret: &str) -> Result<Self, Problem> {
-        match reader.get(key(secret).as_ref())? {
+    /// Finds a token by the hash of its secret.
+    pub(crate) fn find(reader: &Reader, hash: &[u8; 32]) -> Result<Self, Problem> {
+        match reader.get(key(hash).as_ref())? {
             Some(bytes) => decode(&bytes),
             None => Err(Error::Unauthenticated { reason: "the token is not known" }.into()),
         }
@@ -107,8 +109,10 @@ impl Token {
     pub(crate) fn revoke(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         let id = &call.resource.name;
         for (key, bytes) in tx.scan_prefix(space::key(b'T').as_ref(), usize::MAX)? {
-            if decode(&bytes)?.id == *id {
+            let token = decode(&bytes)?;
+            if token.id == *id {
                 tx.delete(key);
+                scram::forget(tx, &token.user, id);
                 tx.raise_epoch()?;
                 return Ok(Reply::Value(json!({"id": id, "revoked": true})));
             }
@@ -128,8 +132,8 @@ fn id_of(secret: &str) -> String {
     base::hex(&base::sha256(secret.as_bytes())[..6])
 }
 
-fn key(secret: &str) -> base::Key {
-    space::key(b'T').text(&base::hex(&base::sha256(secret.as_bytes())))
+fn key(hash: &[u8; 32]) -> base::Key {
+    space::key(b'T').text(&base::hex(hash))
 }
 
 fn decode(bytes: &[u8]) -> Result<Token, Problem> {

@@ -413,3 +413,80 @@ fn a_commit_that_fails_neither_loses_nor_doubles_counts() {
         assert_eq!(meters(&kernel, "user:vera"), expected, "seed {seed}, {faults:?}");
     }
 }
+
+/// HMAC-SHA-256 (RFC 2104) for keys that are no longer than a block.
+fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
+    let key = if 64 < key.len() { base::sha256(key).to_vec() } else { key.to_vec() };
+    let pad = |pad: u8| -> Vec<u8> {
+        (0..64).map(|at| key.get(at).copied().unwrap_or_default() ^ pad).collect()
+    };
+    let inner = base::sha256(&[pad(0x36), message.to_vec()].concat());
+    base::sha256(&[pad(0x5c), inner.to_vec()].concat())
+}
+
+/// Answers a challenge as a client does.
+fn prove(kernel: &Arc<Kernel>, user: &str, token: &str) -> kernel::Proof {
+    let challenge = kernel.challenge(user).expect("a challenge");
+    let mut last =
+        hmac(token.as_bytes(), &[challenge.salt.to_vec(), 1_u32.to_be_bytes().to_vec()].concat());
+    let mut salted = last;
+    for _ in 1..challenge.iterations {
+        last = hmac(token.as_bytes(), &last);
+        salted.iter_mut().zip(last).for_each(|(byte, last)| *byte ^= last);
+    }
+    let messages = b"n=,r=a,r=ab,s=c2FsdA==,i=4096,c=biws,r=ab".to_vec();
+    let client = hmac(&salted, b"Client Key");
+    let mut proof = hmac(&base::sha256(&client), &messages);
+    proof.iter_mut().zip(client).for_each(|(byte, client)| *byte ^= client);
+    kernel::Proof { user: user.into(), messages, proof }
+}
+
+fn token(writer: &mut Writer, user: &str, scope: Value) -> (String, String) {
+    let args = json!({"user": user, "scope": scope});
+    let made = call(writer, "user:olga", "token.create", ("token", ""), args).expect("a token");
+    let text = |name: &str| made[name].as_str().expect("text").to_owned();
+    (text("id"), text("token"))
+}
+
+#[test]
+fn any_token_of_a_user_signs_it_in_by_password_until_it_is_revoked() {
+    let (kernel, mut writer) = with_people();
+    let (_, first) = token(&mut writer, "vera", json!([]));
+    let (id, second) = token(&mut writer, "vera", json!(["Read"]));
+    let known = kernel.sign_in(&prove(&kernel, "vera", &first)).expect("the first token is good");
+    assert_eq!(known.identity.principal, Principal::User("vera".into()));
+    let known = kernel.sign_in(&prove(&kernel, "vera", &second)).expect("the second token is good");
+    assert_eq!(known.identity.scope, ["Read"]);
+    assert_eq!(kernel.still(&known.token).expect("it stands").scope, ["Read"]);
+
+    call(&mut writer, "user:olga", "token.delete", ("token", &id), json!({})).expect("revoked");
+    let code = kernel.still(&known.token).expect_err("it is gone").code;
+    assert_eq!(code, "token.invalid");
+    assert!(kernel.sign_in(&prove(&kernel, "vera", &second)).is_err());
+    assert!(kernel.sign_in(&prove(&kernel, "vera", &first)).is_ok());
+}
+
+#[test]
+fn a_stranger_gets_a_challenge_that_looks_like_any_other() {
+    let clock = Arc::new(StillClock(AtomicI64::new(0)));
+    let store = Arc::new(MemoryStore::new());
+    let (kernel, mut writer) = unit_on(store, clock.clone());
+    apply_people(&mut writer);
+    let (_, secret) = token(&mut writer, "vera", json!([]));
+    let of = |user: &str| kernel.challenge(user).expect("a challenge");
+    assert_eq!(of("nobody"), of("nobody"));
+    assert_ne!(of("nobody").salt, of("vera").salt);
+    assert_eq!(of("nobody").iterations, of("vera").iterations);
+    let refusal = |user: &str, token: &str| {
+        let problem = kernel.sign_in(&prove(&kernel, user, token)).expect_err("refused");
+        (problem.code, problem.message)
+    };
+    assert_eq!(refusal("nobody", &secret), refusal("vera", "wrong"));
+    // Somebody else's token is no better than none.
+    assert_eq!(refusal("otto", &secret), refusal("vera", "wrong"));
+    // What is counted is committed some seconds later.
+    clock.0.store(60_000, Ordering::SeqCst);
+    writer.turn(&[]);
+    let lines = meters(&kernel, "anonymous");
+    assert!(lines.iter().any(|line| line.contains("authenticate")), "{lines:?}");
+}

@@ -1,6 +1,6 @@
 //! The configuration of a unit: one TOML file.
 
-use crate::Error;
+use crate::{Error, Options};
 use base::nearest;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -25,6 +25,9 @@ pub struct Config {
     pub listen: String,
     /// Where other units reach it, by TLS.
     pub listen_peers: String,
+    /// Where SQL clients reach it by PostgreSQL's protocol, with TLS wherever it is not loopback; closed where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listen_postgres: Option<String>,
     /// The address that other units are told; `https://` and `listen_peers` where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
@@ -49,7 +52,7 @@ pub struct Config {
     /// Limits of the exchange.
     #[serde(default)]
     pub exchange: exchange::Config,
-    /// Limits of the HTTP door.
+    /// Limits of the HTTP and PostgreSQL doors.
     #[serde(default)]
     pub api: api::Config,
     /// Limits of the store.
@@ -96,7 +99,8 @@ impl Config {
 }
 
 /// Returns the file that a new unit gets.
-pub(crate) fn template(name: &str, listen: &str, listen_peers: &str, clock: Clock) -> String {
+pub(crate) fn template(options: &Options) -> String {
+    let Options { name, listen, listen_peers, listen_postgres, clock } = options;
     let clock = match clock {
         Clock::System => "system",
         Clock::Driven => "driven",
@@ -109,6 +113,8 @@ pub(crate) fn template(name: &str, listen: &str, listen_peers: &str, clock: Cloc
          listen = \"{listen}\"\n\n\
          # Where other units reach it, by TLS.\n\
          listen_peers = \"{listen_peers}\"\n\n\
+         # Where SQL clients reach it by PostgreSQL's protocol, with TLS wherever it is not loopback.\n\
+         listen_postgres = \"{listen_postgres}\"\n\n\
          # Where business time comes from: \"system\", or \"driven\" by `craton clock advance` (replays and tests).\n\
          clock = \"{clock}\"\n"
     )

@@ -30,8 +30,8 @@ pub fn run(folder: &Path) -> Result<(), Problem> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // One thread turns the sockets: on few cores a second one only makes them change places.
         .worker_threads(1)
-        // Reads wait on threads of their own, `reads_max` at most; a few more are for what is neither.
-        .max_blocking_threads(config.api.reads_max + 16)
+        // Reads and SQL clients wait on threads of their own, so many at most; a few more are for what is neither.
+        .max_blocking_threads(config.api.reads_max + config.api.postgres_queries_max + 16)
         .enable_all()
         .build()
         .map_err(|source| Error::System { what: "runtime", source })?;
@@ -41,10 +41,7 @@ pub fn run(folder: &Path) -> Result<(), Problem> {
     let keeper = Keeper::new(&data, &kernel);
     let handle = kernel::spawn(writer)?;
     let background = Background::start(&config, &handle, keeper, &exchange, network, &rest)?;
-    println!(
-        "unit {} is up: http://{} and https://{}",
-        config.name, config.listen, config.listen_peers
-    );
+    println!("unit {} is up: {}", config.name, shown(&config));
     runtime.block_on(doors.serve(&config, handle.clone(), tls));
     println!("unit {} drains", config.name);
     background.stop(&rest);
@@ -67,10 +64,19 @@ pub fn verify(folder: &Path) -> Result<Vec<String>, Problem> {
     Ok(faults)
 }
 
+/// The addresses of the doors, for people.
+fn shown(config: &Config) -> String {
+    let postgres =
+        config.listen_postgres.iter().map(|address| format!(" and postgres://{address}"));
+    let postgres: String = postgres.collect();
+    format!("http://{} and https://{}{postgres}", config.listen, config.listen_peers)
+}
+
 /// The listeners.
 struct Doors {
     plain: TcpListener,
     peers: TcpListener,
+    postgres: Option<TcpListener>,
 }
 
 impl Doors {
@@ -82,15 +88,27 @@ impl Doors {
         if !resolved.into_iter().all(|address| is_loopback(&address)) {
             return Err(Error::NotLoopback { address: config.listen.clone() });
         }
+        let postgres = match &config.listen_postgres {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
         Ok(Self {
             plain: listen(&config.listen).await?,
             peers: listen(&config.listen_peers).await?,
+            postgres,
         })
     }
 
     async fn serve(self, config: &Config, handle: Handle, tls: Arc<rustls::ServerConfig>) {
         let mut options = api::Options::new(&config.name, VERSION);
         options.config = config.api.clone();
+        let postgres = api::Postgres {
+            kernel: Arc::clone(handle.kernel()),
+            version: VERSION.to_owned(),
+            tls: Some(Arc::clone(&tls)),
+            config: config.api.clone(),
+            report: Arc::clone(&options.report),
+        };
         let router = api::router(handle, options);
         let (stop, stopped) = tokio::sync::watch::channel(false);
         let wait = |mut stopped: tokio::sync::watch::Receiver<bool>| async move {
@@ -99,12 +117,18 @@ impl Doors {
         };
         let plain =
             api::serve(self.plain, router.clone(), config.api.clone(), wait(stopped.clone()));
-        let peers = api::serve_tls(self.peers, tls, router, config.api.clone(), wait(stopped));
+        let peers =
+            api::serve_tls(self.peers, tls, router, config.api.clone(), wait(stopped.clone()));
+        let sql = async {
+            if let Some(listener) = self.postgres {
+                api::serve_postgres(listener, postgres, wait(stopped)).await;
+            }
+        };
         let signals = async {
             told_to_stop().await;
             let _ = stop.send(true);
         };
-        tokio::join!(plain, peers, signals);
+        tokio::join!(plain, peers, sql, signals);
     }
 }
 

@@ -314,8 +314,13 @@ mod tests {
     }
 
     fn worker() -> Worker {
-        let text =
-            crate::config::template("test", "127.0.0.1:1", "127.0.0.1:2", crate::Clock::System);
+        let text = crate::config::template(&crate::Options {
+            name: "test".into(),
+            listen: "127.0.0.1:1".into(),
+            listen_peers: "127.0.0.1:2".into(),
+            listen_postgres: "127.0.0.1:3".into(),
+            clock: crate::Clock::System,
+        });
         let config: Config = toml::from_str(&text).expect("the template reads");
         let mut worker = Worker::new(&config);
         worker.command = shell;

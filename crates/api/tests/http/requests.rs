@@ -352,7 +352,9 @@ fn the_reference_lists_every_operation_with_its_route() {
 #[test]
 fn every_code_of_the_door_has_a_page() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-    let source = std::fs::read_to_string(format!("{root}/crates/api/src/error.rs")).unwrap();
+    let source = ["error.rs", "postgres/error.rs"]
+        .map(|file| std::fs::read_to_string(format!("{root}/crates/api/src/{file}")).unwrap())
+        .concat();
     let mut codes: Vec<&str> =
         source.split("Code(\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     codes.sort_unstable();
@@ -360,7 +362,7 @@ fn every_code_of_the_door_has_a_page() {
     let names = files.filter_map(|file| file.ok()?.file_name().into_string().ok());
     let mut pages: Vec<String> = names
         .filter_map(|name| name.strip_suffix(".md").map(str::to_owned))
-        .filter(|name| name.starts_with("http."))
+        .filter(|name| name.starts_with("http.") || name.starts_with("postgres."))
         .collect();
     pages.sort_unstable();
     assert_eq!(codes, pages);

@@ -16,9 +16,10 @@ const STARTER_FILES: [(&str, &str); 4] = [
     ("desk.yaml", include_str!("../../../../examples/starter/desk.yaml")),
     ("answer-request.bpmn", include_str!("../../../../examples/starter/answer-request.bpmn")),
 ];
-/// The first ports that units are given, for HTTP and for other units.
+/// The first ports that units are given, for HTTP, for other units and for PostgreSQL's protocol.
 const PORT: usize = 8080;
 const PORT_PEERS: usize = 9080;
+const PORT_POSTGRES: usize = 5480;
 /// Units beside each other that are given ports of their own.
 const PORTS_MAX: usize = 1_000;
 /// How often, and how many times, a unit that starts is asked whether it is ready.
@@ -42,6 +43,9 @@ pub struct Init {
     /// Where other units reach it by TLS; the first port from 9080 that no unit beside it has
     #[arg(long, value_name = "ADDRESS")]
     listen_peers: Option<String>,
+    /// Where SQL clients reach it by PostgreSQL's protocol; the first port from 5480 that no unit beside it has
+    #[arg(long, value_name = "ADDRESS")]
+    listen_postgres: Option<String>,
     /// A business clock that stands still until `craton clock advance` moves it: for replays and tests
     #[arg(long)]
     driven: bool,
@@ -94,6 +98,7 @@ impl Init {
             name: name.into(),
             listen: address(&self.listen, PORT),
             listen_peers: address(&self.listen_peers, PORT_PEERS),
+            listen_postgres: address(&self.listen_postgres, PORT_POSTGRES),
             clock: if self.driven { unit::Clock::Driven } else { unit::Clock::System },
         })
     }
@@ -108,7 +113,7 @@ fn free_number(folder: &Path) -> usize {
         .filter_map(|unit| std::fs::read_to_string(unit.join(connect::CONFIGURATION)).ok())
         .collect();
     let is_taken = |number: usize| {
-        let ports = [PORT + number, PORT_PEERS + number].map(|port| format!(":{port}\""));
+        let ports = [PORT, PORT_PEERS, PORT_POSTGRES].map(|port| format!(":{}\"", port + number));
         configurations.iter().any(|text| ports.iter().any(|port| text.contains(port)))
     };
     (0..PORTS_MAX).find(|number| !is_taken(*number)).unwrap_or(0)

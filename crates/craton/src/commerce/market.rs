@@ -274,11 +274,12 @@ impl Drop for Market {
 
 fn make(folder: &Path, name: &'static str) -> Result<Unit, Problem> {
     let folder = folder.join(name);
-    let (listen, listen_peers) = (free_address()?, free_address()?);
+    let listen = free_address()?;
     let options = unit::Options {
         name: name.into(),
         listen: listen.clone(),
-        listen_peers,
+        listen_peers: free_address()?,
+        listen_postgres: free_address()?,
         clock: unit::Clock::Driven,
     };
     let made = unit::init(&folder, &options)?;

@@ -57,12 +57,17 @@ pub fn wait_for(folder: &Path, arguments: &[&str], is_there: impl Fn(&str) -> bo
 
 /// Makes a unit on free ports.
 pub fn init(folder: &Path, name: &str, further: &[&str]) -> String {
-    let listeners = [0, 1].map(|_| std::net::TcpListener::bind("127.0.0.1:0").expect("binds"));
-    let [listen, peers] =
+    let listeners = [0, 1, 2].map(|_| std::net::TcpListener::bind("127.0.0.1:0").expect("binds"));
+    let [listen, peers, postgres] =
         listeners.map(|listener| listener.local_addr().expect("an address").to_string());
     said(
         folder,
-        &[&["init", name, "--listen", &listen, "--listen-peers", &peers], further].concat(),
+        &[
+            &["init", name, "--listen", &listen, "--listen-peers", &peers] as &[&str],
+            &["--listen-postgres", &postgres],
+            further,
+        ]
+        .concat(),
     )
 }
 

@@ -6,6 +6,7 @@ use super::state::{Derived, derived, digest, folder};
 use super::table::{files, is_usable, rest_of, text_of};
 use crate::catalog::{Catalog, ViewSpec};
 use crate::engine::Shared;
+use crate::sql::guard::Text;
 use crate::sql::memory::QueryPool;
 use crate::sql::problem::of_query;
 use crate::sql::run::Stop;
@@ -55,7 +56,7 @@ pub(crate) fn refresh(
     let catalog = Catalog::new(shared, reader.as_ref(), Some(Arc::clone(&reader)), None);
     let tables = catalog.view(view, spec)?;
     let mut session = session(shared, reader.business())?;
-    let plan = state::plan(&mut session, &shared.config, &spec.sql, &tables)?;
+    let plan = state::plan(&mut session, &shared.config, Text::own(&spec.sql), &tables)?;
     let base = Derived {
         digest,
         schema: String::new(),
@@ -147,7 +148,8 @@ impl Work<'_> {
         let schema: SchemaRef = plan.schema();
         let runtime = self.shared.runtime()?;
         let plan: Arc<dyn ExecutionPlan> = Arc::new(CoalescePartitionsExec::new(plan));
-        let rows = runtime.block_on(async { execute_stream(plan, self.session.task_ctx()) });
+        let context = state::context(self.session, &plan)?;
+        let rows = runtime.block_on(async { execute_stream(plan, context) });
         let mut rows = rows.map_err(|error| of_query(&error))?;
         let number = kept.file_next;
         kept.file_next += 1;

@@ -3,7 +3,8 @@
 use crate::Error;
 use crate::catalog::Table;
 use crate::engine::Shared;
-use crate::sql::run::{self, Format, Query};
+use crate::sql::guard::Dialect;
+use crate::sql::run::{self, Format, Query, What};
 use base::{Problem, Time};
 use kernel::{Principal, Read, Reader};
 use serde_json::Value;
@@ -35,7 +36,10 @@ pub(crate) fn rows(
     let entry = shared.queries.enter(&shared.config, who, &sql, clock.wall())?;
     let query = Query {
         sql,
-        tables,
+        dialect: Dialect::Craton,
+        parameters: Vec::new(),
+        what: What::Tables(tables),
+        user: who.name().to_owned(),
         format: Format::Ndjson,
         rows_max: rows_max.min(shared.config.result_rows_max),
         ms_max: shared.config.query_ms_max,

@@ -154,7 +154,8 @@ impl Data {
             // Those that are made of metrics read what their parts read.
             if metric.parts.is_empty() {
                 let text = sql::measured(&metric, &Shape::whole(&metric));
-                let references = guard::references(&text.sql, &self.shared.config)?;
+                let references =
+                    guard::references(guard::Text::own(&text.sql), &self.shared.config)?;
                 all.push((metric.name, references));
             }
         }

@@ -161,16 +161,18 @@ fn rows_of(
     let behalf = call.on_behalf_of.clone();
     let catalog = Catalog::new(&data.shared, own.as_ref(), Some(Arc::clone(&own)), behalf)
         .as_of(evaluation.sources.clone());
-    let asked = catalog.tables(&text.sql, reader.caller()).and_then(|tables| {
-        let question = Question {
-            who: reader.caller(),
-            sql: text.sql.clone(),
-            tables,
-            business: evaluation.at,
-            rows_max: usize::MAX,
-        };
-        ask::rows(&data.shared, own.as_ref(), question)
-    });
+    let asked = catalog.tables(crate::sql::guard::Text::own(&text.sql), reader.caller()).and_then(
+        |tables| {
+            let question = Question {
+                who: reader.caller(),
+                sql: text.sql.clone(),
+                tables,
+                business: evaluation.at,
+                rows_max: usize::MAX,
+            };
+            ask::rows(&data.shared, own.as_ref(), question)
+        },
+    );
     let mut answer = json!({"metric": metric.name, "from": metric.spec.from, "sql": text.sql});
     match asked {
         Ok(rows) => answer["rows"] = json!(rows),

@@ -8,7 +8,8 @@ use super::window::Grain;
 use crate::catalog::Catalog;
 use crate::engine::Data;
 use crate::rights::{Named, decide};
-use crate::sql::run::{self, Format, Query};
+use crate::sql::guard::Dialect;
+use crate::sql::run::{self, Format, Query, What};
 use base::Problem;
 use kernel::{Call, Read, Reader, Reply};
 use schemars::JsonSchema;
@@ -75,7 +76,10 @@ pub(crate) fn query(data: &Data, reader: &Reader, call: &Call) -> Result<Reply, 
     let format = format_of(ask.format.as_deref())?;
     let query = Query {
         sql,
-        tables: vec![table(&metric, source)],
+        dialect: Dialect::Craton,
+        parameters: Vec::new(),
+        what: What::Tables(vec![table(&metric, source)]),
+        user: reader.caller().name().to_owned(),
         format,
         rows_max: shared.config.result_rows_max,
         ms_max: shared.config.query_ms_max,

@@ -106,7 +106,7 @@ impl Data {
             // By itself first: between brackets it could mean something else.
             let (sql, config) = (rule.sql.as_deref().unwrap_or_default(), &self.shared.config);
             let read = if rule.is_query() {
-                guard::references(sql, config).map(|_| ())
+                guard::references(guard::Text::own(sql), config).map(|_| ())
             } else {
                 guard::lone_expression(sql, config)
             };
@@ -115,7 +115,7 @@ impl Data {
         let sql = Queries::of(spec, rule, tx.business()).count();
         let definer = Principal::try_from(resource.changed_by.clone())?;
         let catalog = Catalog::new(&self.shared, tx, None, None);
-        let tables = catalog.tables(&sql, &definer).map_err(placed)?;
+        let tables = catalog.tables(guard::Text::own(&sql), &definer).map_err(placed)?;
         let (config, business) = (&self.shared.config, tx.business());
         let plan = guard::with_stack(|| planned(config, business, &sql, &tables))?;
         plan.map(|_| ()).map_err(placed)
@@ -134,7 +134,7 @@ impl Data {
                 target.iter().map(|target| TableReference::bare(target.relation())).collect();
             for (_, rule) in spec.table_rules() {
                 let sql = Queries::of(&spec, rule, Time(0)).count();
-                references.extend(guard::references(&sql, &self.shared.config)?);
+                references.extend(guard::references(guard::Text::own(&sql), &self.shared.config)?);
             }
             all.push((resource.name.clone(), references));
         }

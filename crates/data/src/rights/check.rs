@@ -191,7 +191,8 @@ fn plan(
     };
     let mut session = planning(config, business).map_err(whole)?;
     let sql = format!("SELECT * FROM \"{schema}\".\"{name}\"");
-    let rows = state::plan(&mut session, config, &sql, tables).map_err(whole)?;
+    let rows = state::plan(&mut session, config, crate::sql::guard::Text::own(&sql), tables)
+        .map_err(whole)?;
     let rows = LogicalPlanBuilder::from(rows)
         .alias(TableReference::bare(name))
         .and_then(LogicalPlanBuilder::build)

@@ -1,5 +1,6 @@
 //! What SQL may be: one query, EXPLAIN, DESCRIBE or SHOW of the catalogue, within limits that are checked before parsing.
 
+use super::postgres::{self, About};
 use crate::{Config, Error};
 use base::Place;
 use datafusion::common::TableReference;
@@ -9,10 +10,46 @@ use datafusion::sql::sqlparser::ast::{
     Expr, ExprWithAlias, ObjectName, Query, Select, SetExpr, Statement as SqlStatement,
     TableFactor, Visit, Visitor,
 };
-use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::dialect::{
+    Dialect as SqlDialect, GenericDialect, PostgreSqlDialect,
+};
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
+
+/// How a statement is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Dialect {
+    /// As Craton's views are.
+    #[default]
+    Craton,
+    /// As PostgreSQL's clients write, who also ask its catalogue.
+    Postgres,
+}
+
+impl Dialect {
+    fn parser(self) -> &'static dyn SqlDialect {
+        match self {
+            Self::Craton => &GenericDialect {},
+            Self::Postgres => &PostgreSqlDialect {},
+        }
+    }
+}
+
+/// A statement as it was written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Text<'t> {
+    pub(crate) sql: &'t str,
+    pub(crate) dialect: Dialect,
+}
+
+impl<'t> Text<'t> {
+    /// Returns a statement of Craton's own, a view's for example.
+    pub(crate) fn own(sql: &'t str) -> Self {
+        Self { sql, dialect: Dialect::Craton }
+    }
+}
 
 /// Table functions that touch nothing but their arguments.
 pub(crate) const TABLE_FUNCTIONS: [&str; 2] = ["generate_series", "range"];
@@ -41,23 +78,72 @@ pub(crate) fn with_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, 
 ///
 /// # Errors
 /// [`Error::Sql`], [`Error::NotAllowed`] and [`Error::Exhausted`].
-pub(crate) fn references(sql: &str, config: &Config) -> Result<Vec<TableReference>, Error> {
-    let tokens = tokens(sql, config)?;
-    let find = || {
-        let statement = statement_of(tokens.clone(), config)?;
+pub(crate) fn references(text: Text<'_>, config: &Config) -> Result<Vec<TableReference>, Error> {
+    with_room(text, config, |statement| {
         resolve_table_references(&statement, true)
             .map(|(tables, _)| tables)
             .map_err(|error| super::problem::of_planning(&error))
-    };
+    })
+}
+
+/// Returns what a statement of a client of PostgreSQL is about.
+///
+/// # Errors
+/// As [`references`].
+pub(crate) fn about(sql: &str, config: &Config) -> Result<About, Error> {
+    let text = Text { sql, dialect: Dialect::Postgres };
+    with_room(text, config, |statement| about_statement(&statement))
+}
+
+/// Parses a statement and does something with it where recursion has room.
+fn with_room<T: Send>(
+    text: Text<'_>,
+    config: &Config,
+    work: impl Fn(Statement) -> Result<T, Error> + Send + Sync,
+) -> Result<T, Error> {
+    let tokens = tokens(text, config)?;
+    let find = || work(statement_of(tokens.clone(), text.dialect, config)?);
     if tokens.len() < SMALL_TOKENS { find() } else { with_stack(find)? }
+}
+
+fn about_statement(statement: &Statement) -> Result<About, Error> {
+    match statement {
+        Statement::Statement(statement) => postgres::about(statement),
+        Statement::Explain(explain) => about_statement(&explain.statement),
+        _ => Ok(About::Rows),
+    }
 }
 
 /// Parses a statement and checks that it only asks. To be called where recursion has room.
 ///
 /// # Errors
 /// As [`references`].
-pub(crate) fn parse(sql: &str, config: &Config) -> Result<Statement, Error> {
-    statement_of(tokens(sql, config)?, config)
+pub(crate) fn parse(text: Text<'_>, config: &Config) -> Result<Statement, Error> {
+    let mut statement = statement_of(tokens(text, config)?, text.dialect, config)?;
+    if text.dialect == Dialect::Postgres {
+        rewrite(&mut statement);
+    }
+    Ok(statement)
+}
+
+/// Parses a question about the catalogue and checks that it only asks. To be called where recursion has room.
+///
+/// # Errors
+/// As [`references`], and [`Error::NotAllowed`] for EXPLAIN.
+pub(crate) fn question(sql: &str, config: &Config) -> Result<SqlStatement, Error> {
+    let text = Text { sql, dialect: Dialect::Postgres };
+    match statement_of(tokens(text, config)?, text.dialect, config)? {
+        Statement::Statement(statement) => Ok(*statement),
+        _ => Err(not_allowed("EXPLAIN of a question about the catalogue")),
+    }
+}
+
+fn rewrite(statement: &mut Statement) {
+    match statement {
+        Statement::Statement(statement) => postgres::rewrite::rewrite(statement),
+        Statement::Explain(explain) => rewrite(&mut explain.statement),
+        _ => {}
+    }
 }
 
 /// Parses one expression over the columns of a relation, without subqueries. `current_user`, with or without brackets, is
@@ -67,7 +153,7 @@ pub(crate) fn parse(sql: &str, config: &Config) -> Result<Statement, Error> {
 /// As [`references`].
 pub(crate) fn expression(text: &str, user: &str, config: &Config) -> Result<ExprWithAlias, Error> {
     let wrong = |reason: &str| Error::Sql { reason: reason.into(), place: None, hint: None };
-    let tokens = named(tokens(text, config)?, user);
+    let tokens = named(tokens(Text::own(text), config)?, user);
     if tokens.iter().all(|token| token.token == Token::EOF) {
         return Err(wrong("there is no expression"));
     }
@@ -141,7 +227,7 @@ impl Visitor for Plain<'_> {
 /// # Errors
 /// As [`references`].
 pub(crate) fn lone_expression(text: &str, config: &Config) -> Result<(), Error> {
-    let tokens = tokens(text, config)?;
+    let tokens = tokens(Text::own(text), config)?;
     let parse = || -> Result<(), Error> {
         let mut parser = DFParserBuilder::new(tokens.clone())
             .with_recursion_limit(config.statement_depth_max * 4)
@@ -153,7 +239,7 @@ pub(crate) fn lone_expression(text: &str, config: &Config) -> Result<(), Error> 
             let reason = format!("an expression has no name, but this is called `{alias}`");
             return Err(Error::Sql { reason, place: None, hint: Some("leave `AS` out".into()) });
         }
-        let mut walk = Walk { tables: 0, depth: 0, config };
+        let mut walk = Walk { tables: 0, depth: 0, is_of_catalogue: false, config };
         match parsed.expr.visit(&mut walk) {
             ControlFlow::Break(error) => Err(error),
             ControlFlow::Continue(()) => Ok(()),
@@ -163,13 +249,14 @@ pub(crate) fn lone_expression(text: &str, config: &Config) -> Result<(), Error> 
 }
 
 /// Takes the text apart without recursion and checks its size and depth.
-fn tokens(sql: &str, config: &Config) -> Result<Vec<TokenWithSpan>, Error> {
+fn tokens(text: Text<'_>, config: &Config) -> Result<Vec<TokenWithSpan>, Error> {
+    let Text { sql, dialect } = text;
     let exhausted = |what: String| Error::Exhausted { what };
     if config.statement_bytes_max < sql.len() {
         return Err(exhausted(format!("{} bytes of text", config.statement_bytes_max)));
     }
     let tokens =
-        Tokenizer::new(&GenericDialect {}, sql).tokenize_with_location().map_err(|error| {
+        Tokenizer::new(dialect.parser(), sql).tokenize_with_location().map_err(|error| {
             let place = Some(place(error.location.line, error.location.column));
             Error::Sql { reason: error.message, place, hint: None }
         })?;
@@ -201,7 +288,11 @@ fn tokens(sql: &str, config: &Config) -> Result<Vec<TokenWithSpan>, Error> {
     Ok(tokens)
 }
 
-fn statement_of(tokens: Vec<TokenWithSpan>, config: &Config) -> Result<Statement, Error> {
+fn statement_of(
+    tokens: Vec<TokenWithSpan>,
+    dialect: Dialect,
+    config: &Config,
+) -> Result<Statement, Error> {
     let first =
         tokens.first().map(|token| token.token.to_string().to_uppercase()).unwrap_or_default();
     let second = tokens.iter().skip_while(|token| token.token != Token::SemiColon);
@@ -230,6 +321,7 @@ fn statement_of(tokens: Vec<TokenWithSpan>, config: &Config) -> Result<Statement
         return Err(not_allowed("more than one statement"));
     }
     let mut parser = DFParserBuilder::new(tokens)
+        .with_dialect(dialect.parser())
         .with_recursion_limit(config.statement_depth_max * 4)
         .build()
         .map_err(|error| super::problem::of_planning(&error))?;
@@ -237,7 +329,9 @@ fn statement_of(tokens: Vec<TokenWithSpan>, config: &Config) -> Result<Statement
         parser.parse_statements().map_err(|error| super::problem::of_planning(&error))?;
     let statement = statements.pop_front().filter(|_| statements.is_empty());
     let statement = statement.ok_or_else(|| not_allowed("more than one statement"))?;
-    check(&statement, config)?;
+    let is_of_catalogue =
+        dialect == Dialect::Postgres && about_statement(&statement)? == About::Catalogue;
+    check(&statement, is_of_catalogue, config)?;
     Ok(statement)
 }
 
@@ -294,26 +388,30 @@ fn looks_like_statement(word: &str) -> bool {
     WORDS.contains(&word) || MORE.contains(&word)
 }
 
-fn check(statement: &Statement, config: &Config) -> Result<(), Error> {
+fn check(statement: &Statement, is_of_catalogue: bool, config: &Config) -> Result<(), Error> {
     match statement {
-        Statement::Statement(statement) => check_sql(statement, config),
-        Statement::Explain(explain) => check(&explain.statement, config),
+        Statement::Statement(statement) => check_sql(statement, is_of_catalogue, config),
+        Statement::Explain(explain) => check(&explain.statement, is_of_catalogue, config),
         Statement::CopyTo(_) => Err(not_allowed("COPY")),
         Statement::CreateExternalTable(_) => Err(not_allowed("CREATE EXTERNAL TABLE")),
         Statement::Reset(_) => Err(not_allowed("RESET")),
     }
 }
 
-fn check_sql(statement: &SqlStatement, config: &Config) -> Result<(), Error> {
+fn check_sql(
+    statement: &SqlStatement,
+    is_of_catalogue: bool,
+    config: &Config,
+) -> Result<(), Error> {
     match statement {
         SqlStatement::Query(_) => {
-            let mut walk = Walk { tables: 0, depth: 0, config };
+            let mut walk = Walk { tables: 0, depth: 0, is_of_catalogue, config };
             match statement.visit(&mut walk) {
                 ControlFlow::Break(error) => Err(error),
                 ControlFlow::Continue(()) => Ok(()),
             }
         }
-        SqlStatement::Explain { statement, .. } => check_sql(statement, config),
+        SqlStatement::Explain { statement, .. } => check_sql(statement, is_of_catalogue, config),
         SqlStatement::ExplainTable { .. }
         | SqlStatement::ShowTables { .. }
         | SqlStatement::ShowColumns { .. } => Ok(()),
@@ -329,6 +427,8 @@ fn check_sql(statement: &SqlStatement, config: &Config) -> Result<(), Error> {
 struct Walk<'a> {
     tables: usize,
     depth: usize,
+    /// True where the functions are those of the catalogue, which knows no others.
+    is_of_catalogue: bool,
     config: &'a Config,
 }
 
@@ -400,7 +500,7 @@ impl Visitor for Walk<'_> {
             _ => return ControlFlow::Continue(()),
         };
         let name = function.to_lowercase();
-        if TABLE_FUNCTIONS.contains(&name.as_str()) || name == "unnest" {
+        if self.is_of_catalogue || TABLE_FUNCTIONS.contains(&name.as_str()) || name == "unnest" {
             return ControlFlow::Continue(());
         }
         let shown: String = function.chars().take(60).collect();

@@ -2,10 +2,13 @@
 
 pub(crate) mod as_of;
 pub(crate) mod bounded;
+pub(crate) mod describe;
 pub(crate) mod function;
 pub(crate) mod guard;
 pub(crate) mod memory;
 pub(crate) mod output;
+pub(crate) mod parameters;
+pub(crate) mod postgres;
 pub(crate) mod problem;
 pub(crate) mod queries;
 pub(crate) mod run;

@@ -1,19 +1,24 @@
 //! Runs a query on threads of its own, within its limits, and hands the result out in pieces.
 
+use super::guard::{self, Dialect, Text};
 use super::output::{JsonRows, names, write_csv_text};
+use super::parameters::Parameter;
+use super::postgres::{Question, output};
 use super::problem::of_query;
 use super::queries::Entry;
-use super::state::{self, Files, Frame};
+use super::state::{self, Asked, Files, Frame};
 use crate::Error;
-use crate::catalog::Table;
+use crate::catalog::{Shown, Table};
 use crate::engine::Shared;
 use base::{Clock, Problem, Time};
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::ipc::writer::StreamWriter;
+use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::execution::TaskContext;
+use datafusion::datasource::MemTable;
+use datafusion::execution::{SessionState, TaskContext};
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
@@ -81,10 +86,22 @@ impl Stop {
     }
 }
 
+/// What a query reads.
+pub(crate) enum What {
+    /// The relations that it names.
+    Tables(Vec<Table>),
+    /// The catalogue of PostgreSQL, which is made of all that the caller may see.
+    Catalogue(Vec<Shown>),
+}
+
 /// A query with all it needs.
 pub(crate) struct Query {
     pub(crate) sql: String,
-    pub(crate) tables: Vec<Table>,
+    pub(crate) dialect: Dialect,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) what: What,
+    /// Who asks, for functions that tell.
+    pub(crate) user: String,
     pub(crate) format: Format,
     pub(crate) rows_max: usize,
     pub(crate) ms_max: u64,
@@ -231,10 +248,15 @@ async fn run(
         Problem::from(Error::Internal { detail: format!("planning: {error}") })
     })??;
     let mut batches = execute_stream(physical, context).map_err(|error| of_query(&error))?;
-    let mut writer = Writer::new(query.format, &batches.schema())?;
+    let schema = match query.dialect {
+        Dialect::Craton => batches.schema(),
+        Dialect::Postgres => output::shown(&batches.schema()),
+    };
+    let mut writer = Writer::new(query.format, &schema)?;
     let mut rows = 0;
     while let Some(batch) = batches.next().await {
         let batch = batch.map_err(|error| of_query(&error))?;
+        let batch = under(batch, query.dialect, &schema)?;
         rows += batch.num_rows();
         if query.rows_max < rows {
             return Err(
@@ -269,9 +291,53 @@ fn plan(
         files: Some(Files { blobs: Arc::clone(&shared.blobs), cache: Arc::clone(&shared.files) }),
     };
     let mut state = state::new(config, frame)?;
-    let plan = state::plan(&mut state, config, &query.sql, &query.tables)?;
+    let tables = match &query.what {
+        What::Tables(tables) => tables,
+        What::Catalogue(listing) => {
+            let physical = answer(shared, query, &state, listing, planner)?;
+            return Ok((physical, state.task_ctx()));
+        }
+    };
+    let text = Text { sql: &query.sql, dialect: query.dialect };
+    let asked = Asked { text, parameters: &query.parameters, user: &query.user };
+    let plan = state::plan_for(&mut state, config, &asked, tables)?;
     let physical = planner.block_on(state.create_physical_plan(&plan)).and_then(with_turns);
-    Ok((physical.map_err(|error| of_query(&error))?, state.task_ctx()))
+    let physical = physical.map_err(|error| of_query(&error))?;
+    let context = state::context(&state, &physical)?;
+    Ok((physical, context))
+}
+
+/// Answers a question about the catalogue; what is left to do is to hand the rows out.
+fn answer(
+    shared: &Shared,
+    query: &Query,
+    state: &SessionState,
+    listing: &[Shown],
+    planner: &Handle,
+) -> Result<Arc<dyn ExecutionPlan>, Problem> {
+    let config = &shared.config;
+    let statement = guard::question(&query.sql, config)?;
+    let stop = Arc::clone(&query.entry.stop);
+    let question = Question {
+        statement: &statement,
+        parameters: &query.parameters,
+        user: &query.user,
+        is_stopped: &|| stop.is_set(),
+    };
+    let batch = question.answer(config, state::with_columns(state, config, listing))?;
+    let table = MemTable::try_new(batch.schema(), vec![vec![batch]]);
+    let table = table.map_err(|error| of_query(&error))?;
+    planner.block_on(table.scan(state, None, &[], None)).map_err(|error| of_query(&error))
+}
+
+/// Returns a batch under the schema that clients of PostgreSQL see.
+fn under(batch: RecordBatch, dialect: Dialect, schema: &SchemaRef) -> Result<RecordBatch, Problem> {
+    if dialect == Dialect::Craton {
+        return Ok(batch);
+    }
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    let columns = batch.columns().to_vec();
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options).map_err(internal)
 }
 
 /// Lets every step of a plan give way now and then: a join can make rows for hours without asking its inputs.

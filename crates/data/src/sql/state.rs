@@ -1,10 +1,12 @@
 //! What a query is planned with: functions, settings, its own tables, the business time as `now()`.
 
-use super::guard;
+use super::guard::{self, Dialect, Text};
 use super::memory::QueryPool;
+use super::parameters::{Parameter, sql_type};
+use super::postgres;
 use super::problem::{carry, of_planning, of_query};
 use super::run::Stop;
-use crate::catalog::{CATALOG, PUBLIC, Source, Table};
+use crate::catalog::{CATALOG, PUBLIC, Shown, Source, Table};
 use crate::derived::table::DerivedTable;
 use crate::rights::ExcerptTable;
 use crate::sql::function;
@@ -12,19 +14,29 @@ use crate::tables::object::BlobReader;
 use crate::tables::scan;
 use crate::{Config, Error};
 use base::{Problem, Time};
+use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::arrow::temporal_conversions::timestamp_ms_to_datetime;
 use datafusion::catalog::{
     CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList,
     MemorySchemaProvider, SchemaProvider, TableProvider,
 };
+use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::datasource::ViewTable;
+use datafusion::execution::TaskContext;
 use datafusion::execution::cache::cache_manager::CacheManager;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::execution::{SessionState, SessionStateBuilder, SessionStateDefaults};
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{
+    FunctionRegistry, SessionState, SessionStateBuilder, SessionStateDefaults,
+};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::joins::NestedLoopJoinExec;
 use datafusion::prelude::SessionConfig;
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast::{Ident, Statement as SqlStatement};
 use futures::FutureExt;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -99,6 +111,26 @@ pub(crate) fn new(config: &Config, frame: Frame) -> Result<SessionState, Problem
     Ok(state)
 }
 
+/// Returns what a plan runs in.
+///
+/// # Errors
+/// `sql.internal`.
+pub(crate) fn context(
+    state: &SessionState,
+    plan: &Arc<dyn ExecutionPlan>,
+) -> Result<Arc<TaskContext>, Problem> {
+    // A nested loop join that spills runs its other side again, which a repartition below it does not survive (DataFusion 55).
+    let has_loop = plan.exists(|step| Ok(step.is::<NestedLoopJoinExec>()));
+    if !has_loop.map_err(|error| of_query(&error))? {
+        return Ok(state.task_ctx());
+    }
+    let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled).build();
+    let disk_manager = Arc::new(disk.map_err(|error| of_query(&error))?);
+    let runtime = RuntimeEnv { disk_manager, ..state.runtime_env().as_ref().clone() };
+    let context = TaskContext::from(state);
+    Ok(Arc::new(context.with_runtime(Arc::new(runtime))))
+}
+
 /// Plans a statement over its tables. To be called where recursion has room.
 ///
 /// # Errors
@@ -106,12 +138,33 @@ pub(crate) fn new(config: &Config, frame: Frame) -> Result<SessionState, Problem
 pub(crate) fn plan(
     state: &mut SessionState,
     config: &Config,
-    sql: &str,
+    text: Text<'_>,
+    tables: &[Table],
+) -> Result<LogicalPlan, Problem> {
+    plan_for(state, config, &Asked { text, parameters: &[], user: "" }, tables)
+}
+
+/// A statement with what it is bound to.
+pub(crate) struct Asked<'a> {
+    pub(crate) text: Text<'a>,
+    pub(crate) parameters: &'a [Parameter],
+    /// Who asks, for functions that tell.
+    pub(crate) user: &'a str,
+}
+
+/// Plans a statement with its parameters over its tables. To be called where recursion has room.
+///
+/// # Errors
+/// As [`plan`].
+pub(crate) fn plan_for(
+    state: &mut SessionState,
+    config: &Config,
+    asked: &Asked<'_>,
     tables: &[Table],
 ) -> Result<LogicalPlan, Problem> {
     // Planning walks through all of it, so it is counted before.
-    weight(config, sql, tables)?;
-    let plan = planned(state, config, sql, tables)?;
+    weight(config, asked.text, tables)?;
+    let plan = planned(state, config, asked, tables)?;
     if matches!(plan, LogicalPlan::Analyze(_)) && tables.iter().any(is_cut) {
         let what = "EXPLAIN ANALYZE of a relation that is shown in part".into();
         return Err(Error::NotAllowed { what }.into());
@@ -130,15 +183,18 @@ fn is_cut(table: &Table) -> bool {
 fn planned(
     state: &mut SessionState,
     config: &Config,
-    sql: &str,
+    asked: &Asked<'_>,
     tables: &[Table],
 ) -> Result<LogicalPlan, Problem> {
     register(state, config, tables)?;
-    let statement = guard::parse(sql, config)?;
-    // Every table is in memory, so planning never waits.
-    let plan = state.statement_to_plan(statement).now_or_never();
-    let plan = plan.ok_or_else(|| Error::Internal { detail: "planning waits".into() })?;
-    let plan = plan.map_err(|error| Problem::from(of_planning(&error)))?;
+    let statement = guard::parse(asked.text, config)?;
+    let plan = match asked.text.dialect {
+        Dialect::Craton => planned_statement(state, statement, asked.parameters)?,
+        Dialect::Postgres => {
+            let state = for_postgres(state, asked.user)?;
+            planned_statement(&state, statement, asked.parameters)?
+        }
+    };
     let only_asking =
         SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     only_asking.verify_plan(&plan).map_err(|error| {
@@ -150,20 +206,103 @@ fn planned(
     Ok(plan)
 }
 
+/// Returns a state that knows the types and functions of PostgreSQL. Views were planned without them: they mean the same everywhere.
+fn for_postgres(state: &SessionState, user: &str) -> Result<SessionState, Problem> {
+    let mut state = SessionStateBuilder::new_from_existing(state.clone())
+        .with_type_planner(Arc::new(postgres::rewrite::Types))
+        .build();
+    for function in postgres::rewrite::functions(user) {
+        state.register_udf(function).map_err(|error| of_query(&error))?;
+    }
+    Ok(state)
+}
+
+fn planned_statement(
+    state: &SessionState,
+    statement: Statement,
+    parameters: &[Parameter],
+) -> Result<LogicalPlan, Problem> {
+    let numbered = parameters.iter().enumerate();
+    let scalars = numbered.map(|(at, parameter)| parameter.scalar(at + 1));
+    let scalars = scalars.collect::<Result<Vec<ScalarValue>, Error>>()?;
+    let statement = match scalars.is_empty() {
+        true => statement,
+        false => prepared(statement, parameters, &scalars)?,
+    };
+    // Every table is in memory, so planning never waits.
+    let plan = state.statement_to_plan(statement).now_or_never();
+    let plan = plan.ok_or_else(|| Error::Internal { detail: "planning waits".into() })?;
+    let plan = plan.map_err(|error| Problem::from(of_planning(&error)))?;
+    if scalars.is_empty() {
+        return Ok(plan);
+    }
+    plan.with_param_values(scalars).map_err(|error| of_planning(&error).into())
+}
+
+/// Says of which types the parameters of a statement are.
+fn prepared(
+    statement: Statement,
+    parameters: &[Parameter],
+    scalars: &[ScalarValue],
+) -> Result<Statement, Error> {
+    let Statement::Statement(statement) = statement else {
+        return Err(Error::NotAllowed { what: "EXPLAIN with parameters".into() });
+    };
+    let types = scalars.iter().zip(parameters);
+    Ok(Statement::Statement(Box::new(SqlStatement::Prepare {
+        name: Ident::new("asked"),
+        data_types: types.map(|(scalar, parameter)| sql_type(scalar, parameter.kind)).collect(),
+        statement,
+    })))
+}
+
+/// Returns which types the parameters of a statement have where planning finds out by itself.
+///
+/// # Errors
+/// As [`plan`].
+pub(crate) fn parameter_types(
+    state: &mut SessionState,
+    config: &Config,
+    asked: &Asked<'_>,
+    tables: &[Table],
+) -> Result<HashMap<String, Option<DataType>>, Problem> {
+    let asked = Asked { text: asked.text, parameters: &[], user: asked.user };
+    let plan = plan_for(state, config, &asked, tables)?;
+    plan.get_parameter_types().map_err(|error| of_planning(&error).into())
+}
+
+/// Returns relations with their columns. A view that cannot be planned at the moment is left out.
+pub(crate) fn with_columns<'a>(
+    state: &SessionState,
+    config: &Config,
+    listing: &'a [Shown],
+) -> Vec<(&'a Shown, SchemaRef)> {
+    let columns = |shown: &Shown| match &shown.table.source {
+        Source::Rows(rows) => Some(rows.schema()),
+        Source::View { sql, tables, .. } => {
+            let asked = Asked { text: Text::own(sql), parameters: &[], user: "" };
+            let plan = plan_for(&mut state.clone(), config, &asked, tables).ok()?;
+            Some(Arc::clone(plan.schema().inner()))
+        }
+    };
+    listing.iter().filter_map(|shown| Some((shown, columns(shown)?))).collect()
+}
+
 /// Counts the tables of a statement as if its views and WITH parts were written out.
-fn weight(config: &Config, sql: &str, tables: &[Table]) -> Result<u64, Problem> {
+fn weight(config: &Config, text: Text<'_>, tables: &[Table]) -> Result<u64, Problem> {
     let mut known = HashMap::new();
     for table in tables {
         let weight = match &table.source {
             Source::Rows(_) => 1,
             Source::View { sql, tables, .. } => {
-                weight(config, sql, tables).map_err(|problem| of_view(&table.name, problem))?
+                let weight = weight(config, Text::own(sql), tables);
+                weight.map_err(|problem| of_view(&table.name, problem))?
             }
         };
         let held = known.entry(table.name.clone()).or_insert(weight);
         *held = weight.max(*held);
     }
-    Ok(guard::weight(&guard::parse(sql, config)?, config, &known)?)
+    Ok(guard::weight(&guard::parse(text, config)?, config, &known)?)
 }
 
 fn register(state: &mut SessionState, config: &Config, tables: &[Table]) -> Result<(), Problem> {
@@ -173,7 +312,8 @@ fn register(state: &mut SessionState, config: &Config, tables: &[Table]) -> Resu
         let provider: Arc<dyn TableProvider> = match &table.source {
             Source::Rows(rows) => Arc::clone(rows),
             Source::View { sql, tables, kept, excerpt } => {
-                let plan = planned(&mut state.clone(), config, sql, tables)
+                let asked = Asked { text: Text::own(sql), parameters: &[], user: "" };
+                let plan = planned(&mut state.clone(), config, &asked, tables)
                     .map_err(|problem| of_view(&table.name, problem))?;
                 let definition = excerpt.is_none().then(|| sql.clone());
                 let view: Arc<dyn TableProvider> = match kept {

@@ -6,6 +6,7 @@ mod hidden;
 mod hostile;
 mod kpis;
 mod metrics;
+mod postgres;
 mod quality;
 mod rights;
 mod streams;
