@@ -10,6 +10,7 @@ mod commerce;
 mod connect;
 mod error;
 mod import;
+mod lineage;
 mod manifests;
 mod output;
 mod replay;

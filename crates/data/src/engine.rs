@@ -18,12 +18,14 @@ use crate::streams::tail::Range;
 use crate::streams::tail::Tail;
 use crate::tables::scan::Extent;
 use crate::tables::state::{File, State};
-use crate::{Config, Error, derived, operations, relations, tables};
+use crate::{Config, Error, derived, lineage, operations, relations, tables};
 use base::{Problem, Time};
 use datafusion::common::TableReference;
 use datafusion::execution::SessionState;
 use datafusion::execution::cache::cache_manager::{CacheManager, CacheManagerConfig};
-use kernel::{Engine, Found, KindOf, Operation, Read, Relation, Reply, Resource, Tx};
+use kernel::{
+    Edge, End, Engine, Found, KindOf, Operation, Read, Reader, Relation, Reply, Resource, Tx,
+};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::atomic::AtomicUsize;
@@ -54,6 +56,7 @@ pub(crate) struct Shared {
     pub(crate) appended: Mutex<HashMap<String, (u64, u64)>>,
     streams: Remembered<Stream>,
     references: Remembered<Vec<TableReference>>,
+    pub(crate) lineage: lineage::edges::Held,
     runtime: OnceLock<Threads>,
 }
 
@@ -220,6 +223,7 @@ impl Data {
             set_aside: Arc::new(Schema::of_set_aside()),
             streams: Mutex::default(),
             references: Mutex::default(),
+            lineage: Mutex::default(),
             runtime: OnceLock::new(),
             config: Arc::new(config),
         };
@@ -503,6 +507,14 @@ impl Engine for Data {
             return Ok(None);
         }
         chunk::lines(chunk).map(Some)
+    }
+
+    fn lineage(&self, reader: &Reader) -> Result<Vec<Edge>, Problem> {
+        lineage::edges::edges(&self.shared, reader)
+    }
+
+    fn behind(&self, read: &dyn Read, relation: &str) -> Result<Option<End>, Problem> {
+        lineage::edges::behind(read, relation)
     }
 }
 

@@ -11,6 +11,7 @@ mod config;
 mod derived;
 mod engine;
 mod error;
+mod lineage;
 mod operations;
 mod relations;
 mod rights;

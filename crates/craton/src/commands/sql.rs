@@ -119,7 +119,9 @@ fn ask(format: Format, client: &Client, statement: &str) -> Result<(), Problem> 
                 if rows.len() == 1 { "row" } else { "rows" }
             ));
         }
-        Format::Yaml => output::print(&output::document(format, &client.send(&request)?)?),
+        Format::Yaml | Format::Dot => {
+            output::print(&output::document(format, &client.send(&request)?)?);
+        }
     }
     Ok(())
 }
