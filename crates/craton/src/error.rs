@@ -21,6 +21,14 @@ pub enum Error {
         /// Unit folders inside it.
         inside: Vec<String>,
     },
+    /// There is nothing of that name, or the caller may not see it.
+    #[error("{what}")]
+    NotFound {
+        /// What is not there.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
     /// The unit does not answer.
     #[error("the unit at {url} does not answer: {reason}")]
     Unreachable {
@@ -111,6 +119,7 @@ impl Explain for Error {
         match self {
             Self::Usage { .. } => Code("cli.usage", Kind::Invalid),
             Self::NoUnit { .. } => Code("cli.no_unit", Kind::NotFound),
+            Self::NotFound { .. } => Code("cli.not_found", Kind::NotFound),
             Self::Unreachable { .. } => Code("cli.unreachable", Kind::Unavailable),
             Self::Answer { .. } => Code("cli.answer", Kind::Unavailable),
             Self::File { .. } => Code("cli.file", Kind::Invalid),
@@ -130,6 +139,7 @@ impl Explain for Error {
             Self::Usage { hint, .. } | Self::Yaml { hint, .. } | Self::Manifest { hint, .. } => {
                 hint.clone()
             }
+            Self::NotFound { hint, .. } => Some(hint.clone()),
             Self::NoUnit { folder, inside } => Some(match inside.first() {
                 Some(first) => format!("name one of those inside it: `--unit {first}`"),
                 None if folder == "." => {

@@ -13,6 +13,7 @@ mod error;
 mod export;
 mod import;
 mod layout;
+mod lineage;
 mod manifests;
 mod output;
 mod prompt;

@@ -16,6 +16,8 @@ pub enum Format {
     Yaml,
     /// Comma-separated values (RFC 4180).
     Csv,
+    /// A graph for Graphviz; of `lineage` only.
+    Dot,
 }
 
 /// A column of a list: its title, and the fields that may hold its value, the first present one counts.
@@ -54,7 +56,7 @@ pub fn list(format: Format, answer: &Value, columns: &[Column]) -> Result<(), Pr
         Format::Table if items.is_empty() => line("nothing"),
         Format::Table => print(&table(&titles, &rows())),
         Format::Csv => print(&csv_text(&titles, &rows())?),
-        Format::Json | Format::Yaml => print(&document(format, answer)?),
+        Format::Json | Format::Yaml | Format::Dot => print(&document(format, answer)?),
     }
     Ok(())
 }
@@ -71,7 +73,7 @@ pub fn one(format: Format, answer: &Value) -> Result<(), Problem> {
             let titles: Vec<String> = fields.iter().map(|(title, _)| title.clone()).collect();
             print(&csv_text(&titles, &[fields.into_iter().map(|(_, text)| text).collect()])?);
         }
-        Format::Json | Format::Yaml => print(&document(format, answer)?),
+        Format::Json | Format::Yaml | Format::Dot => print(&document(format, answer)?),
     }
     Ok(())
 }
@@ -115,8 +117,12 @@ pub fn csv_text(titles: &[String], rows: &[Vec<String>]) -> Result<String, Probl
 /// # Errors
 /// Where it cannot be written, which is a defect.
 pub fn document(format: Format, value: &Value) -> Result<String, Problem> {
-    if format == Format::Yaml {
-        return serde_saphyr::to_string(value).map_err(|error| internal(&error.to_string()));
+    match format {
+        Format::Yaml => {
+            return serde_saphyr::to_string(value).map_err(|error| internal(&error.to_string()));
+        }
+        Format::Dot => return Err(internal("it is no graph")),
+        Format::Table | Format::Json | Format::Csv => {}
     }
     let text = serde_json::to_string_pretty(value).map_err(|error| internal(&error.to_string()))?;
     Ok(text + "\n")

@@ -132,6 +132,21 @@ pub fn stream_read(name: &str) -> Request {
     Request::get(&["streams", name, "read"])
 }
 
+/// `table.seal`
+pub fn table_seal(name: &str) -> Request {
+    Request::post(&["tables", name, "seal"])
+}
+
+/// `table.compact`
+pub fn table_compact(name: &str) -> Request {
+    Request::post(&["tables", name, "compact"])
+}
+
+/// `table.vacuum`
+pub fn table_vacuum(name: &str) -> Request {
+    Request::post(&["tables", name, "vacuum"])
+}
+
 /// `sql.query`
 pub fn sql_query() -> Request {
     Request::post(&["sql", "query"])

@@ -90,9 +90,15 @@ fn the_help_of_every_command_has_examples() {
         "job list",
         "incident list",
         "incident resolve",
+        "stream list",
         "stream append",
         "stream read",
         "stream tail",
+        "table list",
+        "table get",
+        "table seal",
+        "table compact",
+        "table vacuum",
         "import",
         "export",
         "sql",
@@ -105,6 +111,7 @@ fn the_help_of_every_command_has_examples() {
         "quality list",
         "quality get",
         "quality run",
+        "lineage",
         "peer add",
         "peer list",
         "offer list",
@@ -141,6 +148,17 @@ fn a_misspelt_command_names_its_neighbour() {
     assert_eq!((status, out.as_str()), (2, ""));
     assert!(err.starts_with("error: ") && err.contains("[cli.usage]\nhint: "), "{err}");
     assert!(err.contains("`apply`"), "{err}");
+}
+
+#[test]
+fn only_lineage_draws_graphs() {
+    refused(
+        &folder("dot"),
+        &["-o", "dot", "version"],
+        2,
+        "error: only `craton lineage` draws graphs [cli.usage]\n\
+         hint: write `-o table`, `-o json`, `-o yaml` or `-o csv`\n",
+    );
 }
 
 #[test]

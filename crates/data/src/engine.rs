@@ -21,13 +21,16 @@ use crate::streams::tail::Range;
 use crate::streams::tail::Tail;
 use crate::tables::scan::Extent;
 use crate::tables::state::{File, State};
-use crate::{Config, Error, derived, metrics, operations, quality, relations, tables};
+use crate::{Config, Error, derived, lineage, metrics, operations, quality, relations, tables};
 use base::{Problem, Time};
 use datafusion::common::TableReference;
 use datafusion::execution::SessionState;
 use datafusion::execution::cache::cache_manager::{CacheManager, CacheManagerConfig};
 use datafusion::logical_expr::LogicalPlan;
-use kernel::{Address, Engine, Found, KindOf, Operation, Read, Relation, Reply, Resource, Tx};
+use kernel::{
+    Address, Edge, End, Engine, Found, KindOf, Operation, Read, Reader, Relation, Reply, Resource,
+    Tx,
+};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::atomic::AtomicUsize;
@@ -58,6 +61,7 @@ pub(crate) struct Shared {
     pub(crate) appended: Mutex<HashMap<String, (u64, u64)>>,
     streams: Remembered<Stream>,
     references: Remembered<Vec<TableReference>>,
+    pub(crate) lineage: lineage::edges::Held,
     runtime: OnceLock<Threads>,
 }
 
@@ -228,6 +232,7 @@ impl Data {
             set_aside: Arc::new(Schema::of_set_aside()),
             streams: Mutex::default(),
             references: Mutex::default(),
+            lineage: Mutex::default(),
             runtime: OnceLock::new(),
             config: Arc::new(config),
         };
@@ -602,6 +607,14 @@ impl Engine for Data {
         result: Result<Value, Problem>,
     ) -> Result<(), Problem> {
         metrics::record::started(tx, &address.token, result)
+    }
+
+    fn lineage(&self, reader: &Reader) -> Result<Vec<Edge>, Problem> {
+        lineage::edges::edges(&self.shared, reader)
+    }
+
+    fn behind(&self, read: &dyn Read, relation: &str) -> Result<Option<End>, Problem> {
+        lineage::edges::behind(read, relation)
     }
 }
 

@@ -12,6 +12,7 @@ mod config;
 mod derived;
 mod engine;
 mod error;
+mod lineage;
 mod metrics;
 mod operations;
 mod quality;

@@ -1,7 +1,7 @@
 //! What the engine itself offers to SQL: `system.streams`, `system.tables`, `system.views`, `system.queries`, and what metrics and quality
 //! rules add.
 
-use crate::catalog::{LATEST, base_of, view_spec};
+use crate::catalog::{base_of, view_spec};
 use crate::derived;
 use crate::engine::Shared;
 use crate::rights::{Named, decide};
@@ -85,11 +85,16 @@ fn tables() -> Relation {
             if !reader.allows("stream.read", &stream.reference())? {
                 continue;
             }
-            for table in [stream.name.clone(), format!("{}{LATEST}", stream.name)] {
-                let Some(state) = state::state(reader, &table)? else { continue };
-                let files = state::files(reader, &table)?;
+            let tables = [Named::stream(&stream.name), Named::latest(&stream.name)];
+            for named in tables {
+                // Who sees a part of the rows is not told how many there are.
+                if !decide::is_whole(reader, &named, reader.caller(), None)? {
+                    continue;
+                }
+                let Some(state) = state::state(reader, &named.relation)? else { continue };
+                let files = state::files(reader, &named.relation)?;
                 let cells = vec![
-                    Cell::Text(table),
+                    Cell::Text(named.relation),
                     Cell::Text(state.folder),
                     int(state.next.saturating_sub(1)),
                     int(state.sealed),
@@ -105,7 +110,12 @@ fn tables() -> Relation {
         }
         Ok(())
     });
-    relation("tables", "Tables with files, as other engines read them.", columns, rows)
+    relation(
+        "tables",
+        "Tables with files, as other engines read them; none that is shown in part.",
+        columns,
+        rows,
+    )
 }
 
 fn views() -> Relation {
@@ -119,7 +129,11 @@ fn views() -> Relation {
         ),
         Column::new("commit", ColumnType::Int, "The commit at which what is kept stands."),
         Column::new("at", ColumnType::Time, "When that was, wall time."),
-        Column::new("bytes", ColumnType::Int, "How many bytes are kept."),
+        Column::new(
+            "bytes",
+            ColumnType::Int,
+            "How many bytes are kept; null where a part is shown.",
+        ),
     ];
     let int = |number: u64| Cell::Int(i64::try_from(number).unwrap_or(i64::MAX));
     let rows: kernel::Rows = Arc::new(move |reader, _scan, row| {
@@ -131,13 +145,15 @@ fn views() -> Relation {
             let refresh = spec.materialized.map(|kept| kept.every.unwrap_or("commit".into()));
             let kept = derived::state::derived(reader, &view.name)?;
             let bytes = kept.iter().flat_map(|kept| &kept.files).map(|file| file.bytes).sum();
+            let named = Named::view(&spec.schema, &view.name);
+            let is_whole = decide::is_whole(reader, &named, reader.caller(), None)?;
             let cells = vec![
                 Cell::Text(spec.schema),
                 Cell::Text(view.name.clone()),
                 refresh.map_or(Cell::Null, Cell::Text),
                 kept.as_ref().map_or(Cell::Null, |kept| int(kept.commit)),
                 kept.as_ref().map_or(Cell::Null, |kept| Cell::Time(kept.at)),
-                int(bytes),
+                if is_whole { int(bytes) } else { Cell::Null },
             ];
             if !row(cells)? {
                 break;

@@ -11,7 +11,8 @@ use crate::terms::{OfferSpec, Terms};
 use crate::{Config, Error};
 use base::{Entropy, Problem, Time};
 use kernel::{
-    Address, Engine, Found, KindOf, Operation, Principal, Read, Relation, Resource, Signed, Tx,
+    Address, Edge, Engine, Found, KindOf, Operation, Principal, Read, Reader, Relation, Resource,
+    Signed, Tx,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -211,6 +212,10 @@ impl Engine for Exchange {
         result: Result<Value, Problem>,
     ) -> Result<(), Problem> {
         self.take_result(tx, &address.token, result)
+    }
+
+    fn lineage(&self, reader: &Reader) -> Result<Vec<Edge>, Problem> {
+        self.edges(reader)
     }
 
     fn committed(&self, topics: &BTreeSet<String>) {

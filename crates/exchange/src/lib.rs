@@ -16,6 +16,7 @@ mod engine;
 mod error;
 mod identity;
 mod lend;
+mod lineage;
 mod link;
 pub mod merkle;
 mod operations;

@@ -1,6 +1,6 @@
 //! What an engine offers to the kernel.
 
-use crate::{Address, Operation, Principal, Read, Relation, Resource, Tx};
+use crate::{Address, Edge, End, Operation, Principal, Read, Reader, Relation, Resource, Tx};
 use base::{Problem, Time};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -140,6 +140,23 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// Where the store cannot be read.
     fn reads_from(&self, _read: &dyn Read, _log: &str) -> Result<Option<u64>, Problem> {
+        Ok(None)
+    }
+
+    /// Tells what stands on what, as far as its own manifests and state say it: every edge, whoever may see it. No detail names a
+    /// resource but the two ends of its edge.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn lineage(&self, _reader: &Reader) -> Result<Vec<Edge>, Problem> {
+        Ok(Vec::new())
+    }
+
+    /// Returns the resource of this engine that stands behind a relation as SQL names it, where there is one.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn behind(&self, _read: &dyn Read, _relation: &str) -> Result<Option<End>, Problem> {
         Ok(None)
     }
 

@@ -13,6 +13,7 @@ mod error;
 mod excerpt;
 mod handle;
 mod kernel;
+mod lineage;
 mod log;
 mod manifest;
 mod operation;
@@ -35,6 +36,7 @@ pub use error::Error;
 pub use excerpt::{Excerpt, Excerpts, Through};
 pub use handle::{Handle, spawn};
 pub use kernel::{Credential, Identity, Kernel, Parts};
+pub use lineage::{Edge, End, How};
 pub use log::{FORMAT_ROWS, rows, rows_from};
 pub use manifest::{Manifest, Metadata, documents};
 pub use operation::{

@@ -7,7 +7,7 @@ use crate::excerpt::Excerpt;
 use crate::operation::{Call, Operation, Reply, Right, Target, decide, operation, read};
 use crate::policy::BUILT_IN;
 use crate::relation::{Cell, Column, ColumnType, Relation, Scan};
-use crate::{Error, Kernel, Principal, Read, Reader, ResourceRef, Token, Tx, space};
+use crate::{Error, Kernel, Principal, Read, Reader, ResourceRef, Token, Tx, lineage, space};
 use base::{Problem, Time};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -184,7 +184,7 @@ impl Engine for System {
     }
 
     fn relations(self: Arc<Self>, _read: &dyn Read) -> Result<Vec<Relation>, Problem> {
-        Ok(vec![resources_relation(), audit_relation(), meters_relation()])
+        Ok(vec![resources_relation(), audit_relation(), meters_relation(), lineage::relation()])
     }
 
     fn find(&self, read: &dyn Read, kind: &str, name: &str) -> Result<Option<Found>, Problem> {

@@ -11,7 +11,9 @@ use crate::running::{ENGINE, parse_token};
 use crate::spec::{DecisionSpec, ProcessSpec};
 use crate::wire::{self, key};
 use base::{Place, Problem, Time};
-use kernel::{Address, Engine, Found, KindOf, Operation, Read, Relation, Resource, Tx};
+use kernel::{
+    Address, Edge, Engine, Found, KindOf, Operation, Read, Reader, Relation, Resource, Tx,
+};
 use notation::graph::NodeKind;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -293,6 +295,10 @@ impl Engine for Processes {
         };
         let command = Command::Result { element, attempt, result };
         self.deliver(tx, number, command, at).map(|_| ())
+    }
+
+    fn lineage(&self, reader: &Reader) -> Result<Vec<Edge>, Problem> {
+        self.edges(reader)
     }
 }
 

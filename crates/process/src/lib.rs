@@ -17,6 +17,7 @@ mod incidents;
 mod instance;
 mod instances;
 mod jobs;
+mod lineage;
 mod lists;
 mod messages;
 mod operations;

@@ -1,18 +1,29 @@
-//! The table of operations in `docs/reference/http.md` is that of the engines. `UPDATE_EXPECT=1` writes it anew.
+//! The table of operations in `docs/reference/http.md` and the relations in `docs/reference/relations.md` are those of the engines.
+//! `UPDATE_EXPECT=1` writes them anew.
 
 use base::{DrivenClock, SystemClock, SystemEntropy, Time};
 use data::Data;
 use exchange::{Exchange, Identity};
-use expect_test::expect_file;
-use kernel::{Kernel, Parts};
+use expect_test::{ExpectFile, expect_file};
+use kernel::{Column, ColumnType, Kernel, Parts, Principal, Reader, Relation};
 use process::Processes;
 use std::sync::Arc;
 use store::MemoryStore;
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/http.md");
-const BEGIN: &str =
-    "<!-- operations: begin; UPDATE_EXPECT=1 cargo test -p unit --test reference writes it -->\n";
-const END: &str = "<!-- operations: end -->";
+const RELATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/relations.md");
+
+/// Holds the part of a page that is made from the engines against what they say.
+fn check(page: &ExpectFile, what: &str, made: &str) {
+    let begin = format!(
+        "<!-- {what}: begin; UPDATE_EXPECT=1 cargo test -p unit --test reference writes it -->\n"
+    );
+    let end = format!("<!-- {what}: end -->");
+    let text = page.data();
+    let (before, rest) = text.split_once(&begin).expect("the page says where the part begins");
+    let (_, after) = rest.split_once(&end).expect("the page says where the part ends");
+    page.assert_eq(&format!("{before}{begin}\n{made}\n{end}{after}"));
+}
 
 /// Returns a kernel with every engine of a unit.
 fn kernel() -> Arc<Kernel> {
@@ -38,11 +49,41 @@ fn kernel() -> Arc<Kernel> {
 fn the_page_about_http_lists_every_operation() {
     let document = api::document(&api::lines(&kernel()), "probe", "0");
     let table = api::reference(&document);
-    let page = expect_file![PAGE];
-    let text = page.data();
-    let (before, rest) = text.split_once(BEGIN).expect("the page says where the table begins");
-    let (_, after) = rest.split_once(END).expect("the page says where the table ends");
-    page.assert_eq(&format!("{before}{BEGIN}\n{table}\n{END}{after}"));
+    check(&expect_file![PAGE], "operations", &table);
+}
+
+fn type_of(column: &Column) -> String {
+    match column.column_type {
+        ColumnType::Bool => "bool".into(),
+        ColumnType::Int => "int".into(),
+        ColumnType::Float => "float".into(),
+        ColumnType::Decimal(scale) => format!("decimal(38,{scale})"),
+        ColumnType::Text => "text".into(),
+        ColumnType::Time => "time".into(),
+    }
+}
+
+/// A relation with its columns, as the page shows it.
+fn section(relation: &Relation) -> String {
+    let column = |column: &Column| {
+        let summary = column.summary.replace('|', "\\|");
+        format!("| `{}` | {} | {summary} |\n", column.name, type_of(column))
+    };
+    let columns: String = relation.columns.iter().map(column).collect();
+    let Relation { schema, name, summary, .. } = relation;
+    format!(
+        "### `{schema}.{name}`\n\n{summary}\n\n| column | type | what |\n|---|---|---|\n{columns}"
+    )
+}
+
+#[test]
+fn the_page_about_relations_lists_every_one_with_its_columns() {
+    let kernel = kernel();
+    let reader = Reader::new(&kernel, Principal::Anonymous).expect("a reader");
+    let mut relations = kernel.relations(&reader).expect("relations");
+    relations.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
+    let sections: Vec<String> = relations.iter().map(section).collect();
+    check(&expect_file![RELATIONS], "relations", &sections.join("\n"));
 }
 
 #[test]

@@ -3,7 +3,6 @@
 use crate::support::{Client, Message, message, olga_herself, startup, text, unit, words};
 use api::Config;
 use kernel::{Call, ResourceRef};
-use serde_json::json;
 
 fn parse(name: &str, sql: &str, types: &[u32]) -> Vec<u8> {
     let mut body = [text(name), text(sql)].concat();

@@ -96,7 +96,7 @@ impl Reference {
     pub fn run(self, globals: &Globals) -> Result<(), Problem> {
         let document = connect::client(globals)?.send(&routes::openapi())?;
         match globals.output {
-            Format::Json | Format::Yaml => {
+            Format::Json | Format::Yaml | Format::Dot => {
                 output::print(&output::document(globals.output, &document)?)
             }
             Format::Table | Format::Csv => {

@@ -8,15 +8,17 @@ mod export;
 mod import;
 pub mod input;
 mod kpi;
+mod lineage;
 mod quality;
 mod resource;
 mod running;
 mod sql;
 mod stream;
+mod table;
 mod unit;
 mod work;
 
-use crate::{arguments::Arguments, commerce, replay};
+use crate::{arguments::Arguments, commerce, error::Error, output::Format, replay};
 use base::Problem;
 use std::process::ExitCode;
 
@@ -49,6 +51,8 @@ pub enum Command {
     Incident(work::Incident),
     /// Appends to streams and reads them
     Stream(stream::Stream),
+    /// Shows the tables that other engines read, and has work done on them
+    Table(table::Table),
     /// Imports CSV, NDJSON and Parquet into streams, which are made where they do not exist
     Import(import::Import),
     /// Writes a relation or the answer of a query into a file
@@ -61,6 +65,8 @@ pub enum Command {
     Kpi(kpi::Kpi),
     /// Shows what quality rules found, and runs them
     Quality(quality::Quality),
+    /// Shows what something stands on and what stands on it
+    Lineage(lineage::Lineage),
     /// Shows other units, and gets to know them
     Peer(exchange::Peer),
     /// Shows what units offer to each other
@@ -102,6 +108,10 @@ pub enum Command {
 /// What the command says.
 pub fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
     let globals = &arguments.globals;
+    if globals.output == Format::Dot && !matches!(arguments.command, Command::Lineage(_)) {
+        let hint = "write `-o table`, `-o json`, `-o yaml` or `-o csv`";
+        return Err(Error::usage("only `craton lineage` draws graphs", hint).into());
+    }
     let done = match arguments.command {
         Command::Init(command) => command.run(),
         Command::Up(command) => command.run(),
@@ -116,12 +126,14 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
         Command::Job(command) => command.run(globals),
         Command::Incident(command) => command.run(globals),
         Command::Stream(command) => command.run(globals),
+        Command::Table(command) => command.run(globals),
         Command::Import(command) => command.run(globals),
         Command::Export(command) => command.run(globals),
         Command::Sql(command) => command.run(globals),
         Command::Metric(command) => command.run(globals),
         Command::Kpi(command) => command.run(globals),
         Command::Quality(command) => command.run(globals),
+        Command::Lineage(command) => command.run(globals),
         Command::Peer(command) => command.run(globals),
         Command::Offer(command) => command.run(globals),
         Command::Contract(command) => command.run(globals),

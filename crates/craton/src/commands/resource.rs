@@ -1,6 +1,6 @@
 //! `get`, `describe`, `history`, `delete`: resources of any kind.
 
-use super::{exchange, work};
+use super::{exchange, table, work};
 use crate::{
     arguments::Globals, client::Request, connect, error::Error, output, output::Column, routes,
 };
@@ -105,6 +105,15 @@ pub struct Get {
 impl Get {
     /// Shows a list or one resource.
     pub fn run(self, globals: &Globals) -> Result<(), Problem> {
+        let (kind, name) = self.reference.parts();
+        if kind == "table" {
+            // Tables come with their streams: no manifest declares them.
+            let client = connect::client(globals)?;
+            return match name {
+                Some(name) => table::get(globals, &client, &name),
+                None => table::list(globals, &client),
+            };
+        }
         let (request, columns) = self.reference.request();
         let answer = connect::client(globals)?
             .send(&request)

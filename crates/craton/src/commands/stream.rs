@@ -1,11 +1,12 @@
-//! `stream`: appends to streams and reads them.
+//! `stream`: shows streams, appends to them and reads them.
 
 use super::input::{self, Change};
 use crate::{
-    arguments::Globals, client::Client, connect, error::Error, output, output::Format, routes,
+    arguments::Globals, client::Client, connect, error::Error, output, output::Column,
+    output::Format, routes,
 };
 use base::Problem;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::PathBuf;
 
 /// Bytes of rows that are sent in one call; each call is all or none.
@@ -13,10 +14,24 @@ const CALL_BYTES: usize = 4 << 20;
 /// How long `tail` lets the unit wait for the next row, in milliseconds, before it asks again.
 const TAIL_WAIT_MS: u32 = 20_000;
 
+/// Streams, their rows, and how many of these are in files. Who sees a part of a stream is not told.
+const STREAMS: &str = "SELECT s.name, s.rows, \
+     CASE WHEN s.rows IS NULL THEN NULL ELSE coalesce(t.sealed - s.first_offset, 0) END AS sealed, \
+     s.set_aside, s.first_offset \
+     FROM system.streams s LEFT JOIN system.tables t ON t.name = s.name ORDER BY s.name";
+
+const LIST: &[Column] = &[
+    Column("NAME", &["name"]),
+    Column("ROWS", &["rows"]),
+    Column("SEALED", &["sealed"]),
+    Column("SET ASIDE", &["set_aside"]),
+    Column("FIRST OFFSET", &["first_offset"]),
+];
+
 /// Appends to streams and reads them
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  craton stream append orders --row '{\"id\": \"o1\", \"total\": 12.5}'\n  craton stream read orders --limit 10\n  craton stream tail orders"
+    after_help = "Examples:\n  craton stream list\n  craton stream append orders --row '{\"id\": \"o1\", \"total\": 12.5}'\n  craton stream read orders --limit 10\n  craton stream tail orders"
 )]
 pub struct Stream {
     #[command(subcommand)]
@@ -25,6 +40,9 @@ pub struct Stream {
 
 #[derive(Debug, clap::Subcommand)]
 enum StreamCommand {
+    /// Shows the streams with how many rows they have, and how many of them are in files
+    #[command(after_help = "Examples:\n  craton stream list\n  craton stream list -o json")]
+    List,
     /// Appends rows: JSON objects, an array of them, or one in each line
     #[command(
         after_help = "Examples:\n  craton stream append orders --row '{\"id\": \"o1\"}' --row '{\"id\": \"o2\"}'\n  craton stream append orders --file orders.ndjson\n  craton stream append orders < orders.json\n\nUp to 4 MiB are appended all or none; longer input in parts of that size."
@@ -79,6 +97,10 @@ impl Stream {
     pub fn run(self, globals: &Globals) -> Result<(), Problem> {
         let client = connect::client(globals)?;
         match self.command {
+            StreamCommand::List => {
+                let answer = client.send(&routes::sql_query().json(&json!({ "sql": STREAMS })))?;
+                output::list(globals.output, &answer, LIST)
+            }
             StreamCommand::Append { name, rows, file, set_aside, change } => {
                 let lines = if rows.is_empty() {
                     lines(&input::read(file.as_deref())?)?

@@ -37,7 +37,7 @@ pub fn wire(format: Format) -> &'static str {
         // Columns in their order, with their types.
         Format::Table => "table",
         Format::Csv => "csv",
-        Format::Json | Format::Yaml => "json",
+        Format::Json | Format::Yaml | Format::Dot => "json",
     }
 }
 
@@ -95,7 +95,9 @@ pub fn text(client: &Client, format: Format, bytes: &[u8]) -> Result<String, Pro
             output::document(format, &value)
         }
         Format::Json => Ok(String::from_utf8_lossy(bytes).into_owned() + "\n"),
-        Format::Csv | Format::Table => Ok(String::from_utf8_lossy(bytes).into_owned()),
+        Format::Csv | Format::Table | Format::Dot => {
+            Ok(String::from_utf8_lossy(bytes).into_owned())
+        }
     }
 }
 

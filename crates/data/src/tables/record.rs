@@ -86,14 +86,24 @@ pub(crate) fn record(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
 /// # Errors
 /// Where the store cannot be read.
 pub(crate) fn wish(tx: &mut Tx<'_>, call: &Call, wish: Wish) -> Result<Reply, Problem> {
-    let key = wish_key(&call.resource.name);
-    let mut wishes = wishes(tx, &call.resource.name)?;
+    let table = call.resource.name.as_str();
+    let stream = stream_of(tx, table)?;
+    if wish == Wish::Seal && stream != table {
+        // The newest rows are taken from what is sealed of their stream.
+        note(tx, &stream, wish)?;
+    }
+    note(tx, table, wish)?;
+    tx.notify(TOPIC);
+    Ok(Reply::Value(json!({})))
+}
+
+fn note(tx: &mut Tx<'_>, table: &str, wish: Wish) -> Result<(), Problem> {
+    let mut wishes = wishes(tx, table)?;
     if !wishes.contains(&wish) {
         wishes.push(wish);
     }
-    tx.put(key, encode(&wishes)?);
-    tx.notify(TOPIC);
-    Ok(Reply::Value(json!({})))
+    tx.put(wish_key(table), encode(&wishes)?);
+    Ok(())
 }
 
 /// Returns what was asked to be done with a table.

@@ -300,3 +300,34 @@ fn nobody_but_the_unit_records_steps() {
     let refused = unit.call(call("user:olga", "table.record", ("table", "readings")).with(step));
     assert!(shown(refused).starts_with("[policy.forbidden]"));
 }
+
+#[test]
+fn sealing_the_newest_rows_seals_their_stream_before() {
+    let mut unit = unit_with(Config::default());
+    unit.apply(json!([readings()])).expect("applied");
+    unit.append("readings", "{\"id\":\"a\",\"n\":1}\n{\"id\":\"a\",\"n\":2}\n").expect("appended");
+    unit.keep();
+    assert_eq!(answer(&unit, "SELECT count(*) FROM system.tables"), "0\n", "nothing is due");
+    unit.call(call("user:olga", "table.seal", ("table", "readings_latest"))).expect("asked for");
+    unit.keep();
+    let tables = "SELECT name, sealed, rows FROM system.tables ORDER BY name";
+    assert_eq!(answer(&unit, tables), "readings,2,2\nreadings_latest,2,1\n");
+}
+
+#[test]
+fn who_sees_a_part_of_a_stream_is_not_told_of_its_files() {
+    let mut unit = unit_with(busy());
+    let policies = "permit(principal in Role::\"part\", action in Action::\"Read\", resource);";
+    let shows = json!([{"relation": "readings", "rows": "n = 1"}]);
+    unit.apply(json!([
+        readings(),
+        manifest("Role", "part", json!({"policies": policies, "data": shows})),
+        manifest("User", "pat", json!({"roles": ["part"]})),
+    ]))
+    .expect("applied");
+    unit.append("readings", "{\"id\":\"a\",\"n\":1}\n{\"id\":\"b\",\"n\":2}\n").expect("appended");
+    unit.keep();
+    let tables = "SELECT count(*) AS n FROM system.tables";
+    assert_eq!(shown(unit.sql_as("user:pat", tables)), "n\n0\n");
+    assert_eq!(shown(unit.sql(tables)), "n\n2\n");
+}

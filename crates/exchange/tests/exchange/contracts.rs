@@ -176,6 +176,52 @@ fn a_lent_relation_shows_the_lent_columns_and_no_other() {
     assert!(fetch(json!(["order"])).is_err());
 }
 
+/// The edges that the owner of a unit sees, a line each.
+fn lineage(world: &World, unit: &str) -> Vec<String> {
+    let kernel = std::sync::Arc::clone(&world.node(unit).kernel);
+    let reader = kernel::Reader::new(&kernel, kernel::Principal::User("olga".into())).unwrap();
+    let relations = kernel.relations(&reader).unwrap();
+    let lineage = relations.iter().find(|relation| relation.name == "lineage").unwrap();
+    let mut lines = Vec::new();
+    (lineage.rows)(&reader, &kernel::Scan::default(), &mut |row| {
+        let text = |place: usize| match &row[place] {
+            kernel::Cell::Text(text) => text.clone(),
+            _ => "-".into(),
+        };
+        lines.push([0, 1, 4, 2, 3, 5].map(text).join(" "));
+        Ok(true)
+    })
+    .unwrap();
+    lines
+}
+
+#[test]
+fn what_crosses_the_border_is_told_on_both_sides() {
+    let world = World::new(&["retail", "payment"], &Config::default());
+    let lent = json!({"relation": {"name": "shipments_latest", "columns": ["order"]}, "version": 1, "to": ["retail"]});
+    world.apply("payment", offers(json!({}))).unwrap();
+    let schema = json!({"schema": [{"name": "order", "type": "text"}]});
+    let manifests =
+        json!([manifest("Stream", "shipments", schema), manifest("Offer", "parcels", lent)]);
+    world.apply("payment", manifests).unwrap();
+    propose(&world, json!({"name": "deal", "peer": "payment", "offers": ["parcels", "refund"]}));
+    world.settle();
+    let mut provider = vec![
+        "offer parcels lends contract deal -",
+        "offer refund lends contract deal -",
+        "process authorise lends offer authorise -",
+        "process refund lends offer refund -",
+        "relation shipments_latest lends offer parcels {\"columns\":{\"order\":[\"order\"]}}",
+    ];
+    assert_eq!(lineage(&world, "payment"), provider);
+    assert_eq!(lineage(&world, "retail"), ["contract deal borrows relation payment.parcels -"]);
+    world.call("payment", "contract.revoke", ("contract", "deal"), json!({})).unwrap();
+    world.settle();
+    provider.drain(..2);
+    assert_eq!(lineage(&world, "payment"), provider);
+    assert_eq!(lineage(&world, "retail"), Vec::<String>::new());
+}
+
 #[test]
 fn an_offer_that_cannot_work_is_refused_when_it_is_applied() {
     let world = World::new(&["retail", "payment"], &Config::default());

@@ -647,3 +647,48 @@ fn an_instance_too_large_stops_alone_and_goes_on_when_mended() {
     unit.ok("task.complete", "task/2-2", json!({}));
     assert_eq!(unit.rows("process_instances", &["instance", "state"]), ["1 failed", "2 active"]);
 }
+
+#[test]
+fn a_process_says_what_it_reads_writes_calls_and_starts() {
+    let mut unit = Unit::new();
+    let lines = "start s message placed
+        call a contract.call pay
+        decide d risk level
+        sub inner {
+        start s2
+        call w stream.append stream/done
+        call w2 stream.append done
+        end e2
+        s2 > w > w2 > e2
+        }
+        call x process.start process/other
+        call y stream.append =target
+        job j work
+        end e
+        s > a > d > inner > x > y > j > e";
+    let on = json!([
+        {"stream": "events", "when": "type = \"placed\"", "message": "placed", "key": "id"},
+        {"stream": "events", "message": "seen", "key": "id"},
+    ]);
+    let spec = json!({"source": bpmn(lines), "roles": ["owner"], "on": on});
+    unit.manifests(vec![
+        manifest("Stream", "events", json!({})),
+        manifest("Decision", "risk", json!({"source": RISK})),
+        manifest("Process", "other", json!({"source": bpmn("start s\n end e\n s > e")})),
+        manifest("Process", "p", spec),
+    ])
+    .unwrap_or_else(|problem| panic!("{problem:?}"));
+    let columns = ["from_kind", "from_name", "how", "to_kind", "to_name", "detail"];
+    assert_eq!(
+        unit.rows("lineage", &columns),
+        [
+            r#"contract pay calls process p {"elements":["a"],"operations":["contract.call"]}"#,
+            r#"decision risk calls process p {"elements":["d"]}"#,
+            r#"process p starts process other {"elements":["x"],"operations":["process.start"]}"#,
+            r#"process p writes stream done {"elements":["w","w2"],"operations":["stream.append"]}"#,
+            r#"stream events reads process p {"messages":["placed","seen"]}"#,
+        ]
+    );
+    let declared = unit.rows("lineage", &["declared_by", "version"]);
+    assert!(declared.iter().all(|line| line == "process/p 1"), "{declared:?}");
+}
