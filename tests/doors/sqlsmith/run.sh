@@ -36,9 +36,7 @@ free_port() {
 }
 door=$(free_port) proxy=$(free_port)
 
-"$binary" init "$folder" --bare > /dev/null
-{ echo "listen_postgres = \"127.0.0.1:$door\""; cat "$folder/unit.toml"; } > "$work/unit.toml"
-mv "$work/unit.toml" "$folder/unit.toml"
+"$binary" init "$folder" --bare --listen-postgres "127.0.0.1:$door" > /dev/null
 "$binary" up "$folder" > "$work/unit.log" 2>&1 &
 unit=$!
 pids+=("$unit")

@@ -30,7 +30,7 @@ const fn list(name: &'static str, oid: u32, element: u32) -> Type {
 }
 
 /// The types, those that clients meet.
-pub(crate) static TYPES: [Type; 76] = [
+pub(crate) static TYPES: [Type; 80] = [
     plain("bool", 16, 1, 1000, 'B'),
     plain("bytea", 17, -1, 1001, 'U'),
     plain("char", 18, 1, 1002, 'Z'),
@@ -66,7 +66,11 @@ pub(crate) static TYPES: [Type; 76] = [
     plain("record", 2249, -1, 2287, 'P'),
     plain("cstring", 2275, -2, 1263, 'P'),
     plain("any", 2276, 4, 0, 'P'),
+    plain("anyarray", 2277, -1, 0, 'P'),
     plain("void", 2278, 4, 0, 'P'),
+    plain("internal", 2281, 8, 0, 'P'),
+    plain("anyelement", 2283, 4, 0, 'P'),
+    plain("anynonarray", 2776, 4, 0, 'P'),
     plain("uuid", 2950, 16, 2951, 'U'),
     plain("pg_lsn", 3220, 8, 3221, 'U'),
     plain("jsonb", 3802, -1, 3807, 'U'),
