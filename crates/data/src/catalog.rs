@@ -245,7 +245,11 @@ impl<'a> Catalog<'a> {
         let definer = Principal::try_from(resource.changed_by.clone())?;
         let way = Way { actor: &definer, on_behalf_of: None, views: &views, as_of };
         let references = self.shared.references_of(resource, spec)?;
-        self.resolve(&spec.sql, &references, &way)
+        let mut tables = self.resolve(&spec.sql, &references, &way)?;
+        if spec.materialized.is_some() {
+            written_out(&mut tables);
+        }
+        Ok(tables)
     }
 
     /// Returns a metric in a shape, as whoever applied it may read what it stands on.
@@ -541,6 +545,11 @@ impl<'a> Catalog<'a> {
         as_of: Option<AsOf>,
     ) -> Result<Arc<dyn TableProvider>, Problem> {
         let (shared, kernel) = (Arc::clone(self.shared), Arc::clone(self.read.kernel()));
+        if part == Part::SetAside && as_of.is_some() {
+            let reason = format!("`{}{SET_ASIDE}` keeps no past", stream.name);
+            let hint = Some("leave AS OF out".into());
+            return Err(Error::Sql { reason, place: None, hint }.into());
+        }
         if part == Part::SetAside {
             let extent = self.ended(set_aside(self.shared, self.read, &stream.name)?);
             return Ok(Arc::new(StreamTable { shared, kernel, extent }));
@@ -557,6 +566,17 @@ impl<'a> Catalog<'a> {
         let newest = self.shared.newest_files(self.read, stream)?;
         let newest = newest.filter(|newest| newest.upto <= extent.end());
         Ok(Arc::new(LatestTable { shared, kernel, extent, newest }))
+    }
+}
+
+/// Has the views among relations stand for their queries: what is kept of a view that stands on another is kept of the streams
+/// beneath both.
+fn written_out(tables: &mut [Table]) {
+    for table in tables {
+        if let Source::View { tables, kept, .. } = &mut table.source {
+            *kept = None;
+            written_out(tables);
+        }
     }
 }
 

@@ -130,6 +130,24 @@ fn what_is_kept_up_answers_what_the_query_answers() {
 }
 
 #[test]
+fn a_view_over_another_that_is_kept_is_kept_too() {
+    let (entropy, mut unit, mut next) = (SeededEntropy::new(2), prepared(), 0);
+    let sql = "SELECT count(*) AS n, sum(twice) AS total FROM large";
+    unit.apply(json!([
+        manifest("View", "over", json!({"sql": sql, "materialized": {}})),
+        manifest("View", "plain_over", json!({"sql": sql})),
+    ]))
+    .expect("applied");
+    for _ in 0..6 {
+        append(&mut unit, &entropy, &mut next);
+        unit.keep();
+        assert_eq!(sorted(&unit, "SELECT * FROM over"), sorted(&unit, "SELECT * FROM plain_over"));
+    }
+    let plan = unit.sql("EXPLAIN SELECT * FROM over").expect("a plan");
+    assert!(plan.contains("views/over/part-"), "{plan}");
+}
+
+#[test]
 fn what_cannot_be_kept_up_says_why_and_what_to_do() {
     let mut unit = prepared();
     let mut refused = |sql: &str| {

@@ -210,6 +210,8 @@ fn a_query_goes_back_to_a_commit_and_to_a_time() {
     assert_eq!(answer(&unit, sql), "0\n");
     let refused = unit.sql("SELECT * FROM system.streams FOR VERSION AS OF 3");
     assert!(shown(refused).contains("`system.streams` keeps no past"));
+    let refused = unit.sql("SELECT * FROM readings_set_aside FOR VERSION AS OF 3");
+    assert!(shown(refused).contains("`readings_set_aside` keeps no past"));
 }
 
 #[test]
