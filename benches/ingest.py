@@ -6,12 +6,10 @@ A row has 10 columns and about 120 bytes. Needs pyarrow.
 """
 
 import argparse
-import http.client
 import io
 import json
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import threading
@@ -20,10 +18,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from unit import ARROW, NDJSON, Unit
+
 ARROW_ROWS = 5_000
 NDJSON_BYTES = 1 << 20
-ARROW = "application/vnd.apache.arrow.stream"
-NDJSON = "application/x-ndjson"
 
 COLUMNS = [
     ("id", "int"), ("device", "text"), ("site", "text"), ("kind", "text"), ("value", "float"),
@@ -69,52 +67,6 @@ def ndjson_body(seed: int) -> tuple[bytes, int]:
         lines.append(line)
         size += len(line)
     return b"".join(lines), len(lines)
-
-
-class Unit:
-    def __init__(self, binary: str, folder: Path):
-        self.folder = folder
-        subprocess.run([binary, "init", str(folder), "--bare"], check=True, stdout=subprocess.DEVNULL)
-        self.log = open(folder / "unit.log", "w")
-        self.process = subprocess.Popen([binary, "up", str(folder)], stdout=self.log, stderr=self.log)
-        text = (folder / "unit.toml").read_text()
-        self.address = next(line.split('"')[1] for line in text.splitlines() if line.startswith("listen ="))
-        self.token = (folder / "owner.token").read_text().strip()
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                if self.call("GET", "/health/ready")[0] == 200:
-                    return
-            except OSError:
-                pass
-            assert time.monotonic() < deadline, "the unit is not ready"
-            time.sleep(0.05)
-
-    def connect(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection(self.address, timeout=120)
-
-    def call(self, method, path, body=None, media="application/json", connection=None):
-        connection = connection or self.connect()
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": media}
-        connection.request(method, path, body, headers)
-        answer = connection.getresponse()
-        return answer.status, answer.read()
-
-    def sql(self, sql: str, connection=None):
-        body = json.dumps({"sql": sql, "format": "json"})
-        status, text = self.call("POST", "/v1/sql/query", body, connection=connection)
-        assert status == 200, text
-        return json.loads(text)
-
-    def memory(self) -> int:
-        for line in open(f"/proc/{self.process.pid}/status"):
-            if line.startswith("VmRSS"):
-                return int(line.split()[1]) * 1024
-        return 0
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(30)
 
 
 def main() -> int:

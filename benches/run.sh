@@ -10,3 +10,14 @@ echo "--- Olist, then Olist x 12, release build, full syncs"
 for copies in 1 12; do replay target/release/craton "$copies"; done
 echo "--- a unit with Olist loaded: until it is ready, and its memory after a minute"
 .venv/bin/python benches/ready.py target/release/craton "$(shared)/data/olist"
+python=$(benches/venv.sh)/bin/python
+mkdir -p target/tmp
+echo "--- TPC-H at scale 1: the official answers, and times beside DuckDB and DataFusion"
+"$python" benches/tpch/run.py target/release/craton --fresh --report target/tpch.json \
+    ${DATAFUSION_CLI:+--datafusion-cli "$DATAFUSION_CLI"}
+echo "--- lookups by key in 10,000,000 rows"
+"$python" benches/lookup.py target/release/craton --fresh --report target/lookup.json
+echo "--- five minutes of appends over four connections: Arrow, Arrow with a derived table, NDJSON"
+"$python" benches/ingest.py target/release/craton
+"$python" benches/ingest.py target/release/craton --derived
+"$python" benches/ingest.py target/release/craton --form ndjson

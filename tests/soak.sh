@@ -26,6 +26,14 @@ cargo test --release --workspace --test simulation
 echo "--- the units killed 30 times: the same answers"
 kills target/release/craton 3000 30
 if [ -d "$CRATON_SHARED/data/olist" ]; then kills_olist target/release/craton; fi
+echo "--- every door gives the same"
+played=target/replay-kills
+if [ -d "$CRATON_SHARED/data/olist" ]; then played=target/replay-olist-kills; fi
+tests/doors/same/run.sh target/release/craton "$played/units" "$played/expected.json"
+echo "--- TPC-H at scale 1 and lookups in a million rows: the answers are right"
+python=$(benches/venv.sh)/bin/python
+"$python" benches/tpch/run.py target/release/craton --fresh --repeats 1
+"$python" benches/lookup.py target/release/craton --fresh --rows 1000000 --lookups 500
 echo "--- a caller who sends anything: schemathesis against a real unit"
 tests/doors/soak target/release/craton
 echo "--- 10,000 random statements of somebody who sees a part of the rows"

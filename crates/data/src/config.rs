@@ -25,7 +25,8 @@ pub struct Config {
     pub read_wait_ms_max: u64,
     /// Bytes of decoded columns that are kept between queries.
     pub cache_bytes_max: usize,
-    /// Bytes of what is known of Parquet files that are kept between queries.
+    /// Bytes of what is known of Parquet files that are kept between queries; a quarter as many more of what the planner is told
+    /// of them.
     pub metadata_bytes_max: usize,
     /// Rows of a stream from which on a seal is made at once.
     pub seal_rows: u64,

@@ -213,13 +213,13 @@ impl Data {
     /// Returns the engine.
     ///
     /// # Panics
-    /// Never: no cache of files lists or statistics is asked for.
-    #[expect(clippy::expect_used, reason = "only caches of statistics can be refused")]
+    /// Never: no cache of somebody else's is asked for.
+    #[expect(clippy::expect_used, reason = "only a cache of somebody else's can be refused")]
     pub fn new(config: Config, blobs: Arc<dyn Blobs>) -> Arc<Self> {
         let files = CacheManagerConfig::default()
             .with_metadata_cache_limit(config.metadata_bytes_max)
             .with_list_files_cache(None)
-            .with_file_statistics_cache(None);
+            .with_file_statistics_cache_limit(config.metadata_bytes_max / 4);
         let shared = Shared {
             files: CacheManager::try_new(&files).expect("a cache of metadata"),
             blobs,

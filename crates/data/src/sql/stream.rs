@@ -1,5 +1,6 @@
 //! Streams and their newest rows as tables of DataFusion: files and log together, nothing late and nothing twice.
 
+use super::counted::CountedExec;
 use super::problem::carry;
 use super::table::{plan, project};
 use crate::engine::Shared;
@@ -75,7 +76,10 @@ impl TableProvider for StreamTable {
         let tail = &self.extent.tail;
         if tail.base < tail.end || inputs.is_empty() {
             let part = TailPart::new(&self.shared, &self.kernel, tail, projection, None)?;
-            inputs.push(plan(Arc::new(part), limit)?);
+            let waiting = plan(Arc::new(part), limit)?;
+            let count = tail.end.saturating_sub(tail.base);
+            let waiting = CountedExec::new(waiting, count, inputs.first())?;
+            inputs.push(Arc::new(waiting));
         }
         union(inputs)
     }
@@ -141,13 +145,16 @@ impl TableProvider for LatestTable {
         if let Some(key) = self.key(filters)? {
             match newest.offset(&key) {
                 Some(offset) => {
-                    inputs = self.rows_at(session, projection, filters, vec![offset])?;
+                    inputs = self.rows_at(session, projection, filters, vec![offset], None)?;
                 }
                 None => inputs.extend(self.sealed(session, projection, filters, limit, None)?),
             }
         } else {
-            inputs.extend(self.sealed(session, projection, filters, limit, Some(&newest))?);
-            inputs.extend(self.rows_at(session, projection, filters, newest.offsets())?);
+            let sealed = self.sealed(session, projection, filters, limit, Some(&newest))?;
+            let newer =
+                self.rows_at(session, projection, filters, newest.offsets(), sealed.as_ref())?;
+            inputs.extend(sealed);
+            inputs.extend(newer);
         }
         if inputs.is_empty() {
             let mut none = self.extent.tail.clone();
@@ -205,7 +212,7 @@ impl LatestTable {
             };
             scan::files(session, &scan)
         };
-        let Some(newest) = newest.filter(|newest| 0 < newest.len()) else {
+        let Some(newest) = newest.filter(|newest| !newest.is_empty()) else {
             return scan(projection, limit).map(Some);
         };
         let mut columns =
@@ -231,13 +238,14 @@ impl LatestTable {
         Ok(Some(Arc::new(filter.with_fetch(limit).build()?)))
     }
 
-    /// Plans to read single rows of the stream, by their offsets, which ascend.
+    /// Plans to read single rows of the stream, by their offsets, which ascend. Their values are taken to be like those of `like`.
     fn rows_at(
         &self,
         session: &dyn Session,
         projection: Option<&Vec<usize>>,
         filters: &[Expr],
         mut offsets: Vec<u64>,
+        like: Option<&Arc<dyn ExecutionPlan>>,
     ) -> Result<Vec<Arc<dyn ExecutionPlan>>> {
         let tail = &self.extent.tail;
         let behind = offsets.split_off(offsets.partition_point(|offset| *offset < tail.base));
@@ -256,8 +264,11 @@ impl LatestTable {
             inputs.push(scan::files(session, &scan)?);
         }
         if !behind.is_empty() {
+            let count = behind.len() as u64;
             let part = TailPart::new(&self.shared, &self.kernel, tail, projection, Some(behind))?;
-            inputs.push(plan(Arc::new(part), None)?);
+            let waiting = plan(Arc::new(part), None)?;
+            let waiting = CountedExec::new(waiting, count, like.or(inputs.first()))?;
+            inputs.push(Arc::new(waiting));
         }
         Ok(inputs)
     }

@@ -15,31 +15,54 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::row::{RowConverter, SortField};
 use kernel::Kernel;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// So many of the last rows can be taken back: a query that began a moment ago finds what was the newest then.
+const BACK_ROWS: u64 = 50_000;
 
 /// Which row of each key is the newest, of those from an offset to another.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Newest {
+struct Overlay {
+    from: u64,
     upto: u64,
     offsets: HashMap<Box<[u8]>, u64>,
+    /// What stood before each of the last rows: its offset, its key, and the offset that was the newest.
+    before: VecDeque<(u64, Box<[u8]>, Option<u64>)>,
+    /// The offset from which on rows can be taken back.
+    back_from: u64,
+}
+
+/// Which row of each key is the newest at an offset.
+#[derive(Debug)]
+pub(crate) struct Newest {
+    overlay: Arc<Overlay>,
+    /// What is the newest of keys that have a row behind that offset.
+    back: HashMap<Box<[u8]>, Option<u64>>,
 }
 
 impl Newest {
     /// Returns the offset of the newest row of a key, where there is one.
     pub(crate) fn offset(&self, key: &[u8]) -> Option<u64> {
-        self.offsets.get(key).copied()
+        match self.back.get(key) {
+            Some(before) => *before,
+            None => self.overlay.offsets.get(key).copied(),
+        }
     }
 
     /// Returns the offsets, ascending.
     pub(crate) fn offsets(&self) -> Vec<u64> {
-        let mut offsets: Vec<u64> = self.offsets.values().copied().collect();
+        let known = self.overlay.offsets.iter();
+        let known = known.filter(|(key, _)| self.back.is_empty() || !self.back.contains_key(*key));
+        let mut offsets: Vec<u64> = known.map(|(_, offset)| *offset).collect();
+        offsets.extend(self.back.values().flatten());
         offsets.sort_unstable();
         offsets
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.offsets.len()
+    /// Returns whether no key has a row.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.overlay.offsets.is_empty()
     }
 }
 
@@ -48,8 +71,20 @@ type Id = (String, u64, Vec<usize>);
 
 /// Remembers the newest rows of some streams.
 pub(crate) struct Latest {
-    held: Mutex<BTreeMap<Id, Arc<Newest>>>,
+    held: Mutex<BTreeMap<Id, Arc<Overlay>>>,
+    /// Who carries the rows of a log forward has its turn; the others wait and find it done.
+    turns: Mutex<BTreeMap<String, Arc<Mutex<()>>>>,
     keys_max: usize,
+}
+
+/// From where a query goes on.
+enum Begun {
+    /// What is held is enough.
+    Known(Newest),
+    /// Rows have come since.
+    Behind(Arc<Overlay>),
+    /// What is held is of a later time.
+    Past,
 }
 
 /// Returns what makes a key of columns.
@@ -62,7 +97,7 @@ pub(crate) fn converter(types: Vec<DataType>) -> Result<RowConverter, Problem> {
 
 impl Latest {
     pub(crate) fn new(keys_max: usize) -> Self {
-        Self { held: Mutex::default(), keys_max }
+        Self { held: Mutex::default(), turns: Mutex::default(), keys_max }
     }
 
     /// Returns the newest rows of an extent, of those from the offset `from` on.
@@ -77,38 +112,119 @@ impl Latest {
         from: u64,
     ) -> Result<Arc<Newest>, Problem> {
         let id = (extent.tail.log.clone(), from, extent.schema().key.clone());
-        let mut newest = {
-            let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-            // A query over an older commit than the last one counts for itself.
-            match held.get(&id) {
-                Some(newest) if newest.upto == extent.end() => return Ok(Arc::clone(newest)),
-                Some(newest) if newest.upto < extent.end() => held.remove(&id).unwrap_or_default(),
-                _ => Arc::default(),
+        let turn = self.turn(&id.0);
+        let own = turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut overlay = match self.begin(&id, extent.end()) {
+            Begun::Known(newest) => return Ok(Arc::new(newest)),
+            Begun::Behind(overlay) => overlay,
+            Begun::Past => {
+                // It counts for itself, and nobody waits for it.
+                drop(own);
+                let mut overlay = Overlay::new(from);
+                advance(&mut overlay, shared, kernel, extent)?;
+                return Ok(Arc::new(Newest::of(Arc::new(overlay))));
             }
         };
         // Copied only where another query still looks at it.
-        let own = Arc::make_mut(&mut newest);
-        own.upto = own.upto.max(from);
-        advance(own, shared, kernel, extent)?;
-        self.keep(id, &newest);
-        Ok(newest)
+        advance(Arc::make_mut(&mut overlay), shared, kernel, extent)?;
+        self.keep(id, &overlay);
+        Ok(Arc::new(Newest::of(overlay)))
     }
 
-    fn keep(&self, id: Id, newest: &Arc<Newest>) {
+    fn turn(&self, log: &str) -> Arc<Mutex<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(turns.entry(log.to_owned()).or_default())
+    }
+
+    /// Looks for what is held of a log. What has to be carried forward is taken out.
+    fn begin(&self, id: &Id, end: u64) -> Begun {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.get(&id).is_none_or(|other| other.upto < newest.upto) {
-            // What began earlier in the same log is of no use any more.
-            held.retain(|other, _| other.0 != id.0 || other.2 != id.2 || id.1 <= other.1);
-            held.insert(id, Arc::clone(newest));
+        let same = |other: &Id| other.0 == id.0 && other.2 == id.2;
+        if let Some(overlay) = held.get(id) {
+            if overlay.upto < end {
+                return Begun::Behind(held.remove(id).unwrap_or_default());
+            }
+            if overlay.back_from <= end {
+                let (back, overlay) = (overlay.back(end), Arc::clone(overlay));
+                return Begun::Known(Newest { overlay, back });
+            }
+            return Begun::Past;
         }
-        while self.keys_max < held.values().map(|newest| newest.len()).sum() {
+        if held.keys().any(|other| same(other) && id.1 < other.1) {
+            return Begun::Past;
+        }
+        // The files hold more rows than before: what lies behind them is known already.
+        let before = held.keys().rfind(|other| same(*other)).cloned();
+        let overlay = before.and_then(|before| held.remove(&before));
+        match overlay.filter(|overlay| id.1 <= overlay.upto && overlay.upto <= end) {
+            Some(mut overlay) => {
+                Arc::make_mut(&mut overlay).begin_at(id.1);
+                Begun::Behind(overlay)
+            }
+            None => Begun::Behind(Arc::new(Overlay::new(id.1))),
+        }
+    }
+
+    fn keep(&self, id: Id, overlay: &Arc<Overlay>) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        // What began earlier in the same log is of no use any more.
+        held.retain(|other, _| other.0 != id.0 || other.2 != id.2 || id.1 <= other.1);
+        held.insert(id, Arc::clone(overlay));
+        while self.keys_max < held.values().map(|overlay| overlay.offsets.len()).sum() {
             held.pop_first();
         }
     }
 }
 
+impl Newest {
+    fn of(overlay: Arc<Overlay>) -> Self {
+        Self { overlay, back: HashMap::new() }
+    }
+}
+
+impl Overlay {
+    fn new(from: u64) -> Self {
+        Self { from, upto: from, back_from: from, ..Self::default() }
+    }
+
+    /// Leaves out rows before an offset.
+    fn begin_at(&mut self, from: u64) {
+        self.from = from;
+        self.back_from = self.back_from.max(from);
+        self.offsets.retain(|_, offset| from <= *offset);
+    }
+
+    /// Takes note of a row; `end` is where the rows end that are being added.
+    fn add(&mut self, key: &[u8], offset: u64, end: u64) {
+        let before = match self.offsets.get_mut(key) {
+            Some(known) => Some(std::mem::replace(known, offset)),
+            None => self.offsets.insert(key.into(), offset),
+        };
+        if end <= offset.saturating_add(BACK_ROWS) {
+            self.before.push_back((offset, key.into(), before));
+        }
+    }
+
+    /// Forgets how rows are taken back that are too far away.
+    fn forget(&mut self) {
+        let from = self.upto.saturating_sub(BACK_ROWS).max(self.from);
+        self.back_from = self.back_from.max(from);
+        while self.before.front().is_some_and(|(offset, ..)| *offset < self.back_from) {
+            self.before.pop_front();
+        }
+    }
+
+    /// Returns what was the newest of the keys that have a row from an offset on.
+    fn back(&self, end: u64) -> HashMap<Box<[u8]>, Option<u64>> {
+        let later = self.before.iter().rev().take_while(|(offset, ..)| end <= *offset);
+        // The earliest of them counts: it comes last.
+        let known = |before: Option<u64>| before.filter(|before| self.from <= *before);
+        later.map(|(_, key, before)| (key.clone(), known(*before))).collect()
+    }
+}
+
 fn advance(
-    newest: &mut Newest,
+    newest: &mut Overlay,
     shared: &Shared,
     kernel: &Arc<Kernel>,
     extent: &Extent,
@@ -135,11 +251,13 @@ fn advance(
         })?;
     }
     newest.upto = newest.upto.max(sealed);
-    add_tail(newest, shared, kernel, extent, &converter)
+    add_tail(newest, shared, kernel, extent, &converter)?;
+    newest.forget();
+    Ok(())
 }
 
 fn add_sealed(
-    newest: &mut Newest,
+    newest: &mut Overlay,
     converter: &RowConverter,
     batch: &RecordBatch,
     (names, types): (&[&str], &[DataType]),
@@ -157,14 +275,14 @@ fn add_sealed(
     for (offset, row) in offsets.as_primitive::<Int64Type>().values().iter().zip(rows.iter()) {
         let offset = u64::try_from(*offset).unwrap_or(u64::MAX);
         if offset < end {
-            newest.add(row.as_ref(), offset);
+            newest.add(row.as_ref(), offset, end);
         }
     }
     Ok(())
 }
 
 fn add_tail(
-    newest: &mut Newest,
+    newest: &mut Overlay,
     shared: &Shared,
     kernel: &Arc<Kernel>,
     extent: &Extent,
@@ -181,24 +299,52 @@ fn add_tail(
         for (offset, row) in
             (start..).zip(rows.iter()).skip(usize::try_from(skip).unwrap_or(usize::MAX))
         {
-            newest.add(row.as_ref(), offset);
+            newest.add(row.as_ref(), offset, range.end);
         }
         newest.upto = newest.upto.max(start + batch.num_rows() as u64);
     }
     Ok(())
 }
 
-impl Newest {
-    fn add(&mut self, key: &[u8], offset: u64) {
-        match self.offsets.get_mut(key) {
-            Some(known) => *known = offset,
-            None => {
-                self.offsets.insert(key.into(), offset);
-            }
-        }
-    }
-}
-
 fn internal(error: &dyn std::fmt::Display) -> Problem {
     Error::Internal { detail: error.to_string() }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn overlay() -> Overlay {
+        let mut overlay = Overlay::new(10);
+        for (offset, key) in (10..).zip(["a", "b", "a", "c", "a"]) {
+            overlay.add(key.as_bytes(), offset, 15);
+            overlay.upto = offset + 1;
+        }
+        overlay.forget();
+        overlay
+    }
+
+    fn at(overlay: &Overlay, end: u64) -> Newest {
+        Newest { back: overlay.back(end), overlay: Arc::new(overlay.clone()) }
+    }
+
+    #[test]
+    fn what_was_the_newest_a_moment_ago_is_still_known() {
+        let overlay = overlay();
+        assert_eq!(at(&overlay, 15).offsets(), [11, 13, 14]);
+        assert_eq!(at(&overlay, 14).offsets(), [11, 12, 13]);
+        assert_eq!(at(&overlay, 12).offsets(), [10, 11]);
+        assert_eq!(at(&overlay, 12).offset(b"a"), Some(10));
+        assert_eq!(at(&overlay, 12).offset(b"c"), None);
+        assert!(at(&overlay, 10).offsets().is_empty());
+    }
+
+    #[test]
+    fn rows_that_files_hold_now_are_forgotten() {
+        let mut overlay = overlay();
+        overlay.begin_at(12);
+        assert_eq!(at(&overlay, 15).offsets(), [13, 14]);
+        assert_eq!(at(&overlay, 14).offsets(), [12, 13]);
+        assert_eq!(at(&overlay, 12).offset(b"a"), None);
+    }
 }

@@ -23,8 +23,12 @@ use store::Blobs;
 /// Rows of a row group: what a reader skips or reads at once.
 const GROUP_ROWS: usize = 1 << 18;
 
-/// Rows of a page: what a point lookup reads.
-const PAGE_ROWS: usize = 1 << 14;
+/// Rows of a page: what a point lookup reads of each column.
+const PAGE_ROWS: usize = 1 << 13;
+
+/// Bytes of the different values of a column in a row group, up to which they are written once: a point lookup reads all of them. Larger
+/// ones make neither files smaller nor scans faster.
+const DICTIONARY_BYTES: usize = 128 << 10;
 
 /// Rows that are read at once.
 const BATCH_ROWS: usize = 1 << 14;
@@ -39,7 +43,8 @@ pub(crate) fn file_schema(schema: &Schema) -> SchemaRef {
     Arc::new(ArrowSchema::new(fields.collect::<Vec<_>>()))
 }
 
-fn file_type(data_type: &DataType) -> DataType {
+/// Returns the type that a column has in files.
+pub(super) fn file_type(data_type: &DataType) -> DataType {
     match data_type {
         DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Microsecond, zone.clone()),
         DataType::List(item) => {
@@ -117,6 +122,7 @@ fn properties() -> WriterProperties {
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_dictionary_page_size_limit(DICTIONARY_BYTES)
         .set_created_by(concat!("craton version ", env!("CARGO_PKG_VERSION")).into())
         .build()
 }

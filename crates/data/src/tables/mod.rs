@@ -11,11 +11,14 @@
 //! | `file` | Parquet files: writing, reading whole |
 //! | `object` | blobs as DataFusion reads them |
 //! | `scan` | the plan that reads files |
+//! | `statistics` | what the planner is told of files |
+//! | `instants` | microseconds of files as milliseconds of SQL |
 //! | `record` | the decisions: begin, finish, trim, sweep |
 //! | `keeper` | what is due, and doing it |
 
 pub(crate) mod delta;
 pub(crate) mod file;
+mod instants;
 pub(crate) mod keeper;
 pub(crate) mod newest;
 pub(crate) mod object;
@@ -23,5 +26,6 @@ pub(crate) mod record;
 pub(crate) mod rewrite;
 pub(crate) mod scan;
 pub(crate) mod state;
+pub(crate) mod statistics;
 
 pub use keeper::{Calling, Keeper, Round};

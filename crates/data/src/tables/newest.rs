@@ -10,6 +10,7 @@ use crate::sql::problem::of_query;
 use crate::sql::run::Stop;
 use crate::sql::state::{self, Files, Frame};
 use crate::sql::stream::LatestTable;
+use crate::{Config, Error};
 use base::Problem;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::datasource::provider_as_source;
@@ -51,14 +52,17 @@ pub(crate) fn write(
         stop: Arc::new(Stop::default()),
         files: Some(Files { blobs: Arc::clone(&shared.blobs), cache: Arc::clone(&shared.files) }),
     };
-    let session = state::new(&shared.config, frame)?;
+    // This goes on for as long as the table is large: it takes none of the threads of those who ask.
+    let own = Config { query_threads: 1, ..Config::clone(&shared.config) };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.map_err(|error| Error::Internal { detail: error.to_string() })?;
+    let session = state::new(&own, frame)?;
     let keys = stream.schema.key.iter().map(|key| &stream.schema.stored.list[*key]);
     let order = keys.map(|column| col(column.name.as_str()).sort(true, true));
     let plan = LogicalPlanBuilder::scan("newest", provider_as_source(Arc::new(rows)), None)
         .and_then(|plan| plan.sort(order.collect::<Vec<_>>()))
         .and_then(LogicalPlanBuilder::build)
         .map_err(|error| of_query(&error))?;
-    let runtime = shared.runtime()?;
     let mut sorted = runtime.block_on(async {
         let plan = session.create_physical_plan(&plan).await?;
         execute_stream(plan, session.task_ctx())

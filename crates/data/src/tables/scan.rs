@@ -1,8 +1,10 @@
 //! The rows of a stream wherever they are: in files up to where they are sealed, in the log behind.
 
 use super::file::{self, Part};
+use super::instants::Instants;
 use super::object;
 use super::state::File;
+use super::statistics::{self, FOOTER_BYTES, Teller};
 use crate::engine::Shared;
 use crate::streams::schema::{OFFSET, Schema};
 use crate::streams::tail::Range;
@@ -107,49 +109,59 @@ pub(crate) struct FileScan<'a> {
 pub(crate) fn files(session: &dyn Session, scan: &FileScan<'_>) -> Result<Arc<dyn ExecutionPlan>> {
     let runtime = session.runtime_env();
     let url = blobs_url()?;
+    let store = runtime.object_store(&url)?;
     let reader = CachedParquetFileReaderFactory::new(
-        runtime.object_store(&url)?,
+        Arc::clone(&store),
         runtime.cache_manager.get_file_metadata_cache(),
     );
     let mut source = ParquetSource::new(Arc::clone(scan.schema))
         .with_parquet_file_reader_factory(Arc::new(reader))
         .with_enable_page_index(true)
-        .with_metadata_size_hint(512 << 10);
+        .with_metadata_size_hint(FOOTER_BYTES);
     if let Some(filter) = conjunction(scan.filters.iter().cloned()) {
         let schema = DFSchema::try_from(Arc::clone(scan.schema))?;
         source = source.with_predicate(session.create_physical_expr(filter, &schema)?);
     }
-    let wanted = scan
-        .files
-        .iter()
-        .filter(|file| scan.places.is_none_or(|places| places.contains_key(&file.number)));
-    let mut rows = 0;
-    let parts: Vec<PartitionedFile> = wanted
-        .map(|file| {
-            let location = Path::from(format!("{}/{}", scan.folder, file.path));
-            let part = PartitionedFile::new_from_meta(object::meta(location, file.bytes));
-            match scan.places.and_then(|places| places.get(&file.number)) {
-                Some(places) => {
-                    rows += places.len();
-                    part.with_extension(selection(places, file.rows))
-                }
-                None => {
-                    rows += usize::try_from(file.rows).unwrap_or(usize::MAX);
-                    part
-                }
-            }
-        })
-        .collect();
-    let mut statistics = Statistics::new_unknown(scan.schema);
-    statistics.num_rows = Precision::Exact(rows);
+    let teller = Teller::new(store.as_ref(), &runtime.cache_manager, scan.schema);
+    let (parts, statistics) = parts(&teller, scan)?;
     let groups = FileGroup::new(parts).split_files(session.config().target_partitions());
     let config = FileScanConfigBuilder::new(url, Arc::new(source))
         .with_file_groups(groups)
         .with_statistics(statistics)
         .with_projection_indices(scan.projection.cloned())?
         .with_limit(scan.limit)
+        .with_expr_adapter(Some(Arc::new(Instants::new(session.config().options()))))
         .build();
     Ok(DataSourceExec::from_data_source(config))
+}
+
+/// Returns the files that are read, and what is known of them together.
+fn parts(teller: &Teller<'_>, scan: &FileScan<'_>) -> Result<(Vec<PartitionedFile>, Statistics)> {
+    let (mut rows, mut parts, mut told) = (0, Vec::new(), Vec::new());
+    for file in scan.files {
+        let meta = object::meta(Path::from(format!("{}/{}", scan.folder, file.path)), file.bytes);
+        let part = PartitionedFile::new_from_meta(meta.clone());
+        parts.push(match scan.places.map(|places| places.get(&file.number)) {
+            Some(None) => continue,
+            Some(Some(places)) => {
+                rows += places.len();
+                told.push(teller.tell(&meta)?);
+                part.with_extension(selection(places, file.rows))
+            }
+            None => {
+                rows += usize::try_from(file.rows).unwrap_or(usize::MAX);
+                let known = teller.tell(&meta)?;
+                told.push(Arc::clone(&known));
+                part.with_statistics(known)
+            }
+        });
+    }
+    let mut known = Statistics::try_merge_iter(told.iter().map(Arc::as_ref), scan.schema)?;
+    if scan.places.is_some() {
+        known.column_statistics = statistics::guess(&known);
+    }
+    known.num_rows = Precision::Exact(rows);
+    Ok((parts, known))
 }
 
 /// Selects rows by their places, which ascend.

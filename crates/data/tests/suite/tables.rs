@@ -234,6 +234,56 @@ fn a_column_that_comes_later_is_null_in_files_before_it() {
 }
 
 #[test]
+fn a_join_begins_at_the_side_that_gives_fewer_rows_whether_they_are_sealed_or_not() {
+    let mut unit = unit_with(busy());
+    let marks = json!({"schema": [{"name": "id", "type": "text"}]});
+    unit.apply(json!([readings(), manifest("Stream", "marks", marks)])).expect("applied");
+    let row = |n: i32| Row { id: format!("k{n}"), n, cents: 5 };
+    let mark = |n: i32| format!("{{\"id\":\"k{n}\"}}\n");
+    unit.append("readings", &lines(&(0..1_000).map(row).collect::<Vec<_>>())).expect("appended");
+    unit.append("marks", &(0..100).map(mark).collect::<String>()).expect("appended");
+    unit.keep();
+    let join = "FROM marks JOIN readings ON marks.id = readings.id WHERE readings.n < 10";
+    for waiting in 0..2 {
+        let plan = answer(&unit, &format!("EXPLAIN SELECT * {join}"));
+        let first = |table: &str| plan.find(&format!("tables/{table}/part-")).expect("its files");
+        assert!(first("readings") < first("marks"), "{waiting} rows wait: {plan}");
+        let count = answer(&unit, &format!("SELECT count(*) {join}"));
+        assert_eq!(count, format!("{}\n", 10 + waiting));
+        unit.append("readings", &lines(&[row(5)])).expect("appended");
+        unit.append("marks", &mark(1_000)).expect("appended");
+    }
+}
+
+#[test]
+fn the_least_and_the_most_are_those_of_the_rows() {
+    let mut unit = unit_with(busy());
+    unit.apply(json!([readings()])).expect("applied");
+    let long = "z".repeat(100);
+    let rows = [
+        "{\"id\":\"a\",\"n\":-7,\"price\":-1.5,\"weight\":0.0,\"at\":\"1815-12-10T01:02:03.004Z\"}\n".to_owned(),
+        "{\"id\":\"b\"}\n".to_owned(),
+        format!("{{\"id\":\"{long}\",\"n\":9,\"price\":2.25,\"weight\":-0.0,\"at\":\"2018-10-17T17:30:20.001Z\"}}\n"),
+    ];
+    for row in &rows {
+        unit.append("readings", row).expect("appended");
+        unit.keep();
+    }
+    let bounds: Vec<String> = ["id", "n", "price", "weight", "at"]
+        .iter()
+        .map(|column| format!("min({column}), max({column}), count({column})"))
+        .collect();
+    let asked = format!("SELECT count(*), {} FROM readings", bounds.join(", "));
+    let known = answer(&unit, &asked);
+    assert_eq!(known, answer(&unit, &format!("{asked} WHERE _offset + 1 > 0")));
+    assert!(known.starts_with(&format!("3,a,{long},3,-7,9,2,-1.50,2.25,2,")), "{known}");
+    assert!(known.contains("1815-12-10T01:02:03.004Z,2018-10-17T17:30:20.001Z,2"), "{known}");
+    let found = "SELECT n FROM readings WHERE at < '1900-01-01T00:00:00Z'";
+    assert_eq!(answer(&unit, found), "-7\n");
+    assert_eq!(answer(&unit, &format!("SELECT n FROM readings WHERE id >= '{long}'")), "9\n");
+}
+
+#[test]
 fn files_that_count_no_more_are_deleted_and_so_is_what_no_commit_names() {
     let mut unit = unit_with(busy());
     unit.apply(json!([readings()])).expect("applied");
