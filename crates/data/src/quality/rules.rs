@@ -9,6 +9,7 @@ use crate::engine::Data;
 use crate::metrics::sql::{literal, quoted};
 use crate::metrics::wire as stored;
 use crate::quality::wire::key;
+use crate::sql::by_row::is_by_row;
 use crate::sql::guard;
 use crate::sql::memory::QueryPool;
 use crate::sql::problem::of_planning;
@@ -232,27 +233,7 @@ fn unfit(expression: &Expr) -> Option<String> {
                 (!is_same)
                     .then(|| format!("`{}` does not always give the same answer", call.func.name()))
             }
-            Expr::Alias(_)
-            | Expr::Column(_)
-            | Expr::Literal(..)
-            | Expr::BinaryExpr(_)
-            | Expr::Like(_)
-            | Expr::SimilarTo(_)
-            | Expr::Not(_)
-            | Expr::IsNotNull(_)
-            | Expr::IsNull(_)
-            | Expr::IsTrue(_)
-            | Expr::IsFalse(_)
-            | Expr::IsUnknown(_)
-            | Expr::IsNotTrue(_)
-            | Expr::IsNotFalse(_)
-            | Expr::IsNotUnknown(_)
-            | Expr::Negative(_)
-            | Expr::Between(_)
-            | Expr::Case(_)
-            | Expr::Cast(_)
-            | Expr::TryCast(_)
-            | Expr::InList(_) => None,
+            part if is_by_row(part) => None,
             _ => Some("it looks at more than one row".into()),
         };
         Ok(reason.is_some())

@@ -1,6 +1,7 @@
 //! Expressions of roles: over the columns of one relation, without queries, the same for the same row.
 
 use crate::catalog::{LATEST, SET_ASIDE};
+use crate::sql::by_row::is_by_row;
 use crate::sql::guard;
 use crate::sql::problem::of_planning;
 use crate::{Config, Error};
@@ -97,39 +98,11 @@ fn check(expr: &Expr) -> Result<(), Error> {
     if expr.is_volatile() {
         return Err(sql("its value differs from time to time".into()));
     }
-    let has_more = expr.exists(|part| Ok(!is_plain(part)));
+    let has_more = expr.exists(|part| Ok(!is_by_row(part)));
     if has_more.map_err(|error| of_planning(&error))? {
         return Err(sql("operators and functions of one row can stand here, nothing else".into()));
     }
     Ok(())
-}
-
-fn is_plain(part: &Expr) -> bool {
-    matches!(
-        part,
-        Expr::Alias(_)
-            | Expr::Column(_)
-            | Expr::Literal(..)
-            | Expr::BinaryExpr(_)
-            | Expr::Like(_)
-            | Expr::SimilarTo(_)
-            | Expr::Not(_)
-            | Expr::IsNotNull(_)
-            | Expr::IsNull(_)
-            | Expr::IsTrue(_)
-            | Expr::IsFalse(_)
-            | Expr::IsUnknown(_)
-            | Expr::IsNotTrue(_)
-            | Expr::IsNotFalse(_)
-            | Expr::IsNotUnknown(_)
-            | Expr::Negative(_)
-            | Expr::Between(_)
-            | Expr::Case(_)
-            | Expr::Cast(_)
-            | Expr::TryCast(_)
-            | Expr::ScalarFunction(_)
-            | Expr::InList(_)
-    )
 }
 
 /// Returns whether values of one type can always be written in the other.

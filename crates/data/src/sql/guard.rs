@@ -157,11 +157,7 @@ pub(crate) fn expression(text: &str, user: &str, config: &Config) -> Result<Expr
     if tokens.iter().all(|token| token.token == Token::EOF) {
         return Err(wrong("there is no expression"));
     }
-    let parsed = DFParserBuilder::new(tokens)
-        .with_recursion_limit(config.statement_depth_max * 4)
-        .build()
-        .and_then(|mut parser| parser.parse_into_expr())
-        .map_err(|error| super::problem::of_planning(&error))?;
+    let parsed = parsed(tokens, config)?;
     if parsed.alias.is_some() {
         return Err(wrong("an expression has no name"));
     }
@@ -170,6 +166,15 @@ pub(crate) fn expression(text: &str, user: &str, config: &Config) -> Result<Expr
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(parsed),
     }
+}
+
+/// Parses one expression, with a name where it has one.
+fn parsed(tokens: Vec<TokenWithSpan>, config: &Config) -> Result<ExprWithAlias, Error> {
+    DFParserBuilder::new(tokens)
+        .with_recursion_limit(config.statement_depth_max * 4)
+        .build()
+        .and_then(|mut parser| parser.parse_into_expr())
+        .map_err(|error| super::problem::of_planning(&error))
 }
 
 /// Puts a text in place of `current_user` and `current_user()`.
@@ -229,12 +234,7 @@ impl Visitor for Plain<'_> {
 pub(crate) fn lone_expression(text: &str, config: &Config) -> Result<(), Error> {
     let tokens = tokens(Text::own(text), config)?;
     let parse = || -> Result<(), Error> {
-        let mut parser = DFParserBuilder::new(tokens.clone())
-            .with_recursion_limit(config.statement_depth_max * 4)
-            .build()
-            .map_err(|error| super::problem::of_planning(&error))?;
-        let parsed =
-            parser.parse_into_expr().map_err(|error| super::problem::of_planning(&error))?;
+        let parsed = parsed(tokens.clone(), config)?;
         if let Some(alias) = parsed.alias {
             let reason = format!("an expression has no name, but this is called `{alias}`");
             return Err(Error::Sql { reason, place: None, hint: Some("leave `AS` out".into()) });

@@ -2,6 +2,7 @@
 
 pub(crate) mod as_of;
 pub(crate) mod bounded;
+pub(crate) mod by_row;
 pub(crate) mod counted;
 pub(crate) mod describe;
 pub(crate) mod function;
