@@ -81,6 +81,8 @@ pub struct Config {
     pub result_rows_max: usize,
     /// Milliseconds that one query may take; a call may ask for fewer.
     pub query_ms_max: u64,
+    /// Milliseconds that another unit may take to read what is lent to it with one query.
+    pub lend_ms_max: u64,
 }
 
 impl Default for Config {
@@ -123,6 +125,7 @@ impl Default for Config {
             value_bytes_max: 64 << 20,
             result_rows_max: 1_000_000,
             query_ms_max: 30_000,
+            lend_ms_max: 120_000,
         }
     }
 }

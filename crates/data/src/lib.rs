@@ -11,6 +11,7 @@ mod config;
 mod derived;
 mod engine;
 mod error;
+mod lend;
 mod operations;
 mod relations;
 mod rights;

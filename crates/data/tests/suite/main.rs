@@ -4,6 +4,7 @@ mod derived;
 mod events;
 mod hidden;
 mod hostile;
+mod lend;
 mod rights;
 mod streams;
 mod support;
