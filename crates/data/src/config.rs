@@ -104,6 +104,8 @@ pub struct Config {
     pub quality_rules_max: usize,
     /// Characters of a reason or a sample that `system.quality` keeps.
     pub quality_sample_max: usize,
+    /// Milliseconds that another unit may take to read what is lent to it with one query.
+    pub lend_ms_max: u64,
 }
 
 impl Default for Config {
@@ -157,6 +159,7 @@ impl Default for Config {
             kpi_rows_max: 100,
             quality_rules_max: 100,
             quality_sample_max: 1_000,
+            lend_ms_max: 120_000,
         }
     }
 }

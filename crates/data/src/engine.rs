@@ -21,15 +21,17 @@ use crate::streams::tail::Range;
 use crate::streams::tail::Tail;
 use crate::tables::scan::Extent;
 use crate::tables::state::{File, State};
-use crate::{Config, Error, derived, lineage, metrics, operations, quality, relations, tables};
+use crate::{
+    Config, Error, derived, lend, lineage, metrics, operations, quality, relations, tables,
+};
 use base::{Problem, Time};
 use datafusion::common::TableReference;
 use datafusion::execution::SessionState;
 use datafusion::execution::cache::cache_manager::{CacheManager, CacheManagerConfig};
 use datafusion::logical_expr::LogicalPlan;
 use kernel::{
-    Address, Edge, End, Engine, Found, KindOf, Operation, Read, Reader, Relation, Reply, Resource,
-    Tx,
+    Address, Column, Edge, End, Engine, Found, KindOf, Operation, Read, Reader, Relation, Reply,
+    Resource, Tx,
 };
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -168,7 +170,8 @@ impl Shared {
         if self.runtime.get().is_none() {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(self.config.query_threads.max(1))
-                .max_blocking_threads(self.config.queries_max.max(1))
+                // One for planning and one for a page of another unit, for each query.
+                .max_blocking_threads(2 * self.config.queries_max.max(1))
                 .thread_name("sql")
                 .thread_stack_size(guard::STACK_BYTES)
                 .enable_time()
@@ -577,6 +580,15 @@ impl Engine for Data {
             _ => {}
         }
         check::changed(&self.shared, tx, old, new)
+    }
+
+    fn describe(
+        &self,
+        read: &dyn Read,
+        relation: &str,
+        rows: Option<&str>,
+    ) -> Result<Option<Vec<Column>>, Problem> {
+        lend::plan::describe(&self.shared, read, relation, rows).map(Some)
     }
 
     fn lines(&self, chunk: &Chunk) -> Result<Option<Vec<u8>>, Problem> {

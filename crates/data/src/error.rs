@@ -192,6 +192,14 @@ pub enum Error {
         /// What to do.
         hint: &'static str,
     },
+    /// A relation that cannot be lent, or not any more as it was agreed.
+    #[error("`{relation}` cannot be lent: {reason}")]
+    Lent {
+        /// The relation, as SQL names it.
+        relation: String,
+        /// Why not.
+        reason: String,
+    },
     /// A defect, or something stored that cannot be read.
     #[error("something went wrong inside: {detail}")]
     Internal {
@@ -227,6 +235,7 @@ impl Explain for Error {
             Self::NoQuery { .. } => Code("sql.not_found", Kind::NotFound),
             Self::Role { .. } => Code("role.data", Kind::Invalid),
             Self::Restricted { .. } => Code("role.restricted", Kind::Forbidden),
+            Self::Lent { .. } => Code("sql.lent", Kind::Conflict),
             Self::Internal { .. } => Code("sql.internal", Kind::Internal),
         }
     }
@@ -266,6 +275,9 @@ impl Explain for Error {
             Self::Exhausted { .. } => "filter or group more, or add a LIMIT",
             Self::Timeout { .. } => "filter more, or ask for more time up to the limit of the unit",
             Self::NoQuery { .. } => "`craton ps` shows what runs",
+            Self::Lent { .. } => {
+                "lend a table or view that has these columns, in the types that were agreed"
+            }
             Self::Cancelled | Self::Internal { .. } => return None,
         };
         Some(hint.into())

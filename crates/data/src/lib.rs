@@ -12,6 +12,7 @@ mod config;
 mod derived;
 mod engine;
 mod error;
+mod lend;
 mod lineage;
 mod metrics;
 mod operations;

@@ -2,6 +2,7 @@
 
 use crate::catalog::{Catalog, PUBLIC, view_spec};
 use crate::engine::{Data, Shared};
+use crate::lend;
 use crate::metrics::sql::METRICS;
 use crate::rights::{Named, decide};
 use crate::sql::describe::{self, Described};
@@ -137,6 +138,15 @@ fn tables(data: &Arc<Data>) -> Vec<Operation> {
         .on_kind()
         .takes(describe_schema())
         .answers(described_schema()),
+        operation(
+            "sql.lend",
+            Read,
+            "Answers what another unit asks of a relation that is lent to it, in pages.",
+            read(data, |data: &Data, reader, call| lend::run::lend(&data.shared, reader, call)),
+        )
+        .on_kind()
+        .takes(json!({"type": "object", "required": ["relation"], "properties": {"relation": {}}}))
+        .internal(),
         operation(
             "sql.list",
             Read,

@@ -36,8 +36,26 @@ pub struct Config {
     pub receipts_batch_max: usize,
     /// How long receipts may stay without the consumer's signature before new calls are refused, in seconds.
     pub receipt_age_seconds_max: i64,
-    /// Rows that one read of a lent relation gives.
+    /// Rows that one query may read of a relation that this unit lends.
     pub lent_rows_max: usize,
+    /// Fetches that a peer may have open under one contract; one that is not closed counts until its time is up.
+    pub fetches_open_max: u64,
+    /// Fetches of all peers that go on at the same time; each holds one of the places for queries.
+    pub fetches_running_max: usize,
+    /// How long a peer may take for one fetch, in milliseconds.
+    pub fetch_ms_max: u64,
+    /// How long a page is made before it goes as it is, in milliseconds: a revocation counts from the next page on.
+    pub page_ms: u64,
+    /// Rows of a page, at most.
+    pub page_rows_max: usize,
+    /// Bytes from which on a page is full.
+    pub page_bytes: usize,
+    /// How deeply a condition of a peer may nest.
+    pub filter_depth_max: usize,
+    /// Comparisons and listed values of a condition of a peer.
+    pub filter_terms_max: usize,
+    /// Bytes of the values in a condition of a peer.
+    pub filter_bytes_max: usize,
     /// Bytes of one answer of a peer.
     pub response_bytes_max: usize,
 }
@@ -60,7 +78,16 @@ impl Default for Config {
             offers_max: 100,
             receipts_batch_max: 1_000,
             receipt_age_seconds_max: 86_400,
-            lent_rows_max: 1_000_000,
+            lent_rows_max: 10_000_000,
+            fetches_open_max: 32,
+            fetches_running_max: 12,
+            fetch_ms_max: 60_000,
+            page_ms: 400,
+            page_rows_max: 16_384,
+            page_bytes: 1 << 20,
+            filter_depth_max: 8,
+            filter_terms_max: 10_000,
+            filter_bytes_max: 1 << 20,
             response_bytes_max: 64 << 20,
         }
     }

@@ -156,7 +156,7 @@ impl Exchange {
         problem: Problem,
     ) -> Result<(), Problem> {
         let Some((contract, mut record)) = open_call(tx, peer, contract, id)? else {
-            return Ok(());
+            return self.on_fetch_refused(tx, contract, id);
         };
         reply(tx, &mut record, Err(problem))?;
         record.state = CallState::Refused;

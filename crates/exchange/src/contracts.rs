@@ -7,7 +7,7 @@ use crate::engine::Exchange;
 use crate::identity::Signed;
 use crate::link::send;
 use crate::state::{self, contract_key, short};
-use crate::terms::{Approval, Document, Field, OfferSpec, Terms, id_of};
+use crate::terms::{Approval, Document, OfferSpec, Terms, id_of};
 use crate::wire::{Contract, Message, Peer, Side, State, Wanted};
 use base::{Name, Problem, Time};
 use kernel::{Call, Read, Reader, Reply, Tx};
@@ -145,7 +145,7 @@ impl Exchange {
                 .clone()
                 .or_else(|| spec.relation.as_ref().map(|lent| lent.name.clone()));
             contract.serves.insert(wanted.name.clone(), serves.unwrap_or_default());
-            let columns = lent_columns(tx, &spec)?;
+            let columns = crate::lend::lent_columns(tx, &spec)?;
             terms.push(spec.term(&wanted.name, columns));
         }
         let document = Document {
@@ -404,6 +404,7 @@ impl Exchange {
         }
         if contract.side == Side::Provider && contract.was_final {
             self.end_calls(tx, contract, at)?;
+            self.end_fetches(tx, contract)?;
         }
         Ok(())
     }
@@ -467,36 +468,6 @@ pub(crate) fn offer_spec(spec: &Value) -> Result<OfferSpec, Problem> {
         pointer: "/spec".into(),
     };
     Ok(OfferSpec::deserialize(spec).map_err(wrong)?)
-}
-
-/// Returns the lent columns with their types: from the offer's output, else from the stream's schema, else text.
-pub(crate) fn lent_columns(
-    read: &dyn Read,
-    spec: &OfferSpec,
-) -> Result<Option<Vec<Field>>, Problem> {
-    let Some(lent) = &spec.relation else { return Ok(None) };
-    let base = lent.name.strip_suffix("_latest").unwrap_or(&lent.name);
-    let stream = match read.resource("stream", &lent.name)? {
-        Some(stream) => Some(stream),
-        None => read.resource("stream", base)?,
-    };
-    let mut types =
-        BTreeMap::from([("_offset".to_owned(), "int".to_owned()), ("_time".into(), "time".into())]);
-    let schema = stream.as_ref().and_then(|stream| stream.spec.get("schema")?.as_array().cloned());
-    for column in schema.iter().flatten() {
-        let text = |name: &str| column.get(name).and_then(Value::as_str).map(str::to_owned);
-        types.extend(text("name").zip(text("type")));
-    }
-    types.extend(
-        spec.output.iter().flatten().map(|field| (field.name.clone(), field.field_type.clone())),
-    );
-    let column = |name: &String| Field {
-        name: name.clone(),
-        field_type: types.get(name).cloned().unwrap_or_else(|| "text".into()),
-        required: false,
-        summary: String::new(),
-    };
-    Ok(Some(lent.columns.iter().map(column).collect()))
 }
 
 /// Refuses a message that does not come from the other side, or not at this time.

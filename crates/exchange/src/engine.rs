@@ -2,10 +2,11 @@
 
 use crate::contracts::offer_spec;
 use crate::identity::{Card, Identity};
+use crate::lending::Runnings;
 use crate::operations;
 use crate::peers::Nonces;
 use crate::receipts::receipt_name;
-use crate::sender::{Bell, Network};
+use crate::sender::{Bell, Commits, Network};
 use crate::state;
 use crate::terms::{OfferSpec, Terms};
 use crate::{Config, Error};
@@ -33,9 +34,14 @@ pub struct Exchange {
     pub(crate) config: Config,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) network: OnceLock<Arc<dyn Network>>,
+    commits: Mutex<Option<Commits>>,
     pub(crate) terms: Mutex<HashMap<String, Arc<Terms>>>,
     pub(crate) nonces: Mutex<Nonces>,
     pub(crate) bell: Bell,
+    /// What peers are reading now.
+    pub(crate) running: Runnings,
+    /// Tells this process apart from those before it.
+    pub(crate) session: u64,
     on_acknowledged: OnceLock<Box<dyn Fn() + Send + Sync>>,
     /// Receipts issued by this process, and how many there were when the last round began: a hint, no state.
     pub(crate) issued: AtomicU64,
@@ -49,11 +55,14 @@ impl Exchange {
             identity,
             card,
             config,
+            session: entropy.number(),
             entropy,
             network: OnceLock::new(),
+            commits: Mutex::new(None),
             terms: Mutex::new(HashMap::new()),
             nonces: Mutex::new(Nonces::default()),
             bell: Bell::default(),
+            running: Runnings::default(),
             on_acknowledged: OnceLock::new(),
             issued: AtomicU64::new(0),
             issued_seen: AtomicU64::new(0),
@@ -63,6 +72,15 @@ impl Exchange {
     /// Says how lent relations and offers of peers are fetched. The first network counts.
     pub fn set_network(&self, network: Arc<dyn Network>) {
         self.network.get_or_init(|| network);
+    }
+
+    /// Says how calls get to the partition's thread, for what this engine does beside it: until [`Exchange::stop`].
+    pub fn set_commits(&self, commits: Commits) {
+        *self.commits.lock().unwrap_or_else(PoisonError::into_inner) = Some(commits);
+    }
+
+    pub(crate) fn commits(&self) -> Option<Commits> {
+        self.commits.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Says who is told, at once, when a peer acknowledges messages. The first one counts.
@@ -76,9 +94,10 @@ impl Exchange {
         }
     }
 
-    /// Ends [`crate::Sender::run`] soon.
+    /// Ends [`crate::Sender::run`] soon. Nothing is committed beside the partition's thread any more.
     pub fn stop(&self) {
         self.bell.stop();
+        *self.commits.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Says when this process began to listen (wall time): signatures made before the second after it are refused,
@@ -182,27 +201,18 @@ impl Engine for Exchange {
         let Some(new) = new.filter(|new| new.kind == "offer") else { return Ok(()) };
         let spec = offer_spec(&new.spec)?;
         spec.check()?;
-        let missing = |reason: String, pointer: &str| {
-            Err(Error::Offer { reason, pointer: format!("/spec/{pointer}") }.into())
-        };
         if let Some(process) = &spec.process
             && tx.resource("process", process)?.is_none()
         {
-            return missing(format!("there is no process `{process}`"), "process");
+            let reason = format!("there is no process `{process}`");
+            return Err(Error::Offer { reason, pointer: "/spec/process".into() }.into());
         }
-        if let Some(lent) = &spec.relation
-            && !is_relation(tx, &lent.name)?
-        {
-            return missing(
-                format!("there is no stream, table or view `{}`", lent.name),
-                "relation/name",
-            );
-        }
-        Ok(())
+        crate::lend::check(tx, &spec)
     }
 
     fn work(&self, tx: &mut Tx<'_>, budget: usize) -> Result<usize, Problem> {
-        self.sign_fresh(tx, budget)
+        let signed = self.sign_fresh(tx, budget)?;
+        Ok(signed + self.close_orphans(tx, budget.saturating_sub(signed))?)
     }
 
     fn resume(
@@ -221,17 +231,4 @@ impl Engine for Exchange {
     fn committed(&self, topics: &BTreeSet<String>) {
         self.bell.ring(topics);
     }
-}
-
-/// Returns whether SQL knows a relation of this name: a stream, its table of newest rows, or a view.
-fn is_relation(read: &dyn Read, name: &str) -> Result<bool, Problem> {
-    let bare = name.rsplit('.').next().unwrap_or(name);
-    for (kind, candidate) in
-        [("stream", bare), ("view", bare), ("stream", bare.strip_suffix("_latest").unwrap_or(bare))]
-    {
-        if read.resource(kind, candidate)?.is_some() {
-            return Ok(true);
-        }
-    }
-    Ok(name.starts_with("system."))
 }

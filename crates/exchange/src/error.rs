@@ -131,6 +131,24 @@ pub enum Error {
         /// By whom and why.
         reason: String,
     },
+    /// What is lent is not what was agreed any more.
+    #[error("contract `{contract}` cannot be kept for `{offer}`: {reason}")]
+    Version {
+        /// The contract.
+        contract: String,
+        /// What is lent.
+        offer: String,
+        /// What has changed.
+        reason: String,
+    },
+    /// What is lent cannot be read now.
+    #[error("`{offer}` cannot be read: {reason}")]
+    Lent {
+        /// What is lent.
+        offer: String,
+        /// Why not, as far as the peer may know it.
+        reason: &'static str,
+    },
     /// A signature that is missing, forged, or over something else.
     #[error("the signature is refused: {reason}")]
     Signature {
@@ -208,6 +226,8 @@ impl Explain for Error {
             Self::Document { .. } => Code("contract.document", Kind::Invalid),
             Self::CallNotFound { .. } => Code("contract.call_not_found", Kind::NotFound),
             Self::Withdrawn { .. } => Code("contract.withdrawn", Kind::Conflict),
+            Self::Version { .. } => Code("contract.version", Kind::Conflict),
+            Self::Lent { .. } => Code("contract.lent", Kind::Unavailable),
             Self::Signature { .. } => Code("exchange.signature", Kind::Unauthenticated),
             Self::Stale { .. } => Code("exchange.stale", Kind::Unauthenticated),
             Self::Envelope { .. } => Code("exchange.envelope", Kind::Invalid),
@@ -242,7 +262,13 @@ impl Explain for Error {
             Self::Paused { .. } => {
                 "the consumer's unit must be running, and look at `craton ledger` for disputes"
             }
-            Self::CallNotFound { .. } => "it may have been answered: see `contract.calls`",
+            Self::CallNotFound { .. } => {
+                "it may have been answered: see `contract.calls`; repeat a query"
+            }
+            Self::Version { .. } => "propose a new contract over the offer as it is now",
+            Self::Lent { .. } => {
+                "repeat the query later; the log `system/faults` of the provider has the reason"
+            }
             Self::Signature { .. } => {
                 "sign method, path and content-digest as docs/guides/outside-customer.md shows"
             }

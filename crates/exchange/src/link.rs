@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// The log of messages that could not be handled.
-const FAULTS: &str = "system/faults";
+pub(crate) const FAULTS: &str = "system/faults";
 
 /// How many messages are cleared out in one commit.
 const CLEARED_MAX: usize = 10_000;
@@ -287,6 +287,9 @@ impl Exchange {
             }
             Message::Withdraw { contract, call } => {
                 self.on_withdraw(tx, peer, at, &contract, &call)
+            }
+            Message::Taken { contract, fetch, marked } => {
+                self.on_taken(tx, peer, at, &contract, &fetch, &marked)
             }
             Message::Refused { contract, call, problem } => {
                 self.on_refused(tx, peer, at, &contract, &call, problem)

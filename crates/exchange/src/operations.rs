@@ -1,6 +1,7 @@
 //! Everything that can be done with peers, offers, contracts, receipts, the ledger and the exchange itself.
 
 use crate::engine::Exchange;
+use crate::lending::PAGE;
 use kernel::Right::{Manage, Read, Run, Write};
 use kernel::{Handler, Operation, decide, operation, read};
 use serde_json::{Value, json};
@@ -143,13 +144,17 @@ fn contracts(exchange: &Arc<Exchange>) -> Vec<Operation> {
 fn calls(exchange: &Arc<Exchange>) -> Vec<Operation> {
     let e = exchange;
     let call = object(&["capability"], json!({"capability": text(), "input": {"type": "object"}}));
+    let number = || json!({"type": "integer", "minimum": 0});
     let fetch = object(
-        &["offer", "columns"],
+        &["v", "fetch", "offer", "at"],
         json!({
-            "offer": text(), "columns": {"type": "array", "items": text()},
-            "equals": {"type": "object"}, "limit": {"type": "integer", "minimum": 0},
+            "v": number(), "fetch": text(), "offer": text(),
+            "at": {"type": "string", "format": "date-time"},
+            "columns": {"type": "array", "items": text()}, "where": {"type": "object"},
+            "limit": number(), "marked": {"type": "object"},
         }),
     );
+    let own = Arc::clone(e);
     let state = object(
         &["contract", "call", "state"],
         json!({"contract": text(), "call": text(), "state": text()}),
@@ -187,11 +192,30 @@ fn calls(exchange: &Arc<Exchange>) -> Vec<Operation> {
         operation(
             "contract.fetch",
             Read,
-            "Reads rows of a relation that is lent to the peer that asks.",
-            read(e, Exchange::fetch),
+            "Reads rows of a relation that is lent to the peer that asks, a page at a time.",
+            decide(e, move |_: &Exchange, tx, call| own.fetch(tx, call)),
         )
         .takes(fetch)
-        .answers(object(&["rows"], json!({"rows": {"type": "array"}}))),
+        .answers(json!({"contentMediaType": PAGE}))
+        .counted(),
+        operation(
+            "contract.took",
+            Run,
+            "Writes down how far this unit has read what is lent to it.",
+            decide(e, Exchange::took),
+        )
+        .takes(object(&["marked"], json!({"marked": {"type": "object"}})))
+        .counted()
+        .internal(),
+        operation(
+            "contract.lapse",
+            Run,
+            "Closes a fetch of which no further page could be made.",
+            decide(e, Exchange::lapse),
+        )
+        .takes(object(&["fetch"], json!({"fetch": text()})))
+        .counted()
+        .internal(),
         operation(
             "contract.serve",
             Run,

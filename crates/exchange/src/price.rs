@@ -58,7 +58,7 @@ impl std::fmt::Display for Cents {
     }
 }
 
-/// A formula that gives an amount, in FEEL over `input` and `output`.
+/// A formula that gives an amount, in FEEL over `input` and `output`, or over `rows` and `bytes`.
 #[derive(Debug)]
 pub struct Formula {
     text: String,
@@ -86,12 +86,27 @@ impl Formula {
     /// # Errors
     /// `offer.price` where the formula fails, gives no number, or a negative or huge one.
     pub fn amount(&self, input: &Value, output: &Value, now: Time) -> Result<Cents, Error> {
-        let wrong = |reason: String| Error::Price { formula: self.text.clone(), reason };
         let mut variables = Map::new();
         variables.insert("input".into(), input.clone());
         variables.insert("output".into(), output.clone());
+        self.evaluate(&variables, now)
+    }
+
+    /// Returns the amount for what was read of a lent relation.
+    ///
+    /// # Errors
+    /// As [`Formula::amount`].
+    pub fn read(&self, rows: u64, bytes: u64, now: Time) -> Result<Cents, Error> {
+        let mut variables = Map::new();
+        variables.insert("rows".into(), rows.into());
+        variables.insert("bytes".into(), bytes.into());
+        self.evaluate(&variables, now)
+    }
+
+    fn evaluate(&self, variables: &Map<String, Value>, now: Time) -> Result<Cents, Error> {
+        let wrong = |reason: String| Error::Price { formula: self.text.clone(), reason };
         let value =
-            self.expression.evaluate(&variables, now).map_err(|error| wrong(error.to_string()))?;
+            self.expression.evaluate(variables, now).map_err(|error| wrong(error.to_string()))?;
         let text = match &value {
             Value::Number(number) => number.to_string(),
             other => return Err(wrong(format!("it gives {} instead of a number", shape(other)))),
@@ -163,6 +178,14 @@ mod tests {
         assert_eq!(amount.to_string(), "1.95");
         let constant = Formula::compile("0.30").unwrap();
         assert_eq!(constant.amount(&json!({}), &Value::Null, Time(0)).unwrap().to_string(), "0.30");
+    }
+
+    #[test]
+    fn a_formula_of_a_lent_relation_sees_rows_and_bytes() {
+        let formula = Formula::compile("0.01 + rows * 0.002 + bytes / 1000000").unwrap();
+        assert_eq!(formula.read(1_000, 500_000, Time(0)).unwrap().to_string(), "2.51");
+        assert_eq!(formula.read(0, 0, Time(0)).unwrap().to_string(), "0.01");
+        assert!(Formula::compile("input.value").unwrap().read(1, 1, Time(0)).is_err());
     }
 
     #[test]

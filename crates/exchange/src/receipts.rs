@@ -7,6 +7,7 @@ use crate::Error;
 use crate::canonical::canonical;
 use crate::consume::archive;
 use crate::engine::Exchange;
+use crate::fetch::check_read;
 use crate::identity::{Card, Signed};
 use crate::link::send;
 use crate::merkle;
@@ -14,8 +15,8 @@ use crate::price::Cents;
 use crate::state::{self, batch_key, chain_key, fresh_key, settled_key, sum_key, unsettled_key};
 use crate::terms::Terms;
 use crate::wire::{
-    Batch, CallRecord, CallState, Chain, Contract, Event, Message, Peer, Receipt, Settlement, Side,
-    Sum,
+    Batch, CallRecord, CallState, Chain, Contract, Event, Message, Meter, Peer, Receipt,
+    Settlement, Side, Sum,
 };
 use base::{Period, Problem, Time, hex, sha256};
 use kernel::{Call, Read, Reader, Reply, Tx};
@@ -27,6 +28,9 @@ use std::sync::atomic::Ordering;
 /// The version of receipts.
 const RECEIPT: u32 = 1;
 
+/// The version of receipts for what was read: they say how much.
+const READ_RECEIPT: u32 = 2;
+
 /// How far the clock of another unit may go ahead when it signs.
 const AHEAD: Period = Period::seconds(300);
 
@@ -37,8 +41,20 @@ enum Role {
     Agreed,
 }
 
+/// What a receipt is issued for.
+pub(crate) struct Owed<'a> {
+    pub(crate) capability: &'a str,
+    pub(crate) call: &'a str,
+    pub(crate) event: Event,
+    pub(crate) at: Time,
+    pub(crate) amount: Cents,
+    pub(crate) currency: &'a str,
+    /// Rows and bytes, where something was read.
+    pub(crate) read: Option<(u64, u64)>,
+}
+
 impl Exchange {
-    /// Issues a receipt. It is signed with all others of this commit, by [`Exchange::sign_fresh`].
+    /// Issues a receipt for a step of a call.
     #[expect(clippy::too_many_arguments, reason = "the fields of one receipt")]
     pub(crate) fn issue(
         &self,
@@ -50,18 +66,33 @@ impl Exchange {
         amount: Cents,
         currency: &str,
     ) -> Result<(), Problem> {
+        let (capability, call) = (record.capability.as_str(), record.call.as_str());
+        let owed = Owed { capability, call, event, at, amount, currency, read: None };
+        self.issue_receipt(tx, contract, owed)
+    }
+
+    /// Issues a receipt. It is signed with all others of this commit, by [`Exchange::sign_fresh`].
+    pub(crate) fn issue_receipt(
+        &self,
+        tx: &mut Tx<'_>,
+        contract: &Contract,
+        owed: Owed<'_>,
+    ) -> Result<(), Problem> {
+        let Owed { capability, call, event, at, amount, currency, read } = owed;
         let chain = state::chain(tx, &contract.name)?;
         let receipt = Receipt {
-            v: RECEIPT,
+            v: version_of(event),
             contract: contract.id.clone().unwrap_or_default(),
             number: chain.number + 1,
             previous: chain.hash,
-            capability: record.capability.clone(),
-            call: record.call.clone(),
+            capability: capability.into(),
+            call: call.into(),
             event,
             at,
             amount: amount.to_string(),
             currency: currency.into(),
+            rows: read.map(|(rows, _)| rows),
+            bytes: read.map(|(_, bytes)| bytes),
         };
         let text = receipt_bytes(&receipt)?;
         let chain = Chain { number: receipt.number, hash: hex(&sha256(&text)) };
@@ -208,8 +239,15 @@ impl Exchange {
         let terms = self.terms(contract)?;
         let mut accepted = BTreeSet::new();
         for receipt in receipts {
-            let record = state::call(tx, &contract.name, &receipt.call)?;
-            if let Err(reason) = check_receipt(&terms, receipt, record.as_ref(), &mut accepted) {
+            let checked = if receipt.event == Event::Read {
+                let held = state::fetch(tx, &contract.name, &receipt.call)?;
+                let record = held.as_ref().map(|(_, record)| record);
+                check_read(&terms, receipt, record, &mut accepted)
+            } else {
+                let record = state::call(tx, &contract.name, &receipt.call)?;
+                check_receipt(&terms, receipt, record.as_ref(), &mut accepted)
+            };
+            if let Err(reason) = checked {
                 return Ok(Some(format!("receipt {}: {reason}", receipt.number)));
             }
         }
@@ -224,7 +262,7 @@ impl Exchange {
         receipt: &Receipt,
         is_disputed: bool,
     ) -> Result<(), Problem> {
-        let amount = Cents::parse(&receipt.amount).unwrap_or_default();
+        let amount = amount_of(receipt);
         let mut sum = state::sum(tx, &contract.name, &receipt.capability)?;
         count(&mut sum, receipt.event);
         if is_disputed {
@@ -234,6 +272,9 @@ impl Exchange {
             sum.agreed = sum.agreed.plus(amount);
         }
         state::store(tx, sum_key(&contract.name, &receipt.capability), &sum)?;
+        if receipt.event == Event::Read {
+            return self.settle_fetch(tx, contract, receipt);
+        }
         let Some(mut record) = state::call(tx, &contract.name, &receipt.call)? else {
             return Ok(());
         };
@@ -358,7 +399,7 @@ impl Exchange {
     pub(crate) fn ledger(&self, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
         let mut rows = Vec::new();
         let only = call.text("contract");
-        for (contract, capability, currency, sum) in self.ledger_rows(reader)? {
+        for Line { contract, capability, currency, sum, meter } in self.ledger_rows(reader)? {
             if only.is_some_and(|only| only != contract.name) {
                 continue;
             }
@@ -368,15 +409,13 @@ impl Exchange {
                 "answered": sum.answered, "cancelled": sum.cancelled, "failed": sum.failed, "open": sum.open(),
                 "owed": sum.owed.to_string(), "agreed": sum.agreed.to_string(),
                 "disputed": sum.disputed.to_string(), "currency": currency,
+                "reads": meter.reads, "rows": meter.rows, "bytes": meter.bytes,
             }));
         }
         Ok(Reply::Value(json!({"ledger": rows})))
     }
 
-    pub(crate) fn ledger_rows(
-        &self,
-        read: &dyn Read,
-    ) -> Result<Vec<(Arc<Contract>, String, String, Sum)>, Problem> {
+    pub(crate) fn ledger_rows(&self, read: &dyn Read) -> Result<Vec<Line>, Problem> {
         let mut rows = Vec::new();
         for contract in state::contracts(read)? {
             if !contract.was_final {
@@ -384,15 +423,13 @@ impl Exchange {
             }
             let terms = self.terms(&contract)?;
             for (name, capability) in &terms.capabilities {
-                if capability.term.columns.is_none() {
-                    let sum = state::sum(read, &contract.name, name)?;
-                    rows.push((
-                        contract.clone(),
-                        name.clone(),
-                        capability.currency().to_owned(),
-                        sum,
-                    ));
-                }
+                rows.push(Line {
+                    contract: Arc::clone(&contract),
+                    capability: name.clone(),
+                    currency: capability.currency().to_owned(),
+                    sum: state::sum(read, &contract.name, name)?,
+                    meter: state::meter(read, &contract.name, name)?,
+                });
             }
         }
         Ok(rows)
@@ -481,6 +518,25 @@ impl Exchange {
     }
 }
 
+/// A line of the ledger.
+pub(crate) struct Line {
+    pub(crate) contract: Arc<Contract>,
+    pub(crate) capability: String,
+    pub(crate) currency: String,
+    pub(crate) sum: Sum,
+    /// What was read, of a lent relation.
+    pub(crate) meter: Meter,
+}
+
+/// Returns what a receipt says is owed.
+pub(crate) fn amount_of(receipt: &Receipt) -> Cents {
+    Cents::parse(&receipt.amount).unwrap_or_default()
+}
+
+fn version_of(event: Event) -> u32 {
+    if event == Event::Read { READ_RECEIPT } else { RECEIPT }
+}
+
 /// Returns contract and number out of `CONTRACT.NUMBER`.
 pub(crate) fn receipt_name(name: &str) -> Option<(String, u64)> {
     let (contract, number) = name.rsplit_once('.')?;
@@ -566,7 +622,9 @@ fn check_chain(contract: &Contract, chain: &Chain, batch: &Batch) -> Result<Vec<
         let receipt: Receipt = serde_json::from_str(text)
             .map_err(|error| format!("receipt {number} cannot be read: {error}"))?;
         let bytes = receipt_bytes(&receipt).map_err(|error| error.to_string())?;
-        if bytes != text.as_bytes() || receipt.v != RECEIPT {
+        let is_read = receipt.event == Event::Read;
+        let is_whole = receipt.rows.is_some() == is_read && receipt.bytes.is_some() == is_read;
+        if bytes != text.as_bytes() || receipt.v != version_of(receipt.event) || !is_whole {
             return Err(format!("receipt {number} is not in its canonical form"));
         }
         if receipt.number != number || receipt.previous != hash {
@@ -635,6 +693,8 @@ fn count(sum: &mut Sum, event: Event) {
         Event::Answered => sum.answered += 1,
         Event::Withdrawn => sum.cancelled += 1,
         Event::Failed => sum.failed += 1,
+        // What is read is counted by rows and bytes.
+        Event::Read => {}
     }
 }
 

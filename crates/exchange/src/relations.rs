@@ -1,11 +1,13 @@
-//! What the exchange shows to SQL: `system.peers`, `offers`, `contracts`, `calls`, `receipts`, `ledger`.
+//! What the exchange shows to SQL: `system.peers`, `offers`, `contracts`, `calls`, `fetches`, `receipts`, `ledger`.
 
 use crate::Error;
 use crate::consume::{row, settled_calls};
 use crate::engine::Exchange;
-use crate::receipts::rows_of;
+use crate::fetch;
+use crate::price::Cents;
+use crate::receipts::{Line, rows_of};
 use crate::state::{self, Mark, mark_key, number};
-use crate::wire::{CallRecord, CallRow};
+use crate::wire::{CallRecord, CallRow, FetchRow, FetchState};
 use base::{Problem, Time};
 use kernel::{Cell, Column, ColumnType, Read, Reader, Relation, ResourceRef, Scan};
 use serde_json::Value;
@@ -41,6 +43,12 @@ impl Exchange {
                 CALLS,
                 Self::call_rows,
             ),
+            self.relation(
+                "fetches",
+                "What was read of lent relations, query by query.",
+                FETCHES,
+                Self::fetch_rows,
+            ),
             self.relation("receipts", "Signed receipts.", RECEIPTS, Self::receipt_rows),
             self.relation("ledger", "Sums by contract and capability.", LEDGER, Self::ledger_cells),
         ]
@@ -64,6 +72,7 @@ impl Exchange {
                 .collect(),
             resource: ResourceRef::new("relation", format!("system.{name}")),
             rows: Arc::new(move |reader, _: &Scan, row| rows(&exchange, reader, row)),
+            pages: None,
         }
     }
 
@@ -149,6 +158,42 @@ impl Exchange {
         Ok(())
     }
 
+    /// Settled fetches first, then those that are not.
+    fn fetch_rows(&self, reader: &Reader, give: Row<'_>) -> Result<(), Problem> {
+        let mut offset = 0;
+        loop {
+            let chunks = reader.chunks(fetch::FETCHES, offset, 1 << 20)?;
+            let Some(last) = chunks.last() else { break };
+            offset = last.offset + u64::from(last.count);
+            for chunk in &chunks {
+                for line in kernel::rows(&chunk.bytes) {
+                    let settled = serde_json::from_slice(line).map_err(Error::internal)?;
+                    if !give(fetch_cells(&settled))? {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        for contract in state::contracts(reader)?.iter().filter(|held| held.was_final) {
+            let terms = self.terms(contract)?;
+            let places = [
+                (state::lending_key(&contract.name), FetchState::Open),
+                (state::all_reading_key().text(&contract.name), FetchState::Open),
+                (state::all_taken_key().text(&contract.name), FetchState::Taken),
+            ];
+            for (prefix, state) in places {
+                for (_, bytes) in reader.scan_prefix(prefix.as_ref(), usize::MAX)? {
+                    let record = state::decode(&bytes)?;
+                    let row = fetch::row(contract, &terms, &record, state, Cents(0));
+                    if !give(fetch_cells(&row))? {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn receipt_rows(&self, reader: &Reader, row: Row<'_>) -> Result<(), Problem> {
         for contract in state::contracts(reader)? {
             let mut next = 0;
@@ -171,6 +216,8 @@ impl Exchange {
                             field("currency"),
                             field("state"),
                             field("reason"),
+                            receipt["rows"].as_u64().map_or(Cell::Null, int),
+                            receipt["bytes"].as_u64().map_or(Cell::Null, int),
                         ];
                         if !row(cells)? {
                             return Ok(());
@@ -183,8 +230,8 @@ impl Exchange {
     }
 
     fn ledger_cells(&self, reader: &Reader, row: Row<'_>) -> Result<(), Problem> {
-        for (contract, capability, currency, sum) in self.ledger_rows(reader)? {
-            let money = |amount: crate::price::Cents| Cell::Decimal(amount.to_string());
+        for Line { contract, capability, currency, sum, meter } in self.ledger_rows(reader)? {
+            let money = |amount: Cents| Cell::Decimal(amount.to_string());
             let cells = vec![
                 text(&contract.name),
                 text(&state::peer_name(reader, &contract.peer)?),
@@ -199,6 +246,9 @@ impl Exchange {
                 money(sum.agreed),
                 money(sum.disputed),
                 text(&currency),
+                int(meter.reads),
+                int(meter.rows),
+                int(meter.bytes),
             ];
             if !row(cells)? {
                 break;
@@ -256,24 +306,41 @@ const CALLS: &[(&str, ColumnType, &str)] = &[
     ("actor", Text, "Who made it."),
 ];
 
+const FETCHES: &[(&str, ColumnType, &str)] = &[
+    ("contract", Text, "The contract."),
+    ("fetch", Text, "The consumer's id of the fetch."),
+    ("offer", Text, "What is lent."),
+    ("side", Text, "provider or consumer."),
+    ("state", Text, "open, taken, read or refused."),
+    ("at", ColumnType::Time, "When the query ran, business time of the consumer."),
+    ("actor", Text, "Who read."),
+    ("pages", Int, "Confirmed pages."),
+    ("rows", Int, "Rows in them."),
+    ("bytes", Int, "Bytes of them."),
+    ("amount", MONEY, "What is owed for it."),
+    ("currency", Text, "ISO 4217; XXX where there is no price."),
+];
+
 const RECEIPTS: &[(&str, ColumnType, &str)] = &[
     ("contract", Text, "The contract."),
     ("number", Int, "Gap-free within the contract."),
     ("side", Text, "provider or consumer."),
     ("capability", Text, "What was called."),
     ("call", Text, "The call."),
-    ("event", Text, "accepted, answered, withdrawn or failed."),
+    ("event", Text, "accepted, answered, withdrawn, failed or read."),
     ("at", ColumnType::Time, "When, business time."),
     ("amount", MONEY, "What is owed for it."),
     ("currency", Text, "ISO 4217."),
     ("state", Text, "issued, agreed or disputed."),
     ("reason", Text, "Why it is disputed."),
+    ("rows", Int, "Rows that were read, of a lent relation."),
+    ("bytes", Int, "Bytes of them."),
 ];
 
 const LEDGER: &[(&str, ColumnType, &str)] = &[
     ("contract", Text, "The contract."),
     ("peer", Text, "The other side."),
-    ("capability", Text, "What is called."),
+    ("capability", Text, "What is called or read."),
     ("side", Text, "provider or consumer."),
     ("calls", Int, "Accepted calls."),
     ("answered", Int, "Answered ones."),
@@ -284,7 +351,27 @@ const LEDGER: &[(&str, ColumnType, &str)] = &[
     ("agreed", MONEY, "What both have signed of it."),
     ("disputed", MONEY, "What the consumer does not agree with."),
     ("currency", Text, "ISO 4217; XXX where there is no price."),
+    ("reads", Int, "Queries that have read of it, where it is a lent relation."),
+    ("rows", Int, "Rows that they have read."),
+    ("bytes", Int, "Bytes of them."),
 ];
+
+fn fetch_cells(fetch: &FetchRow) -> Vec<Cell> {
+    vec![
+        text(&fetch.contract),
+        text(&fetch.fetch),
+        text(&fetch.offer),
+        text(fetch.side.as_str()),
+        text(fetch.state.as_str()),
+        Cell::time(Some(fetch.at)),
+        text(&fetch.actor),
+        int(fetch.pages),
+        int(fetch.rows),
+        int(fetch.bytes),
+        Cell::Decimal(fetch.amount.clone()),
+        text(&fetch.currency),
+    ]
+}
 
 fn call_cells(call: &CallRow) -> Vec<Cell> {
     vec![

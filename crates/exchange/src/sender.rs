@@ -10,7 +10,7 @@ use crate::serve::part;
 use crate::signature::Request;
 use crate::state::{self, Mark, mark_key, number};
 use base::Problem;
-use kernel::{Call, Kernel, Read, Reader, ResourceRef};
+use kernel::{Call, Kernel, Read, Reader, Reply, ResourceRef};
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -44,6 +44,12 @@ pub trait Network: Send + Sync {
 
 /// Has a call run on the partition's thread; nobody waits for its reply.
 pub type Submit = Arc<dyn Fn(Call) + Send + Sync>;
+
+/// What is done with the reply of a call.
+pub type Done = Box<dyn FnOnce(Result<Reply, Problem>) + Send>;
+
+/// Has a call run on the partition's thread, and hands on its reply after the commit. Must return at once.
+pub type Commits = Arc<dyn Fn(Call, Done) + Send + Sync>;
 
 /// What an attempt to send came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -370,6 +376,23 @@ impl Exchange {
         path: &str,
         body: Vec<u8>,
     ) -> Result<Value, Problem> {
+        let body = self.ask_bytes(read, peer, method, path, body)?;
+        let unreachable = |error: serde_json::Error| Error::Unreachable {
+            peer: peer.into(),
+            reason: error.to_string(),
+        };
+        Ok(serde_json::from_slice(&body).map_err(unreachable)?)
+    }
+
+    /// Asks a peer something and returns the body of its answer.
+    pub(crate) fn ask_bytes(
+        &self,
+        read: &dyn Read,
+        peer: &str,
+        method: &str,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<Vec<u8>, Problem> {
         let unreachable = |reason: String| Error::Unreachable { peer: peer.into(), reason };
         let network =
             self.network.get().ok_or_else(|| unreachable("this unit has no network".into()))?;
@@ -381,12 +404,10 @@ impl Exchange {
             let limit = self.config.response_bytes_max as u64;
             return Err(Error::Limit { what: "the answer of the peer".into(), limit }.into());
         }
-        let value: Value = serde_json::from_slice(&response.body)
-            .map_err(|error| unreachable(error.to_string()))?;
         if response.status == 200 {
-            return Ok(value);
+            return Ok(response.body);
         }
-        Err(serde_json::from_value(value)
+        Err(serde_json::from_slice(&response.body)
             .unwrap_or_else(|_| unreachable(format!("answered {}", response.status)).into()))
     }
 }

@@ -78,15 +78,7 @@ impl Exchange {
             return Err(missing().into());
         }
         check_usable(&contract)?;
-        let is_id = !id.is_empty()
-            && id.len() <= CALL_ID_BYTES_MAX
-            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte));
-        if !is_id {
-            let reason = format!(
-                "the id of a call has letters, digits and `._:-`, {CALL_ID_BYTES_MAX} at most"
-            );
-            return Err(Error::Input { reason, pointer: "/call".into(), hint: None }.into());
-        }
+        check_id(id, "/call")?;
         if state::call(tx, name, id)?.is_some() {
             let reason = format!("there is an open call `{id}` already");
             return Err(Error::Input { reason, pointer: "/call".into(), hint: None }.into());
@@ -145,7 +137,7 @@ impl Exchange {
     }
 
     /// Refuses new calls while old receipts wait for the consumer's signature.
-    fn check_age(&self, tx: &Tx<'_>, contract: &Contract) -> Result<(), Problem> {
+    pub(crate) fn check_age(&self, tx: &Tx<'_>, contract: &Contract) -> Result<(), Problem> {
         let Some(since) = self.unsettled_since(tx, &contract.name)? else { return Ok(()) };
         if tx.wall() <= since.plus(Period::seconds(self.config.receipt_age_seconds_max)) {
             return Ok(());
@@ -326,6 +318,19 @@ impl Exchange {
     fn currency(&self, contract: &Contract, record: &CallRecord) -> Result<String, Problem> {
         Ok(self.terms(contract)?.capability(&record.capability)?.currency().to_owned())
     }
+}
+
+/// Checks the id that a consumer has given to a call or a fetch.
+pub(crate) fn check_id(id: &str, pointer: &str) -> Result<(), Error> {
+    let is_id = !id.is_empty()
+        && id.len() <= CALL_ID_BYTES_MAX
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte));
+    if is_id {
+        return Ok(());
+    }
+    let reason =
+        format!("the id of a call has letters, digits and `._:-`, {CALL_ID_BYTES_MAX} at most");
+    Err(Error::Input { reason, pointer: pointer.into(), hint: None })
 }
 
 fn cancel_process(tx: &mut Tx<'_>, contract: &Contract, record: &CallRecord, at: Time) {

@@ -9,10 +9,10 @@
 //! | `e` | contract name | [`Contract`] |
 //! | `f` | contract, call | [`CallRecord`] |
 //! | `g` | contract, number of the first | [`Batch`] |
-//! | `h` | `chain` `fresh` `settled` `unsettled` `sum` `open` `reply` … | see below |
+//! | `h` | `chain` `fresh` `settled` `unsettled` `sum` `open` `reply` `lending` `reading` `taken` `meter` … | see below |
 
 use crate::Error;
-use crate::wire::{Batch, CallRecord, Chain, Contract, Peer, Settlement, Sum};
+use crate::wire::{Batch, CallRecord, Chain, Contract, FetchRecord, Meter, Peer, Settlement, Sum};
 use base::{Key, KeyReader, Problem};
 use kernel::{Address, Read, Tx, key};
 use serde::Serialize;
@@ -125,6 +125,36 @@ pub(crate) fn sum_key(contract: &str, capability: &str) -> Key {
 /// The number of open calls under a contract.
 pub(crate) fn open_key(contract: &str) -> Key {
     key(b'h').text("open").text(contract)
+}
+
+/// At the provider: fetches that are not closed, by contract and id.
+pub(crate) fn lending_key(contract: &str) -> Key {
+    key(b'h').text("lending").text(contract)
+}
+
+/// At the consumer: fetches that are being read, by contract and id.
+pub(crate) fn reading_key(contract: &str, fetch: &str) -> Key {
+    all_reading_key().text(contract).text(fetch)
+}
+
+/// The beginning of [`reading_key`] of every contract.
+pub(crate) fn all_reading_key() -> Key {
+    key(b'h').text("reading")
+}
+
+/// At the consumer: fetches that were read and wait for their receipt, by contract and id.
+pub(crate) fn taken_key(contract: &str, fetch: &str) -> Key {
+    all_taken_key().text(contract).text(fetch)
+}
+
+/// The beginning of [`taken_key`] of every contract.
+pub(crate) fn all_taken_key() -> Key {
+    key(b'h').text("taken")
+}
+
+/// What was read of a lent relation, by contract and offer.
+pub(crate) fn meter_key(contract: &str, offer: &str) -> Key {
+    key(b'h').text("meter").text(contract).text(offer)
 }
 
 /// Which call waits at an address.
@@ -243,6 +273,25 @@ pub(crate) fn chain(read: &dyn Read, contract: &str) -> Result<Chain, Problem> {
 /// Returns the sums of a capability.
 pub(crate) fn sum(read: &dyn Read, contract: &str, capability: &str) -> Result<Sum, Problem> {
     Ok(load(read, &sum_key(contract, capability))?.unwrap_or_default())
+}
+
+/// Returns what was read of a lent relation under a contract.
+pub(crate) fn meter(read: &dyn Read, contract: &str, offer: &str) -> Result<Meter, Problem> {
+    Ok(load(read, &meter_key(contract, offer))?.unwrap_or_default())
+}
+
+/// Returns a fetch of this consumer that is not settled, and its key.
+pub(crate) fn fetch(
+    read: &dyn Read,
+    contract: &str,
+    fetch: &str,
+) -> Result<Option<(Key, FetchRecord)>, Problem> {
+    for key in [taken_key(contract, fetch), reading_key(contract, fetch)] {
+        if let Some(record) = load(read, &key)? {
+            return Ok(Some((key, record)));
+        }
+    }
+    Ok(None)
 }
 
 /// Returns the batches of a contract from that of a number on, `limit` at most.

@@ -29,7 +29,7 @@ pub struct Field {
     pub summary: String,
 }
 
-/// The price of a call, as FEEL over `input` and, at the answer, `output`.
+/// The price: of a call, as FEEL over `input` and, at the answer, `output`; of a lent relation, over `rows` and `bytes`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Price {
@@ -41,6 +41,9 @@ pub struct Price {
     /// What is owed when a call is answered.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "formula_text")]
     pub on_answer: Option<String>,
+    /// What is owed for what a query has read of a lent relation: so many `rows` in so many `bytes`.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "formula_text")]
+    pub on_read: Option<String>,
 }
 
 /// What the provider promises.
@@ -59,6 +62,10 @@ pub struct Lent {
     pub name: String,
     /// The columns that are lent; the others do not exist for the peer.
     pub columns: Vec<String>,
+    /// Which rows are lent: a SQL condition over the relation, in which `current_user` is the name of the peer. All where it is
+    /// absent. The peer does not see the condition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<String>,
 }
 
 /// To whom something is offered.
@@ -193,6 +200,7 @@ pub struct Capability {
     pub term: Term,
     on_accept: Option<Formula>,
     on_answer: Option<Formula>,
+    on_read: Option<Formula>,
 }
 
 /// A contract's document, compiled. It never changes, so it is kept by the contract's id.
@@ -216,10 +224,15 @@ impl OfferSpec {
         if self.process.is_some() == self.relation.is_some() {
             return wrong("", "it names either a process or a relation".into());
         }
-        if let Some(lent) = &self.relation
-            && lent.columns.is_empty()
-        {
-            return wrong("relation/columns", "it lends no column".into());
+        if let Some(lent) = &self.relation {
+            if lent.columns.is_empty() {
+                return wrong("relation/columns", "it lends no column".into());
+            }
+            let is_again = |(place, name): &(usize, &String)| lent.columns[..*place].contains(name);
+            if let Some((place, name)) = lent.columns.iter().enumerate().find(is_again) {
+                let reason = format!("it lends `{name}` twice");
+                return wrong(&format!("relation/columns/{place}"), reason);
+            }
         }
         for (place, fields) in [("input", &self.input), ("output", &self.output)] {
             for (i, field) in fields.iter().flatten().enumerate() {
@@ -247,6 +260,20 @@ impl OfferSpec {
             }
             price.on_accept.as_deref().map(Formula::compile).transpose()?;
             price.on_answer.as_deref().map(Formula::compile).transpose()?;
+            if let Some(formula) = price.on_read.as_deref().map(Formula::compile).transpose()? {
+                // A formula that sees only rows and bytes shows here whether it gives an amount.
+                formula.read(1, 1_000, Time(0))?;
+            }
+            let is_lent = self.relation.is_some();
+            if is_lent && (price.on_accept.is_some() || price.on_answer.is_some()) {
+                return wrong(
+                    "price",
+                    "a lent relation is read, not called: its price is `on_read`".into(),
+                );
+            }
+            if !is_lent && price.on_read.is_some() {
+                return wrong("price/on_read", "a process is called, not read".into());
+            }
         }
         Ok(())
     }
@@ -322,6 +349,7 @@ impl Terms {
             let capability = Capability {
                 on_accept: formula(price.and_then(|price| price.on_accept.as_ref()))?,
                 on_answer: formula(price.and_then(|price| price.on_answer.as_ref()))?,
+                on_read: formula(price.and_then(|price| price.on_read.as_ref()))?,
                 term: term.clone(),
             };
             capabilities.insert(term.capability.clone(), capability);
@@ -367,6 +395,18 @@ impl Capability {
     /// `offer.price`.
     pub fn on_answer(&self, input: &Value, output: &Value, at: Time) -> Result<Cents, Error> {
         self.on_answer.as_ref().map_or(Ok(Cents(0)), |formula| formula.amount(input, output, at))
+    }
+
+    /// Returns whether reading it costs something.
+    pub fn is_read_priced(&self) -> bool {
+        self.on_read.is_some()
+    }
+
+    /// Returns what is owed for what was read. A formula that gives no amount is the provider's fault: nothing is owed then,
+    /// and both sides find that out alike.
+    pub fn on_read(&self, rows: u64, bytes: u64, at: Time) -> Cents {
+        let amount = self.on_read.as_ref().map(|formula| formula.read(rows, bytes, at));
+        amount.and_then(Result::ok).unwrap_or_default()
     }
 
     /// Checks the input of a call.
@@ -507,9 +547,18 @@ mod tests {
         spec(json!({})).unwrap();
         spec(json!({"to": ["retail"], "approval": "required", "service_level": {"answer_within": "P3D"}})).unwrap();
         let lent = json!({"name": "shipments", "columns": []});
+        let twice = json!({"name": "shipments", "columns": ["a", "b", "a"]});
+        let one = json!({"name": "shipments", "columns": ["a"], "rows": "a = current_user"});
+        let read = json!({"currency": "EUR", "on_read": "0.01 + rows * 0.001 + bytes / 1000000"});
+        let wrong = json!({"currency": "EUR", "on_read": "\"much\""});
+        spec(json!({"process": null, "relation": one, "price": read})).unwrap();
         let cases = [
             (json!({"process": null}), "either a process or a relation"),
             (json!({"process": null, "relation": lent}), "lends no column"),
+            (json!({"process": null, "relation": twice, "price": read}), "twice"),
+            (json!({"process": null, "relation": one}), "its price is `on_read`"),
+            (json!({"process": null, "relation": one, "price": wrong}), "instead of a number"),
+            (json!({"price": read}), "called, not read"),
             (json!({"input": [{"name": "a", "type": "int32"}]}), "is no type"),
             (json!({"service_level": {"answer_within": "soon"}}), "not a duration"),
             (json!({"price": {"currency": "Euro"}}), "is no currency"),
@@ -555,8 +604,8 @@ mod tests {
             "output": [{"name": "value", "type": "decimal(18,2)", "required": true}, {"name": "note", "type": "text"}],
         });
         let spec: OfferSpec = serde_json::from_value(spec).unwrap();
-        let capability =
-            Capability { term: spec.term("p", None), on_accept: None, on_answer: None };
+        let term = spec.term("p", None);
+        let capability = Capability { term, on_accept: None, on_answer: None, on_read: None };
         let promised =
             capability.promised(json!({"value": 1.5, "secret": 1, "note": null})).unwrap();
         assert_eq!(promised, json!({"value": 1.5}));

@@ -1,12 +1,13 @@
 //! What is stored and what is sent, each with a version.
 
+use crate::canonical::canonical;
 use crate::identity::{Card, Signed};
 use crate::price::Cents;
 use base::{Problem, Time};
 use kernel::Address;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// The version of what is sent.
@@ -150,6 +151,15 @@ pub enum Message {
         call: String,
         /// By whom and why.
         reason: String,
+    },
+    /// A consumer has read all that it wanted of a lent relation, and confirms how far that was.
+    Taken {
+        /// The contract's name.
+        contract: String,
+        /// The consumer's id of the fetch.
+        fetch: String,
+        /// The provider's mark of the last page that was read.
+        marked: Marked,
     },
     /// A provider's receipts of one commit under one contract.
     Receipts {
@@ -396,6 +406,187 @@ pub struct CallRow {
     pub output: Option<Value>,
 }
 
+/// How far a fetch has come, up to and with a page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mark {
+    /// The version of this form.
+    pub v: u32,
+    /// The contract's id.
+    pub contract: String,
+    /// The consumer's id of the fetch.
+    pub fetch: String,
+    /// What is lent.
+    pub offer: String,
+    /// What the provider has named the fetch: an id of the consumer's may come again.
+    pub opening: String,
+    /// How many pages were sent.
+    pub pages: u64,
+    /// How many rows were in them.
+    pub rows: u64,
+    /// How many bytes they had.
+    pub bytes: u64,
+    /// When it was signed, wall time.
+    pub signed_at: Time,
+}
+
+impl Mark {
+    /// Returns the bytes that the provider signs.
+    pub(crate) fn statement(&self) -> Vec<u8> {
+        let Self { v, contract, fetch, offer, opening, pages, rows, bytes, signed_at } = self;
+        canonical(&json!({
+            "type": "craton/mark", "v": v, "contract": contract, "fetch": fetch, "offer": offer,
+            "opening": opening, "pages": pages, "rows": rows, "bytes": bytes, "signed_at": signed_at,
+        }))
+    }
+}
+
+/// A mark with the provider's signature: what a consumer shows to go on, and to confirm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Marked {
+    /// The mark.
+    pub mark: Mark,
+    /// The signature.
+    pub signed: Signed,
+}
+
+/// What a consumer asks of a lent relation: at first what it wants, then the next page behind a mark.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Fetch {
+    /// The version of this form.
+    pub v: u32,
+    /// The consumer's id of the fetch.
+    pub fetch: String,
+    /// What is lent.
+    pub offer: String,
+    /// When the query runs, business time.
+    pub at: Time,
+    /// The columns that are wanted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+    /// Which rows are wanted, see [`crate::condition`].
+    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Value>,
+    /// How many rows are enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// The mark of the page before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marked: Option<Marked>,
+}
+
+/// What stands before the rows of a page, as a line of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PageHead {
+    /// The version of this form.
+    pub v: u32,
+    /// Whether it is the last page.
+    pub is_last: bool,
+    /// The provider's commit at which the rows stood: the same for all pages.
+    pub commit: u64,
+    /// How far the fetch has come with this page.
+    pub marked: Marked,
+}
+
+/// What is known of a fetch that is not settled yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FetchState {
+    /// Pages are being read.
+    Open,
+    /// At the consumer: all is read, and the provider's receipt is not there yet.
+    Taken,
+    /// Settled.
+    Read,
+    /// Settled without a receipt: the provider had closed it before.
+    Refused,
+}
+
+impl FetchState {
+    /// Returns the word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Taken => "taken",
+            Self::Read => "read",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// A fetch that is not settled yet, as it is stored.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FetchRecord {
+    /// The contract's name.
+    pub contract: String,
+    /// The consumer's id of the fetch.
+    pub fetch: String,
+    /// What is lent.
+    pub offer: String,
+    /// When the query ran, business time of the consumer.
+    pub at: Time,
+    /// Who reads.
+    pub actor: String,
+    /// Confirmed pages.
+    pub pages: u64,
+    /// Rows in them.
+    pub rows: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// When something last happened to it, wall time.
+    pub touched_at: Time,
+    /// What the provider has named it.
+    pub opening: String,
+    /// At the consumer: the mark of the last page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marked: Option<Marked>,
+    /// At the consumer: the process that reads, so that a later one knows what it has to close.
+    #[serde(default)]
+    pub session: u64,
+}
+
+/// A fetch that is settled: a row of the log `system/fetches`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FetchRow {
+    /// The contract's name.
+    pub contract: String,
+    /// The consumer's id of the fetch.
+    pub fetch: String,
+    /// What was lent.
+    pub offer: String,
+    /// On which side this unit stood.
+    pub side: Side,
+    /// How it ended.
+    pub state: FetchState,
+    /// When the query ran, business time of the consumer.
+    pub at: Time,
+    /// Who read.
+    pub actor: String,
+    /// Confirmed pages.
+    pub pages: u64,
+    /// Rows in them.
+    pub rows: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// What is owed for it, two decimals.
+    pub amount: String,
+    /// In which currency, ISO 4217.
+    pub currency: String,
+}
+
+/// What was read of a lent relation under a contract.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meter {
+    /// Settled fetches.
+    pub reads: u64,
+    /// Confirmed rows.
+    pub rows: u64,
+    /// Bytes of the confirmed pages.
+    pub bytes: u64,
+}
+
 /// What a receipt is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -408,6 +599,8 @@ pub enum Event {
     Withdrawn,
     /// The provider's work failed.
     Failed,
+    /// The consumer has read rows of a lent relation.
+    Read,
 }
 
 impl Event {
@@ -418,6 +611,7 @@ impl Event {
             Self::Answered => "answered",
             Self::Withdrawn => "withdrawn",
             Self::Failed => "failed",
+            Self::Read => "read",
         }
     }
 }
@@ -426,7 +620,7 @@ impl Event {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Receipt {
-    /// The version of this form.
+    /// The version of this form: 2 for what was read, 1 for all else.
     pub v: u32,
     /// The contract's id.
     pub contract: String,
@@ -446,6 +640,12 @@ pub struct Receipt {
     pub amount: String,
     /// In which currency, ISO 4217.
     pub currency: String,
+    /// How many rows were read, where something was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+    /// In how many bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
 }
 
 /// Receipts under one signature, as they are stored.

@@ -1,6 +1,8 @@
 //! What an engine offers to the kernel.
 
-use crate::{Address, Edge, End, Operation, Principal, Read, Reader, Relation, Resource, Tx};
+use crate::{
+    Address, Column, Edge, End, Operation, Principal, Read, Reader, Relation, Resource, Tx,
+};
 use base::{Problem, Time};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -157,6 +159,20 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// Where the store cannot be read.
     fn behind(&self, _read: &dyn Read, _relation: &str) -> Result<Option<End>, Problem> {
+        Ok(None)
+    }
+
+    /// Returns the columns of a relation that could be lent, as SQL names it, where this engine answers SQL. `rows` is a
+    /// condition that its rows are to be cut by. Rights are not looked at.
+    ///
+    /// # Errors
+    /// There is no such relation, or the condition does not fit it.
+    fn describe(
+        &self,
+        _read: &dyn Read,
+        _relation: &str,
+        _rows: Option<&str>,
+    ) -> Result<Option<Vec<Column>>, Problem> {
         Ok(None)
     }
 

@@ -142,6 +142,7 @@ pub(crate) fn relation() -> Relation {
         columns,
         resource: ResourceRef::new(RELATION, "system.lineage"),
         rows: Arc::new(rows),
+        pages: None,
     }
 }
 

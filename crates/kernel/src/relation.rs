@@ -1,12 +1,14 @@
 //! System state as rows, for SQL.
 
-use crate::Reader;
+use crate::{Filter, Open, Reader};
 use base::Problem;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
 
 /// The type of a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ColumnType {
     /// True or false.
     Bool,
@@ -23,7 +25,8 @@ pub enum ColumnType {
 }
 
 /// A value of a row.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Cell {
     /// Nothing.
     Null,
@@ -69,18 +72,28 @@ pub struct Column {
     pub summary: String,
     /// True where equality on it is answered from an index.
     pub is_indexed: bool,
+    /// True where the relation itself keeps conditions on it, see [`Scan::filters`].
+    pub is_filtered: bool,
 }
 
 impl Column {
     /// Returns a column that is not indexed.
     pub fn new(name: &str, column_type: ColumnType, summary: &str) -> Self {
-        Self { name: name.into(), column_type, summary: summary.into(), is_indexed: false }
+        let (name, summary) = (name.into(), summary.into());
+        Self { name, column_type, summary, is_indexed: false, is_filtered: false }
     }
 
     /// Returns this column, indexed.
     #[must_use]
     pub fn indexed(mut self) -> Self {
         self.is_indexed = true;
+        self
+    }
+
+    /// Returns this column, on which the relation itself keeps conditions.
+    #[must_use]
+    pub fn filtered(mut self) -> Self {
+        self.is_filtered = true;
         self
     }
 }
@@ -92,7 +105,10 @@ pub struct Scan {
     pub columns: Vec<usize>,
     /// Equalities on indexed columns that all must hold. A relation may ignore them: they are checked again.
     pub equals: Vec<(usize, Cell)>,
-    /// How many rows are enough, where known.
+    /// Conditions over filtered columns that all must hold. A relation with such columns keeps them exactly: nobody checks them
+    /// again.
+    pub filters: Vec<Filter>,
+    /// How many rows are enough, where known: of those for which the filters hold.
     pub limit: Option<usize>,
 }
 
@@ -122,4 +138,6 @@ pub struct Relation {
     pub resource: crate::ResourceRef,
     /// Gives the rows.
     pub rows: Rows,
+    /// Opens them as pages, where they come from elsewhere: then they are read so, and `rows` gives none.
+    pub pages: Option<Open>,
 }

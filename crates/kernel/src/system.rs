@@ -334,6 +334,7 @@ fn system_relation(
         columns,
         resource: ResourceRef::new("relation", format!("system.{name}")),
         rows,
+        pages: None,
     }
 }
 

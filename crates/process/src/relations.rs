@@ -181,6 +181,7 @@ fn relation(
         columns,
         resource: ResourceRef::new("relation", format!("system.{name}")),
         rows: Arc::new(move |reader, scan, give| rows(&engine, reader, scan, give)),
+        pages: None,
     }
 }
 

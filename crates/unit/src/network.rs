@@ -82,6 +82,12 @@ pub(crate) fn sender(
     Sender::new(Arc::clone(exchange), Arc::clone(handle.kernel()), network, submit)
 }
 
+/// Lets the exchange commit what it does beside the partition's thread.
+pub(crate) fn commits(handle: &Handle, exchange: &Exchange) {
+    let handle = handle.clone();
+    exchange.set_commits(Arc::new(move |call, done| handle.submit(call, done)));
+}
+
 fn failed(error: impl std::fmt::Display) -> NetworkError {
     NetworkError { reason: error.to_string() }
 }

@@ -40,6 +40,7 @@ pub fn run(folder: &Path) -> Result<(), Problem> {
     let Assembly { config, kernel, writer, data, exchange, network, rest, .. } = assemble(folder)?;
     let keeper = Keeper::new(&data, &kernel);
     let handle = kernel::spawn(writer)?;
+    network::commits(&handle, &exchange);
     let background = Background::start(&config, &handle, keeper, &exchange, network, &rest)?;
     println!("unit {} is up: {}", config.name, shown(&config));
     runtime.block_on(doors.serve(&config, handle.clone(), tls));

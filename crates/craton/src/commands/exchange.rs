@@ -46,6 +46,8 @@ const LEDGER: &[Column] = &[
     Column("CANCELLED", &["cancelled"]),
     Column("FAILED", &["failed"]),
     Column("OPEN", &["open"]),
+    Column("ROWS", &["rows"]),
+    Column("BYTES", &["bytes"]),
     Column("OWED", &["owed"]),
     Column("AGREED", &["agreed"]),
     Column("DISPUTED", &["disputed"]),

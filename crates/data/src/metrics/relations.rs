@@ -190,5 +190,6 @@ fn relation(name: &str, summary: &str, columns: Vec<Column>, rows: kernel::Rows)
         columns,
         resource: ResourceRef::new("relation", format!("system.{name}")),
         rows,
+        pages: None,
     }
 }

@@ -59,6 +59,7 @@ pub(crate) fn relations() -> Vec<Relation> {
         columns,
         resource: ResourceRef::new("relation", "system.quality"),
         rows: Arc::new(rows),
+        pages: None,
     }]
 }
 

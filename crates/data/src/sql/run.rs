@@ -110,7 +110,7 @@ pub(crate) struct Query {
 }
 
 /// What travels from the query's thread to the caller's.
-enum Message {
+pub(crate) enum Message {
     Piece(Vec<u8>),
     Problem(Problem),
     End,
@@ -125,22 +125,43 @@ pub(crate) fn start(
     clock: Arc<dyn Clock>,
     query: Query,
 ) -> Result<Pieces, Problem> {
+    let (stop, ms, own) = (Arc::clone(&query.entry.stop), query.ms_max, Arc::clone(shared));
+    let work = |send: Sender<Message>| async move { run(&own, &Arc::new(query), &send).await };
+    let mut pieces = launch(shared, clock, stop, ms, work)?;
+    pieces.fill()?;
+    Ok(pieces)
+}
+
+/// Has `work` done on the threads of the queries, for so many milliseconds at most; what it sends comes out as pieces.
+///
+/// # Errors
+/// `sql.internal` where there are no threads.
+pub(crate) fn launch<W, F>(
+    shared: &Arc<Shared>,
+    clock: Arc<dyn Clock>,
+    stop: Arc<Stop>,
+    ms: u64,
+    work: W,
+) -> Result<Pieces, Problem>
+where
+    W: FnOnce(Sender<Message>) -> F,
+    F: Future<Output = Result<(), Problem>> + Send + 'static,
+{
     let (send, receive) = channel(4);
-    let limit = Duration::from_millis(query.ms_max);
-    let mut pieces = Pieces {
+    let limit = Duration::from_millis(ms);
+    let pieces = Pieces {
         first: std::collections::VecDeque::new(),
         receive: Some(receive),
-        stop: Arc::clone(&query.entry.stop),
+        stop: Arc::clone(&stop),
         deadline: clock.monotonic() + limit,
-        ms_max: query.ms_max,
+        ms_max: ms,
         clock,
     };
-    let (own, query) = (Arc::clone(shared), Arc::new(query));
+    let work = work(send.clone());
     shared.runtime()?.spawn(async move {
-        let stop = Arc::clone(&query.entry.stop);
-        let ms = query.ms_max;
+        // The work holds the place of the query, which is given back before the caller learns that it has ended.
         let outcome = tokio::select! {
-            outcome = tokio::time::timeout(limit, run(&own, &query, &send)) => {
+            outcome = tokio::time::timeout(limit, work) => {
                 outcome.unwrap_or_else(|_| Err(Error::Timeout { ms }.into()))
             }
             () = stop.news.notified() => Err(Error::Cancelled.into()),
@@ -148,11 +169,8 @@ pub(crate) fn start(
             () = send.closed() => return,
         };
         let last = outcome.map_or_else(Message::Problem, |()| Message::End);
-        // The place is given back before the caller learns that the query has ended.
-        drop(query);
         let _ = send.send(last).await;
     });
-    pieces.fill()?;
     Ok(pieces)
 }
 

@@ -1,6 +1,8 @@
 //! Relations of the engines as tables of DataFusion: nothing is read before a query needs it.
 
+use super::paged::PagedPart;
 use super::problem::carry;
+use super::pushdown::pushed;
 use crate::Error;
 use crate::sql::run::Stop;
 use crate::streams::decimal;
@@ -92,7 +94,8 @@ impl std::fmt::Debug for RelationTable {
     }
 }
 
-fn data_type(column_type: ColumnType) -> DataType {
+/// Returns the type of a column's values in SQL.
+pub(crate) fn data_type(column_type: ColumnType) -> DataType {
     match column_type {
         ColumnType::Bool => DataType::Boolean,
         ColumnType::Int => DataType::Int64,
@@ -129,11 +132,13 @@ impl TableProvider for RelationTable {
         &self,
         filters: &[&Expr],
     ) -> Result<Vec<TableProviderFilterPushDown>> {
-        let support = |filter: &&Expr| match self.equality(filter) {
-            Some(_) => TableProviderFilterPushDown::Inexact,
-            None => TableProviderFilterPushDown::Unsupported,
+        let pushed = pushed(&self.relation.columns, filters);
+        let support = |(filter, pushed): (&&Expr, _)| match (pushed, self.equality(filter)) {
+            (Some(_), _) => TableProviderFilterPushDown::Exact,
+            (None, Some(_)) => TableProviderFilterPushDown::Inexact,
+            (None, None) => TableProviderFilterPushDown::Unsupported,
         };
-        Ok(filters.iter().map(support).collect())
+        Ok(filters.iter().zip(pushed).map(support).collect())
     }
 
     async fn scan(
@@ -144,14 +149,22 @@ impl TableProvider for RelationTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let (columns, schema) = project(&self.schema, projection)?;
-        let equals = filters.iter().filter_map(|filter| self.equality(filter)).collect();
-        let part = RelationPart {
-            relation: self.relation.clone(),
-            reader: self.reader.clone(),
-            scan: Scan { columns, equals, limit },
-            schema,
+        let equals: Vec<_> = filters.iter().filter_map(|filter| self.equality(filter)).collect();
+        let pushed = pushed(&self.relation.columns, &filters.iter().collect::<Vec<_>>());
+        let is_kept = |(filter, pushed): (&Expr, &Option<_>)| {
+            pushed.is_some() || self.equality(filter).is_some()
         };
-        plan(Arc::new(part), limit)
+        if !filters.iter().zip(&pushed).all(is_kept) {
+            // Nobody would look at it again.
+            return Err(carry(internal("a relation is to keep a condition that it cannot keep")));
+        }
+        let filters = pushed.into_iter().flatten().collect();
+        let scan = Scan { columns, equals, filters, limit };
+        let (relation, reader) = (self.relation.clone(), self.reader.clone());
+        if relation.pages.is_some() {
+            return plan(Arc::new(PagedPart { relation, reader, scan, schema }), limit);
+        }
+        plan(Arc::new(RelationPart { relation, reader, scan, schema }), limit)
     }
 }
 

@@ -127,55 +127,6 @@ fn a_name_is_used_once() {
     assert_eq!(again.unwrap_err().code, "contract.exists");
 }
 
-#[test]
-fn a_lent_relation_shows_the_lent_columns_and_no_other() {
-    let world = World::new(&["retail", "payment"], &Config::default());
-    let schema = json!({"schema": [{"name": "order", "type": "text"}, {"name": "stage", "type": "text"}, {"name": "secret", "type": "text"}]});
-    let lent = json!({"relation": {"name": "shipments_latest", "columns": ["order", "stage"]}, "version": 1, "to": ["retail"]});
-    let manifests =
-        json!([manifest("Stream", "shipments", schema), manifest("Offer", "parcels", lent)]);
-    world.apply("payment", manifests).unwrap();
-    propose(&world, json!({"name": "lent", "peer": "payment", "offers": ["parcels"]}));
-    world.settle();
-    let kernel = std::sync::Arc::clone(&world.node("retail").kernel);
-    let reader = kernel::Reader::new(&kernel, kernel::Principal::User("olga".into())).unwrap();
-    let relations = kernel.relations(&reader).unwrap();
-    let relation = relations
-        .iter()
-        .find(|relation| relation.schema == "payment" && relation.name == "parcels")
-        .unwrap();
-    let columns: Vec<&str> = relation.columns.iter().map(|column| column.name.as_str()).collect();
-    assert_eq!(columns, ["order", "stage"]);
-    let mut rows = Vec::new();
-    let scan = kernel::Scan {
-        columns: vec![0, 1],
-        equals: vec![(0, kernel::Cell::Text("o'1".into()))],
-        limit: Some(5),
-    };
-    (relation.rows)(&reader, &scan, &mut |row| {
-        rows.push(row);
-        Ok(true)
-    })
-    .unwrap();
-    let sql =
-        "SELECT \"order\", \"stage\" FROM \"shipments_latest\" WHERE \"order\" = 'o''1' LIMIT 5";
-    assert_eq!(rows, [vec![kernel::Cell::Text("o-1".into()), kernel::Cell::Text(sql.into())]]);
-    let peer = format!("peer:{}", world.unit("retail"));
-    let fetch = |columns: serde_json::Value| {
-        world.act(
-            "payment",
-            &peer,
-            "contract.fetch",
-            ("contract", "lent"),
-            json!({"offer": "parcels", "columns": columns}),
-        )
-    };
-    fetch(json!(["order"])).unwrap();
-    assert_eq!(fetch(json!(["secret"])).unwrap_err().code, "contract.input");
-    world.call("payment", "contract.revoke", ("contract", "lent"), json!({})).unwrap();
-    assert!(fetch(json!(["order"])).is_err());
-}
-
 /// The edges that the owner of a unit sees, a line each.
 fn lineage(world: &World, unit: &str) -> Vec<String> {
     let kernel = std::sync::Arc::clone(&world.node(unit).kernel);

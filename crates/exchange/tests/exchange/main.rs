@@ -3,6 +3,7 @@
 mod calls;
 mod contracts;
 mod doors;
+mod lending;
 mod receipts;
 mod simulation;
 mod threads;

@@ -1,12 +1,13 @@
 //! A small world for the tests: units on stores in memory, and a network that does as it is told.
 
-use base::{Clock, Problem, SeededEntropy, Time};
+use base::{Clock, Code, Kind, Problem, SeededEntropy, Time};
 use exchange::{
-    Config, Exchange, Identity, Network, NetworkError, Pumped, Request, Response, Sender,
+    Config, Done, Exchange, Identity, Network, NetworkError, Pumped, Request, Response, Sender,
 };
 use kernel::{
-    Address, Call, Credential, Engine, Kernel, KindOf, Operation, Parts, Principal, Read, Reader,
-    Relation, Reply, ResourceRef, Right, Signed, Tx, Writer, decide, operation, read,
+    Address, Call, Cell, Comparison, Credential, Engine, Filter, Kernel, KindOf, Lending,
+    Operation, Page, Pages, Parts, Principal, Read, Reader, Relation, Reply, ResourceRef, Right,
+    Scan, Signed, Tx, Writer, decide, operation, read,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,7 +46,7 @@ impl Clock for TestClock {
     }
 }
 
-/// Stands for the process engine: a start waits until the test finishes it.
+/// Stands for the process engine: a start waits until the test finishes it. And for that of SQL: it lends numbers.
 pub struct Work;
 
 fn waiting_key(address: &Address) -> base::Key {
@@ -88,7 +89,7 @@ impl Engine for Work {
                 .on_kind(),
             operation("process.stop", Right::Run, "Withdraws.", decide(&self, Self::stop))
                 .on_kind(),
-            operation("sql.query", Right::Read, "Answers.", read(&self, Self::query)).on_kind(),
+            operation("sql.lend", Right::Read, "Lends.", read(&self, Self::lend)).on_kind(),
         ]
     }
 
@@ -165,11 +166,82 @@ impl Work {
         Ok(Reply::Value(Value::Null))
     }
 
-    /// Shows the SQL that it is asked.
-    fn query(&self, _reader: &Reader, call: &Call) -> Result<Reply, Problem> {
-        Ok(Reply::Value(json!({"rows": [{"order": "o-1", "stage": call.text("sql")}]})))
+    /// Lends the numbers from 0 on, as many as the stream's manifest says, a line each.
+    fn lend(&self, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
+        assert_eq!(call.actor, Principal::Unit("exchange".into()));
+        assert!(matches!(call.on_behalf_of, Some(Principal::Peer(_))));
+        let lending: Lending = call.parameters()?;
+        let stream = reader.resource("stream", &lending.relation)?.expect("a stream");
+        match stream.spec["fails"].as_str() {
+            Some("lent") => {
+                return Err(Problem::new(Code("sql.lent", Kind::Conflict), "secret"));
+            }
+            Some(_) => {
+                return Err(Problem::new(Code("sql.invalid", Kind::Invalid), "secret"));
+            }
+            None => {}
+        }
+        let numbers = 0..stream.spec["count"].as_i64().expect("a number");
+        let is_wanted =
+            |number: &i64| lending.filter.as_ref().is_none_or(|filter| holds(filter, *number));
+        let limit = lending.limit.unwrap_or(usize::MAX);
+        let kept: Vec<i64> = numbers.filter(is_wanted).take(limit).collect();
+        let commit = reader.commit()?;
+        let page = |numbers: &[i64]| Page {
+            rows: numbers.len() as u64,
+            commit,
+            is_last: false,
+            bytes: numbers.iter().map(|number| format!("{number}\n")).collect::<String>().into(),
+        };
+        let mut pages: Vec<Page> = kept.chunks(lending.page_rows).map(page).collect();
+        if pages.is_empty() {
+            pages.push(page(&[]));
+        }
+        pages.last_mut().expect("a page").is_last = true;
+        let pieces = pages.into_iter().map(|page| Ok(page.into_piece()));
+        Ok(Reply::Stream { media: "application/vnd.craton.pages", pieces: Box::new(pieces) })
     }
 }
+
+/// Whether a condition over the one column is true of a number.
+fn holds(filter: &Filter, number: i64) -> bool {
+    match filter {
+        Filter::Compare { comparison, value: Cell::Int(value), .. } => match comparison {
+            Comparison::Equal => number == *value,
+            Comparison::NotEqual => number != *value,
+            Comparison::Less => number < *value,
+            Comparison::LessOrEqual => number <= *value,
+            Comparison::Greater => number > *value,
+            Comparison::GreaterOrEqual => number >= *value,
+        },
+        Filter::In { values, .. } => values.contains(&Cell::Int(number)),
+        Filter::IsNotNull { .. } => true,
+        Filter::All(parts) => parts.iter().all(|part| holds(part, number)),
+        Filter::Any(parts) => parts.iter().any(|part| holds(part, number)),
+        Filter::Compare { .. } | Filter::IsNull { .. } => false,
+    }
+}
+
+/// Reads a page as a query does; nothing behind the last.
+pub fn turn(pages: &mut dyn Pages) -> Result<Option<Vec<i64>>, Problem> {
+    let Some(page) = pages.next()? else { return Ok(None) };
+    let text = String::from_utf8(page.bytes).expect("lines");
+    let numbers: Vec<i64> = text.lines().map(|line| line.parse().expect("a number")).collect();
+    pages.took(numbers.len() as u64)?;
+    Ok(Some(numbers))
+}
+
+/// Reads all pages.
+pub fn read_all(pages: &mut dyn Pages) -> Result<Vec<i64>, Problem> {
+    let mut all = Vec::new();
+    while let Some(numbers) = turn(pages)? {
+        all.extend(numbers);
+    }
+    Ok(all)
+}
+
+/// Changes an answer on its way.
+pub type Mangle = Box<dyn Fn(&Request, &mut Response) + Send>;
 
 /// A unit that may be killed: its store stays.
 pub struct Node {
@@ -200,6 +272,7 @@ pub struct World {
     pub cut: Mutex<BTreeSet<String>>,
     pub fate: Mutex<Fate>,
     pub seen: Mutex<Vec<Request>>,
+    pub mangle: Mutex<Option<Mangle>>,
     senders: Mutex<BTreeMap<String, Arc<Sender>>>,
     seed: AtomicU64,
 }
@@ -216,7 +289,10 @@ impl Network for Wire {
             return Err(lost());
         }
         world.seen.lock().unwrap().push(request.clone());
-        let response = world.deliver(&name, request);
+        let mut response = world.deliver(&name, request);
+        if let Some(mangle) = world.mangle.lock().unwrap().as_ref() {
+            mangle(request, &mut response);
+        }
         if fate == Fate::AnswerLost { Err(lost()) } else { Ok(response) }
     }
 }
@@ -247,6 +323,7 @@ impl World {
             cut: Mutex::new(BTreeSet::new()),
             fate: Mutex::new(Fate::Arrives),
             seen: Mutex::new(Vec::new()),
+            mangle: Mutex::new(None),
             senders: Mutex::new(BTreeMap::new()),
             seed: AtomicU64::new(100),
         });
@@ -278,6 +355,12 @@ impl World {
         let node = self.node(name);
         let wire: Arc<dyn Network> = Arc::new(Wire(Arc::downgrade(self)));
         node.exchange.set_network(Arc::clone(&wire));
+        let (world, own) = (Arc::downgrade(self), name.to_owned());
+        node.exchange.set_commits(Arc::new(move |call: Call, done: Done| {
+            let world = world.upgrade().expect("the world lasts");
+            let reply = run(&mut world.node(&own), call);
+            done(reply);
+        }));
         let submit = Arc::new(|_: Call| {});
         let sender =
             Sender::new(Arc::clone(&node.exchange), Arc::clone(&node.kernel), wire, submit);
@@ -391,15 +474,70 @@ impl World {
             }
             run(&mut node, call)
         });
-        match outcome {
-            Ok(reply) => {
-                Response { status: 200, body: reply.into_value().to_string().into_bytes() }
+        // What is streamed is made after the commit, on another thread than the partition's.
+        drop(node);
+        let body = outcome.and_then(|reply| match reply {
+            Reply::Stream { pieces, .. } => {
+                pieces.collect::<Result<Vec<_>, _>>().map(|all| all.concat())
             }
+            reply => Ok(reply.into_value().to_string().into_bytes()),
+        });
+        match body {
+            Ok(body) => Response { status: 200, body },
             Err(problem) => Response {
                 status: problem.kind.http_status(),
                 body: serde_json::to_vec(&problem).unwrap(),
             },
         }
+    }
+
+    /// Opens a relation that another unit lends, as a query does.
+    pub fn open(&self, unit: &str, relation: &str, scan: &Scan) -> Result<Box<dyn Pages>, Problem> {
+        let kernel = Arc::clone(&self.node(unit).kernel);
+        let reader = Reader::new(&kernel, Principal::User("olga".into())).unwrap();
+        let relations = kernel.relations(&reader).unwrap();
+        let is_meant = |known: &&Relation| format!("{}.{}", known.schema, known.name) == relation;
+        let relation = relations.iter().find(is_meant).expect("a relation");
+        (relation.pages.as_ref().expect("pages"))(&reader, scan)
+    }
+
+    /// Lets a unit do what waits in it.
+    pub fn work(&self, unit: &str) {
+        self.node(unit).writer.turn(&[]);
+    }
+
+    /// Returns what was read under contracts, a line for each offer, without which side it is of.
+    pub fn meters(&self, unit: &str) -> Vec<String> {
+        let ledger = self.look(unit, "ledger.list", ("ledger", ""), json!({})).unwrap();
+        let names =
+            ["contract", "capability", "reads", "rows", "bytes", "owed", "agreed", "disputed"];
+        let line = |row: &Value| {
+            let parts: Vec<String> =
+                names.iter().map(|name| row[*name].to_string().replace('"', "")).collect();
+            parts.join(" ")
+        };
+        ledger["ledger"].as_array().unwrap().iter().map(line).collect()
+    }
+
+    /// Returns the rows of `system.fetches`, as text without ids, actors and times.
+    pub fn fetches(&self, unit: &str) -> Vec<String> {
+        let kernel = Arc::clone(&self.node(unit).kernel);
+        let reader = Reader::new(&kernel, Principal::User("olga".into())).unwrap();
+        let relations = kernel.relations(&reader).unwrap();
+        let relation = relations.iter().find(|relation| relation.name == "fetches").unwrap();
+        let mut rows = Vec::new();
+        (relation.rows)(&reader, &Scan::default(), &mut |cells| {
+            let text = |place: usize| match &cells[place] {
+                Cell::Text(text) | Cell::Decimal(text) => text.clone(),
+                Cell::Int(number) => number.to_string(),
+                other => format!("{other:?}"),
+            };
+            let shown: Vec<String> = [0, 2, 4, 7, 8, 9, 10].into_iter().map(text).collect();
+            rows.push(shown.join(" "));
+            Ok(true)
+        })
+        .unwrap();
+        rows
     }
 
     /// Sends once from one unit to another.
