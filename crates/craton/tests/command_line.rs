@@ -94,6 +94,8 @@ fn the_help_of_every_command_has_examples() {
         "stream read",
         "stream tail",
         "sql",
+        "data erase",
+        "data erasures",
         "peer add",
         "peer list",
         "offer list",

@@ -160,6 +160,20 @@ pub enum Error {
         /// What to do.
         hint: &'static str,
     },
+    /// A subject that cannot be looked for.
+    #[error("{reason}")]
+    Subject {
+        /// What is wrong.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
+    /// Too many erasures at the same time.
+    #[error("{limit} erasures are under way, which is the limit")]
+    Erasures {
+        /// The limit.
+        limit: usize,
+    },
     /// A defect, or something stored that cannot be read.
     #[error("something went wrong inside: {detail}")]
     Internal {
@@ -189,6 +203,8 @@ impl Explain for Error {
             Self::NoQuery { .. } => Code("sql.not_found", Kind::NotFound),
             Self::Role { .. } => Code("role.data", Kind::Invalid),
             Self::Restricted { .. } => Code("role.restricted", Kind::Forbidden),
+            Self::Subject { .. } => Code("data.subject", Kind::Invalid),
+            Self::Erasures { .. } => Code("data.busy", Kind::Exhausted),
             Self::Internal { .. } => Code("sql.internal", Kind::Internal),
         }
     }
@@ -202,6 +218,8 @@ impl Explain for Error {
             | Self::Sql { hint, .. }
             | Self::Role { hint, .. } => return hint.clone(),
             Self::Restricted { hint, .. } => *hint,
+            Self::Subject { hint, .. } => hint.as_str(),
+            Self::Erasures { .. } => "wait until some are done: `craton data erasures` shows them",
             Self::SchemaChange { .. } => {
                 "add columns that are not required, or declare a new stream under another name"
             }

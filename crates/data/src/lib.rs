@@ -10,6 +10,7 @@ mod catalog;
 mod config;
 mod derived;
 mod engine;
+mod erasure;
 mod error;
 mod operations;
 mod relations;

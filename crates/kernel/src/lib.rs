@@ -32,7 +32,7 @@ pub use error::Error;
 pub use excerpt::{Excerpt, Excerpts, Through};
 pub use handle::{Handle, spawn};
 pub use kernel::{Credential, Identity, Kernel, Parts};
-pub use log::{FORMAT_ROWS, rows, rows_from};
+pub use log::{FORMAT_ROWS, forget_old, rows, rows_from};
 pub use manifest::{Manifest, Metadata, documents};
 pub use operation::{
     Address, Body, Call, Handler, Operation, Reply, Right, Target, decide, operation, read,

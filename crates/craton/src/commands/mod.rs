@@ -2,6 +2,7 @@
 
 mod access;
 mod apply;
+mod data;
 mod documents;
 mod exchange;
 mod import;
@@ -50,6 +51,8 @@ pub enum Command {
     Import(import::Import),
     /// Asks in SQL
     Sql(sql::Sql),
+    /// Erases the rows of a person, and shows how far that is
+    Data(data::Data),
     /// Shows other units, and gets to know them
     Peer(exchange::Peer),
     /// Shows what units offer to each other
@@ -107,6 +110,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
         Command::Stream(command) => command.run(globals),
         Command::Import(command) => command.run(globals),
         Command::Sql(command) => command.run(globals),
+        Command::Data(command) => command.run(globals),
         Command::Peer(command) => command.run(globals),
         Command::Offer(command) => command.run(globals),
         Command::Contract(command) => command.run(globals),

@@ -43,8 +43,17 @@ impl Newest {
     }
 }
 
-/// The log, where the overlay begins in it, and the key's columns.
-type Id = (String, u64, Vec<usize>);
+/// Whose newest rows these are.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Id {
+    log: String,
+    /// The key's columns.
+    key: Vec<usize>,
+    /// How often rows were taken out of the stream's files: the newest may have been among them.
+    cut: u64,
+    /// Where the overlay begins in the log.
+    from: u64,
+}
 
 /// Remembers the newest rows of some streams.
 pub(crate) struct Latest {
@@ -76,7 +85,8 @@ impl Latest {
         extent: &Extent,
         from: u64,
     ) -> Result<Arc<Newest>, Problem> {
-        let id = (extent.tail.log.clone(), from, extent.schema().key.clone());
+        let (log, key) = (extent.tail.log.clone(), extent.schema().key.clone());
+        let id = Id { log, key, cut: extent.cut, from };
         let mut newest = {
             let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
             // A query over an older commit than the last one counts for itself.
@@ -94,11 +104,17 @@ impl Latest {
         Ok(newest)
     }
 
+    /// Forgets everything.
+    pub(crate) fn clear(&self) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn keep(&self, id: Id, newest: &Arc<Newest>) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         if held.get(&id).is_none_or(|other| other.upto < newest.upto) {
             // What began earlier in the same log is of no use any more.
-            held.retain(|other, _| other.0 != id.0 || other.2 != id.2 || id.1 <= other.1);
+            let is_other = |other: &Id| other.log != id.log || other.key != id.key;
+            held.retain(|other, _| is_other(other) || id.cut <= other.cut && id.from <= other.from);
             held.insert(id, Arc::clone(newest));
         }
         while self.keys_max < held.values().map(|newest| newest.len()).sum() {

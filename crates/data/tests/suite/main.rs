@@ -4,6 +4,7 @@ mod derived;
 mod events;
 mod hidden;
 mod hostile;
+mod leaving;
 mod rights;
 mod streams;
 mod support;
