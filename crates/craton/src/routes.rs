@@ -147,6 +147,21 @@ pub fn table_vacuum(name: &str) -> Request {
     Request::post(&["tables", name, "vacuum"])
 }
 
+/// `data.erase`
+pub fn data_erase() -> Request {
+    Request::post(&["data", "erase"])
+}
+
+/// `data.find`
+pub fn data_find() -> Request {
+    Request::post(&["data", "find"])
+}
+
+/// `data.erasures`
+pub fn data_erasures() -> Request {
+    Request::get(&["data", "erasures"])
+}
+
 /// `sql.query`
 pub fn sql_query() -> Request {
     Request::post(&["sql", "query"])

@@ -112,6 +112,8 @@ fn the_help_of_every_command_has_examples() {
         "quality get",
         "quality run",
         "lineage",
+        "data erase",
+        "data erasures",
         "peer add",
         "peer list",
         "offer list",

@@ -587,7 +587,7 @@ fn set_aside(shared: &Shared, read: &dyn Read, stream: &str) -> Result<Extent, P
     let end = read.log_end(&log)?.max(base);
     let schema = Arc::clone(&shared.set_aside);
     let tail = Range { log, base, end, schema };
-    Ok(Extent { from: base, folder: String::new(), files: Arc::default(), tail })
+    Ok(Extent { from: base, folder: String::new(), files: Arc::default(), tail, cut: 0 })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -48,6 +48,16 @@ pub struct Config {
     pub checkpoint_commits: u64,
     /// Milliseconds for which files that count no more are kept for other readers.
     pub vacuum_ms: i64,
+    /// Milliseconds that the shortest `retention` of a stream has.
+    pub retention_ms_min: i64,
+    /// How much longer than its stream's `retention` a row may stay, in hundredths of it.
+    pub retention_late_percent: i64,
+    /// Files that are made anew in one piece of work at most, to leave rows out of them.
+    pub rewrite_files: usize,
+    /// Bytes of a subject that is to be erased.
+    pub subject_bytes_max: usize,
+    /// Erasures that may be under way at the same time.
+    pub erasures_max: usize,
     /// Keys of `NAME_latest` tables that are kept between queries.
     pub latest_keys_max: usize,
     /// Bytes of a SQL statement.
@@ -131,6 +141,11 @@ impl Default for Config {
             derived_rows: 500_000,
             checkpoint_commits: 20,
             vacuum_ms: 7 * 24 * 3_600_000,
+            retention_ms_min: 24 * 3_600_000,
+            retention_late_percent: 10,
+            rewrite_files: 8,
+            subject_bytes_max: 1_000,
+            erasures_max: 100,
             latest_keys_max: 2_000_000,
             statement_bytes_max: 256 << 10,
             statement_tokens_max: 10_000,

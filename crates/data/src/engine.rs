@@ -16,6 +16,7 @@ use crate::sql::{guard, state};
 use crate::streams::append::{log_of, set_aside_log_of};
 use crate::streams::chunk;
 use crate::streams::latest::Latest;
+use crate::streams::marks::log_of_marks;
 use crate::streams::schema::{self, Schema, StreamSpec};
 use crate::streams::tail::Range;
 use crate::streams::tail::Tail;
@@ -107,11 +108,12 @@ impl Shared {
         let schema = Arc::clone(&stream.schema);
         let Some(state) = tables::state::state(read, &stream.name)? else {
             let tail = Range { log, base: from, end, schema };
-            return Ok(Extent { from, folder: String::new(), files: Arc::default(), tail });
+            let (folder, files) = (String::new(), Arc::default());
+            return Ok(Extent { from, folder, files, tail, cut: 0 });
         };
         let files = self.files_of(read, &stream.name, &state)?;
         let tail = Range { log, base: state.sealed.max(from), end, schema };
-        Ok(Extent { from, folder: state.folder, files, tail })
+        Ok(Extent { from, folder: state.folder, files, tail, cut: state.cut })
     }
 
     /// Returns the files with the newest row of each key of a stream, where there are some.
@@ -270,8 +272,9 @@ impl Data {
             for log in [log_of(name), set_aside_log_of(name)] {
                 let end = tx.log_end(&log)?;
                 tx.put(base_key(&log), end.to_be_bytes().to_vec());
+                tables::record::end_log(tx, &log)?;
             }
-            return Ok(());
+            return tables::record::end_log(tx, &log_of_marks(name));
         };
         let spec: StreamSpec = parse(new)?;
         schema::check(&spec, &self.shared.config)?;
@@ -281,6 +284,10 @@ impl Data {
             schema::check_change(&new.name, &before, &spec)?;
             if !before.key.is_empty() && spec.key.is_empty() {
                 self.check_readers(tx, &[format!("{}{LATEST}", new.name)], "table")?;
+            }
+            if before.key != spec.key {
+                // Its files go by the old key.
+                tables::record::renew_table(tx, &format!("{}{LATEST}", new.name))?;
             }
             self.check_all_views(tx)?;
             self.check_all_metrics(tx)?;
@@ -530,6 +537,7 @@ impl Engine for Data {
                 roles: no_roles,
             },
             runtime("table", "tables"),
+            runtime("data", "data"),
             runtime("relation", "relations"),
             runtime("sql", "sql"),
         ]

@@ -200,6 +200,20 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// A subject that cannot be looked for.
+    #[error("{reason}")]
+    Subject {
+        /// What is wrong.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
+    /// Too many erasures at the same time.
+    #[error("{limit} erasures are under way, which is the limit")]
+    Erasures {
+        /// The limit.
+        limit: usize,
+    },
     /// A defect, or something stored that cannot be read.
     #[error("something went wrong inside: {detail}")]
     Internal {
@@ -236,6 +250,8 @@ impl Explain for Error {
             Self::Role { .. } => Code("role.data", Kind::Invalid),
             Self::Restricted { .. } => Code("role.restricted", Kind::Forbidden),
             Self::Lent { .. } => Code("sql.lent", Kind::Conflict),
+            Self::Subject { .. } => Code("data.subject", Kind::Invalid),
+            Self::Erasures { .. } => Code("data.busy", Kind::Exhausted),
             Self::Internal { .. } => Code("sql.internal", Kind::Internal),
         }
     }
@@ -256,6 +272,8 @@ impl Explain for Error {
             Self::Blocked { .. } => {
                 "correct the row, or send `on_error=set_aside` to keep bad rows apart"
             }
+            Self::Subject { hint, .. } => hint.as_str(),
+            Self::Erasures { .. } => "wait until some are done: `craton data erasures` shows them",
             Self::SchemaChange { .. } => {
                 "add columns that are not required, or declare a new stream under another name"
             }

@@ -11,6 +11,7 @@ mod catalog;
 mod config;
 mod derived;
 mod engine;
+mod erasure;
 mod error;
 mod lend;
 mod lineage;

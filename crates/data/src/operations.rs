@@ -2,6 +2,7 @@
 
 use crate::catalog::{Catalog, PUBLIC, view_spec};
 use crate::engine::{Data, Shared};
+use crate::erasure::ask;
 use crate::lend;
 use crate::metrics::sql::METRICS;
 use crate::rights::{Named, decide};
@@ -114,6 +115,45 @@ fn tables(data: &Arc<Data>) -> Vec<Operation> {
             decide(data, |_: &Data, tx, call| record::record(tx, call)),
         )
         .takes(json!({"type": "object", "required": ["step"], "properties": {"step": {}}})),
+        operation(
+            "data.erase",
+            Manage,
+            "Asks that all rows of a subject be erased, from streams, tables and the disk.",
+            decide(data, ask::erase),
+        )
+        .on_kind()
+        .takes(ask::schema())
+        .answers(erasure_schema()),
+        operation(
+            "data.find",
+            Manage,
+            "Counts the rows of a subject, stream by stream. Changes nothing.",
+            read(data, ask::look),
+        )
+        .on_kind()
+        .takes(ask::schema())
+        .answers(json!({
+            "type": "object",
+            "required": ["rows", "streams"],
+            "properties": {
+                "rows": {"type": "integer", "description": "How many rows there are in all."},
+                "streams": {"type": "array", "items": {"type": "object"}},
+                "not_reached": {"type": "array", "items": {"type": "string"}},
+            },
+        })),
+        operation(
+            "data.erasures",
+            Manage,
+            "Returns the erasures and how far they are; waits for one where it is asked to.",
+            read(data, ask::list),
+        )
+        .on_kind()
+        .queries(ask::QUERY)
+        .answers(json!({
+            "type": "object",
+            "required": ["items"],
+            "properties": {"items": {"type": "array", "items": erasure_schema()}},
+        })),
         operation("view.read", Read, "Returns the rows of a view.", read(data, rows_of))
             .queries(LIMIT)
             .answers(rows_schema()),
@@ -172,6 +212,19 @@ fn tables(data: &Arc<Data>) -> Vec<Operation> {
             "properties": {"id": {"type": "string"}},
         })),
     ]
+}
+
+fn erasure_schema() -> Value {
+    json!({
+        "type": "object",
+        "required": ["id", "state", "streams"],
+        "properties": {
+            "id": {"type": "integer", "description": "The number of the erasure."},
+            "state": {"enum": ["rows", "views", "disk", "done"]},
+            "subject_hash": {"type": "string", "description": "SHA-256 of `salt` and the subject."},
+            "streams": {"type": "array", "items": {"type": "object"}},
+        },
+    })
 }
 
 pub(crate) fn rows_schema() -> Value {

@@ -1,9 +1,10 @@
-//! What the engine itself offers to SQL: `system.streams`, `system.tables`, `system.views`, `system.queries`, and what metrics and quality
-//! rules add.
+//! What the engine itself offers to SQL: `system.streams`, `system.tables`, `system.views`, `system.queries`, `system.erasures`, and what
+//! metrics and quality rules add.
 
 use crate::catalog::{base_of, view_spec};
 use crate::derived;
 use crate::engine::Shared;
+use crate::erasure;
 use crate::rights::{Named, decide};
 use crate::streams::append::{log_of, set_aside_log_of};
 use crate::tables::state;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 /// Returns the relations.
 pub(crate) fn relations(shared: &Arc<Shared>) -> Vec<Relation> {
-    let mut all = vec![streams(), tables(), views(), queries(shared)];
+    let mut all = vec![streams(), tables(), views(), queries(shared), erasures()];
     all.extend(crate::metrics::relations::relations());
     all.extend(crate::quality::relations::relations());
     all
@@ -37,6 +38,11 @@ fn streams() -> Relation {
         Column::new("rows", ColumnType::Int, "How many rows it has; null where a part is shown."),
         Column::new("first_offset", ColumnType::Int, "The offset of its first row."),
         Column::new("set_aside", ColumnType::Int, "How many rows were set aside."),
+        Column::new(
+            "retention",
+            ColumnType::Text,
+            "For how long rows stay, as the manifest says it; null where for ever.",
+        ),
     ];
     let int = |number: u64| Cell::Int(i64::try_from(number).unwrap_or(i64::MAX));
     let rows: kernel::Rows = Arc::new(move |reader, _scan, row| {
@@ -44,9 +50,8 @@ fn streams() -> Relation {
             if !reader.allows("stream.read", &stream.reference())? {
                 continue;
             }
-            let (log, aside) = (log_of(&stream.name), set_aside_log_of(&stream.name));
-            let base = base_of(reader, &log)?;
-            let count = reader.log_end(&log)?.saturating_sub(base);
+            let (first, count) = first_and_count(reader, &stream.name)?;
+            let aside = set_aside_log_of(&stream.name);
             let aside = reader.log_end(&aside)?.saturating_sub(base_of(reader, &aside)?);
             // Who sees a part of the rows is not told how many there are.
             let shown = |named: Named, number: u64| -> Result<Cell, Problem> {
@@ -57,8 +62,9 @@ fn streams() -> Relation {
             let cells = vec![
                 Cell::Text(stream.name.clone()),
                 shown(all.clone(), count)?,
-                shown(all, base)?,
+                shown(all, first)?,
                 shown(Named::set_aside(&stream.name), aside)?,
+                Cell::text(stream.spec["retention"].as_str().map(str::to_owned)),
             ];
             if !row(cells)? {
                 break;
@@ -67,6 +73,19 @@ fn streams() -> Relation {
         Ok(())
     });
     relation("streams", "Streams and how many rows they have.", columns, rows)
+}
+
+/// Returns the offset of the first row of a stream, and how many rows it has: those in files and those in the log behind.
+fn first_and_count(read: &dyn Read, stream: &str) -> Result<(u64, u64), Problem> {
+    let log = log_of(stream);
+    let base = base_of(read, &log)?;
+    let end = read.log_end(&log)?.max(base);
+    let Some(state) = state::state(read, stream)? else { return Ok((base, end - base)) };
+    let sealed = state.sealed.max(base);
+    let files = state::files(read, stream)?;
+    let first = files.first().map_or(sealed, |file| file.start);
+    let count = files.iter().map(|file| file.rows).sum::<u64>() + end.saturating_sub(sealed);
+    Ok((first, count))
 }
 
 fn tables() -> Relation {
@@ -163,6 +182,47 @@ fn views() -> Relation {
         Ok(())
     });
     relation("views", "Views, and at which commit what is kept of them stands.", columns, rows)
+}
+
+fn erasures() -> Relation {
+    let columns = vec![
+        Column::new("id", ColumnType::Int, "The number of the erasure."),
+        Column::new("at", ColumnType::Time, "When it was asked for, wall time."),
+        Column::new("by", ColumnType::Text, "Who asked for it."),
+        Column::new("subject_hash", ColumnType::Text, "A salted hash of the subject."),
+        Column::new("streams", ColumnType::Text, "The streams, as JSON."),
+        Column::new("rows", ColumnType::Int, "How many rows are gone so far."),
+        Column::new("set_aside", ColumnType::Int, "How many of those that were set aside are."),
+        Column::new("state", ColumnType::Text, "`rows`, `views`, `disk`, then `done`."),
+        Column::new("done_at", ColumnType::Time, "When nothing was left on the disk, wall time."),
+    ];
+    let int = |number: u64| Cell::Int(i64::try_from(number).unwrap_or(i64::MAX));
+    let rows: kernel::Rows = Arc::new(move |reader, _scan, row| {
+        // How many rows a subject had is for who may erase it.
+        if !reader.allows("data.erasures", &ResourceRef::new("data", ""))? {
+            return Ok(());
+        }
+        for erasure in erasure::state::all(reader)? {
+            let streams: Vec<&str> =
+                erasure.targets.iter().map(|target| target.stream.as_str()).collect();
+            let cells = vec![
+                int(erasure.id),
+                Cell::Time(erasure.at.0),
+                Cell::Text(erasure.by.clone()),
+                Cell::Text(erasure.hash.clone()),
+                Cell::json(&serde_json::json!(streams)),
+                int(erasure.targets.iter().map(|target| target.rows).sum()),
+                int(erasure.targets.iter().map(|target| target.rows_aside).sum()),
+                Cell::Text(erasure.stage.name().into()),
+                Cell::time(erasure.done_at),
+            ];
+            if !row(cells)? {
+                break;
+            }
+        }
+        Ok(())
+    });
+    relation("erasures", "Subjects that were erased, without their names.", columns, rows)
 }
 
 fn queries(shared: &Arc<Shared>) -> Relation {

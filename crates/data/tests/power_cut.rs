@@ -1,10 +1,13 @@
 //! Power cuts in the middle of anything that is done with tables: what was acknowledged is there, once, for Craton's SQL and for whoever
-//! reads the Delta log.
+//! reads the Delta log. What left, by an erasure or in its time, is not there any more; nothing else is missing.
 //!
 //! `CRATON_SEEDS=1000` runs the full form. `CRATON_DUMP=folder` leaves the tables of each seed there with the rows that SQL sees, for other
 //! readers to be held against them (`tests/doors/delta`).
 
 #![expect(clippy::expect_used, reason = "a test ends where a promise is broken")]
+
+#[path = "power_cut/visits.rs"]
+mod visits;
 
 use base::{DrivenClock, Entropy, Problem, SeededEntropy, SystemClock, Time};
 use data::{Config, Data, Keeper, Round};
@@ -14,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use store::{Blobs, JournaledStore, LeftOut, SimulatedDisk, SqliteStore};
+use visits::Visits;
 
 /// A unit with nothing but the kernel and the data engine, on a disk that breaks.
 struct Unit {
@@ -63,6 +67,7 @@ impl Unit {
                 {"name": "value", "type": "decimal(12,2)"}, {"name": "at", "type": "time"},
             ], "key": ["sensor"], "time": "at"})
             ),
+            manifest("Stream", "visits", visits::spec()),
         ]);
         let init = Principal::Unit("init".into());
         let apply = Call::new("resource.apply", ResourceRef::new("resource", ""), init);
@@ -81,10 +86,14 @@ impl Unit {
                 id % 100
             )
         };
-        let stream = ResourceRef::new("stream", "readings");
+        self.append_lines("readings", (first..first + count).map(line).collect())
+    }
+
+    fn append_lines(&mut self, stream: &str, lines: String) -> Result<(), Problem> {
+        let stream = ResourceRef::new("stream", stream);
         let mut call = Call::new("stream.append", stream, Principal::User("olga".into()));
         call.media = "application/x-ndjson".into();
-        call.body = (first..first + count).map(line).collect::<String>().into_bytes();
+        call.body = lines.into_bytes();
         self.call(call).map(|_| ())
     }
 
@@ -109,6 +118,7 @@ struct Known {
     acknowledged: BTreeSet<u64>,
     unknown: BTreeSet<u64>,
     next: u64,
+    visits: Visits,
 }
 
 fn work(
@@ -118,18 +128,22 @@ fn work(
     steps: u64,
 ) -> Result<(), Problem> {
     for _ in 0..steps {
-        if entropy.number().is_multiple_of(2) {
-            let count = 1 + entropy.number() % 40;
-            let ids = known.next..known.next + count;
-            known.next += count;
-            known.unknown.extend(ids.clone());
-            unit.append(ids.start, count)?;
-            ids.for_each(|id| {
-                known.unknown.remove(&id);
-                known.acknowledged.insert(id);
-            });
-        } else {
-            unit.keep()?;
+        match entropy.number() % 6 {
+            0 | 1 => {
+                let count = 1 + entropy.number() % 40;
+                let ids = known.next..known.next + count;
+                known.next += count;
+                known.unknown.extend(ids.clone());
+                unit.append(ids.start, count)?;
+                ids.for_each(|id| {
+                    known.unknown.remove(&id);
+                    known.acknowledged.insert(id);
+                });
+            }
+            2 => known.visits.work(unit, entropy)?,
+            _ => {
+                unit.keep()?;
+            }
         }
     }
     Ok(())
@@ -185,7 +199,9 @@ fn delta_files(blobs: &dyn Blobs, folder: &str) -> BTreeMap<String, u64> {
 /// later is looked at.
 fn check_delta(disk: &SimulatedDisk, seed: u64) {
     let blobs = disk.blobs();
-    for folder in ["tables/readings", "tables/readings_latest"] {
+    for folder in
+        ["tables/readings", "tables/readings_latest", "tables/visits", "tables/visits_latest"]
+    {
         for (path, size) in delta_files(&blobs, folder) {
             let found = blobs.size(&format!("{folder}/{path}")).expect("a size");
             assert_eq!(found, Some(size), "seed {seed}: {folder}/{path}");
@@ -221,8 +237,8 @@ fn run_on(disk: &SimulatedDisk, seed: u64) -> u64 {
     unit.prepare().expect("prepared");
     let mut cuts = 0;
     for round in 0..3 {
-        disk.cut_after(entropy.number() % 400);
-        let ended = work(&mut unit, &entropy, &mut known, 40);
+        disk.cut_after(entropy.number() % 600);
+        let ended = work(&mut unit, &entropy, &mut known, 60);
         cuts += u64::from(ended.is_err());
         disk.cut();
         drop(unit);
@@ -230,6 +246,8 @@ fn run_on(disk: &SimulatedDisk, seed: u64) -> u64 {
         unit =
             Unit::open(disk).unwrap_or_else(|problem| panic!("seed {seed}: {}", problem.message));
         check(&unit, &known, seed);
+        known.visits.look(&unit, seed);
+        known.visits.check(&unit, disk, seed);
         // What was not known is known now.
         let rows = unit.sql("SELECT id FROM readings").expect("rows");
         known.acknowledged = rows.iter().filter_map(|row| row["id"].as_u64()).collect();
@@ -240,6 +258,8 @@ fn run_on(disk: &SimulatedDisk, seed: u64) -> u64 {
     while unit.keep().expect("a round") == Round::Worked {}
     check(&unit, &known, seed);
     check_delta(disk, seed);
+    known.visits.check(&unit, disk, seed);
+    known.visits.check_done(&unit, seed);
     if let Some(folder) = option_env("CRATON_DUMP") {
         for table in ["readings", "readings_latest"] {
             let table = ResourceRef::new("table", table);

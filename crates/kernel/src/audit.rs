@@ -2,7 +2,7 @@
 
 use crate::policy::Decision;
 use crate::{Call, Kernel, Operation, Read, Tx};
-use base::{Problem, Time};
+use base::{Period, Problem, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -88,6 +88,15 @@ impl Counted {
 
 fn minute_of(wall: Time) -> i64 {
     wall.0.div_euclid(MINUTE_MS)
+}
+
+/// Drops audit lines that the configuration does not keep any more.
+pub(crate) fn forget_old(tx: &mut Tx<'_>) -> Result<(), Problem> {
+    let Some(days) = tx.kernel().config().audit_days else { return Ok(()) };
+    let now = tx.wall();
+    let since = Time(now.0.saturating_sub(Period::days(days.into()).0));
+    let due = crate::space::key(b'E').text("audit_due");
+    crate::log::forget_old(tx, now, &due, &[LOG], |line: &Line| line.wall < since)
 }
 
 #[derive(Default)]

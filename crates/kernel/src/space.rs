@@ -8,7 +8,7 @@ use base::Key;
 /// |---|---|---|
 /// | `R` | kernel | resources as they stand |
 /// | `V` | kernel | versions of resources |
-/// | `E` | kernel | epoch, clock, serial numbers |
+/// | `E` | kernel | epoch, clock, serial numbers, when audit lines are looked through |
 /// | `I` | kernel | idempotency keys |
 /// | `J` | kernel | when idempotency keys expire |
 /// | `T` | kernel | tokens |

@@ -218,6 +218,7 @@ impl Engine for System {
     }
 
     fn work(&self, tx: &mut Tx<'_>, budget: usize) -> Result<usize, Problem> {
+        audit::forget_old(tx)?;
         crate::writer::expire_keys(tx, budget.min(100)).map(|_| 0)
     }
 }

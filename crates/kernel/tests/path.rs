@@ -490,3 +490,33 @@ fn a_stranger_gets_a_challenge_that_looks_like_any_other() {
     let lines = meters(&kernel, "anonymous");
     assert!(lines.iter().any(|line| line.contains("authenticate")), "{lines:?}");
 }
+
+#[test]
+fn audit_lines_leave_after_their_days_and_no_others() {
+    const DAY: i64 = 86_400_000;
+    let clock = Arc::new(StillClock(AtomicI64::new(0)));
+    let (kernel, mut writer) = Kernel::new(Parts {
+        store: Arc::new(MemoryStore::new()),
+        clock: clock.clone(),
+        entropy: Arc::new(SeededEntropy::new(1)),
+        engines: Vec::new(),
+        config: Config { audit_days: Some(10), ..Config::default() },
+    })
+    .expect("a kernel");
+    apply_people(&mut writer);
+    for day in 1..30 {
+        clock.0.store(day * DAY, Ordering::SeqCst);
+        let user = manifest("User", &format!("u{day}"), json!({"roles": []}));
+        apply(&mut writer, "user:olga", json!([user])).expect("applied");
+    }
+    let reader = Reader::new(&kernel, Principal::Anonymous).expect("a reader");
+    let chunks = reader.chunks("system/audit", 0, usize::MAX).expect("chunks");
+    let lines = chunks.iter().flat_map(|chunk| kernel::rows(&chunk.bytes));
+    let days: Vec<i64> = lines
+        .map(|line| {
+            let line: Value = serde_json::from_slice(line).expect("a line");
+            Time::parse(line["wall"].as_str().expect("a time")).expect("a time").0 / DAY
+        })
+        .collect();
+    assert_eq!((days.first(), days.last()), (Some(&19), Some(&29)), "{days:?}");
+}

@@ -256,6 +256,7 @@ impl Engine for Processes {
         if 0 < fired || 0 < done {
             return Ok(done + fired);
         }
+        self.forget_history(tx)?;
         self.expire(tx, budget.min(self.config.timers_max))
     }
 

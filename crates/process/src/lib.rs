@@ -13,6 +13,7 @@ pub mod decisions;
 mod elements;
 mod engine;
 mod error;
+mod history;
 mod incidents;
 mod instance;
 mod instances;

@@ -22,6 +22,7 @@
 //! | `r` 0 | process, stream | the offset of the next row to consume |
 //! | `r` 1 | instance | nothing: it has moves to make |
 //! | `r` 2 | process | its start timers |
+//! | `r` 3 | | when the history is looked through for what is old |
 
 use crate::elements::text_of;
 use crate::error::Error;
@@ -259,6 +260,11 @@ pub mod key {
     /// The start timers of a process.
     pub fn start_timers(process: &str) -> Key {
         space(b'r', 2).text(process)
+    }
+
+    /// When the history is looked through for what is old.
+    pub fn history() -> Key {
+        space(b'r', 3)
     }
 }
 

@@ -46,11 +46,17 @@ pub trait Blobs: Send + Sync {
     /// [`Error::Unavailable`].
     fn list(&self, prefix: &str) -> Result<Vec<(String, u64)>, Error>;
 
-    /// Deletes a blob, where there is one. After a crash it may be there again.
+    /// Deletes a blob, where there is one. After a crash it may be there again, until [`Blobs::settle`].
     ///
     /// # Errors
     /// [`Error::Unavailable`].
     fn delete(&self, name: &str) -> Result<(), Error>;
+
+    /// Sees to it that what was deleted in a folder, and in those inside, is not there again after a crash.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    fn settle(&self, folder: &str) -> Result<(), Error>;
 }
 
 /// Returns the name that a blob has while it is written.
@@ -181,6 +187,25 @@ impl Blobs for FileBlobs {
             _ => Ok(()),
         }
     }
+
+    fn settle(&self, folder: &str) -> Result<(), Error> {
+        sync_folders(&self.path(folder)?).map_err(|error| failed(&error))
+    }
+}
+
+/// Brings the names of a folder and of those inside to the disk.
+fn sync_folders(folder: &Path) -> io::Result<()> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_folders(&entry.path())?;
+        }
+    }
+    File::open(folder)?.sync_all()
 }
 
 /// Blobs in memory, for tests. Clones share them.
@@ -223,6 +248,10 @@ impl Blobs for MemoryBlobs {
 
     fn delete(&self, name: &str) -> Result<(), Error> {
         self.held().remove(name);
+        Ok(())
+    }
+
+    fn settle(&self, _folder: &str) -> Result<(), Error> {
         Ok(())
     }
 }

@@ -93,6 +93,14 @@ impl Store for FaultyStore {
         self.inner.commit(partition, batch)
     }
 
+    fn overwrite_freed(&self) -> Result<bool, Error> {
+        self.inner.overwrite_freed()
+    }
+
+    fn forget_log(&self) -> Result<bool, Error> {
+        self.inner.forget_log()
+    }
+
     fn verify(&self) -> Result<Vec<String>, Error> {
         self.inner.verify()
     }

@@ -38,6 +38,24 @@ pub trait Store: Send + Sync {
         0
     }
 
+    /// Writes over what deletions left in the room that is free now, so that it is not found on the disk any more. Returns whether
+    /// that is done; where so much is deleted meanwhile that it is not, it is to be called again. Others can commit meanwhile.
+    ///
+    /// # Errors
+    /// As [`Store::commit`], of which nothing is left that counts.
+    fn overwrite_freed(&self) -> Result<bool, Error> {
+        Ok(true)
+    }
+
+    /// Gives up what commits wrote ahead of their place, which has the bytes of what was deleted since. Returns whether that is
+    /// done; where a snapshot still needs it, it is to be called again.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the store cannot be written.
+    fn forget_log(&self) -> Result<bool, Error> {
+        Ok(true)
+    }
+
     /// Looks through all that is stored and returns what is wrong with it, a line each.
     ///
     /// # Errors

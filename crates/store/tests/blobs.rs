@@ -83,3 +83,33 @@ fn a_blob_survives_a_power_cut_as_a_whole_and_for_sure_once_it_was_put() {
         }
     }
 }
+
+#[test]
+fn what_was_deleted_and_settled_does_not_come_back() {
+    let mut came_back = 0;
+    for seed in 0..60 {
+        let disk = SimulatedDisk::new(seed);
+        let blobs = disk.blobs();
+        for name in ["t/a", "t/log/b", "t/c", "u/d"] {
+            put(&blobs, name, &[3; 500]);
+        }
+        blobs.delete("t/a").unwrap();
+        blobs.delete("t/log/b").unwrap();
+        blobs.delete("u/d").unwrap();
+        blobs.settle("t").unwrap();
+        disk.cut();
+        disk.crash(seed);
+        let names: Vec<String> =
+            blobs.list("t").unwrap().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["t/c"], "seed {seed}");
+        came_back += u32::from(blobs.size("u/d").unwrap().is_some());
+    }
+    assert!(0 < came_back, "what is not settled may come back");
+    each(|blobs| {
+        put(blobs, "t/a", b"x");
+        blobs.delete("t/a").unwrap();
+        blobs.settle("t").unwrap();
+        blobs.settle("nowhere").unwrap();
+        assert_eq!(blobs.list("t").unwrap(), []);
+    });
+}

@@ -2,6 +2,7 @@
 
 mod access;
 mod apply;
+mod data;
 mod documents;
 mod exchange;
 mod export;
@@ -67,6 +68,8 @@ pub enum Command {
     Quality(quality::Quality),
     /// Shows what something stands on and what stands on it
     Lineage(lineage::Lineage),
+    /// Erases the rows of a person, and shows how far that is
+    Data(data::Data),
     /// Shows other units, and gets to know them
     Peer(exchange::Peer),
     /// Shows what units offer to each other
@@ -134,6 +137,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
         Command::Kpi(command) => command.run(globals),
         Command::Quality(command) => command.run(globals),
         Command::Lineage(command) => command.run(globals),
+        Command::Data(command) => command.run(globals),
         Command::Peer(command) => command.run(globals),
         Command::Offer(command) => command.run(globals),
         Command::Contract(command) => command.run(globals),

@@ -63,6 +63,7 @@ pub(crate) fn refresh(
         driver: None,
         upto: 0,
         others: Vec::new(),
+        cuts: Vec::new(),
         commit: reader.commit()?,
         at: now,
         files: Vec::new(),
@@ -119,6 +120,7 @@ impl Work<'_> {
         base.schema = text_of(&part.schema());
         base.driver = Some(shape.driver.clone());
         base.others.clone_from(&shape.others);
+        base.cuts.clone_from(&shape.cuts);
         base.upto = end;
         let kept = kept.filter(|kept| kept.schema == base.schema);
         let plan = match &kept {

@@ -1,6 +1,7 @@
 //! Which queries can be kept up by the commits of a stream: those that take its rows one by one, and at most group them then.
 
 use crate::sql::stream::{LatestTable, StreamTable};
+use crate::tables::scan::Extent;
 use datafusion::catalog::default_table_source::source_as_provider;
 use datafusion::common::JoinType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -16,6 +17,8 @@ pub(crate) struct Shape {
     pub(crate) is_grouped: bool,
     /// Where the logs of the other relations end.
     pub(crate) others: Vec<(String, u64)>,
+    /// How often rows were taken out of each stream.
+    pub(crate) cuts: Vec<(String, u64)>,
 }
 
 /// Returns the shape of a query.
@@ -27,11 +30,21 @@ pub(crate) fn shape(plan: &LogicalPlan) -> Result<Shape, String> {
     let mut drivers = Vec::new();
     linear(rows, &mut drivers);
     let ends = ends(plan)?;
-    let once = |log: &&String| ends.get(*log).is_some_and(|(count, _)| *count == 1);
+    let once = |log: &&String| ends.get(*log).is_some_and(|read| read.count == 1);
     let driver = drivers.iter().find(once).ok_or("no stream stands in it once, row by row")?;
     let others = ends.iter().filter(|(log, _)| *log != driver);
-    let others = others.map(|(log, (_, end))| (log.clone(), *end)).collect();
-    Ok(Shape { driver: driver.clone(), is_grouped, others })
+    let others = others.map(|(log, read)| (log.clone(), read.end)).collect();
+    let cuts = ends.iter().map(|(log, read)| (log.clone(), read.cut)).collect();
+    Ok(Shape { driver: driver.clone(), is_grouped, others, cuts })
+}
+
+/// How a log is read.
+struct Reading {
+    count: usize,
+    /// Where it ends.
+    end: u64,
+    /// How often rows were taken out of it.
+    cut: u64,
 }
 
 /// Goes down to what is grouped, or to the top where nothing is.
@@ -125,8 +138,8 @@ fn linear(plan: &LogicalPlan, found: &mut Vec<String>) {
             }
         }
         LogicalPlan::TableScan(scan) => {
-            if let Some((log, _, true)) = log_of(scan) {
-                found.push(log);
+            if let Some((extent, true)) = extent_of(scan) {
+                found.push(extent.tail.log);
             }
         }
         _ => {}
@@ -134,15 +147,15 @@ fn linear(plan: &LogicalPlan, found: &mut Vec<String>) {
 }
 
 /// Returns how often each log is read, and where it ends.
-fn ends(plan: &LogicalPlan) -> Result<BTreeMap<String, (usize, u64)>, String> {
-    let mut ends: BTreeMap<String, (usize, u64)> = BTreeMap::new();
+fn ends(plan: &LogicalPlan) -> Result<BTreeMap<String, Reading>, String> {
+    let mut ends: BTreeMap<String, Reading> = BTreeMap::new();
     let mut reason = None;
     let _ = plan.apply_with_subqueries(|node| {
         if let LogicalPlan::TableScan(scan) = node {
-            match log_of(scan) {
-                Some((log, end, _)) => {
-                    let held = ends.entry(log).or_insert((0, end));
-                    held.0 += 1;
+            match extent_of(scan) {
+                Some((extent, _)) => {
+                    let (log, end, cut) = (extent.tail.log.clone(), extent.end(), extent.cut);
+                    ends.entry(log).or_insert(Reading { count: 0, end, cut }).count += 1;
                 }
                 None => reason = Some(format!("`{}` is no stream", scan.table_name.table())),
             }
@@ -152,14 +165,14 @@ fn ends(plan: &LogicalPlan) -> Result<BTreeMap<String, (usize, u64)>, String> {
     reason.map_or(Ok(ends), Err)
 }
 
-/// Returns the log that a scan reads, where it ends, and whether all its rows are read.
-fn log_of(scan: &TableScan) -> Option<(String, u64, bool)> {
+/// Returns the rows of a stream that a scan reads, and whether all of them are read.
+fn extent_of(scan: &TableScan) -> Option<(Extent, bool)> {
     let provider = source_as_provider(&scan.source).ok()?;
     if let Some(stream) = provider.downcast_ref::<StreamTable>() {
-        return Some((stream.extent.tail.log.clone(), stream.extent.end(), true));
+        return Some((stream.extent.clone(), true));
     }
     let latest = provider.downcast_ref::<LatestTable>()?;
-    Some((latest.extent.tail.log.clone(), latest.extent.end(), false))
+    Some((latest.extent.clone(), false))
 }
 
 fn name_of(plan: &LogicalPlan) -> &'static str {

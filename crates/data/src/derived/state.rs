@@ -29,6 +29,9 @@ pub(crate) struct Derived {
     pub(crate) upto: u64,
     /// Where the logs of the other relations ended.
     pub(crate) others: Vec<(String, u64)>,
+    /// How often rows had been taken out of each stream.
+    #[serde(default)]
+    pub(crate) cuts: Vec<(String, u64)>,
     /// The commit at which it stands, and when that was, wall time in milliseconds.
     pub(crate) commit: u64,
     pub(crate) at: i64,
@@ -45,6 +48,20 @@ pub(crate) fn folder(view: &str) -> String {
 /// Returns the key of what is kept of a view.
 pub(crate) fn derived_key(view: &str) -> Key {
     kernel::key(b's').text("derived").text(view)
+}
+
+/// Returns the views of which something is kept, or was.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub(crate) fn names(read: &dyn Read) -> Result<Vec<String>, Problem> {
+    let prefix = kernel::key(b's').text("derived");
+    let pairs = read.scan_prefix(prefix.as_ref(), usize::MAX)?;
+    let name = |key: &[u8]| {
+        let mut reader = base::KeyReader::new(key);
+        reader.text().and_then(|_| reader.text())
+    };
+    Ok(pairs.iter().filter_map(|(key, _)| name(key)).collect())
 }
 
 /// Returns what is kept of a view.

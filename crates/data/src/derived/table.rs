@@ -70,9 +70,11 @@ impl DerivedTable {
     }
 }
 
-/// Returns whether what is kept fits what is there: the stream has not become shorter, and the others stand still.
+/// Returns whether what is kept fits what is there: no rows were taken out, and the others stand still.
 pub(crate) fn is_usable(kept: &Derived, shape: &Shape) -> bool {
-    kept.driver.as_ref() == Some(&shape.driver) && kept.others == shape.others
+    kept.driver.as_ref() == Some(&shape.driver)
+        && kept.others == shape.others
+        && kept.cuts == shape.cuts
 }
 
 /// Returns the columns of what is kept, as text.

@@ -66,8 +66,29 @@ impl Newest {
     }
 }
 
-/// The log, where the overlay begins in it, and the key's columns.
-type Id = (String, u64, Vec<usize>);
+/// Whose newest rows these are.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Id {
+    log: String,
+    /// The key's columns.
+    key: Vec<usize>,
+    /// How often rows were taken out of the stream's files: the newest may have been among them.
+    cut: u64,
+    /// Where the overlay begins in the log.
+    from: u64,
+}
+
+impl Id {
+    /// Whether both are about the same keys of one log.
+    fn is_of(&self, other: &Self) -> bool {
+        self.log == other.log && self.key == other.key
+    }
+
+    /// Whether another is about the same keys, and of a later time.
+    fn is_before(&self, other: &Self) -> bool {
+        self.is_of(other) && (self.cut, self.from) < (other.cut, other.from)
+    }
+}
 
 /// Remembers the newest rows of some streams.
 pub(crate) struct Latest {
@@ -111,8 +132,9 @@ impl Latest {
         extent: &Extent,
         from: u64,
     ) -> Result<Arc<Newest>, Problem> {
-        let id = (extent.tail.log.clone(), from, extent.schema().key.clone());
-        let turn = self.turn(&id.0);
+        let (log, key) = (extent.tail.log.clone(), extent.schema().key.clone());
+        let id = Id { log, key, cut: extent.cut, from };
+        let turn = self.turn(&id.log);
         let own = turn.lock().unwrap_or_else(PoisonError::into_inner);
         let mut overlay = match self.begin(&id, extent.end()) {
             Begun::Known(newest) => return Ok(Arc::new(newest)),
@@ -136,10 +158,14 @@ impl Latest {
         Arc::clone(turns.entry(log.to_owned()).or_default())
     }
 
+    /// Forgets everything.
+    pub(crate) fn clear(&self) {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Looks for what is held of a log. What has to be carried forward is taken out.
     fn begin(&self, id: &Id, end: u64) -> Begun {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = |other: &Id| other.0 == id.0 && other.2 == id.2;
         if let Some(overlay) = held.get(id) {
             if overlay.upto < end {
                 return Begun::Behind(held.remove(id).unwrap_or_default());
@@ -150,25 +176,25 @@ impl Latest {
             }
             return Begun::Past;
         }
-        if held.keys().any(|other| same(other) && id.1 < other.1) {
+        if held.keys().any(|other| id.is_before(other)) {
             return Begun::Past;
         }
         // The files hold more rows than before: what lies behind them is known already.
-        let before = held.keys().rfind(|other| same(*other)).cloned();
+        let before = held.keys().rfind(|other| other.cut == id.cut && other.is_of(id)).cloned();
         let overlay = before.and_then(|before| held.remove(&before));
-        match overlay.filter(|overlay| id.1 <= overlay.upto && overlay.upto <= end) {
+        match overlay.filter(|overlay| id.from <= overlay.upto && overlay.upto <= end) {
             Some(mut overlay) => {
-                Arc::make_mut(&mut overlay).begin_at(id.1);
+                Arc::make_mut(&mut overlay).begin_at(id.from);
                 Begun::Behind(overlay)
             }
-            None => Begun::Behind(Arc::new(Overlay::new(id.1))),
+            None => Begun::Behind(Arc::new(Overlay::new(id.from))),
         }
     }
 
     fn keep(&self, id: Id, overlay: &Arc<Overlay>) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         // What began earlier in the same log is of no use any more.
-        held.retain(|other, _| other.0 != id.0 || other.2 != id.2 || id.1 <= other.1);
+        held.retain(|other, _| !other.is_of(&id) || !other.is_before(&id));
         held.insert(id, Arc::clone(overlay));
         while self.keys_max < held.values().map(|overlay| overlay.offsets.len()).sum() {
             held.pop_first();

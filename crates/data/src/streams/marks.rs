@@ -82,6 +82,40 @@ pub(crate) fn end_at(read: &dyn Read, stream: &str, as_of: AsOf) -> Result<Optio
     Ok(found)
 }
 
+/// Returns when the row of a stream came that stands at an offset, business time.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub(crate) fn time_of(read: &dyn Read, stream: &str, offset: u64) -> Result<Option<Time>, Problem> {
+    let log = log_of_marks(stream);
+    let Some(number) = last_upto(read, &log, offset)? else { return Ok(None) };
+    Ok(mark(read, &log, number)?.map(|mark| mark.time))
+}
+
+/// Returns how many marks, from the first on, say nothing of rows at or behind an offset.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub(crate) fn count_before(read: &dyn Read, stream: &str, offset: u64) -> Result<u64, Problem> {
+    Ok(last_upto(read, &log_of_marks(stream), offset)?.unwrap_or(0))
+}
+
+/// Returns the number of the last mark whose rows begin at or before an offset.
+fn last_upto(read: &dyn Read, log: &str, offset: u64) -> Result<Option<u64>, Problem> {
+    let (mut low, mut high) = (0, read.log_end(log)?);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        // Where the mark is gone, the first that is left counts: those before it begin earlier.
+        let is_upto = mark(read, log, middle)?.is_none_or(|mark| mark.start <= offset);
+        if is_upto {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low.checked_sub(1))
+}
+
 fn mark(read: &dyn Read, log: &str, number: u64) -> Result<Option<Mark>, Problem> {
     let chunks = read.chunks(log, number, PAGE_BYTES)?;
     let Some(chunk) = chunks.first() else { return Ok(None) };

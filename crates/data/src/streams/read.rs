@@ -8,7 +8,7 @@ use crate::catalog::Stream;
 use crate::engine::Shared;
 use crate::sql::output::JsonRows;
 use crate::tables::file::{self, Part};
-use crate::tables::scan::{Extent, place_from};
+use crate::tables::scan::{Extent, offset_at, place_from};
 use base::Problem;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::array::cast::AsArray;
@@ -47,7 +47,7 @@ pub(crate) fn read(
     let base = stream.base(reader)?;
     let mut end = reader.log_end(&log)?.max(base);
     let from = match (call.number("offset")?, call.number("last")?) {
-        (_, Some(last)) => end.saturating_sub(last).max(base),
+        (_, Some(last)) => last_from(shared, &shared.extent(reader, stream)?, last)?,
         (Some(offset), None) => offset.max(base),
         (None, None) => base,
     };
@@ -55,9 +55,8 @@ pub(crate) fn read(
         end = wait(reader, &log, from, Duration::from_millis(wait_ms))?.max(end);
     }
     let is_lines = call.text("format") == Some("ndjson");
-    let to = end.min(from.saturating_add(limit));
     let extent = shared.extent(reader, stream)?;
-    let (rows, next) = rows(shared, reader, &extent, from..to, is_lines)?;
+    let (rows, next) = rows(shared, reader, &extent, (from..end, limit), is_lines)?;
     let (media, body) = if is_lines {
         ("application/x-ndjson", rows)
     } else {
@@ -85,20 +84,40 @@ fn wait(reader: &Reader, log: &str, from: u64, timeout: Duration) -> Result<u64,
     }
 }
 
+/// Returns the offset of the first of so many of the last rows.
+fn last_from(shared: &Shared, extent: &Extent, last: u64) -> Result<u64, Problem> {
+    let behind = extent.end() - extent.tail.base;
+    let Some(mut missing) = last.checked_sub(behind).filter(|missing| 0 < *missing) else {
+        return Ok(extent.end() - last);
+    };
+    for file in extent.files.iter().rev() {
+        if missing <= file.rows {
+            return offset_at(shared, &extent.folder, file, file.rows - missing);
+        }
+        missing -= file.rows;
+    }
+    Ok(extent.from)
+}
+
+/// Returns rows, so many at most, and the offset to go on from: rows that were taken out of the stream leave gaps.
 fn rows(
     shared: &Shared,
     reader: &Reader,
     extent: &Extent,
-    wanted: Range<u64>,
+    (wanted, limit): (Range<u64>, u64),
     is_lines: bool,
 ) -> Result<(Vec<u8>, u64), Problem> {
-    let (mut body, mut next, mut is_full) = (Vec::new(), wanted.start, false);
-    each_row(shared, reader, extent, wanted, |offset, line| {
+    let (mut body, mut next, mut count) = (Vec::new(), wanted.start, 0);
+    let mut is_full = limit == 0;
+    let end = wanted.end;
+    each_row(shared, reader, extent, (wanted, limit), |offset, line| {
         // Rows stay in order: behind the first that finds no room there is none.
-        is_full |= !body.is_empty() && shared.config.read_bytes_max <= body.len() + line.len();
+        is_full |= count == limit
+            || !body.is_empty() && shared.config.read_bytes_max <= body.len() + line.len();
         if is_full {
             return Ok(false);
         }
+        count += 1;
         if !is_lines && !body.is_empty() {
             body.push(b',');
         }
@@ -114,37 +133,46 @@ fn rows(
         next = offset + 1;
         Ok(true)
     })?;
-    Ok((body, next))
+    // Where all was given that is there, nothing is left before the end.
+    let is_all = !is_full && count < limit;
+    Ok((body, if is_all { next.max(end) } else { next }))
 }
 
-/// Gives rows as lines with their offsets, until `each` says that it is enough: from files first, then from the log.
+/// Gives rows as lines with their offsets, so many at most, until `each` says that it is enough: from files first, then from the log.
 fn each_row(
     shared: &Shared,
     reader: &Reader,
     extent: &Extent,
-    wanted: Range<u64>,
+    (wanted, limit): (Range<u64>, u64),
     mut each: impl FnMut(u64, &[u8]) -> Result<bool, Problem>,
 ) -> Result<(), Problem> {
     let sealed = wanted.start..wanted.end.min(extent.tail.base);
-    let mut goes_on = true;
+    let (mut goes_on, mut left) = (true, limit);
     for file in
         extent.files.iter().filter(|file| sealed.start < file.end && file.start < sealed.end)
     {
+        if !goes_on || left == 0 {
+            return Ok(());
+        }
         let skip = place_from(shared, &extent.folder, file, sealed.start)?;
         let part = Part {
             columns: None,
             skip: usize::try_from(skip).unwrap_or(usize::MAX),
-            limit: usize::try_from(sealed.end - sealed.start).ok(),
+            limit: usize::try_from(left).ok(),
         };
         file::read(&shared.blobs, &extent.folder, file, part, &mut |batch| {
             each_sealed(&extent.schema().clone(), &batch, |offset, line| {
                 goes_on = goes_on && offset < sealed.end && each(offset, line)?;
+                left -= u64::from(goes_on);
                 Ok(())
             })
         })?;
     }
+    if !goes_on {
+        return Ok(());
+    }
     let from = wanted.start.max(extent.tail.base);
-    let count = usize::try_from(wanted.end.saturating_sub(from)).unwrap_or(0);
+    let count = usize::try_from(wanted.end.saturating_sub(from).min(left)).unwrap_or(0);
     each_line(reader.kernel(), &extent.tail.log, from, count, |offset, line| {
         goes_on = goes_on && each(offset, line)?;
         Ok(())

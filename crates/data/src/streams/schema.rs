@@ -38,6 +38,10 @@ pub struct StreamSpec {
     /// What becomes of fields that no column names.
     #[serde(default)]
     pub unknown_fields: UnknownFields,
+    /// For how long rows stay, by their event time, as an ISO 8601 duration: `P30D`. For ever where absent. `NAME_latest` keeps its
+    /// rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<String>,
 }
 
 /// A column of a stream, or a field of a list.
@@ -52,12 +56,19 @@ pub struct ColumnSpec {
     /// True where every row has a value.
     #[serde(default)]
     pub required: bool,
+    /// True where it says which person a row is about: `data.erase` looks for the person there.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub subject: bool,
     /// What it means.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub summary: String,
     /// The fields of each object of a `list`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<ColumnSpec>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What becomes of fields that no column names.
@@ -177,6 +188,7 @@ impl Column {
             name: name.into(),
             column_type,
             required: false,
+            subject: false,
             summary: String::new(),
             fields: Vec::new(),
         };
@@ -299,6 +311,7 @@ impl Schema {
             name: name.into(),
             column_type,
             required: false,
+            subject: false,
             summary: String::new(),
             fields: Vec::new(),
         };
@@ -313,6 +326,7 @@ impl Schema {
             key: Vec::new(),
             time: None,
             unknown_fields: UnknownFields::Refuse,
+            retention: None,
         })
     }
 
@@ -361,7 +375,58 @@ pub(crate) fn check(spec: &StreamSpec, config: &Config) -> Result<(), Error> {
             ));
         }
     }
+    check_subjects(&spec.schema)?;
+    check_retention(spec, config)
+}
+
+/// Checks that a subject can be looked for where the manifest says so.
+fn check_subjects(columns: &[ColumnSpec]) -> Result<(), Error> {
+    for (number, column) in columns.iter().enumerate() {
+        let pointer = format!("/spec/schema/{number}");
+        if column.subject && !can_be_subject(column.column_type) {
+            let reason = format!(
+                "column `{}` is of type {}, which cannot be a subject",
+                column.name, column.column_type
+            );
+            let hint = "a subject is a text or an int that identifies a person";
+            return Err(schema_error(reason, pointer, Some(hint.into())));
+        }
+        if let Some(inner) = subject_within(&column.fields) {
+            let reason = format!("field `{inner}` of list `{}` cannot be a subject", column.name);
+            let hint = "put what identifies the person into a column of its own";
+            return Err(schema_error(reason, format!("{pointer}/fields"), Some(hint.into())));
+        }
+    }
     Ok(())
+}
+
+/// Returns whether a column of this type can say which person a row is about.
+pub(crate) fn can_be_subject(column_type: ColumnType) -> bool {
+    matches!(column_type, ColumnType::Text | ColumnType::Int)
+}
+
+fn subject_within(fields: &[ColumnSpec]) -> Option<&str> {
+    let found = fields.iter().find(|field| field.subject).map(|field| field.name.as_str());
+    found.or_else(|| fields.iter().find_map(|field| subject_within(&field.fields)))
+}
+
+fn check_retention(spec: &StreamSpec, config: &Config) -> Result<(), Error> {
+    let Some(text) = &spec.retention else { return Ok(()) };
+    let pointer = || "/spec/retention".to_owned();
+    let period = base::Period::parse(text)
+        .map_err(|problem| schema_error(problem.message, pointer(), problem.hint))?;
+    if period.0 < config.retention_ms_min {
+        let least = base::Period(config.retention_ms_min);
+        let reason = format!("rows stay {least} at least, and `retention` says {text}");
+        return Err(schema_error(reason, pointer(), Some(format!("write {least} or more"))));
+    }
+    Ok(())
+}
+
+/// Returns for how long rows stay, in milliseconds; none where they stay for ever.
+pub(crate) fn retention_ms(spec: &StreamSpec) -> Option<i64> {
+    // It was read when the manifest was applied.
+    spec.retention.as_deref().and_then(|text| base::Period::parse(text).ok()).map(|period| period.0)
 }
 
 fn reference<'a>(
@@ -501,7 +566,7 @@ mod tests {
             {"name": "price", "type": "decimal(12,2)"},
             {"name": "at", "type": "time"},
             {"name": "items", "type": "list", "fields": [{"name": "sku", "type": "text"}]},
-        ], "key": ["order_id"], "time": "at"})
+        ], "key": ["order_id"], "time": "at", "retention": "P30D"})
     }
 
     #[test]
@@ -529,6 +594,22 @@ mod tests {
                 "there are 0 columns, 1 to 500 are allowed /spec/schema/3/fields",
             ),
             ("/schema", json!([]), "there are 0 columns, 1 to 500 are allowed /spec/schema"),
+            (
+                "/schema/1",
+                json!({"name": "price", "type": "float", "subject": true}),
+                "column `price` is of type float, which cannot be a subject /spec/schema/1",
+            ),
+            (
+                "/schema/3/fields/0",
+                json!({"name": "sku", "type": "text", "subject": true}),
+                "field `sku` of list `items` cannot be a subject /spec/schema/3/fields",
+            ),
+            ("/retention", json!("soon"), "`soon` is not a duration /spec/retention"),
+            (
+                "/retention",
+                json!("PT1H"),
+                "rows stay P1D at least, and `retention` says PT1H /spec/retention",
+            ),
         ] {
             let mut manifest = orders();
             *manifest.pointer_mut(pointer).expect("a place") = value;

@@ -167,6 +167,12 @@ impl Tail {
             .collect()
     }
 
+    /// Forgets everything.
+    pub(crate) fn clear(&self) {
+        let mut held = self.held();
+        (held.segments, held.bytes) = (HashMap::new(), 0);
+    }
+
     fn keep(&self, id: &Id, name: String, array: &ArrayRef) {
         let mut held = self.held();
         let used = held.clock;

@@ -1,22 +1,28 @@
 //! The keeper of the tables: sees what is due, writes the files, and has each step recorded. One thread of the unit runs it.
 //!
-//! It keeps nothing that cannot be lost: after a crash it finds in the store what had begun and finishes it.
+//! It keeps nothing that cannot be lost: after a crash it finds in the store what had begun and finishes it. What leaves streams before
+//! its time is the business of `erase`, what leaves them in its time that of `retain`.
+
+mod erase;
+mod retain;
 
 use super::delta::{self, Commit};
 use super::file::{self, Part, Take};
 use super::newest;
 use super::record::{self, Step, Wish};
+use super::rewrite::{rewrite, rewrite_newest};
 use super::state::{self, File, Intent, State, Work};
 use crate::catalog::{LATEST, Stream, base_of, view_spec};
 use crate::derived;
 use crate::derived::refresh::{self, Refreshed};
 use crate::engine::{Data, Shared};
+use crate::erasure::state::Erasure;
 use crate::streams::append::log_of;
 use crate::streams::tail::{Range, each_batch};
 use base::Problem;
 use kernel::{Call, Kernel, Principal, Read, Reader, Reply, Resource, ResourceRef};
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -48,6 +54,14 @@ pub struct Keeper {
     changed: HashMap<String, u64>,
     /// When folders were last looked through for what no commit names.
     swept: HashMap<String, Duration>,
+    /// When logs of rows that were set aside were last looked through for what is old, business time.
+    looked_aside: HashMap<String, i64>,
+    /// Tables of which the last work was a seal: what leaves them comes next.
+    sealed: HashSet<String>,
+    /// The erasures that are under way, as of this round.
+    erasing: Vec<Erasure>,
+    /// How far this process knows to be with them.
+    progress: erase::Progress,
 }
 
 /// A table that is looked after.
@@ -66,6 +80,10 @@ impl Keeper {
             waiting: HashMap::new(),
             changed: HashMap::new(),
             swept: HashMap::new(),
+            looked_aside: HashMap::new(),
+            sealed: HashSet::new(),
+            erasing: Vec::new(),
+            progress: erase::Progress::default(),
         }
     }
 
@@ -75,21 +93,24 @@ impl Keeper {
     /// The first problem; other tables are looked after all the same.
     pub fn round(&mut self, call: &mut Calling<'_>) -> Result<Round, Problem> {
         let (mut round, mut trouble) = (Round::Rest, None);
+        let mut note = |outcome: Result<Round, Problem>| match outcome {
+            Ok(Round::Worked) => round = Round::Worked,
+            Ok(Round::Rest) => {}
+            Err(problem) => trouble = trouble.take().or(Some(problem)),
+        };
+        self.begin_round()?;
         for table in self.tables()? {
-            match self.look_after(&table, call) {
-                Ok(Round::Worked) => round = Round::Worked,
-                Ok(Round::Rest) => {}
-                Err(problem) => trouble = trouble.or(Some(problem)),
+            note(self.look_after(&table, call));
+            if !table.is_newest {
+                note(self.look_aside(&table, call));
             }
         }
         for view in self.views()? {
-            match self.refresh(&view, call) {
-                Ok(Round::Worked) => round = Round::Worked,
-                Ok(Round::Rest) => {}
-                Err(problem) => trouble = trouble.or(Some(problem)),
-            }
+            note(self.refresh(&view, call));
         }
-        self.drop_folders(call)?;
+        note(self.drop_folders(call));
+        note(self.end_logs(call));
+        note(self.erase(call));
         trouble.map_or(Ok(round), Err)
     }
 
@@ -172,14 +193,32 @@ impl Keeper {
 
     fn due(&mut self, reader: &Reader, table: &Table) -> Result<Option<Work>, Problem> {
         let wishes = record::wishes(reader, &table.name)?;
-        if table.is_newest {
-            return self.newest_due(reader, table, wishes.contains(&Wish::Seal));
-        }
         let is_wished = wishes.contains(&Wish::Seal);
+        if table.is_newest {
+            let is_wished = is_wished || self.waits_for_newest(reader, table)?;
+            let newest = self.newest_due(reader, table, is_wished)?;
+            return newest.map_or_else(|| self.erase_due(reader, table), |work| Ok(Some(work)));
+        }
+        let is_wished = is_wished || self.has_to_seal(reader, table)?;
+        // However fast rows come, what leaves gets a turn between two seals.
+        let was_sealed = self.sealed.remove(&table.name);
+        if was_sealed && let Some(work) = self.leaving_due(reader, table)? {
+            return Ok(Some(work));
+        }
         if let Some(work) = self.seal_due(reader, table, is_wished)? {
+            self.sealed.insert(table.name.clone());
+            return Ok(Some(work));
+        }
+        if !was_sealed && let Some(work) = self.leaving_due(reader, table)? {
             return Ok(Some(work));
         }
         self.compact_due(reader, table, wishes.contains(&Wish::Compact))
+    }
+
+    /// Returns what is to be done so that rows leave a table of a stream.
+    fn leaving_due(&mut self, reader: &Reader, table: &Table) -> Result<Option<Work>, Problem> {
+        let erase = self.erase_due(reader, table)?;
+        erase.map_or_else(|| self.retain_due(reader, table), |work| Ok(Some(work)))
     }
 
     fn seal_due(
@@ -296,13 +335,13 @@ impl Keeper {
         let adds = match &intent.work {
             Work::Seal { start, end } => self.seal(table, state, intent, (*start, *end))?,
             Work::Compact { .. } => self.compact(table, state, intent, removes)?,
-            Work::Rewrite { keep, .. } => super::rewrite::rewrite(
-                &self.shared,
-                &table.stream.schema,
-                (state, intent),
-                removes,
-                keep,
-            )?,
+            Work::Rewrite { keep, .. } => {
+                let (shared, stream, of) = (&self.shared, &table.stream, (state, intent));
+                match table.is_newest {
+                    true => rewrite_newest(shared, &self.kernel, stream, of, removes, keep)?,
+                    false => rewrite(shared, &stream.schema, of, removes, keep)?,
+                }
+            }
             Work::Newest { upto } => {
                 newest::write(&self.shared, &self.kernel, &table.stream, (state, intent), *upto)?
             }
@@ -476,22 +515,48 @@ impl Keeper {
         Ok(())
     }
 
-    fn drop_folders(&mut self, call: &mut Calling<'_>) -> Result<(), Problem> {
+    fn drop_folders(&mut self, call: &mut Calling<'_>) -> Result<Round, Problem> {
         let reader = self.reader()?;
         let dropped = state::dropped(&reader)?;
         drop(reader);
         let wall = self.kernel.clock().wall().as_millis();
         let kept_ms = self.shared.config.vacuum_ms;
+        // An erasure waits for all that was removed before: it may hold rows of the subject.
+        let kept_ms = if self.erasing.is_empty() { kept_ms } else { 0 };
+        let mut round = Round::Rest;
         for (folder, _) in dropped.iter().filter(|(_, at)| kept_ms <= wall - at.as_millis()) {
-            if self.shared.queries.oldest().is_some() {
-                return Ok(());
+            // Whatever runs now may have begun before it was removed.
+            let (removed, last) = (format!("removed {folder}"), self.shared.queries.last());
+            self.changed.entry(removed.clone()).or_insert(last);
+            if self.is_seen(&removed) {
+                continue;
             }
             for (name, _) in self.shared.blobs.list(folder)? {
                 self.shared.blobs.delete(&name)?;
             }
+            self.shared.blobs.settle(folder)?;
             call(record_call("", &Step::Drop { folder: folder.clone() }))?;
+            self.changed.remove(&removed);
+            round = Round::Worked;
         }
-        Ok(())
+        Ok(round)
+    }
+
+    /// Empties the logs of streams that were removed, once nobody reads them any more.
+    fn end_logs(&mut self, call: &mut Calling<'_>) -> Result<Round, Problem> {
+        let reader = self.reader()?;
+        let mut round = Round::Rest;
+        for (log, end) in state::ended(&reader)? {
+            let (removed, last) = (format!("removed {log}"), self.shared.queries.last());
+            self.changed.entry(removed.clone()).or_insert(last);
+            if self.is_seen(&removed) || self.kernel.read_by_all(&reader, &log, end)? < end {
+                continue;
+            }
+            call(record_call("", &Step::End { log, upto: end }))?;
+            self.changed.remove(&removed);
+            round = Round::Worked;
+        }
+        Ok(round)
     }
 }
 

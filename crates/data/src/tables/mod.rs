@@ -11,10 +11,12 @@
 //! | `file` | Parquet files: writing, reading whole |
 //! | `object` | blobs as DataFusion reads them |
 //! | `scan` | the plan that reads files |
+//! | `newest` | the files of `NAME_latest` |
+//! | `rewrite` | files made anew without some of their rows |
 //! | `statistics` | what the planner is told of files |
 //! | `instants` | microseconds of files as milliseconds of SQL |
 //! | `record` | the decisions: begin, finish, trim, sweep |
-//! | `keeper` | what is due, and doing it |
+//! | `keeper` | what is due, and doing it; `keeper/retain` and `keeper/erase`: what leaves |
 
 pub(crate) mod delta;
 pub(crate) mod file;

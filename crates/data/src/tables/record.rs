@@ -1,13 +1,15 @@
 //! `table.record`: what is done with files becomes true in a commit, step by step; and what people may ask for.
 
 use super::state::{
-    self, File, Gone, Intent, State, Work, decode, dropped_key, encode, file_key, gone_key,
-    intent_key, state_key,
+    self, File, Gone, Intent, Keep, State, Work, anew_key, decode, dropped_key, encode, ended_key,
+    file_key, gone_key, intent_key, state_key,
 };
 use crate::Error;
-use crate::catalog::{LATEST, base_of};
+use crate::catalog::{LATEST, base_key, base_of};
 use crate::derived::state::{Derived, derived_key};
-use crate::streams::append::log_of;
+use crate::erasure;
+use crate::streams::append::{log_of, set_aside_log_of};
+use crate::streams::marks;
 use base::{Key, Problem};
 use kernel::{Call, Read, Reply, Tx};
 use serde::{Deserialize, Serialize};
@@ -36,6 +38,14 @@ pub(crate) enum Step {
     Derive { view: String, kept: Box<Derived> },
     /// The folder of a table that was removed is about to be deleted.
     Drop { folder: String },
+    /// The log of a stream that was removed is emptied.
+    End { log: String, upto: u64 },
+    /// Rows of a stream that were set aside count no more, up to an offset.
+    Aside { stream: String, base: u64 },
+    /// Rows that were set aside and count no more leave their log.
+    TrimAside { stream: String },
+    /// What is done for an erasure beside files.
+    Erase { id: u64, step: erasure::Step },
 }
 
 /// What somebody asks to be done with a table before it is due.
@@ -77,6 +87,19 @@ pub(crate) fn record(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
             tx.delete(dropped_key(Some(&folder)));
             Ok(())
         }
+        Step::End { log, upto } => {
+            tx.delete(ended_key(Some(&log)));
+            tx.trim(&log, upto);
+            Ok(())
+        }
+        Step::Aside { stream, base } => begin_aside(tx, &stream, base),
+        Step::TrimAside { stream } => {
+            let log = set_aside_log_of(&stream);
+            let base = base_of(tx, &log)?;
+            tx.trim(&log, base);
+            Ok(())
+        }
+        Step::Erase { id, step } => erasure::record(tx, id, step),
     }?;
     Ok(Reply::Value(json!({})))
 }
@@ -156,7 +179,7 @@ fn begin(tx: &mut Tx<'_>, table: &str, work: Work) -> Result<(), Problem> {
     let state = match state::state(tx, table)? {
         Some(state) => state,
         None => {
-            let state = fresh(tx, table, from);
+            let state = fresh(tx, table, from)?;
             put(tx, table, &state)?;
             state
         }
@@ -180,10 +203,24 @@ fn begin(tx: &mut Tx<'_>, table: &str, work: Work) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Returns the state of a table that has nothing yet.
-fn fresh(tx: &Tx<'_>, table: &str, from: u64) -> State {
-    let folder =
+/// Has the rows of a stream that were set aside begin later.
+fn begin_aside(tx: &mut Tx<'_>, stream: &str, base: u64) -> Result<(), Problem> {
+    let log = set_aside_log_of(stream);
+    if base < base_of(tx, &log)? || tx.log_end(&log)? < base {
+        return Err(out_of_step(stream, "rows that were set aside begin elsewhere"));
+    }
+    tx.put(base_key(&log), base.to_be_bytes().to_vec());
+    Ok(())
+}
+
+/// Returns the state of a table that has nothing yet. Its folder is one that no table had before: what is remembered of files goes by
+/// their names.
+fn fresh(tx: &Tx<'_>, table: &str, from: u64) -> Result<State, Problem> {
+    let mut folder =
         if from == 0 { format!("tables/{table}") } else { format!("tables/{table}@{from}") };
+    if let Some(commit) = tx.get(anew_key(table).as_ref())? {
+        folder = format!("{folder}.{}", decode::<u64>(&commit)?);
+    }
     let mut id = [0; 16];
     tx.kernel().entropy().fill(&mut id);
     // RFC 9562, version 4.
@@ -191,14 +228,14 @@ fn fresh(tx: &Tx<'_>, table: &str, from: u64) -> State {
     id[8] = id[8] & 0x3f | 0x80;
     let hex = base::hex(&id);
     let id = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-");
-    State {
+    Ok(State {
         folder,
         id,
         created: tx.wall().as_millis(),
         sealed: from,
         trimmed: from,
         ..State::default()
-    }
+    })
 }
 
 fn finish(
@@ -227,12 +264,37 @@ fn finish(
     }
     match intent.work {
         Work::Seal { end: upto, .. } | Work::Newest { upto } => state.sealed = upto,
-        Work::Compact { .. } | Work::Rewrite { .. } => {}
+        Work::Compact { .. } => {}
+        Work::Rewrite { keep, erasure, .. } => {
+            let gone = rows_of(&removed).saturating_sub(rows_of(adds));
+            state.cut += 1;
+            if let Some(id) = erasure {
+                erasure::count(tx, id, table, gone)?;
+            }
+            if let Keep::Since { .. } = keep {
+                trim_marks(tx, table, &state)?;
+            }
+        }
     }
     state.next = version + 1;
     state.schema = schema.unwrap_or(state.schema);
     tx.delete(intent_key(table));
     put(tx, table, &state)
+}
+
+fn rows_of(files: &[File]) -> u64 {
+    files.iter().map(|file| file.rows).sum()
+}
+
+/// Shortens the log of marks: no query goes back to before the first row that is left.
+fn trim_marks(tx: &mut Tx<'_>, table: &str, state: &State) -> Result<(), Problem> {
+    let files = state::files(tx, table)?;
+    let first = files.iter().map(|file| file.start).min().unwrap_or(state.sealed);
+    let count = marks::count_before(tx, table, first)?;
+    if 0 < count {
+        tx.trim(&marks::log_of_marks(table), count);
+    }
+    Ok(())
 }
 
 /// Returns the files that a work leaves out.
@@ -266,6 +328,7 @@ fn trim(tx: &mut Tx<'_>, table: &str, upto: u64) -> Result<(), Problem> {
 pub(crate) fn drop_table(tx: &mut Tx<'_>, table: &str) -> Result<(), Problem> {
     let Some(state) = state::state(tx, table)? else { return Ok(()) };
     drop_folder(tx, &state.folder)?;
+    tx.delete(anew_key(table));
     tx.delete(state_key(table));
     tx.delete(intent_key(table));
     tx.delete(wish_key(table));
@@ -273,6 +336,32 @@ pub(crate) fn drop_table(tx: &mut Tx<'_>, table: &str) -> Result<(), Problem> {
         for (key, _) in tx.scan_prefix(prefix.as_ref(), usize::MAX)? {
             tx.delete(key);
         }
+    }
+    Ok(())
+}
+
+/// Forgets a table that is to be made anew from the rows of its stream, in another folder.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub(crate) fn renew_table(tx: &mut Tx<'_>, table: &str) -> Result<(), Problem> {
+    if state::state(tx, table)?.is_some() {
+        drop_table(tx, table)?;
+        let commit = encode(&tx.commit_next())?;
+        tx.put(anew_key(table), commit);
+    }
+    Ok(())
+}
+
+/// Has the log of a stream that is removed emptied later.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub(crate) fn end_log(tx: &mut Tx<'_>, log: &str) -> Result<(), Problem> {
+    let end = tx.log_end(log)?;
+    if 0 < end {
+        tx.put(ended_key(Some(log)), encode(&(log, end))?);
+        tx.notify(TOPIC);
     }
     Ok(())
 }

@@ -51,6 +51,8 @@ pub(crate) struct Extent {
     pub(crate) files: Arc<Vec<File>>,
     /// The rows that are in the log only.
     pub(crate) tail: Range,
+    /// How often rows were taken out of the files.
+    pub(crate) cut: u64,
 }
 
 impl Extent {
@@ -282,4 +284,28 @@ pub(crate) fn place_from(
         Ok(())
     })?;
     Ok(place)
+}
+
+/// Returns the offset of the row that stands at a place in a file, the first at 0; that behind the last where there is none.
+///
+/// # Errors
+/// Where the file cannot be read.
+pub(crate) fn offset_at(
+    shared: &Shared,
+    folder: &str,
+    file: &File,
+    place: u64,
+) -> Result<u64, Problem> {
+    if file.end - file.start == file.rows {
+        return Ok((file.start + place).min(file.end));
+    }
+    let skip = usize::try_from(place).unwrap_or(usize::MAX);
+    let part = Part { columns: Some(&[OFFSET]), skip, limit: Some(1) };
+    let mut found = file.end;
+    file::read(&shared.blobs, folder, file, part, &mut |batch| {
+        let offsets = batch.column(0).as_primitive::<Int64Type>().values();
+        found = offsets.first().map_or(found, |offset| u64::try_from(*offset).unwrap_or(found));
+        Ok(())
+    })?;
+    Ok(found)
 }

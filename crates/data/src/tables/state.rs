@@ -27,6 +27,9 @@ pub(crate) struct State {
     pub(crate) checkpoint: Option<u64>,
     /// The number that the next file will have.
     pub(crate) file_next: u64,
+    /// How often rows were taken out of its files: what was worked out of them before is void.
+    #[serde(default)]
+    pub(crate) cut: u64,
 }
 
 /// A file of a table.
@@ -70,16 +73,16 @@ pub(crate) enum Work {
     Newest { upto: u64 },
     /// Files, by their numbers, become one.
     Compact { files: Vec<u64> },
-    /// Rows are left out of files, by their numbers, which are made anew.
-    Rewrite { files: Vec<u64>, keep: Keep },
+    /// Rows are left out of files, by their numbers, which are made anew. `erasure` says for which one the rows are counted.
+    Rewrite { files: Vec<u64>, keep: Keep, erasure: Option<u64> },
 }
 
 /// Which rows of a file stay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Keep {
-    /// Those of which a column has none of these values, as text.
-    Without { column: String, values: Vec<String> },
+    /// Those from an offset on, and of the others those of which none of these columns has the value, as text.
+    Without { columns: Vec<String>, value: String, upto: u64 },
     /// Those from an event time on, in milliseconds.
     Since { millis: i64 },
 }
@@ -121,6 +124,17 @@ pub(crate) fn gone_key(table: &str, number: Option<u64>) -> Key {
 pub(crate) fn dropped_key(folder: Option<&str>) -> Key {
     let key = kernel::key(b's').text("dropped");
     folder.map_or(key.clone(), |folder| key.text(folder))
+}
+
+/// Returns the key of a log whose stream was removed, or the prefix of all.
+pub(crate) fn ended_key(log: Option<&str>) -> Key {
+    let key = kernel::key(b's').text("ended");
+    log.map_or(key.clone(), |log| key.text(log))
+}
+
+/// Returns the key of what tells the folder of a table from those that it had before.
+pub(crate) fn anew_key(table: &str) -> Key {
+    kernel::key(b's').text("anew").text(table)
 }
 
 /// Returns how a table stands; `None` before its first file.
@@ -172,6 +186,15 @@ pub(crate) fn dropped(read: &dyn Read) -> Result<Vec<(String, Time)>, Problem> {
         Ok((folder, Time(at)))
     });
     dropped.collect()
+}
+
+/// Returns the logs whose streams were removed, with the offset where each ended then.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub(crate) fn ended(read: &dyn Read) -> Result<Vec<(String, u64)>, Problem> {
+    let pairs = read.scan_prefix(ended_key(None).as_ref(), usize::MAX)?;
+    pairs.iter().map(|(_, bytes)| decode(bytes)).collect()
 }
 
 /// Reads the number at the end of a key.

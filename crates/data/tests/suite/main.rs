@@ -5,6 +5,7 @@ mod events;
 mod hidden;
 mod hostile;
 mod kpis;
+mod leaving;
 mod lend;
 mod lineage;
 mod metrics;

@@ -110,11 +110,15 @@ impl Unit {
     }
 
     fn with(store: Arc<MemoryStore>, config: kernel::Config) -> Self {
+        Self::with_limits(store, config, Config::default())
+    }
+
+    fn with_limits(store: Arc<MemoryStore>, config: kernel::Config, limits: Config) -> Self {
         let (kernel, writer) = Kernel::new(Parts {
             store: Arc::clone(&store) as Arc<dyn store::Store>,
             clock: Arc::new(DrivenClock::new(Time(0), SystemClock::new())),
             entropy: Arc::new(SeededEntropy::new(1)),
-            engines: vec![Arc::new(Stub), Arc::new(Processes::new(Config::default()))],
+            engines: vec![Arc::new(Stub), Arc::new(Processes::new(limits))],
             config,
         })
         .expect("a kernel");
@@ -605,6 +609,22 @@ fn start_timers_repeat_and_go_with_their_version() {
     assert_eq!(unit.rows("process_instances", &["time"]).len(), 2);
     assert_eq!(unit.writer.due().expect("due"), None);
     unit.assert_clean();
+}
+
+#[test]
+fn what_is_over_leaves_the_history_after_its_days() {
+    let limits = Config { history_days: Some(10), ..Config::default() };
+    let store = Arc::new(MemoryStore::new());
+    let mut unit = Unit::with_limits(store, kernel::Config::default(), limits);
+    unit.process("start s message placed\n end e\n s > e", &["placed"]);
+    for day in 0..30 {
+        unit.advance(day * 86_400);
+        unit.event("placed", &format!("o{day}"), day * 86_400);
+    }
+    let expected: Vec<String> = (19..30).map(|day| format!("o{day} completed")).collect();
+    assert_eq!(unit.rows("process_instances", &["business_key", "state"]), expected);
+    let left = unit.rows("elements", &["left_at"]);
+    assert!(left.iter().all(|at| 19 * 86_400 <= at.parse::<i64>().expect("seconds")), "{left:?}");
 }
 
 #[test]

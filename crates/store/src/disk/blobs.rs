@@ -80,4 +80,8 @@ impl Blobs for SimulatedBlobs {
     fn delete(&self, name: &str) -> Result<(), Error> {
         self.disk.model().delete(&path(name), false).map_err(failed)
     }
+
+    fn settle(&self, folder: &str) -> Result<(), Error> {
+        self.disk.model().settle(&format!("{}/", path(folder))).map_err(failed)
+    }
 }

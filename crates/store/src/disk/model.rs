@@ -237,6 +237,31 @@ impl Model {
         self.step()
     }
 
+    /// Syncs the deletions of the files whose names begin with `prefix`: one sync of their folder.
+    pub fn settle(&mut self, prefix: &str) -> Result<(), Failure> {
+        if self.is_off {
+            return Err(Failure::Io);
+        }
+        self.syncs += 1;
+        self.step()?;
+        if self.left_out == LeftOut::Blobs && prefix.starts_with(BLOBS) {
+            return Ok(());
+        }
+        let is_failing = self.next_sync_fails();
+        let deleted = self
+            .files
+            .iter_mut()
+            .filter(|(name, image)| name.starts_with(prefix) && image.seen.is_none());
+        for (_, image) in deleted {
+            let changes = std::mem::take(&mut image.pending);
+            image.durable = match is_failing {
+                true => survive(&self.entropy, image.durable.take(), changes),
+                false => None,
+            };
+        }
+        if is_failing { Err(Failure::Io) } else { Ok(()) }
+    }
+
     /// Gives a file another name, in place of what had that name. Durable with the next sync under the new name, which is
     /// that of the folder; what of the file itself was not synced before is then lost.
     pub fn rename(&mut self, from: &str, to: &str) -> Result<(), Failure> {

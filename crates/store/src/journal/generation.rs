@@ -96,6 +96,14 @@ impl Generation {
         self.tables().is_over = false;
     }
 
+    /// Lets go of the snapshot that all share; who looks next gets another one of the same tables.
+    pub fn let_go(&self) {
+        let mut tables = self.tables();
+        if !tables.is_over {
+            tables.snapshot = None;
+        }
+    }
+
     /// Returns whether the tables are no longer those of this time, or may not be.
     pub fn is_over(&self) -> bool {
         self.tables().is_over

@@ -357,6 +357,18 @@ impl Store for JournaledStore {
         self.shared.below.bytes_synced()
     }
 
+    fn overwrite_freed(&self) -> Result<bool, Error> {
+        self.shared.below.overwrite_freed()
+    }
+
+    fn forget_log(&self) -> Result<bool, Error> {
+        let _committing = self.committing();
+        // No snapshot is opened meanwhile. The one that all share is had again with the next look: the tables are the same then.
+        let current = self.shared.current.write().unwrap_or_else(PoisonError::into_inner);
+        current.let_go();
+        self.shared.below.forget_log()
+    }
+
     fn verify(&self) -> Result<Vec<String>, Error> {
         // The journal was read when the store was opened; a record that cannot be read keeps it from opening.
         self.shared.below.verify()

@@ -23,7 +23,7 @@ pub(super) const FORMAT: u32 = 1;
 const APPLICATION: u32 = 0x4352_4154;
 
 /// Bytes of a page: a record of the journal takes few of them, and a process instance of 2 KB stands beside its key.
-const PAGE_BYTES: u32 = 4096;
+pub(super) const PAGE_BYTES: u32 = 4096;
 
 /// Bytes that a page takes in the write-ahead log.
 pub(super) const FRAME_BYTES: u64 = PAGE_BYTES as u64 + 24;
@@ -122,10 +122,14 @@ pub(super) fn set_cache(connection: &Connection, bytes: u64) -> rusqlite::Result
 }
 
 /// Leaves checkpoints to the writer, and has a log that grew long give its room back when it starts anew.
+///
+/// What is deleted inside a page is mostly written over with zeros, which costs no writes (`FAST`). What is left is the business of
+/// `freed`.
 pub(super) fn set_log(connection: &Connection, checkpoint_pages: u32) -> rusqlite::Result<()> {
     let bytes_max = u64::from(checkpoint_pages) * 4 * u64::from(PAGE_BYTES);
     connection.execute_batch(&format!(
-        "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = {bytes_max};"
+        "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = {bytes_max};
+         PRAGMA secure_delete = FAST;"
     ))
 }
 

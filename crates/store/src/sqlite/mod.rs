@@ -12,6 +12,7 @@
 
 mod check;
 mod file;
+mod freed;
 mod read;
 mod write;
 
@@ -23,6 +24,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
 use write::Writer;
+
+/// Portions of free pages that are written over in one go.
+const OVERWRITES_MAX: usize = 4_096;
 
 /// A store in a SQLite file.
 pub struct SqliteStore {
@@ -77,6 +81,11 @@ impl Inner {
     fn writer_to_change(&self) -> Result<MutexGuard<'_, Writer>, Error> {
         *self.thread.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(std::thread::current().id());
+        self.writer_to_tidy()
+    }
+
+    /// Takes the writer for a change that is no commit, on any thread.
+    fn writer_to_tidy(&self) -> Result<MutexGuard<'_, Writer>, Error> {
         let mut writer = self.writer();
         writer.settle()?;
         writer.shorten_log(&self.readers)?;
@@ -113,6 +122,26 @@ impl Store for SqliteStore {
 
     fn bytes_synced(&self) -> u64 {
         self.inner.writer().bytes_synced()
+    }
+
+    fn overwrite_freed(&self) -> Result<bool, Error> {
+        self.inner.writer_to_tidy()?.begin_overwriting()?;
+        // What is deleted meanwhile is written over as well, unless it never ends.
+        let mut is_done = false;
+        for _ in 0..OVERWRITES_MAX {
+            // Between two portions others get the writer.
+            is_done = self.inner.writer_to_tidy()?.overwrite_some()? == 0;
+            if is_done {
+                break;
+            }
+        }
+        self.inner.writer_to_tidy()?.end_overwriting()?;
+        Ok(is_done)
+    }
+
+    fn forget_log(&self) -> Result<bool, Error> {
+        let mut writer = self.inner.writer_to_tidy()?;
+        writer.forget_log(&self.inner.readers)
     }
 
     fn verify(&self) -> Result<Vec<String>, Error> {

@@ -1,6 +1,7 @@
 //! The writer: the only connection that changes anything.
 
 use super::file::{self, Place, chunk_id, failure, signed, unsigned};
+use super::freed;
 use super::read::{Readers, View};
 use crate::{Batch, Config, Error};
 use rusqlite::wal::CheckpointMode;
@@ -255,6 +256,55 @@ impl Writer {
         match self.settle() {
             Ok(()) => Error::Unavailable { reason },
             Err(_) => Error::Unknown,
+        }
+    }
+
+    /// Begins to write over the free pages.
+    pub fn begin_overwriting(&mut self) -> Result<(), Error> {
+        self.change(freed::TAKE)
+    }
+
+    /// Writes zeros over some of the free pages; returns how many, none where there are none.
+    pub fn overwrite_some(&mut self) -> Result<u64, Error> {
+        let result = freed::overwrite(self.connection()?);
+        result.map_err(|error| self.after_failed_sync(error))
+    }
+
+    /// Gives the pages that were written over back, and writes over what deletions left in the pages that are used.
+    pub fn end_overwriting(&mut self) -> Result<(), Error> {
+        self.change(freed::GIVE_BACK)?;
+        let result = freed::clean(self.connection()?);
+        result.map_err(|error| self.after_failed_sync(error))
+    }
+
+    /// Changes what no snapshot sees.
+    fn change(&mut self, sql: &str) -> Result<(), Error> {
+        let result = self.connection()?.execute_batch(sql);
+        result.map_err(|error| self.after_failed_sync(error))
+    }
+
+    /// Copies the write-ahead log into the main file and cuts it off; returns false where a snapshot needs it.
+    pub fn forget_log(&mut self, readers: &Readers) -> Result<bool, Error> {
+        let held = readers.hold(false);
+        if !held.is_quiet() {
+            return Ok(false);
+        }
+        match self.checkpoint(CheckpointMode::TRUNCATE) {
+            Ok(is_all) => {
+                if is_all {
+                    self.wal_pages.store(0, Ordering::Relaxed);
+                    self.wal_pages_last = 0;
+                    self.wal_pages_next = self.config.checkpoint_pages;
+                }
+                Ok(is_all)
+            }
+            Err(Error::Full) => Err(Error::Full),
+            Err(_) => {
+                drop(held);
+                self.is_main_certain = false;
+                self.reopen(readers)?;
+                Ok(false)
+            }
         }
     }
 
