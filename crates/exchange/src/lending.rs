@@ -16,7 +16,7 @@ use crate::price::Cents;
 use crate::receipts::Owed;
 use crate::serve::{check_id, part};
 use crate::signature::random_id;
-use crate::state::{self, lending_key, short};
+use crate::state::{self, billed_key, lending_key, short};
 use crate::terms::{Field, Terms};
 use crate::wire::{
     Contract, Event, Fetch, FetchRecord, FetchState, Mark, Marked, Message, PageHead, Peer, Side,
@@ -451,18 +451,21 @@ impl Exchange {
         }
         let record: Option<FetchRecord> =
             state::load(tx, &lending_key(&contract.name).text(fetch))?;
-        let billed = match record {
-            None => false,
-            Some(record) => {
-                // A mark that is none confirms nothing more than was confirmed before.
-                let wall = tx.wall();
-                let confirmed = self.confirmed(&contract, record.clone(), marked, wall);
-                let record = confirmed.unwrap_or(record);
-                self.close_fetch(tx, &contract, &record)?;
-                0 < record.pages
-            }
-        };
-        if billed {
+        let mut is_read = false;
+        if let Some(record) = record {
+            // A mark that is none confirms nothing more than was confirmed before.
+            let confirmed = self.confirmed(&contract, record.clone(), marked, tx.wall());
+            let record = confirmed.unwrap_or(record);
+            is_read = 0 < record.pages;
+            self.close_fetch(tx, &contract, &record)?;
+        }
+        // It may have been closed before, and its receipt be on its way.
+        let billed = billed_key(&contract.name, fetch);
+        if tx.get(billed.as_ref())?.is_some() {
+            is_read = true;
+            tx.delete(billed);
+        }
+        if is_read {
             return Ok(());
         }
         let problem = lost(&contract.name, fetch).into();
@@ -521,6 +524,7 @@ impl Exchange {
                 read: Some((record.rows, record.bytes)),
             };
             self.issue_receipt(tx, contract, owed)?;
+            tx.put(billed_key(&contract.name, &record.fetch), Vec::new());
         }
         meter(tx, record)?;
         archive(tx, contract, &terms, record, FetchState::Read, amount)

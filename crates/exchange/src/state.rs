@@ -132,6 +132,11 @@ pub(crate) fn lending_key(contract: &str) -> Key {
     key(b'h').text("lending").text(contract)
 }
 
+/// At the provider: a fetch that was billed, of which the consumer has not said yet that it has all it wanted.
+pub(crate) fn billed_key(contract: &str, fetch: &str) -> Key {
+    key(b'h').text("billed").text(contract).text(fetch)
+}
+
 /// At the consumer: fetches that are being read, by contract and id.
 pub(crate) fn reading_key(contract: &str, fetch: &str) -> Key {
     all_reading_key().text(contract).text(fetch)

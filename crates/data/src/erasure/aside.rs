@@ -3,7 +3,7 @@
 //! A log only loses what stands first in it. So the rows that stay move behind the others, some at a time, and the log begins behind
 //! where they stood.
 
-use super::state::Erasure;
+use super::state::{self, Erasure, Stage};
 use crate::Error;
 use crate::catalog::{base_key, base_of};
 use crate::streams::append::set_aside_log_of;
@@ -67,18 +67,13 @@ fn has_word(text: &[u8], subject: &str) -> bool {
     is_word(subject) || is_word(written.trim_matches('"'))
 }
 
-/// Moves some of the rows of a stream that were set aside behind the others, up to an offset, without those of the subject.
+/// Moves some of the rows of a stream that were set aside behind the others, up to an offset, without those of the subjects of all
+/// erasures that are under way: behind the others, those would be new rows.
 ///
 /// # Errors
 /// Where the store cannot be read.
-pub(super) fn go_on(
-    tx: &mut Tx<'_>,
-    erasure: &mut Erasure,
-    stream: &str,
-    upto: u64,
-) -> Result<(), Problem> {
-    let target = erasure.targets.iter_mut().find(|target| target.stream == stream);
-    let (Some(subject), Some(target)) = (&erasure.subject, target) else { return Ok(()) };
+pub(super) fn go_on(tx: &mut Tx<'_>, stream: &str, upto: u64) -> Result<(), Problem> {
+    let mut active = state::active(tx)?;
     let log = set_aside_log_of(stream);
     let from = base_of(tx, &log)?;
     let (mut next, mut kept, mut count) = (from, Vec::new(), 0);
@@ -89,13 +84,11 @@ pub(super) fn go_on(
                 continue;
             }
             next = offset + 1;
-            if offset < target.aside && concerns(line, &target.columns, subject) {
-                target.rows_aside += 1;
-                continue;
+            if !leaves(&mut active, stream, offset, line) {
+                kept.extend_from_slice(line);
+                kept.push(b'\n');
+                count += 1;
             }
-            kept.extend_from_slice(line);
-            kept.push(b'\n');
-            count += 1;
         }
     }
     if next == from && from < upto {
@@ -106,7 +99,18 @@ pub(super) fn go_on(
         tx.append_rows(&log, &kept, count)?;
     }
     tx.put(base_key(&log), next.to_be_bytes().to_vec());
-    Ok(())
+    active.iter().try_for_each(|erasure| state::put(tx, erasure))
+}
+
+/// Returns whether a row leaves for one of the erasures, which counts it.
+fn leaves(active: &mut [Erasure], stream: &str, offset: u64, line: &[u8]) -> bool {
+    active.iter_mut().filter(|erasure| erasure.stage == Stage::Rows).any(|erasure| {
+        let target = erasure.targets.iter_mut().find(|target| target.stream == stream);
+        let (Some(subject), Some(target)) = (&erasure.subject, target) else { return false };
+        let is_leaving = offset < target.aside && concerns(line, &target.columns, subject);
+        target.rows_aside += u64::from(is_leaving);
+        is_leaving
+    })
 }
 
 #[cfg(test)]

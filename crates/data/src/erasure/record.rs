@@ -31,7 +31,7 @@ pub(crate) enum Step {
 pub(crate) fn record(tx: &mut Tx<'_>, id: u64, step: Step) -> Result<(), Problem> {
     let mut erasure = known(tx, id)?;
     match step {
-        Step::Aside { stream, upto } => aside::go_on(tx, &mut erasure, &stream, upto)?,
+        Step::Aside { stream, upto } => return aside::go_on(tx, &stream, upto),
         Step::Views { views } => {
             expect(&erasure, Stage::Rows)?;
             views.iter().try_for_each(|view| void(tx, view))?;

@@ -130,7 +130,9 @@ fn properties() -> WriterProperties {
 /// Takes note of what a file holds.
 fn note(file: &mut File, batch: &RecordBatch) {
     file.rows += batch.num_rows() as u64;
-    let offsets = batch.column_by_name(OFFSET).map(|array| array.as_primitive::<Int64Type>());
+    // A view may call anything so.
+    let offsets =
+        batch.column_by_name(OFFSET).and_then(|array| array.as_primitive_opt::<Int64Type>());
     let (first, last) = offsets.map_or((None, None), |array| (min(array), max(array)));
     let is_first = file.rows == batch.num_rows() as u64;
     if let Some(first) = first.and_then(|first| u64::try_from(first).ok()) {
@@ -139,8 +141,9 @@ fn note(file: &mut File, batch: &RecordBatch) {
     if let Some(last) = last.and_then(|last| u64::try_from(last).ok()) {
         file.end = if is_first { last + 1 } else { file.end.max(last + 1) };
     }
-    let times =
-        batch.column_by_name(TIME).map(|array| array.as_primitive::<TimestampMicrosecondType>());
+    let times = batch
+        .column_by_name(TIME)
+        .and_then(|array| array.as_primitive_opt::<TimestampMicrosecondType>());
     if let Some((Some(from), Some(to))) = times.map(|array| (min(array), max(array))) {
         let (from, to) = (from.div_euclid(1_000), to.div_euclid(1_000));
         file.times = Some(file.times.map_or((from, to), |(a, b)| (a.min(from), b.max(to))));
