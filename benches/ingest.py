@@ -10,6 +10,7 @@ import io
 import json
 import os
 import random
+import shutil
 import sys
 import tempfile
 import threading
@@ -156,6 +157,7 @@ def main() -> int:
         "files": table[0]["files"] if table else 0, "faults": state["faults"][:5],
     }
     unit.stop()
+    shutil.rmtree(folder.parent)
     print(json.dumps(report))
     return 1 if state["faults"] else 0
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
 /// What everybody who is known may ask; the lists among it show only what one may see.
-const OPEN_TO_USERS: [&str; 3] = ["policy.check", "unit.whoami", "task.list"];
+const OPEN_TO_USERS: [&str; 4] = ["policy.check", "unit.whoami", "unit.batch", "task.list"];
 
 /// An operation as the document describes it.
 struct Listed {

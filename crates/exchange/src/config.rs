@@ -36,12 +36,14 @@ pub struct Config {
     pub receipts_batch_max: usize,
     /// How long receipts may stay without the consumer's signature before new calls are refused, in seconds.
     pub receipt_age_seconds_max: i64,
-    /// Rows that one query may read of a relation that this unit lends.
+    /// Rows that one query may read of a relation that is lent, by this unit or to it.
     pub lent_rows_max: usize,
     /// Fetches that a peer may have open under one contract; one that is not closed counts until its time is up.
     pub fetches_open_max: u64,
     /// Fetches of all peers that go on at the same time; each holds one of the places for queries.
     pub fetches_running_max: usize,
+    /// How many of these may be of one peer.
+    pub fetches_running_each_max: usize,
     /// How long a peer may take for one fetch, in milliseconds.
     pub fetch_ms_max: u64,
     /// How long a page is made before it goes as it is, in milliseconds: a revocation counts from the next page on.
@@ -80,7 +82,8 @@ impl Default for Config {
             receipt_age_seconds_max: 86_400,
             lent_rows_max: 10_000_000,
             fetches_open_max: 32,
-            fetches_running_max: 12,
+            fetches_running_max: 8,
+            fetches_running_each_max: 4,
             fetch_ms_max: 60_000,
             page_ms: 400,
             page_rows_max: 16_384,

@@ -1,6 +1,7 @@
 //! The exchange as the kernel sees it.
 
 use crate::contracts::offer_spec;
+use crate::fetch::Orphans;
 use crate::identity::{Card, Identity};
 use crate::lending::Runnings;
 use crate::operations;
@@ -40,6 +41,8 @@ pub struct Exchange {
     pub(crate) bell: Bell,
     /// What peers are reading now.
     pub(crate) running: Runnings,
+    /// What this unit was reading and nobody closed.
+    pub(crate) orphans: Orphans,
     /// Tells this process apart from those before it.
     pub(crate) session: u64,
     on_acknowledged: OnceLock<Box<dyn Fn() + Send + Sync>>,
@@ -63,6 +66,7 @@ impl Exchange {
             nonces: Mutex::new(Nonces::default()),
             bell: Bell::default(),
             running: Runnings::default(),
+            orphans: Orphans::default(),
             on_acknowledged: OnceLock::new(),
             issued: AtomicU64::new(0),
             issued_seen: AtomicU64::new(0),
@@ -211,8 +215,9 @@ impl Engine for Exchange {
     }
 
     fn work(&self, tx: &mut Tx<'_>, budget: usize) -> Result<usize, Problem> {
-        let signed = self.sign_fresh(tx, budget)?;
-        Ok(signed + self.close_orphans(tx, budget.saturating_sub(signed))?)
+        let mut done = self.close_abandoned(tx, budget)?;
+        done += self.sign_fresh(tx, budget.saturating_sub(done))?;
+        Ok(done + self.close_orphans(tx, budget.saturating_sub(done))?)
     }
 
     fn resume(

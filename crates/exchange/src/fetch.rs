@@ -23,8 +23,8 @@ use kernel::{Call, Filter, Kernel, Page, Pages, Read, Reader, Reply, ResourceRef
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The version of what is asked, and of what stands before a page.
@@ -38,6 +38,52 @@ const COMMIT: Duration = Duration::from_secs(10);
 
 /// How many fetches of a process that is gone are closed in one commit.
 const ORPHANS_MAX: usize = 100;
+
+/// What nobody reads any more and is not closed: a hint, no state. What was open before this process began is found in the store.
+#[derive(Default)]
+pub(crate) struct Orphans(Mutex<(Vec<(String, String)>, Looked)>);
+
+/// How far the store was looked through for fetches of processes that are gone.
+enum Looked {
+    Upto(Option<Vec<u8>>),
+    All,
+}
+
+impl Default for Looked {
+    fn default() -> Self {
+        Self::Upto(None)
+    }
+}
+
+impl Orphans {
+    fn add(&self, contract: String, fetch: String) {
+        self.lock().0.push((contract, fetch));
+    }
+
+    fn first(&self, limit: usize) -> Vec<(String, String)> {
+        self.lock().0.iter().take(limit).cloned().collect()
+    }
+
+    fn remove(&self, contract: &str, fetch: &str) {
+        self.lock().0.retain(|known| (known.0.as_str(), known.1.as_str()) != (contract, fetch));
+    }
+
+    /// Returns from which key on the store is still to be looked through, where it is.
+    fn looked(&self) -> Option<Option<Vec<u8>>> {
+        match &self.lock().1 {
+            Looked::Upto(after) => Some(after.clone()),
+            Looked::All => None,
+        }
+    }
+
+    fn look_on(&self, after: Option<Vec<u8>>) {
+        self.lock().1 = after.map_or(Looked::All, |after| Looked::Upto(Some(after)));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (Vec<(String, String)>, Looked)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// What another unit lends to this one.
 pub(crate) struct Lent {
@@ -70,6 +116,8 @@ pub(crate) struct Reading {
     commit: Option<u64>,
     marked: Option<Marked>,
     is_recorded: bool,
+    /// Something of it was written down before.
+    was_recorded: bool,
     is_last: bool,
     is_closed: bool,
 }
@@ -81,6 +129,8 @@ struct Took {
     at: Time,
     actor: String,
     marked: Marked,
+    /// True where nothing of the fetch was written down before.
+    is_first: bool,
     is_end: bool,
 }
 
@@ -125,6 +175,7 @@ impl Reading {
             commit: None,
             marked: None,
             is_recorded: true,
+            was_recorded: false,
             is_last: false,
             is_closed: false,
         })
@@ -187,6 +238,10 @@ impl Reading {
             && mark.bytes == self.bytes + bytes;
         let rows = mark.rows.checked_sub(self.rows).filter(|_| is_next);
         let rows = rows.ok_or_else(|| self.unreadable("it is not the one that was asked for"))?;
+        let limit = self.exchange.config.lent_rows_max as u64;
+        if limit < mark.rows {
+            return Err(Error::Limit { what: "the rows of one query".into(), limit }.into());
+        }
         if self.commit.is_some_and(|commit| commit != head.commit) {
             return Err(self.unreadable("it is of another commit than the one before"));
         }
@@ -215,7 +270,7 @@ impl Reading {
     fn note(&self, marked: &Marked, is_end: bool) -> Call {
         let contract = ResourceRef::new("contract", &self.lent.contract);
         let (at, actor, marked) = (self.fetch.at, self.actor.clone(), marked.clone());
-        let took = Took { at, actor, marked, is_end };
+        let took = Took { at, actor, marked, is_first: !self.was_recorded, is_end };
         Call::new("contract.took", contract, part())
             .with(serde_json::to_value(took).unwrap_or_default())
     }
@@ -226,7 +281,7 @@ impl Reading {
             return Ok(());
         };
         self.exchange.commit(self.note(marked, is_end))?;
-        self.is_recorded = true;
+        (self.is_recorded, self.was_recorded) = (true, true);
         self.is_closed = is_end;
         Ok(())
     }
@@ -288,9 +343,16 @@ impl Reading {
 /// A query that has enough, or fails, closes its fetch as well. Nobody waits for that.
 impl Drop for Reading {
     fn drop(&mut self) {
-        if let Some(marked) = self.marked.as_ref().filter(|_| !self.is_closed) {
-            self.exchange.submit(self.note(marked, true), Box::new(|_| {}));
-        }
+        let Some(marked) = self.marked.as_ref().filter(|_| !self.is_closed) else { return };
+        let (exchange, lent) = (Arc::clone(&self.exchange), Arc::clone(&self.lent));
+        let fetch = self.fetch.fetch.clone();
+        let done = move |reply: Result<Reply, Problem>| {
+            if reply.is_err() {
+                // Too much is waiting: what was written down before is closed later.
+                exchange.orphans.add(lent.contract.clone(), fetch);
+            }
+        };
+        self.exchange.submit(self.note(marked, true), Box::new(done));
     }
 }
 
@@ -316,12 +378,13 @@ impl Exchange {
 
     /// `contract.took`: this unit writes down how far it has read, and confirms it at the end.
     pub(crate) fn took(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
-        let Took { at, actor, marked, is_end } = call.parameters()?;
+        let Took { at, actor, marked, is_first, is_end } = call.parameters()?;
         let contract = state::contract(tx, &call.resource.name)?;
         let key = reading_key(&contract.name, &marked.mark.fetch);
         let held: Option<FetchRecord> = state::load(tx, &key)?;
-        // What was not confirmed when the contract ended is not owed, and nobody asks for it any more.
-        if held.is_none() && contract.state != State::Finalized {
+        // What is gone was settled meanwhile: its time was up at the provider. And what was not confirmed when the contract ended is
+        // not owed; nobody asks for it any more.
+        if held.is_none() && !(is_first && contract.state == State::Finalized) {
             return Ok(Reply::Value(Value::Null));
         }
         let record = FetchRecord {
@@ -367,16 +430,38 @@ impl Exchange {
         archive(tx, contract, &terms, &record, FetchState::Read, Cents(0))
     }
 
-    /// Closes what a process of this unit was reading that is gone.
+    /// Closes what was being read by a process of this unit that is gone, or by a query whose end could not be written down.
     pub(crate) fn close_orphans(&self, tx: &mut Tx<'_>, budget: usize) -> Result<usize, Problem> {
+        let limit = budget.min(ORPHANS_MAX);
+        let mut orphans = self.orphans.first(limit);
+        if let Some(after) = self.orphans.looked() {
+            let prefix = state::all_reading_key();
+            let end = base::prefix_end(prefix.as_ref());
+            let start = after.as_deref().unwrap_or(prefix.as_ref());
+            let found = tx.scan(start, &end, limit, false)?;
+            let before = orphans.len();
+            for (_, bytes) in &found {
+                let record: FetchRecord = state::decode(bytes)?;
+                if record.session != self.session {
+                    orphans.push((record.contract, record.fetch));
+                }
+            }
+            // One goes on where none was found: then those of the turn before are closed for good.
+            if before == orphans.len() {
+                // The key with a zero at its end is the next possible one.
+                self.orphans.look_on(found.last().map(|(key, _)| [key.as_slice(), &[0]].concat()));
+            }
+        }
         let mut count = 0;
-        let prefix = state::all_reading_key();
-        for (_, bytes) in tx.scan_prefix(prefix.as_ref(), budget.min(ORPHANS_MAX))? {
-            let record: FetchRecord = state::decode(&bytes)?;
-            if record.session != self.session {
-                let contract = state::contract(tx, &record.contract)?;
-                self.confirm(tx, &contract, record)?;
-                count += 1;
+        for (contract, fetch) in orphans {
+            let record: Option<FetchRecord> = state::load(tx, &reading_key(&contract, &fetch))?;
+            match record {
+                Some(record) => {
+                    let contract = state::contract(tx, &contract)?;
+                    self.confirm(tx, &contract, record)?;
+                    count += 1;
+                }
+                None => self.orphans.remove(&contract, &fetch),
             }
         }
         Ok(count)

@@ -16,7 +16,7 @@ use crate::price::Cents;
 use crate::receipts::Owed;
 use crate::serve::{check_id, part};
 use crate::signature::random_id;
-use crate::state::{self, billed_key, lending_key, short};
+use crate::state::{self, all_lending_key, billed_key, lending_key, look_key, short};
 use crate::terms::{Field, Terms};
 use crate::wire::{
     Contract, Event, Fetch, FetchRecord, FetchState, Mark, Marked, Message, PageHead, Peer, Side,
@@ -52,16 +52,22 @@ pub(crate) struct Running {
 #[derive(Default)]
 pub(crate) struct Runnings {
     held: Mutex<HashMap<(String, String), Running>>,
-    slots: Arc<()>,
+    /// The places that peers hold: each of them a copy of its peer's token.
+    places: Mutex<HashMap<String, Arc<()>>>,
 }
 
 impl Runnings {
-    /// Takes a place for a fetch; nothing where all are taken. Those whose time is up give theirs back.
-    fn slot(&self, places: usize, now: Duration) -> Option<Arc<()>> {
-        let mut held = self.held();
-        held.retain(|_, running| now < running.until);
+    /// Takes a place for a fetch of a peer, so many in all and so many for each; nothing where none is left. Those whose time is up
+    /// give theirs back.
+    fn slot(&self, peer: &str, (all, each): (usize, usize), now: Duration) -> Option<Arc<()>> {
+        self.held().retain(|_, running| now < running.until);
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         // One of the counted is this map's own.
-        (Arc::strong_count(&self.slots) <= places).then(|| Arc::clone(&self.slots))
+        let taken = |token: &Arc<()>| Arc::strong_count(token) - 1;
+        places.retain(|_, token| 0 < taken(token));
+        let is_free = places.values().map(taken).sum::<usize>() < all
+            && places.get(peer).map_or(0, taken) < each;
+        is_free.then(|| Arc::clone(places.entry(peer.to_owned()).or_default()))
     }
 
     fn put(&self, step: &Step, running: Running) {
@@ -240,6 +246,9 @@ impl Exchange {
             session: self.session,
         };
         state::store(tx, key, &record)?;
+        if tx.get(look_key().as_ref())?.is_none() {
+            state::store(tx, look_key(), &self.until(&record).plus(Period(1)))?;
+        }
         Ok(step(contract, &record, Some(Box::new(lending))))
     }
 
@@ -379,10 +388,10 @@ impl Exchange {
         lending: &Lending,
     ) -> Result<Running, Fault> {
         let now = kernel.clock().monotonic();
-        let places = self.config.fetches_running_max;
-        let slot = self.running.slot(places, now).ok_or_else(|| Error::Limit {
+        let places = (self.config.fetches_running_max, self.config.fetches_running_each_max);
+        let slot = self.running.slot(&step.unit, places, now).ok_or_else(|| Error::Limit {
             what: "the number of fetches at the same time".into(),
-            limit: places as u64,
+            limit: places.0.min(places.1) as u64,
         })?;
         let mut call = Call::new("sql.lend", ResourceRef::new("sql", ""), part())
             .with(serde_json::to_value(lending).map_err(Error::internal)?);
@@ -481,19 +490,50 @@ impl Exchange {
         Ok(())
     }
 
-    /// Closes fetches whose time is up; returns how many are open.
+    /// Closes fetches of a contract whose time is up; returns how many are open.
     fn close_stale(&self, tx: &mut Tx<'_>, contract: &Contract) -> Result<u64, Problem> {
-        let age = i64::try_from(self.config.fetch_ms_max).unwrap_or(i64::MAX);
         let mut open = 0;
         for (_, bytes) in tx.scan_prefix(lending_key(&contract.name).as_ref(), usize::MAX)? {
             let record: FetchRecord = state::decode(&bytes)?;
-            if record.touched_at.plus(Period(age)) < tx.wall() {
+            if self.until(&record) < tx.wall() {
                 self.close_fetch(tx, contract, &record)?;
             } else {
                 open += 1;
             }
         }
         Ok(open)
+    }
+
+    /// Until when a fetch is open without a sign of its consumer, wall time.
+    fn until(&self, record: &FetchRecord) -> Time {
+        let age = i64::try_from(self.config.fetch_ms_max).unwrap_or(i64::MAX);
+        record.touched_at.plus(Period(age))
+    }
+
+    /// Closes the fetches of all contracts whose time is up, also where nobody asks for anything any more.
+    pub(crate) fn close_abandoned(&self, tx: &mut Tx<'_>, budget: usize) -> Result<usize, Problem> {
+        let look: Option<Time> = state::load(tx, &look_key())?;
+        if look.is_none_or(|look| tx.wall() < look) {
+            return Ok(0);
+        }
+        let (mut next, mut count) = (None::<Time>, 0);
+        for (_, bytes) in tx.scan_prefix(all_lending_key().as_ref(), usize::MAX)? {
+            let record: FetchRecord = state::decode(&bytes)?;
+            let until = self.until(&record);
+            if until < tx.wall() && count < budget {
+                let contract = state::contract(tx, &record.contract)?;
+                self.close_fetch(tx, &contract, &record)?;
+                count += 1;
+            } else {
+                next = Some(next.map_or(until, |next| next.min(until)));
+            }
+        }
+        match next {
+            // Behind the time itself: at it, the fetch is still open.
+            Some(next) => state::store(tx, look_key(), &next.plus(Period(1)))?,
+            None => tx.delete(look_key()),
+        }
+        Ok(count)
     }
 
     /// Closes a fetch: what was confirmed is counted, and owed where reading has a price.

@@ -129,7 +129,17 @@ pub(crate) fn open_key(contract: &str) -> Key {
 
 /// At the provider: fetches that are not closed, by contract and id.
 pub(crate) fn lending_key(contract: &str) -> Key {
-    key(b'h').text("lending").text(contract)
+    all_lending_key().text(contract)
+}
+
+/// The beginning of [`lending_key`] of every contract.
+pub(crate) fn all_lending_key() -> Key {
+    key(b'h').text("lending")
+}
+
+/// At the provider: when fetches are looked through for those whose time is up; absent where none is open.
+pub(crate) fn look_key() -> Key {
+    key(b'h').text("look")
 }
 
 /// At the provider: a fetch that was billed, of which the consumer has not said yet that it has all it wanted.

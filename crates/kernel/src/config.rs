@@ -14,6 +14,8 @@ pub struct Config {
     pub batch_bytes_max: usize,
     /// Steps of background work in a commit.
     pub work_steps_max: usize,
+    /// Calls in one `unit.batch`.
+    pub bulk_calls_max: usize,
     /// The largest body of one call in bytes.
     pub body_bytes_max: usize,
     /// The largest manifest in bytes.
@@ -37,6 +39,7 @@ impl Default for Config {
             batch_calls_max: 1_024,
             batch_bytes_max: 8 << 20,
             work_steps_max: 4_096,
+            bulk_calls_max: 1_000,
             body_bytes_max: 8 << 20,
             manifest_bytes_max: 1 << 20,
             manifests_max: 1_000,

@@ -98,6 +98,12 @@ pub enum Error {
         /// The limit.
         limit: u64,
     },
+    /// An operation that a batch cannot hold.
+    #[error("`{operation}` cannot be part of a batch")]
+    NotInBatch {
+        /// The operation.
+        operation: String,
+    },
     /// The unit is stopping.
     #[error("the unit is stopping")]
     Stopping,
@@ -128,6 +134,7 @@ impl Explain for Error {
             Self::KeyReused => Code("call.key_reused", Kind::Conflict),
             Self::Busy { .. } => Code("kernel.busy", Kind::Exhausted),
             Self::TooLarge { .. } => Code("call.too_large", Kind::Invalid),
+            Self::NotInBatch { .. } => Code("call.not_in_batch", Kind::Invalid),
             Self::Stopping => Code("kernel.stopping", Kind::Unavailable),
             Self::ClockNotDriven => Code("clock.not_driven", Kind::Conflict),
             Self::Internal { .. } => Code("kernel.internal", Kind::Internal),
@@ -155,6 +162,10 @@ impl Explain for Error {
             Self::Grant { .. } => Some("ask an owner to apply it".into()),
             Self::KeyReused => Some("use a new key for a new request".into()),
             Self::Busy { .. } => Some("slow down and repeat".into()),
+            Self::NotInBatch { .. } => Some(
+                "a batch has operations that change something and take JSON; send this one alone"
+                    .into(),
+            ),
             Self::Stopping => Some("repeat it when the unit is up again".into()),
             Self::ClockNotDriven => Some("start the unit with `clock = \"driven\"`".into()),
             _ => None,

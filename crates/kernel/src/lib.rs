@@ -6,6 +6,7 @@
 
 mod apply;
 mod audit;
+mod batch;
 mod config;
 mod ending;
 mod engine;

@@ -7,7 +7,9 @@ use crate::excerpt::Excerpt;
 use crate::operation::{Call, Operation, Reply, Right, Target, decide, operation, read};
 use crate::policy::BUILT_IN;
 use crate::relation::{Cell, Column, ColumnType, Relation, Scan};
-use crate::{Error, Kernel, Principal, Read, Reader, ResourceRef, Token, Tx, lineage, space};
+use crate::{
+    Error, Kernel, Principal, Read, Reader, ResourceRef, Token, Tx, batch, lineage, space,
+};
 use base::{Problem, Time};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -179,6 +181,11 @@ impl Engine for System {
                         "as": {"type": "string"},
                     },
                 })),
+            operation("unit.batch", Right::Run, "Makes several calls, each with its own rights and result.", decide(&self, |_, tx, call| batch::batch(tx, call)))
+                .on_kind()
+                .takes(batch::schema())
+                .answers(batch::answer())
+                .counted(),
             operation("unit.whoami", Read, "Says who the caller is and which roles he holds.", read(&self, |_, reader, _| whoami(reader))).on_kind(),
         ]
     }

@@ -520,3 +520,52 @@ fn audit_lines_leave_after_their_days_and_no_others() {
         .collect();
     assert_eq!((days.first(), days.last()), (Some(&19), Some(&29)), "{days:?}");
 }
+
+#[test]
+fn calls_of_a_batch_stand_or_fall_alone() {
+    let (kernel, mut writer) = with_people();
+    let apply = |name: &str, role: &str| {
+        let manifests = json!([manifest("User", name, json!({"roles": [role]}))]);
+        json!({"operation": "resource.apply", "args": {"manifests": manifests}, "key": name})
+    };
+    let calls = json!([
+        apply("ana", "viewer"),
+        apply("bo", "nobody"),
+        json!({"operation": "resource.list"}),
+        json!({"operation": "unit.batch", "args": {"calls": []}}),
+        json!({"operation": "no.such"}),
+        apply("ana", "viewer"),
+        json!({"operation": "token.create", "args": {"user": "vera"}, "at": "no time"}),
+    ]);
+    let batch = |writer: &mut Writer, who: &str| {
+        call(writer, who, "unit.batch", ("unit", ""), json!({ "calls": calls }))
+    };
+    let codes = |answer: &Value| -> Vec<String> {
+        let results = answer["results"].as_array().expect("results").iter();
+        results.map(|result| result["problem"]["code"].as_str().unwrap_or("ok").into()).collect()
+    };
+    let answer = batch(&mut writer, "user:olga").expect("results");
+    let expected = [
+        "ok",
+        "manifest.reference",
+        "call.not_in_batch",
+        "call.not_in_batch",
+        "operation.not_found",
+        "ok",
+        "time.invalid",
+    ];
+    assert_eq!(codes(&answer), expected);
+    assert_eq!(answer["results"][0], answer["results"][5], "the same key gives the same reply");
+    assert_eq!(answer["results"][1]["problem"]["place"]["pointer"], "/calls/1");
+    let reader = Reader::new(&kernel, Principal::Anonymous).expect("a reader");
+    assert!(reader.resource("user", "ana").expect("a look").is_some());
+    assert!(reader.resource("user", "bo").expect("a look").is_none());
+    drop(reader);
+    // Each call is decided upon: who may make a batch may do no more with it.
+    let answer = batch(&mut writer, "user:vera").expect("results");
+    assert_eq!(codes(&answer)[0], "policy.forbidden");
+    assert_eq!(code(batch(&mut writer, "anonymous")), "policy.forbidden");
+    let many = json!({"calls": vec![json!({"operation": "resource.list"}); 1_001]});
+    let many = call(&mut writer, "user:olga", "unit.batch", ("unit", ""), many);
+    assert_eq!(code(many), "call.too_large");
+}

@@ -15,7 +15,7 @@ use store::MemoryStore;
 /// What anybody may ask: who this unit is.
 const OPEN_TO_ALL: [&str; 1] = ["exchange.card"];
 /// What everybody who is known may ask.
-const OPEN_TO_USERS: [&str; 3] = ["policy.check", "unit.whoami", "task.list"];
+const OPEN_TO_USERS: [&str; 4] = ["policy.check", "unit.whoami", "unit.batch", "task.list"];
 
 /// What no person may do: only another unit, by its signature, or a part of this one.
 const NOT_FOR_PEOPLE: [&str; 4] =

@@ -6,7 +6,7 @@ use api::probe::Doors;
 use kernel::{Operation, ResourceRef};
 
 const OPEN_TO_ALL: [&str; 1] = ["exchange.card"];
-const OPEN_TO_USERS: [&str; 3] = ["policy.check", "unit.whoami", "task.list"];
+const OPEN_TO_USERS: [&str; 4] = ["policy.check", "unit.whoami", "unit.batch", "task.list"];
 
 #[test]
 fn every_operation_refuses_whoever_may_not() {

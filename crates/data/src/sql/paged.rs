@@ -25,6 +25,9 @@ use std::sync::Arc;
 /// What begins every message of an Arrow IPC stream.
 const CONTINUATION: [u8; 4] = [0xff; 4];
 
+/// Rows of a batch that goes on to the query, at most.
+const BATCH_ROWS: usize = 8_192;
+
 /// A scan of a relation of pages.
 #[derive(Clone)]
 pub(crate) struct PagedPart {
@@ -58,10 +61,16 @@ impl PartitionStream for PagedPart {
             step.map_err(|error| carry(internal(format!("a page broke off: {error}"))))?
         });
         let stream = stream
-            .map_ok(|batches| futures::stream::iter(batches.into_iter().map(Ok)))
+            .map_ok(|batches| futures::stream::iter(batches.into_iter().flat_map(pieces).map(Ok)))
             .try_flatten();
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), stream))
     }
+}
+
+/// Cuts a batch into those of a usual size: what is made of it later takes memory by its rows, also where it has no columns.
+fn pieces(batch: RecordBatch) -> impl Iterator<Item = RecordBatch> {
+    let rows = batch.num_rows();
+    (0..rows).step_by(BATCH_ROWS).map(move |at| batch.slice(at, BATCH_ROWS.min(rows - at)))
 }
 
 /// How far a scan has come.
@@ -231,6 +240,16 @@ mod tests {
         let bytes = written(&[batch.expect("a batch")], IpcWriteOptions::default());
         let batches = batches_of(bytes, &none).expect("a page");
         assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 5);
+    }
+
+    #[test]
+    fn large_batches_go_on_in_pieces() {
+        let options = RecordBatchOptions::new().with_row_count(Some(20_000));
+        let batch =
+            RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &options);
+        let rows: Vec<usize> =
+            pieces(batch.expect("a batch")).map(|batch| batch.num_rows()).collect();
+        assert_eq!(rows, [8_192, 8_192, 3_616]);
     }
 
     #[test]

@@ -537,3 +537,62 @@ fn offers_of_relations_are_checked_when_they_are_applied() {
     let wrong = json!({"price": {"currency": "EUR", "on_read": "rows * input.value"}});
     assert!(refused(wrong).starts_with("offer.price"));
 }
+
+#[test]
+fn a_fetch_that_is_abandoned_is_billed_when_its_time_is_up() {
+    let config = Config { fetch_ms_max: 5_000, ..config() };
+    let world = lending(100, json!({}), &config);
+    let mut pages = open(&world);
+    turn(pages.as_mut()).unwrap();
+    turn(pages.as_mut()).unwrap();
+    world.work("payment");
+    assert_eq!(world.meters("payment"), ["lent numbers 0 0 0 0.00 0.00 0.00"]);
+    world.clock.wall.fetch_add(5_001, Ordering::SeqCst);
+    world.work("payment");
+    world.settle();
+    assert_eq!(is_alike(&world), ["lent numbers 1 4 8 0.41 0.41 0.00"]);
+    // The reader that comes back finds it settled, and does not bring it to life again.
+    assert_eq!(code(turn(pages.as_mut())), "contract.call_not_found");
+    drop(pages);
+    world.work("retail");
+    world.settle();
+    assert_eq!(is_alike(&world), ["lent numbers 1 4 8 0.41 0.41 0.00"]);
+    let rows = world.fetches("retail");
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert!(rows[0].contains(" read "), "{rows:?}");
+}
+
+#[test]
+fn one_peer_leaves_places_for_others() {
+    let config = Config { fetches_running_max: 3, fetches_running_each_max: 1, ..config() };
+    let world = lending(100, json!({}), &config);
+    let mut first = open(&world);
+    turn(first.as_mut()).unwrap();
+    assert_eq!(code(turn(open(&world).as_mut())), "exchange.limit");
+}
+
+#[test]
+fn all_that_a_process_was_reading_is_closed_by_the_next() {
+    let config = Config {
+        fetches_open_max: 1_000,
+        fetches_running_max: 1_000,
+        fetches_running_each_max: 1_000,
+        ..config()
+    };
+    let world = lending(100, json!({}), &config);
+    let read = || {
+        let mut pages = open(&world);
+        turn(pages.as_mut()).unwrap();
+        turn(pages.as_mut()).unwrap();
+        std::mem::forget(pages);
+    };
+    (0..150).for_each(|_| read());
+    world.kill("retail");
+    // What the new process reads stays open, wherever it stands among the others.
+    (0..150).for_each(|_| read());
+    world.work("retail");
+    world.settle();
+    let rows = world.fetches("retail");
+    let count = |state: &str| rows.iter().filter(|row| row.contains(state)).count();
+    assert_eq!((count(" read "), count(" open ")), (150, 150));
+}
