@@ -556,7 +556,7 @@ fn calls_of_a_batch_stand_or_fall_alone() {
     ];
     assert_eq!(codes(&answer), expected);
     assert_eq!(answer["results"][0], answer["results"][5], "the same key gives the same reply");
-    assert_eq!(answer["results"][1]["problem"]["place"]["pointer"], "/calls/1");
+    assert_eq!(answer["results"][2]["problem"]["place"]["pointer"], "/calls/2");
     let reader = Reader::new(&kernel, Principal::Anonymous).expect("a reader");
     assert!(reader.resource("user", "ana").expect("a look").is_some());
     assert!(reader.resource("user", "bo").expect("a look").is_none());
