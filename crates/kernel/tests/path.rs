@@ -564,7 +564,7 @@ fn calls_of_a_batch_stand_or_fall_alone() {
     // Each call is decided upon: who may make a batch may do no more with it.
     let answer = batch(&mut writer, "user:vera").expect("results");
     assert_eq!(codes(&answer)[0], "policy.forbidden");
-    assert_eq!(code(batch(&mut writer, "anonymous")), "policy.forbidden");
+    assert_eq!(code(batch(&mut writer, "anonymous")), "token.invalid");
     let many = json!({"calls": vec![json!({"operation": "resource.list"}); 1_001]});
     let many = call(&mut writer, "user:olga", "unit.batch", ("unit", ""), many);
     assert_eq!(code(many), "call.too_large");
