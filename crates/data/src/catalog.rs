@@ -161,6 +161,8 @@ pub(crate) struct Catalog<'a> {
     ends: BTreeMap<String, u64>,
     /// Where each log ended that was looked at.
     stood: RefCell<BTreeMap<String, u64>>,
+    /// A relation of another unit that was found among what was looked at.
+    lent: RefCell<Option<String>>,
 }
 
 /// Who asks, and through which views.
@@ -190,6 +192,7 @@ impl<'a> Catalog<'a> {
             is_of_all: false,
             ends: BTreeMap::new(),
             stood: RefCell::default(),
+            lent: RefCell::default(),
         }
     }
 
@@ -202,6 +205,12 @@ impl<'a> Catalog<'a> {
     /// Returns where each log ended that was looked at.
     pub(crate) fn stood(&self) -> BTreeMap<String, u64> {
         self.stood.borrow().clone()
+    }
+
+    /// Returns a relation that another unit lends to this one, where one was found among what was looked at, however far beneath views
+    /// and metrics. Its rows are neither lent on nor kept: they are there for as long as its contract is.
+    pub(crate) fn lent(&self) -> Option<String> {
+        self.lent.borrow().clone()
     }
 
     /// Returns the relations that a statement names, as far as `actor` may read them.
@@ -364,6 +373,7 @@ impl<'a> Catalog<'a> {
     /// Returns all that the caller may see. A view that cannot be read at the moment is left out.
     fn all(&self, way: &Way<'_>) -> Result<Vec<Table>, Problem> {
         let mut tables = Vec::new();
+        let lent = self.lent();
         for (schema, name) in self.names(way)? {
             // Each is looked through by itself: many views are no reason to leave some out.
             self.found.set(0);
@@ -371,6 +381,8 @@ impl<'a> Catalog<'a> {
                 tables.push(Table { schema, name, source });
             }
         }
+        // The catalogue tells of relations and reads none.
+        *self.lent.borrow_mut() = lent;
         Ok(tables)
     }
 
@@ -452,7 +464,11 @@ impl<'a> Catalog<'a> {
                     let hint = Some("leave AS OF out: only streams know their past".into());
                     return Err(Error::Sql { reason, place: None, hint }.into());
                 }
-                let table = RelationTable::new(relation.clone(), self.reader.clone());
+                if relation.pages.is_some() {
+                    *self.lent.borrow_mut() = Some(format!("{schema}.{name}"));
+                }
+                let (reader, config) = (self.reader.clone(), Arc::clone(&self.shared.config));
+                let table = RelationTable::new(relation.clone(), reader, config);
                 Ok(Some(Source::Rows(Arc::new(table))))
             }
             _ => Ok(None),

@@ -44,6 +44,18 @@ pub struct Config {
     pub newest_rows: u64,
     /// Rows that a stream got, after which what is kept of its materialised views is renewed.
     pub derived_rows: u64,
+    /// Rows that are kept of one materialised view.
+    pub derived_rows_max: u64,
+    /// Bytes of the rows that one renewal of a materialised view writes, before they are compressed.
+    pub derived_bytes_max: u64,
+    /// Milliseconds that one renewal of a materialised view may take. Tables are not looked after meanwhile.
+    pub derived_ms_max: u64,
+    /// Milliseconds that the work on a table or a view waits after it failed; twice as many after each further time.
+    pub retry_ms: u64,
+    /// Milliseconds that the work on a table waits at most after it failed.
+    pub table_retry_ms_max: u64,
+    /// Milliseconds that the renewal of a view waits at most after it failed.
+    pub view_retry_ms_max: u64,
     /// Delta commits between two checkpoints.
     pub checkpoint_commits: u64,
     /// Milliseconds for which files that count no more are kept for other readers.
@@ -54,6 +66,14 @@ pub struct Config {
     pub retention_late_percent: i64,
     /// Files that are made anew in one piece of work at most, to leave rows out of them.
     pub rewrite_files: usize,
+    /// Keys of a `NAME_latest` table whose rows leave that are looked up in the stream at once; each further portion reads it again.
+    pub rewrite_keys_max: usize,
+    /// Files of a table that are looked through for a subject in one round.
+    pub erase_look_files: usize,
+    /// Bytes of rows that were set aside that are moved in one commit, about.
+    pub erase_aside_bytes: usize,
+    /// Bytes of rows that were set aside that are looked at in one round for what is too old.
+    pub retention_aside_bytes: usize,
     /// Bytes of a subject that is to be erased.
     pub subject_bytes_max: usize,
     /// Erasures that may be under way at the same time.
@@ -114,6 +134,13 @@ pub struct Config {
     pub quality_rules_max: usize,
     /// Characters of a reason or a sample that `system.quality` keeps.
     pub quality_sample_max: usize,
+    /// Comparisons and listed values that are handed at once to a relation that keeps conditions by itself. A list that is longer costs
+    /// more to send than rows.
+    pub pushdown_terms_max: usize,
+    /// Bytes of values that are handed to it at once.
+    pub pushdown_bytes_max: usize,
+    /// How deeply what is handed to it may nest.
+    pub pushdown_depth_max: usize,
     /// Milliseconds that another unit may take to read what is lent to it with one query.
     pub lend_ms_max: u64,
 }
@@ -139,11 +166,21 @@ impl Default for Config {
             compact_files: 8,
             newest_rows: 200_000,
             derived_rows: 500_000,
+            derived_rows_max: 100_000_000,
+            derived_bytes_max: 8 << 30,
+            derived_ms_max: 60_000,
+            retry_ms: 5_000,
+            table_retry_ms_max: 60_000,
+            view_retry_ms_max: 900_000,
             checkpoint_commits: 20,
             vacuum_ms: 7 * 24 * 3_600_000,
             retention_ms_min: 24 * 3_600_000,
             retention_late_percent: 10,
             rewrite_files: 8,
+            rewrite_keys_max: 500_000,
+            erase_look_files: 32,
+            erase_aside_bytes: 256 << 10,
+            retention_aside_bytes: 1 << 20,
             subject_bytes_max: 1_000,
             erasures_max: 100,
             latest_keys_max: 2_000_000,
@@ -174,6 +211,9 @@ impl Default for Config {
             kpi_rows_max: 100,
             quality_rules_max: 100,
             quality_sample_max: 1_000,
+            pushdown_terms_max: 1_000,
+            pushdown_bytes_max: 64 << 10,
+            pushdown_depth_max: 6,
             lend_ms_max: 120_000,
         }
     }

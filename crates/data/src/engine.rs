@@ -44,6 +44,9 @@ use tokio::runtime::Runtime;
 /// Schemas and references that are remembered.
 const REMEMBERED_MAX: usize = 10_000;
 
+/// Characters of a problem that is remembered.
+const PROBLEM_MAX: usize = 1_000;
+
 type Remembered<T> = Mutex<HashMap<(String, u64), Arc<T>>>;
 
 /// What all threads of the engine share. None of it is state: all of it can be made again from the store.
@@ -65,6 +68,8 @@ pub(crate) struct Shared {
     streams: Remembered<Stream>,
     references: Remembered<Vec<TableReference>>,
     pub(crate) lineage: lineage::edges::Held,
+    /// Why what is kept of views could not be renewed, by view, since the unit began.
+    pub(crate) view_problems: Mutex<HashMap<String, String>>,
     runtime: OnceLock<Threads>,
 }
 
@@ -163,6 +168,30 @@ impl Shared {
         .map_err(|problem| state::of_view(&view.name, problem))
     }
 
+    /// Takes note of why what is kept of a view could not be renewed, or that it could.
+    pub(crate) fn note_view(&self, view: &str, problem: Option<&Problem>) {
+        let mut held = self.view_problems.lock().unwrap_or_else(PoisonError::into_inner);
+        match problem {
+            Some(problem) => {
+                let text = format!("{}: {}", problem.code, problem.message);
+                held.insert(view.to_owned(), text.chars().take(PROBLEM_MAX).collect());
+            }
+            None => {
+                held.remove(view);
+            }
+        }
+    }
+
+    /// Returns why what is kept of a view could not be renewed last.
+    pub(crate) fn view_problem(&self, view: &str) -> Option<String> {
+        self.view_problems.lock().unwrap_or_else(PoisonError::into_inner).get(view).cloned()
+    }
+
+    /// Forgets why views could not be renewed: the texts may say values of rows.
+    pub(crate) fn forget_view_problems(&self) {
+        self.view_problems.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Returns the threads of the queries; the first query starts them.
     ///
     /// # Errors
@@ -238,10 +267,16 @@ impl Data {
             streams: Mutex::default(),
             references: Mutex::default(),
             lineage: Mutex::default(),
+            view_problems: Mutex::default(),
             runtime: OnceLock::new(),
             config: Arc::new(config),
         };
         Arc::new(Self { shared: Arc::new(shared), rules: quality::rules::Compiled::default() })
+    }
+
+    /// Ends what runs in SQL, and lets nothing begin any more: the unit stops.
+    pub fn stop(&self) {
+        self.shared.queries.close();
     }
 
     /// Returns a declared stream.
@@ -376,6 +411,7 @@ impl Data {
         let catalog = Catalog::new(&self.shared, tx, None, None);
         let tables =
             catalog.view(view, spec).map_err(|problem| state::of_view(&view.name, problem))?;
+        derived::refresh::check_own(&view.name, spec, &catalog)?;
         let (config, business) = (&self.shared.config, tx.business());
         let plan = guard::with_stack(|| planned(config, business, &spec.sql, &tables))?;
         plan.and_then(|plan| check_kept(&view.name, spec, &plan))

@@ -34,14 +34,18 @@ const APPEND_QUERY: &[(&str, &str)] = &[(
 
 /// Every operation of the engine.
 pub(crate) fn operations(data: &Arc<Data>) -> Vec<Operation> {
-    let mut all = tables(data);
+    let mut all = streams(data);
+    all.extend(tables(data));
+    all.extend(erasures(data));
+    all.extend(relations(data));
+    all.extend(queries(data));
     all.extend(crate::metrics::operations::operations(data));
     all.extend(crate::quality::operations::operations(data));
     all
 }
 
-fn tables(data: &Arc<Data>) -> Vec<Operation> {
-    use Right::{Manage, Read, Run, Write};
+fn streams(data: &Arc<Data>) -> Vec<Operation> {
+    use Right::{Read, Write};
     vec![
         operation(
             "stream.append",
@@ -87,6 +91,12 @@ fn tables(data: &Arc<Data>) -> Vec<Operation> {
                 "end": {"type": "integer", "description": "The offset behind the last row."},
             },
         })),
+    ]
+}
+
+fn tables(data: &Arc<Data>) -> Vec<Operation> {
+    use Right::{Manage, Read, Write};
+    vec![
         operation("table.read", Read, "Returns the newest row of each key.", read(data, rows_of))
             .queries(LIMIT)
             .answers(rows_schema()),
@@ -112,9 +122,15 @@ fn tables(data: &Arc<Data>) -> Vec<Operation> {
             "table.record",
             Manage,
             "Records a step of the work on a table. Only the unit itself may.",
-            decide(data, |_: &Data, tx, call| record::record(tx, call)),
+            decide(data, |data: &Data, tx, call| record::record(&data.shared.config, tx, call)),
         )
         .takes(json!({"type": "object", "required": ["step"], "properties": {"step": {}}})),
+    ]
+}
+
+fn erasures(data: &Arc<Data>) -> Vec<Operation> {
+    use Right::Manage;
+    vec![
         operation(
             "data.erase",
             Manage,
@@ -154,12 +170,24 @@ fn tables(data: &Arc<Data>) -> Vec<Operation> {
             "required": ["items"],
             "properties": {"items": {"type": "array", "items": erasure_schema()}},
         })),
+    ]
+}
+
+fn relations(data: &Arc<Data>) -> Vec<Operation> {
+    use Right::Read;
+    vec![
         operation("view.read", Read, "Returns the rows of a view.", read(data, rows_of))
             .queries(LIMIT)
             .answers(rows_schema()),
         operation("relation.read", Read, "Returns the rows of a relation.", read(data, rows_of))
             .queries(LIMIT)
             .answers(rows_schema()),
+    ]
+}
+
+fn queries(data: &Arc<Data>) -> Vec<Operation> {
+    use Right::{Read, Run};
+    vec![
         operation(
             "sql.query",
             Read,

@@ -1,7 +1,7 @@
 //! What the engine itself offers to SQL: `system.streams`, `system.tables`, `system.views`, `system.queries`, `system.erasures`, and what
 //! metrics and quality rules add.
 
-use crate::catalog::{base_of, view_spec};
+use crate::catalog::{Catalog, base_of, view_spec};
 use crate::derived;
 use crate::engine::Shared;
 use crate::erasure;
@@ -14,9 +14,9 @@ use std::sync::Arc;
 
 /// Returns the relations.
 pub(crate) fn relations(shared: &Arc<Shared>) -> Vec<Relation> {
-    let mut all = vec![streams(), tables(), views(), queries(shared), erasures()];
-    all.extend(crate::metrics::relations::relations());
-    all.extend(crate::quality::relations::relations());
+    let mut all = vec![streams(), tables(), views(shared), queries(shared), erasures()];
+    all.extend(crate::metrics::relations::relations(shared));
+    all.extend(crate::quality::relations::relations(shared));
     all
 }
 
@@ -138,7 +138,7 @@ fn tables() -> Relation {
     )
 }
 
-fn views() -> Relation {
+fn views(shared: &Arc<Shared>) -> Relation {
     let columns = vec![
         Column::new("schema", ColumnType::Text, "The SQL schema."),
         Column::new("name", ColumnType::Text, "The view."),
@@ -154,14 +154,27 @@ fn views() -> Relation {
             ColumnType::Int,
             "How many bytes are kept; null where a part is shown.",
         ),
+        Column::new(
+            "problem",
+            ColumnType::Text,
+            "Why it could not be renewed last; null where it could, or where a part of what it stands on is hidden.",
+        ),
     ];
     let int = |number: u64| Cell::Int(i64::try_from(number).unwrap_or(i64::MAX));
+    // Through a weak pointer: relations may outlive the engine in a plan.
+    let shared = Arc::downgrade(shared);
     let rows: kernel::Rows = Arc::new(move |reader, _scan, row| {
+        let Some(shared) = shared.upgrade() else { return Ok(()) };
+        let catalog = Catalog::new(&shared, reader, None, None);
         for view in reader.resources("view")? {
             if !reader.allows("view.read", &view.reference())? {
                 continue;
             }
             let spec = view_spec(&view)?;
+            // What failed may say values of rows.
+            let problem = spec.materialized.as_ref().and_then(|_| shared.view_problem(&view.name));
+            let problem =
+                problem.filter(|_| catalog.is_open_to(&spec.schema, &view.name, reader.caller()));
             let refresh = spec.materialized.map(|kept| kept.every.unwrap_or("commit".into()));
             let kept = derived::state::derived(reader, &view.name)?;
             let bytes = kept.iter().flat_map(|kept| &kept.files).map(|file| file.bytes).sum();
@@ -174,6 +187,7 @@ fn views() -> Relation {
                 kept.as_ref().map_or(Cell::Null, |kept| int(kept.commit)),
                 kept.as_ref().map_or(Cell::Null, |kept| Cell::Time(kept.at)),
                 if is_whole { int(bytes) } else { Cell::Null },
+                Cell::text(problem),
             ];
             if !row(cells)? {
                 break;

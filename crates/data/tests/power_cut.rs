@@ -99,7 +99,8 @@ impl Unit {
 
     fn keep(&mut self) -> Result<Round, Problem> {
         let writer = &mut self.writer;
-        self.keeper.round(&mut |call| writer.turn(&[call]).remove(0))
+        let round = self.keeper.round(&mut |call| writer.turn(&[call]).remove(0))?;
+        self.keeper.troubles().first().map_or(Ok(round), |trouble| Err(trouble.clone()))
     }
 
     fn sql(&self, sql: &str) -> Result<Vec<Value>, Problem> {

@@ -42,7 +42,7 @@ pub use handle::{Handle, spawn};
 pub use kernel::{Credential, Identity, Kernel, Parts};
 pub use lending::{Lending, LentColumn, Open, Page, Pages};
 pub use lineage::{Edge, End, How};
-pub use log::{FORMAT_ROWS, forget_old, rows, rows_from};
+pub use log::{Age, FORMAT_ROWS, forget_old, rows, rows_from};
 pub use manifest::{Manifest, Metadata, documents};
 pub use operation::{
     Address, Body, Call, Handler, Operation, Reply, Right, Target, decide, operation, read,

@@ -25,6 +25,7 @@ enum Undo {
     Key(Vec<u8>, Option<Option<Vec<u8>>>),
     Log { log: String, chunks: usize, bytes: usize, count: u32 },
     Trim,
+    Fold,
     Business(Time),
 }
 
@@ -35,6 +36,7 @@ pub struct Tx<'a> {
     overlay: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     logs: BTreeMap<String, Vec<Chunk>>,
     trims: Vec<(String, u64)>,
+    folds: bool,
     undo: Vec<Undo>,
     depth: u32,
     pub(crate) pending: VecDeque<Pending>,
@@ -51,6 +53,7 @@ impl<'a> Tx<'a> {
             overlay: BTreeMap::new(),
             logs: BTreeMap::new(),
             trims: Vec::new(),
+            folds: false,
             undo: Vec::new(),
             depth: 0,
             pending: VecDeque::new(),
@@ -132,6 +135,14 @@ impl<'a> Tx<'a> {
     pub fn trim(&mut self, log: &str, offset: u64) {
         self.undo.push(Undo::Trim);
         self.trims.push((log.to_owned(), offset));
+    }
+
+    /// Has this commit leave no record, ahead of the store's tables, of what it and the commits before it changed.
+    pub fn fold(&mut self) {
+        if !self.folds {
+            self.undo.push(Undo::Fold);
+            self.folds = true;
+        }
     }
 
     /// Returns the number that this commit will have.
@@ -244,7 +255,7 @@ impl<'a> Tx<'a> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.overlay.is_empty() && self.logs.is_empty() && self.trims.is_empty()
+        self.overlay.is_empty() && self.logs.is_empty() && self.trims.is_empty() && !self.folds
     }
 
     pub(crate) fn finish(self, epoch: u64) -> (Batch, BTreeSet<String>, Time) {
@@ -254,6 +265,7 @@ impl<'a> Tx<'a> {
             writes: self.overlay.into_iter().collect(),
             chunks: self.logs.into_values().flatten().collect(),
             trims: self.trims,
+            folds: self.folds,
         };
         (batch, self.topics, self.business)
     }
@@ -296,6 +308,7 @@ impl<'a> Tx<'a> {
                 Some(Undo::Trim) => {
                     self.trims.pop();
                 }
+                Some(Undo::Fold) => self.folds = false,
                 Some(Undo::Business(before)) => self.business = before,
                 None => break,
             }

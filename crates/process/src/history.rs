@@ -3,7 +3,7 @@
 use crate::engine::Processes;
 use crate::wire::{LOG_ELEMENTS, LOG_INSTANCES, LOG_TASKS, key};
 use base::{Period, Problem, Time};
-use kernel::{Read, Tx};
+use kernel::{Age, Read, Tx};
 use serde::Deserialize;
 
 /// A row of the history, as far as it matters here.
@@ -22,8 +22,13 @@ impl Processes {
         let Some(days) = self.config.history_days else { return Ok(()) };
         let now = tx.business();
         let since = Time(now.0.saturating_sub(Period::days(days.into()).0));
-        let is_old = |row: &Over| row.ended_at.is_some_and(|ended| ended < since);
+        // An instance ends in its own time, which one event can carry far ahead.
+        let age = |row: &Over| match row.ended_at {
+            Some(ended) if ended < since => Age::Old,
+            Some(ended) if ended <= now => Age::Young,
+            _ => Age::Ahead,
+        };
         let logs = [LOG_INSTANCES, LOG_ELEMENTS, LOG_TASKS];
-        kernel::forget_old(tx, now, &key::history(), &logs, is_old)
+        kernel::forget_old(tx, now, &key::history(), &logs, age)
     }
 }

@@ -13,6 +13,9 @@ pub struct Batch {
     pub chunks: Vec<Chunk>,
     /// Logs shortened from their beginning: all chunks of the log that end at or before the offset are dropped.
     pub trims: Vec<(String, u64)>,
+    /// True where all changes up to and with this commit are brought to their place by it: no record of them is left that the store keeps
+    /// ahead of its tables. To a store that keeps none it says nothing.
+    pub folds: bool,
 }
 
 /// The format whose events stand one behind the other: a store may join chunks of it that follow each other. What other formats

@@ -21,7 +21,8 @@ pub trait Store: Send + Sync {
     /// [`Error::Unavailable`] where the store cannot be written.
     fn open_epoch(&self, partition: u16) -> Result<u64, Error>;
 
-    /// Makes a batch durable and returns its commit number.
+    /// Makes a batch durable and returns its commit number. Behind one that [folds](Batch::folds) no record is left of what commits before
+    /// it changed.
     ///
     /// # Errors
     /// [`Error::Fenced`] for an older epoch, [`Error::Expected`] where a precondition fails: nothing has happened.

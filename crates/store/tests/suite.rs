@@ -100,6 +100,7 @@ suite! {
     logs_have_no_gaps
     chunks_begin_where_one_asks_and_end_at_the_limit
     a_trim_drops_whole_chunks_and_keeps_the_end
+    a_commit_that_folds_is_a_commit_like_any_other
     logs_are_listed_by_prefix
     a_broken_expectation_changes_nothing
     an_older_writer_is_fenced_off
@@ -297,6 +298,47 @@ fn a_trim_drops_whole_chunks_and_keeps_the_end(place: &dyn Place) {
         (vec![40], vec![0])
     );
     assert_eq!(store.verify().unwrap(), Vec::<String>::new());
+}
+
+fn a_commit_that_folds_is_a_commit_like_any_other(place: &dyn Place) {
+    let store = place.open();
+    let epoch = store.open_epoch(0).unwrap();
+    store.commit(0, &writes(epoch, vec![put("a", "1"), put("b", "1")])).unwrap();
+    let before = store.snapshot().unwrap();
+    let chunks = vec![chunk("s", 0, 1, "x")];
+    let changes = writes(epoch, vec![(b"a".to_vec(), None), put("c", "2")]);
+    assert_eq!(store.commit(0, &Batch { folds: true, chunks, ..changes }).unwrap(), 2);
+    // Nothing but that it folds is a commit, too.
+    assert_eq!(store.commit(0, &Batch { epoch, folds: true, ..Batch::default() }).unwrap(), 3);
+    assert_eq!(shown(before.scan(b"a", b"z", 9, false).unwrap()), "a=1 b=1 ");
+    drop(before);
+    assert_eq!(store.commit(0, &chunks_behind(epoch)).unwrap(), 4);
+    drop(store);
+    let snapshot = place.open().snapshot().unwrap();
+    assert_eq!((snapshot.commit(), snapshot.log_end("s").unwrap()), (4, 2));
+    assert_eq!(shown(snapshot.scan(b"a", b"z", 9, false).unwrap()), "b=1 c=2 ");
+}
+
+fn chunks_behind(epoch: u64) -> Batch {
+    chunks(epoch, vec![chunk("s", 1, 1, "y")])
+}
+
+#[test]
+fn a_commit_that_folds_leaves_no_record_of_those_before() {
+    let below = Arc::new(MemoryStore::new());
+    let store = JournaledStore::open(Arc::clone(&below) as Arc<dyn Store>).unwrap();
+    let epoch = store.open_epoch(0).unwrap();
+    let records = || {
+        let snapshot = below.snapshot().unwrap();
+        let chunks = snapshot.chunks("store/journal", 0, usize::MAX).unwrap();
+        chunks.iter().filter(|chunk| chunk.bytes.windows(4).any(|bytes| bytes == b"mark")).count()
+    };
+    store.commit(0, &writes(epoch, vec![put("a", "mark")])).unwrap();
+    assert_eq!(records(), 1, "the control");
+    let changes = writes(epoch, vec![(b"a".to_vec(), None), put("b", "mark")]);
+    store.commit(0, &Batch { folds: true, ..changes }).unwrap();
+    assert_eq!(records(), 0);
+    assert_eq!(shown(store.snapshot().unwrap().scan(b"a", b"z", 9, false).unwrap()), "b=mark ");
 }
 
 fn logs_are_listed_by_prefix(place: &dyn Place) {

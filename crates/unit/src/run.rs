@@ -5,7 +5,7 @@ use crate::rest::Rest;
 use crate::worker::Worker;
 use crate::{Config, Error, network, tls};
 use base::Problem;
-use data::{Keeper, Round};
+use data::{Data, Keeper, Round};
 use exchange::{Exchange, Network};
 use kernel::{Call, Handle, Principal, Reader, Reply, ResourceRef};
 use process::decisions::{Recorded, pending};
@@ -41,7 +41,8 @@ pub fn run(folder: &Path) -> Result<(), Problem> {
     let keeper = Keeper::new(&data, &kernel);
     let handle = kernel::spawn(writer)?;
     network::commits(&handle, &exchange);
-    let background = Background::start(&config, &handle, keeper, &exchange, network, &rest)?;
+    let tables = (keeper, data);
+    let background = Background::start(&config, &handle, tables, &exchange, network, &rest)?;
     println!("unit {} is up: {}", config.name, shown(&config));
     runtime.block_on(doors.serve(&config, handle.clone(), tls));
     println!("unit {} drains", config.name);
@@ -155,6 +156,7 @@ async fn told_to_stop() {
 /// The threads that work without being called.
 struct Background {
     is_stopping: Arc<AtomicBool>,
+    data: Arc<Data>,
     exchange: Arc<Exchange>,
     threads: Vec<std::thread::JoinHandle<()>>,
 }
@@ -163,7 +165,7 @@ impl Background {
     fn start(
         config: &Config,
         handle: &Handle,
-        keeper: Keeper,
+        (keeper, data): (Keeper, Arc<Data>),
         exchange: &Arc<Exchange>,
         network: Arc<dyn Network>,
         rest: &Arc<Rest>,
@@ -194,7 +196,7 @@ impl Background {
                 report(&problem);
             }
         })?);
-        Ok(Self { is_stopping, exchange: Arc::clone(exchange), threads })
+        Ok(Self { is_stopping, data, exchange: Arc::clone(exchange), threads })
     }
 
     fn stop(self, rest: &Rest) {
@@ -202,6 +204,8 @@ impl Background {
         rest.decisions.ring();
         rest.tables.ring();
         rest.kpis.ring();
+        // What these threads ask in SQL ends with them.
+        self.data.stop();
         self.exchange.stop();
         for thread in self.threads {
             if thread.join().is_err() {
@@ -217,12 +221,19 @@ fn keep(mut keeper: Keeper, handle: &Handle, rest: &Rest, is_stopping: &AtomicBo
     const EVERY: Duration = Duration::from_millis(500);
     while !is_stopping.load(Ordering::SeqCst) {
         let seen = rest.tables.count();
-        match keeper.round(&mut |call| handle.call(call)) {
+        let round = keeper.round(&mut |call| handle.call(call));
+        if is_stopping.load(Ordering::SeqCst) {
+            // What was under way is begun or finished by the next process.
+            return;
+        }
+        keeper.troubles().iter().for_each(report);
+        match round {
             Ok(Round::Worked) => {}
             Ok(Round::Rest) => rest.tables.wait(seen, EVERY),
             Err(problem) => {
+                // It is left alone for a while; what else is due is looked at as often as ever.
                 report(&problem);
-                rest.tables.wait(seen, 10 * EVERY);
+                rest.tables.wait(seen, EVERY);
             }
         }
     }
@@ -314,6 +325,10 @@ fn measure_some(
             break;
         }
         let answer = handle.call(request.compute()).map(Reply::into_value);
+        if is_stopping.load(Ordering::SeqCst) {
+            // It may have been ended with the unit: the next process asks again.
+            break;
+        }
         let is_done = answer.is_ok();
         // One that cannot be recorded does not hold up the others.
         match handle.call(request.record(answer)) {

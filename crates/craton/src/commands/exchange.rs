@@ -46,6 +46,7 @@ const LEDGER: &[Column] = &[
     Column("CANCELLED", &["cancelled"]),
     Column("FAILED", &["failed"]),
     Column("OPEN", &["open"]),
+    Column("READS", &["reads"]),
     Column("ROWS", &["rows"]),
     Column("BYTES", &["bytes"]),
     Column("OWED", &["owed"]),
@@ -269,5 +270,18 @@ impl Ledger {
             rows.retain(|row| row["contract"] == contract.as_str());
         }
         output::list(globals.output, &answer, LEDGER)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ledger_shows_what_was_read_of_lent_relations() {
+        let shown = |field: &str| LEDGER.iter().any(|column| column.1.contains(&field));
+        for field in ["reads", "rows", "bytes", "owed"] {
+            assert!(shown(field), "{field}");
+        }
     }
 }

@@ -14,6 +14,16 @@ use datafusion::common::TableReference;
 use kernel::{Principal, Read};
 use std::sync::Arc;
 
+impl Source {
+    /// Returns whether something of a relation, or of what it stands on, is hidden from the caller.
+    pub(crate) fn is_cut(&self) -> bool {
+        match self {
+            Self::Rows(rows) => rows.is::<ExcerptTable>(),
+            Self::View { excerpt, .. } => excerpt.is_some(),
+        }
+    }
+}
+
 impl<'a> Catalog<'a> {
     /// Returns a catalogue that has every relation for everybody, to check manifests. Nothing in it can be scanned.
     pub(crate) fn of_all(shared: &'a Arc<Shared>, read: &'a dyn Read) -> Self {
@@ -26,6 +36,7 @@ impl<'a> Catalog<'a> {
     /// `sql.invalid` for a name that is none, with the nearest one.
     pub(crate) fn declared(&self, schema: &str, name: &str) -> Result<Vec<Table>, Problem> {
         let way = Way { actor: &Principal::Anonymous, on_behalf_of: None, views: &[], as_of: None };
+        self.found.set(0);
         self.resolve("", &[TableReference::partial(schema, name)], &way)
     }
 
@@ -41,6 +52,38 @@ impl<'a> Catalog<'a> {
     ) -> Result<Option<bool>, Problem> {
         let named = self.named(schema, name)?;
         named.map(|named| decide::is_whole(self.read, &named, actor, None)).transpose()
+    }
+
+    /// Returns whether a principal may read all of a relation, and of all that it stands on. What cannot be read at the moment is not
+    /// read as a whole.
+    pub(crate) fn is_open_to(&self, schema: &str, name: &str, actor: &Principal) -> bool {
+        let way = Way { actor, on_behalf_of: None, views: &[], as_of: None };
+        // Each is looked through by itself.
+        self.found.set(0);
+        let found = self.permitted(schema, name, &way);
+        found.is_ok_and(|source| source.is_some_and(|source| !source.is_cut()))
+    }
+
+    /// Returns whether a principal is shown a part of a relation only, or, where he may not read it, of something that it stands on:
+    /// what was worked out of all of it would tell him of the rest. To be asked of a catalogue of all.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub(crate) fn is_partly(&self, table: &Table, actor: &Principal) -> Result<bool, Problem> {
+        let Some(named) = self.named(&table.schema, &table.name)? else { return Ok(true) };
+        if decide::is_part(self.read, &named, actor)? {
+            return Ok(true);
+        }
+        if decide::is_whole(self.read, &named, actor, None)? {
+            return Ok(false);
+        }
+        let Source::View { tables, .. } = &table.source else { return Ok(false) };
+        for table in tables {
+            if self.is_partly(table, actor)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Returns what stands behind a name, as far as the caller sees it.

@@ -11,10 +11,12 @@
 //! | `graft` | puts what is kept into the plan of the rest |
 //! | `table` | the view as a table of DataFusion |
 //! | `refresh` | makes and renews what is kept |
+//! | `rows` | runs a renewal on the threads of the queries |
 //! | `state` | what the store holds of it |
 
 pub(crate) mod graft;
 pub(crate) mod refresh;
+mod rows;
 pub(crate) mod shape;
 pub(crate) mod state;
 pub(crate) mod table;

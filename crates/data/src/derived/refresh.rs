@@ -1,25 +1,29 @@
 //! Makes and renews what is kept of materialised views. The keeper of the tables calls it.
 
 use super::graft::{self, kept_part, reduced};
-use super::shape::shape;
+use super::rows::Rows;
+use super::shape::{Shape, shape};
 use super::state::{Derived, derived, digest, folder};
 use super::table::{files, is_usable, rest_of, text_of};
 use crate::catalog::{Catalog, ViewSpec};
 use crate::engine::Shared;
+use crate::lend::pager::bytes_of;
 use crate::sql::guard::Text;
 use crate::sql::memory::QueryPool;
 use crate::sql::problem::of_query;
-use crate::sql::run::Stop;
+use crate::sql::queries::Entry;
+use crate::sql::run::{Stop, with_turns};
 use crate::sql::state::{self, Files, Frame};
-use crate::tables::file;
+use crate::tables::file::{self, Take};
 use crate::tables::state::File;
-use base::{Period, Problem};
+use crate::{Config, Error};
+use base::{Clock, Period, Place, Problem};
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
-use futures::StreamExt;
 use kernel::{Kernel, Principal, Read, Reader, Resource};
 use std::sync::Arc;
 
@@ -32,10 +36,11 @@ pub(crate) enum Refreshed {
     Anew(Box<Derived>),
 }
 
-/// Renews what is kept of a view where that is due.
+/// Renews what is kept of a view where that is due. It runs as a query of `unit:tables`: listed, counted, within its own limits of time,
+/// rows and bytes; whoever may end queries ends it, and so does the stop of the unit.
 ///
 /// # Errors
-/// Where the query cannot be planned or run, or files cannot be written.
+/// Where the query cannot be planned or run, reaches a limit or is ended, or files cannot be written.
 pub(crate) fn refresh(
     shared: &Arc<Shared>,
     kernel: &Arc<Kernel>,
@@ -55,8 +60,9 @@ pub(crate) fn refresh(
     }
     let catalog = Catalog::new(shared, reader.as_ref(), Some(Arc::clone(&reader)), None);
     let tables = catalog.view(view, spec)?;
-    let mut session = session(shared, reader.business())?;
-    let plan = state::plan(&mut session, &shared.config, Text::own(&spec.sql), &tables)?;
+    check_own(&view.name, spec, &catalog)?;
+    let mut planning = session(shared, reader.business(), Arc::default())?;
+    let plan = state::plan(&mut planning, &shared.config, Text::own(&spec.sql), &tables)?;
     let base = Derived {
         digest,
         schema: String::new(),
@@ -69,52 +75,78 @@ pub(crate) fn refresh(
         files: Vec::new(),
         file_next: derived(reader.as_ref(), &view.name)?.map_or(0, |kept| kept.file_next),
     };
-    let work = Work { shared, session: &session, plan: &plan, folder: folder(&view.name) };
     if every.is_some() {
-        return work.whole(base).map(|kept| Refreshed::Anew(Box::new(kept)));
+        let work = Work::begin(shared, &reader, view, spec)?;
+        return work.whole(&plan, base).map(|kept| Refreshed::Anew(Box::new(kept)));
     }
-    work.kept_up(base, kept)
+    let shape = shape(&plan).map_err(|reason| not_kept_up(&view.name, &reason))?;
+    let end = end_of(&plan, &shape.driver);
+    let kept = kept.filter(|kept| is_usable(kept, &shape) && kept.upto <= end);
+    if kept.as_ref().is_some_and(|kept| end - kept.upto < shared.config.derived_rows) {
+        return Ok(Refreshed::Not);
+    }
+    let work = Work::begin(shared, &reader, view, spec)?;
+    let kept = work.kept_up(&plan, (&shape, end), base, kept)?;
+    Ok(Refreshed::Anew(Box::new(kept)))
 }
 
-fn session(shared: &Arc<Shared>, business: base::Time) -> Result<SessionState, Problem> {
+fn session(
+    shared: &Arc<Shared>,
+    business: base::Time,
+    stop: Arc<Stop>,
+) -> Result<SessionState, Problem> {
     let config = &shared.config;
     let all = Arc::clone(&shared.query_bytes);
     let pool = QueryPool::new(config.query_bytes_max, all, config.queries_bytes_max);
     let frame = Frame {
         business,
         pool: Arc::new(pool),
-        stop: Arc::new(Stop::default()),
+        stop,
         files: Some(Files { blobs: Arc::clone(&shared.blobs), cache: Arc::clone(&shared.files) }),
     };
     state::new(config, frame)
 }
 
+/// A renewal that is due: it has a place among the queries, under which it is listed and can be ended.
 struct Work<'w> {
     shared: &'w Arc<Shared>,
-    session: &'w SessionState,
-    plan: &'w LogicalPlan,
+    clock: &'w Arc<dyn Clock>,
+    session: SessionState,
+    entry: Entry,
     folder: String,
 }
 
-impl Work<'_> {
-    /// Keeps the answer as it is.
-    fn whole(&self, mut kept: Derived) -> Result<Derived, Problem> {
-        let plan = self.physical(self.plan)?;
-        kept.schema = text_of(&plan.schema());
-        self.write(plan, &mut kept)?;
-        Ok(kept)
+impl<'w> Work<'w> {
+    fn begin(
+        shared: &'w Arc<Shared>,
+        reader: &'w Reader,
+        view: &Resource,
+        spec: &ViewSpec,
+    ) -> Result<Self, Problem> {
+        let clock = reader.kernel().clock();
+        let text = format!("view {}: {}", view.name, spec.sql);
+        let entry = shared.queries.enter(&shared.config, reader.caller(), &text, clock.wall())?;
+        let session = session(shared, reader.business(), Arc::clone(&entry.stop))?;
+        Ok(Self { shared, clock, session, entry, folder: folder(&view.name) })
     }
 
-    /// Adds what came since to what is kept, where enough came.
-    fn kept_up(&self, mut base: Derived, kept: Option<Derived>) -> Result<Refreshed, Problem> {
-        let shape = shape(self.plan).map_err(|reason| not_kept_up(&self.folder, &reason))?;
-        let end = end_of(self.plan, &shape.driver);
-        let kept = kept.filter(|kept| is_usable(kept, &shape) && kept.upto <= end);
+    /// Keeps the answer as it is.
+    fn whole(self, plan: &LogicalPlan, mut kept: Derived) -> Result<Derived, Problem> {
+        let plan = self.physical(plan)?;
+        kept.schema = text_of(&plan.schema());
+        self.write(plan, kept)
+    }
+
+    /// Adds what came since to what is kept.
+    fn kept_up(
+        self,
+        plan: &LogicalPlan,
+        (shape, end): (&Shape, u64),
+        mut base: Derived,
+        kept: Option<Derived>,
+    ) -> Result<Derived, Problem> {
         let from = kept.as_ref().map_or(0, |kept| kept.upto);
-        if kept.is_some() && end - from < self.shared.config.derived_rows {
-            return Ok(Refreshed::Not);
-        }
-        let rest = rest_of(self.plan, &shape.driver, from).map_err(|error| of_query(&error))?;
+        let rest = rest_of(plan, &shape.driver, from).map_err(|error| of_query(&error))?;
         let rest = self.physical(&rest)?;
         let part = kept_part(&rest, shape.is_grouped).map_err(|error| of_query(&error))?;
         base.schema = text_of(&part.schema());
@@ -129,30 +161,31 @@ impl Work<'_> {
                 part
             }
             Some(kept) => {
-                let held = files(self.session, &self.folder, kept, &part.schema());
+                let held = files(&self.session, &self.folder, kept, &part.schema());
                 let held = held.map_err(|error| of_query(&error))?;
                 reduced(&part, Some(&held)).map_err(|error| of_query(&error))?
             }
             None => reduced(&part, None).map_err(|error| of_query(&error))?,
         };
-        self.write(plan, &mut base)?;
-        Ok(Refreshed::Anew(Box::new(base)))
+        self.write(plan, base)
     }
 
     fn physical(&self, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>, Problem> {
         let runtime = self.shared.runtime()?;
-        let planner = graft::planner(self.session).map_err(|error| of_query(&error))?;
+        let planner = graft::planner(&self.session).map_err(|error| of_query(&error))?;
         let planned = runtime.block_on(planner.create_physical_plan(plan));
         planned.map_err(|error| of_query(&error))
     }
 
-    fn write(&self, plan: Arc<dyn ExecutionPlan>, kept: &mut Derived) -> Result<(), Problem> {
+    /// Writes what a plan gives, and adds the file to what is kept.
+    fn write(self, plan: Arc<dyn ExecutionPlan>, mut kept: Derived) -> Result<Derived, Problem> {
+        let Self { shared, clock, session, entry, folder } = self;
         let schema: SchemaRef = plan.schema();
-        let runtime = self.shared.runtime()?;
         let plan: Arc<dyn ExecutionPlan> = Arc::new(CoalescePartitionsExec::new(plan));
-        let context = state::context(self.session, &plan)?;
-        let rows = runtime.block_on(async { execute_stream(plan, context) });
-        let mut rows = rows.map_err(|error| of_query(&error))?;
+        let plan = with_turns(plan).map_err(|error| of_query(&error))?;
+        let context = state::context(&session, &plan)?;
+        let mut rows = Rows::of(shared, Arc::clone(clock), entry, (plan, context))?;
+        let mut room = Room::of(&shared.config, &kept.files);
         let number = kept.file_next;
         kept.file_next += 1;
         let file = File {
@@ -165,14 +198,52 @@ impl Work<'_> {
             times: None,
             at: kept.at,
         };
-        let written =
-            file::write(self.shared.blobs.as_ref(), &self.folder, &schema, file, &mut |take| {
-                while let Some(batch) = runtime.block_on(rows.next()) {
-                    take(batch.map_err(|error| of_query(&error))?)?;
-                }
-                Ok(())
-            })?;
+        let give = &mut |take: &mut Take<'_>| -> Result<(), Problem> {
+            while let Some(batch) = rows.batch()? {
+                room.take(&batch)?;
+                take(batch)?;
+            }
+            Ok(())
+        };
+        let written = file::write(shared.blobs.as_ref(), &folder, &schema, file, give)?;
         kept.files.extend(written);
+        Ok(kept)
+    }
+}
+
+/// What may still be kept of a view.
+struct Room {
+    rows: u64,
+    rows_max: u64,
+    bytes: u64,
+    bytes_max: u64,
+}
+
+impl Room {
+    fn of(config: &Config, files: &[File]) -> Self {
+        Self {
+            rows: files.iter().map(|file| file.rows).sum(),
+            rows_max: config.derived_rows_max,
+            bytes: 0,
+            bytes_max: config.derived_bytes_max,
+        }
+    }
+
+    /// Counts rows that are to be kept.
+    ///
+    /// # Errors
+    /// [`Error::Exhausted`] where they are too many, or too large.
+    fn take(&mut self, batch: &RecordBatch) -> Result<(), Error> {
+        self.rows += batch.num_rows() as u64;
+        self.bytes += bytes_of(batch) as u64;
+        if self.rows_max < self.rows {
+            let what = format!("{} rows, which may be kept of a view", self.rows_max);
+            return Err(Error::Exhausted { what });
+        }
+        if self.bytes_max < self.bytes {
+            let what = format!("{} bytes, which a renewal of a view may write", self.bytes_max);
+            return Err(Error::Exhausted { what });
+        }
         Ok(())
     }
 }
@@ -197,10 +268,26 @@ fn end_of(plan: &LogicalPlan, driver: &str) -> u64 {
     end
 }
 
+/// Checks that nothing is kept of what another unit lends: its rows are there for as long as its contract is.
+///
+/// # Errors
+/// [`Error::View`] where a materialised view stands on such a relation, as the catalogue has found it.
+pub(crate) fn check_own(view: &str, spec: &ViewSpec, catalog: &Catalog<'_>) -> Result<(), Error> {
+    let Some(lent) = catalog.lent().filter(|_| spec.materialized.is_some()) else { return Ok(()) };
+    Err(Error::View {
+        view: view.into(),
+        reason: format!(
+            "it cannot be materialised: it stands on `{lent}`, which another unit lends to this one"
+        ),
+        place: Some(Place::pointer("/spec/materialized")),
+        hint: Some("leave `materialized` out: what is lent is read where it is".into()),
+    })
+}
+
 /// Says why a view cannot be kept up.
 pub(crate) fn not_kept_up(view: &str, reason: &str) -> Problem {
     let view = view.rsplit('/').next().unwrap_or(view);
-    crate::Error::View {
+    Error::View {
         view: view.into(),
         reason: format!("it cannot be kept up by commits: {reason}"),
         place: None,

@@ -11,9 +11,6 @@ use base::Problem;
 use kernel::{Read, Tx};
 use serde_json::{Map, Value};
 
-/// Bytes of rows that are moved in one commit, about.
-const PORTION_BYTES: usize = 256 << 10;
-
 /// Returns whether a row that was set aside concerns a subject.
 ///
 /// Such a row is one that did not fit, so it may say the subject in the wrong place. Where it has one of the columns, that column tells,
@@ -67,17 +64,17 @@ fn has_word(text: &[u8], subject: &str) -> bool {
     is_word(subject) || is_word(written.trim_matches('"'))
 }
 
-/// Moves some of the rows of a stream that were set aside behind the others, up to an offset, without those of the subjects of all
+/// Moves some of the rows of a stream that were set aside, `bytes` of them or a little more, behind the others, up to an offset, without those of the subjects of all
 /// erasures that are under way: behind the others, those would be new rows.
 ///
 /// # Errors
 /// Where the store cannot be read.
-pub(super) fn go_on(tx: &mut Tx<'_>, stream: &str, upto: u64) -> Result<(), Problem> {
+pub(super) fn go_on(tx: &mut Tx<'_>, stream: &str, upto: u64, bytes: usize) -> Result<(), Problem> {
     let mut active = state::active(tx)?;
     let log = set_aside_log_of(stream);
     let from = base_of(tx, &log)?;
     let (mut next, mut kept, mut count) = (from, Vec::new(), 0);
-    for chunk in tx.chunks(&log, from, PORTION_BYTES)? {
+    for chunk in tx.chunks(&log, from, bytes.max(1))? {
         let lines = tx.kernel().lines(&chunk)?.into_owned();
         for (offset, line) in (chunk.offset..).zip(kernel::rows(&lines)) {
             if offset < next || upto <= offset {

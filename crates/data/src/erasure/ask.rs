@@ -24,8 +24,9 @@ pub(crate) const QUERY: &[(&str, &str)] = &[
 ];
 
 /// What an erasure does not reach, for whoever asks for one.
-const NOT_REACHED: [&str; 4] = [
+const NOT_REACHED: [&str; 5] = [
     "variables of process instances, their messages and their history",
+    "problems of queries of other units over what is lent to them, in `system/faults`",
     "audit lines, which name resources and callers",
     "what other units, files and backups hold",
     "results of metrics and of views that others have read",

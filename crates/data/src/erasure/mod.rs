@@ -10,6 +10,7 @@
 //! | `ask` | the operations: asking for one, looking first, looking how far it is |
 //! | `find` | the rows of a subject |
 //! | `aside` | the rows that were set aside |
+//! | `results` | texts about rows that were kept of quality rules and KPIs |
 //! | `record` | the decisions: steps that become true in a commit |
 //!
 //! What is done with files is in `tables/keeper/erase`.
@@ -18,6 +19,7 @@ pub(crate) mod aside;
 pub(crate) mod ask;
 pub(crate) mod find;
 mod record;
+mod results;
 pub(crate) mod state;
 
 pub(crate) use record::{Step, count, record};

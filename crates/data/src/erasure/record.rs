@@ -1,11 +1,10 @@
 //! Steps of an erasure that become true in a commit.
 
-use super::aside;
 use super::state::{self, Erasure, Stage};
-use crate::Error;
+use super::{aside, results};
 use crate::derived::state::{self as kept, Derived, derived_key};
-use crate::streams::append::log_of;
 use crate::tables::state::encode;
+use crate::{Config, Error};
 use base::Problem;
 use kernel::Tx;
 use serde::{Deserialize, Serialize};
@@ -15,8 +14,8 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Step {
     /// Some of the rows that were set aside move behind the others, up to an offset; those of the subject do not.
-    Aside { stream: String, upto: u64 },
-    /// The rows are gone: what is kept of these views is void.
+    MoveAside { stream: String, upto: u64 },
+    /// The rows are gone: what is kept of these views is void, and texts about rows are forgotten.
     Views { views: Vec<String> },
     /// The subject is forgotten.
     Forget,
@@ -28,23 +27,24 @@ pub(crate) enum Step {
 ///
 /// # Errors
 /// `table.out_of_step` where there is no such erasure, or it is further.
-pub(crate) fn record(tx: &mut Tx<'_>, id: u64, step: Step) -> Result<(), Problem> {
+pub(crate) fn record(tx: &mut Tx<'_>, config: &Config, id: u64, step: Step) -> Result<(), Problem> {
     let mut erasure = known(tx, id)?;
     match step {
-        Step::Aside { stream, upto } => return aside::go_on(tx, &stream, upto),
+        Step::MoveAside { stream, upto } => {
+            return aside::go_on(tx, &stream, upto, config.erase_aside_bytes);
+        }
         Step::Views { views } => {
             expect(&erasure, Stage::Rows)?;
             views.iter().try_for_each(|view| void(tx, view))?;
+            results::forget(tx, &erasure.targets)?;
             erasure.stage = Stage::Views;
         }
         Step::Forget => {
             expect(&erasure, Stage::Views)?;
             erasure.subject = None;
             erasure.stage = Stage::Disk;
-            // Nothing is trimmed by this; but a commit that trims goes into the store's tables at once, and the store's journal, which has
-            // the subject in the commits before, ends with it.
-            let log = erasure.targets.first().map_or(String::new(), |of| log_of(&of.stream));
-            tx.trim(&log, 0);
+            // The commits before have the subject, and with it the store's records of them.
+            tx.fold();
         }
         Step::Done => {
             expect(&erasure, Stage::Disk)?;

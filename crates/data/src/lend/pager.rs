@@ -88,7 +88,7 @@ impl Pager {
 }
 
 /// Returns the bytes that the rows of a batch take, without those of larger arrays that they are a part of.
-fn bytes_of(batch: &RecordBatch) -> usize {
+pub(crate) fn bytes_of(batch: &RecordBatch) -> usize {
     let bytes = |array: &Arc<dyn Array>| {
         array.to_data().get_slice_memory_size().unwrap_or_else(|_| array.get_array_memory_size())
     };

@@ -34,14 +34,9 @@ pub(crate) fn describe(
     rows: Option<&str>,
 ) -> Result<Vec<kernel::Column>, Problem> {
     let (schema, name) = split(relation);
-    let relations = read.kernel().relations(read)?;
-    let is_of_peer = relations
-        .iter()
-        .any(|known| known.schema == schema && known.name == name && known.pages.is_some());
-    if is_of_peer {
-        return Err(broken(relation, "another unit lends it to this one".into()).into());
-    }
-    let tables = Catalog::of_all(shared, read).declared(schema, name)?;
+    let catalog = Catalog::of_all(shared, read);
+    let tables = catalog.declared(schema, name)?;
+    check_own(relation, &catalog)?;
     let (config, business) = (&shared.config, read.business());
     let plan = || -> Result<Vec<kernel::Column>, Problem> {
         let mut session = planning(config, business)?;
@@ -56,6 +51,23 @@ pub(crate) fn describe(
         Ok(columns)
     };
     guard::with_stack(plan)?
+}
+
+/// Checks that a relation does not stand on what another unit lends to this one, as the catalogue has found it.
+///
+/// # Errors
+/// `sql.lent`: what a unit lends is not lent on.
+pub(crate) fn check_own(relation: &str, catalog: &Catalog<'_>) -> Result<(), Error> {
+    match catalog.lent() {
+        None => Ok(()),
+        Some(lent) if lent == relation => {
+            Err(broken(relation, "another unit lends it to this one".into()))
+        }
+        Some(lent) => {
+            let reason = format!("it stands on `{lent}`, which another unit lends to this one");
+            Err(broken(relation, reason))
+        }
+    }
 }
 
 /// Returns the query that reads all of a relation. Its names come out of this unit's own manifests.

@@ -53,6 +53,7 @@ pub(crate) fn lend(shared: &Arc<Shared>, reader: &Reader, call: &Call) -> Result
     let tables = catalog
         .tables(Text::own(&plan::text(&lending.relation)), reader.caller())
         .map_err(|problem| plan::changed(&lending.relation, problem))?;
+    plan::check_own(&lending.relation, &catalog)?;
     let (ms, stop) = (lending.ms.min(config.lend_ms_max), Arc::clone(&entry.stop));
     let work = Work {
         shared: Arc::clone(shared),

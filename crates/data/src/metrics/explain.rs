@@ -7,10 +7,13 @@ use super::ask::{self, Question};
 use super::kpi::Kpi;
 use super::metric::Metric;
 use super::show::{instant, shown};
+use super::shown::Viewer;
 use super::sql::{self, Shape};
 use super::wire::{self, Evaluation, Outcome, Recorded, key};
-use crate::catalog::Catalog;
+use crate::Error;
+use crate::catalog::{Catalog, PUBLIC};
 use crate::engine::Data;
+use crate::streams::append::log_of;
 use base::Problem;
 use kernel::{Call, Read, Reader, Reply};
 use schemars::JsonSchema;
@@ -51,8 +54,15 @@ pub(crate) fn explain(data: &Data, reader: &Reader, call: &Call) -> Result<Reply
             None => problem,
         });
     }
+    let mut viewer = Viewer::new(&data.shared, reader);
+    if !viewer.sees_metric(&kpi.metric.name)? {
+        return Err(hidden(&kpi).into());
+    }
     let window = kpi.window.start_of(instant("window", &parameters.window)?);
     let value = pick(reader, &kpi, window, &parameters.filter)?;
+    if !viewer.sees_metric(&value.metric)? {
+        return Err(hidden(&kpi).into());
+    }
     let evaluation: Option<Evaluation> =
         wire::get(reader, &key::evaluation(kpi.name(), value.evaluation))?;
     let id = wire::id_of(&value.dimensions);
@@ -69,8 +79,7 @@ pub(crate) fn explain(data: &Data, reader: &Reader, call: &Call) -> Result<Reply
         })),
     });
     let Some(evaluation) = evaluation else { return Ok(Reply::Value(answer)) };
-    let sources: Vec<Value> =
-        evaluation.sources.iter().map(|(log, end)| json!({"log": log, "end": end})).collect();
+    let sources = sources_of(data, reader, &evaluation)?;
     answer["evaluation"] = json!({
         "at": evaluation.at,
         "commit": evaluation.commit,
@@ -89,6 +98,37 @@ pub(crate) fn explain(data: &Data, reader: &Reader, call: &Call) -> Result<Reply
     }
     answer["behind"] = json!(behind);
     Ok(Reply::Value(answer))
+}
+
+fn hidden(kpi: &Kpi) -> Error {
+    Error::Restricted {
+        reason: format!(
+            "a role shows a part of what kpi `{}` is worked out from, and its values are of all of it",
+            kpi.name()
+        ),
+        hint: "ask the metric by SQL, as far as the role shows it",
+    }
+}
+
+/// Returns what was read and up to where; that is told to who sees all of it, because it says how many rows there are.
+fn sources_of(
+    data: &Data,
+    reader: &Reader,
+    evaluation: &Evaluation,
+) -> Result<Vec<Value>, Problem> {
+    let catalog = Catalog::new(&data.shared, reader, None, None);
+    let mut sources = Vec::new();
+    let streams = reader.resources("stream")?;
+    for (log, end) in &evaluation.sources {
+        let stream = streams.iter().find(|stream| log_of(&stream.name) == *log);
+        let is_whole = match stream {
+            Some(stream) => catalog.is_whole(PUBLIC, &stream.name, reader.caller())?,
+            None => None,
+        };
+        let end = is_whole.unwrap_or(false).then_some(end);
+        sources.push(json!({"log": log, "end": end}));
+    }
+    Ok(sources)
 }
 
 /// Finds the one value that is meant.

@@ -15,6 +15,7 @@ pub(crate) mod query;
 pub(crate) mod record;
 pub(crate) mod relations;
 pub(crate) mod show;
+pub(crate) mod shown;
 pub(crate) mod spec;
 pub(crate) mod sql;
 pub(crate) mod window;

@@ -1,42 +1,22 @@
 //! What KPIs offer to SQL: `system.kpi_values` and `system.kpi_breaches`.
 
+use super::shown::Viewer;
 use super::wire::{self, Breach, LOG_BREACHES, Outcome, Recorded, Verdict, key, number};
+use crate::engine::Shared;
 use base::{Key, Problem};
 use kernel::{Cell, Column, ColumnType, Read, Reader, Relation, ResourceRef, Scan};
 use serde_json::Value;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Bytes of a log that are read in one go.
 const PAGE_BYTES: usize = 1 << 20;
 
 /// Returns the relations.
-pub(crate) fn relations() -> Vec<Relation> {
-    vec![values(), breaches()]
+pub(crate) fn relations(shared: &Arc<Shared>) -> Vec<Relation> {
+    vec![values(shared), breaches(shared)]
 }
 
-/// Which KPIs a reader may see.
-struct Visible<'r> {
-    reader: &'r Reader,
-    known: HashMap<String, bool>,
-}
-
-impl<'r> Visible<'r> {
-    fn new(reader: &'r Reader) -> Self {
-        Self { reader, known: HashMap::new() }
-    }
-
-    fn is(&mut self, kpi: &str) -> Result<bool, Problem> {
-        if let Some(known) = self.known.get(kpi) {
-            return Ok(*known);
-        }
-        let is_visible = self.reader.allows("kpi.get", &ResourceRef::new("kpi", kpi))?;
-        self.known.insert(kpi.to_owned(), is_visible);
-        Ok(is_visible)
-    }
-}
-
-fn values() -> Relation {
+fn values(shared: &Arc<Shared>) -> Relation {
     use ColumnType::{Bool, Float, Int, Text, Time};
     let columns = vec![
         Column::new("kpi", Text, "The KPI.").indexed(),
@@ -54,14 +34,17 @@ fn values() -> Relation {
         Column::new("at", Time, "When it was evaluated, business time."),
         Column::new("commit", Int, "The commit over which it was calculated."),
     ];
-    let rows = |reader: &Reader,
-                scan: &Scan,
-                row: &mut dyn FnMut(Vec<Cell>) -> Result<bool, Problem>|
-     -> Result<(), Problem> {
-        let mut visible = Visible::new(reader);
+    // Through a weak pointer: relations may outlive the engine in a plan.
+    let shared = Arc::downgrade(shared);
+    let rows = move |reader: &Reader,
+                     scan: &Scan,
+                     row: &mut dyn FnMut(Vec<Cell>) -> Result<bool, Problem>|
+          -> Result<(), Problem> {
+        let Some(shared) = shared.upgrade() else { return Ok(()) };
+        let mut viewer = Viewer::new(&shared, reader);
         let mut each = |_: &[u8], bytes: &[u8]| -> Result<bool, Problem> {
             let value: Recorded = wire::read(bytes)?;
-            if !visible.is(&value.kpi)? {
+            if !viewer.sees(&value.kpi, &value.metric)? {
                 return Ok(true);
             }
             row(cells_of_value(value))
@@ -100,7 +83,7 @@ fn cells_of_value(value: Recorded) -> Vec<Cell> {
     ]
 }
 
-fn breaches() -> Relation {
+fn breaches(shared: &Arc<Shared>) -> Relation {
     use ColumnType::{Float, Int, Text, Time};
     let columns = vec![
         Column::new("number", Int, "The place in the log."),
@@ -122,11 +105,14 @@ fn breaches() -> Relation {
         Column::new("instance", Int, "The instance that was started."),
         Column::new("error", Text, "Why none could be started."),
     ];
-    let rows = |reader: &Reader,
-                _: &Scan,
-                row: &mut dyn FnMut(Vec<Cell>) -> Result<bool, Problem>|
-     -> Result<(), Problem> {
-        let mut visible = Visible::new(reader);
+    // Through a weak pointer: relations may outlive the engine in a plan.
+    let shared = Arc::downgrade(shared);
+    let rows = move |reader: &Reader,
+                     _: &Scan,
+                     row: &mut dyn FnMut(Vec<Cell>) -> Result<bool, Problem>|
+          -> Result<(), Problem> {
+        let Some(shared) = shared.upgrade() else { return Ok(()) };
+        let mut viewer = Viewer::new(&shared, reader);
         let mut offset = 0;
         loop {
             let chunks = reader.chunks(LOG_BREACHES, offset, PAGE_BYTES)?;
@@ -135,7 +121,8 @@ fn breaches() -> Relation {
             offset = last.offset + u64::from(last.count);
             for line in chunks.iter().flat_map(|chunk| kernel::rows(&chunk.bytes)) {
                 let breach: Breach = wire::read(line)?;
-                if visible.is(&breach.kpi)? && !row(cells_of_breach(reader, place, breach)?)? {
+                let is_shown = viewer.sees(&breach.kpi, &breach.metric)?;
+                if is_shown && !row(cells_of_breach(reader, place, breach)?)? {
                     return Ok(());
                 }
                 place += 1;

@@ -1,6 +1,7 @@
 //! `kpi.list` and `kpi.get`: where KPIs stand; `kpi.evaluate`: windows of the past, asked for.
 
 use super::kpi::{Kpi, VERSION};
+use super::shown::Viewer;
 use super::window;
 use super::wire::{self, Recorded, Request, State, Verdict, key, number};
 use crate::background;
@@ -39,10 +40,11 @@ pub(crate) struct Evaluate {
 /// Where the store cannot be read.
 pub(crate) fn list(data: &Data, reader: &Reader, _call: &Call) -> Result<Reply, Problem> {
     let mut items = Vec::new();
+    let mut viewer = Viewer::new(&data.shared, reader);
     for resource in reader.resources("kpi")? {
         let reference = ResourceRef::new("kpi", resource.name.clone());
         if reader.allows("kpi.get", &reference)? {
-            items.push(line(reader, &Kpi::of(data, reader, resource)?)?);
+            items.push(line(reader, &mut viewer, &Kpi::of(data, reader, resource)?)?);
         }
     }
     Ok(Reply::Value(json!({ "items": items })))
@@ -65,12 +67,16 @@ pub(crate) fn get(data: &Data, reader: &Reader, call: &Call) -> Result<Reply, Pr
         Some(to) => all.signed(to.0).bytes(),
         None => base::prefix_end(all.as_ref()),
     };
-    let mut answer = line(reader, &kpi)?;
+    let mut viewer = Viewer::new(&data.shared, reader);
+    let mut answer = line(reader, &mut viewer, &kpi)?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut values = Vec::new();
     if from < to {
         for (_, bytes) in reader.scan(&from, &to, limit, true)? {
-            values.push(shown(&wire::read(&bytes)?));
+            let value: Recorded = wire::read(&bytes)?;
+            if viewer.sees_metric(&value.metric)? {
+                values.push(shown(&value));
+            }
         }
     }
     answer["values"] = json!(values);
@@ -122,22 +128,32 @@ pub(crate) fn instant(name: &str, text: &str) -> Result<Time, Problem> {
     })
 }
 
-/// Returns what a list shows of a KPI: the latest window, the worst of its values, and how that compares with the one before.
-fn line(reader: &Reader, kpi: &Kpi) -> Result<Value, Problem> {
+/// Returns what a list shows of a KPI: the latest window, the worst of its values, and how that compares with the one before. Of one
+/// whose values are hidden from the reader: that there is one.
+fn line(reader: &Reader, viewer: &mut Viewer<'_>, kpi: &Kpi) -> Result<Value, Problem> {
     let state: Option<State> = wire::get(reader, &key::state(kpi.name()))?;
     let pending = reader.scan_prefix(key::requests_of(kpi.name()).as_ref(), usize::MAX)?.len();
-    let latest = window_before(reader, kpi.name(), None)?;
-    let before = match latest.first() {
+    let mut latest = window_before(reader, kpi.name(), None)?;
+    let mut before = match latest.first() {
         Some(first) => window_before(reader, kpi.name(), Some(first.window))?,
         None => Vec::new(),
     };
+    let mut is_shown = viewer.sees_metric(&kpi.metric.name)?;
+    for value in latest.iter().chain(&before) {
+        is_shown = is_shown && viewer.sees_metric(&value.metric)?;
+    }
+    if !is_shown {
+        latest.clear();
+        before.clear();
+    }
     let (now, then) = (worst(kpi, &latest), worst(kpi, &before));
     let breaches = latest.iter().filter(|value| value.verdict == Verdict::Breached).count();
-    let problem = state.as_ref().and_then(|state| state.problem.clone());
+    let problem = state.as_ref().and_then(|state| state.problem.clone()).filter(|_| is_shown);
     let word = match (&problem, now) {
         (Some(_), _) => "failed",
         (None, Some(_)) if 0 < breaches => "breached",
         (None, Some(_)) => "met",
+        (None, None) if !is_shown => "hidden",
         (None, None) if latest.is_empty() => "waiting",
         (None, None) => "too_few",
     };

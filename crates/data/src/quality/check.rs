@@ -9,7 +9,7 @@ use crate::engine::{Data, planned};
 use crate::metrics::check::is_relation;
 use crate::metrics::wire as stored;
 use crate::sql::guard;
-use crate::{Error, background};
+use crate::{Config, Error, background};
 use base::{Period, Problem, Time};
 use datafusion::common::TableReference;
 use kernel::{Principal, Read, Resource, Tx};
@@ -128,14 +128,7 @@ impl Data {
     ) -> Result<Vec<(String, Vec<TableReference>)>, Problem> {
         let mut all = Vec::new();
         for resource in tx.resources("quality")? {
-            let spec = spec_of(&resource)?;
-            let target = spec.target();
-            let mut references: Vec<TableReference> =
-                target.iter().map(|target| TableReference::bare(target.relation())).collect();
-            for (_, rule) in spec.table_rules() {
-                let sql = Queries::of(&spec, rule, Time(0)).count();
-                references.extend(guard::references(guard::Text::own(&sql), &self.shared.config)?);
-            }
+            let references = references_of(&spec_of(&resource)?, &self.shared.config)?;
             all.push((resource.name.clone(), references));
         }
         Ok(all)
@@ -167,6 +160,24 @@ impl Data {
         }
         Ok(budget.min(DUE_MAX))
     }
+}
+
+/// Returns the relations that rules look at: what they are for, and what their queries name.
+///
+/// # Errors
+/// As [`guard::references`].
+pub(crate) fn references_of(
+    spec: &QualitySpec,
+    config: &Config,
+) -> Result<Vec<TableReference>, Problem> {
+    let target = spec.target();
+    let mut references: Vec<TableReference> =
+        target.iter().map(|target| TableReference::bare(target.relation())).collect();
+    for (_, rule) in spec.table_rules() {
+        let sql = Queries::of(spec, rule, Time(0)).count();
+        references.extend(guard::references(guard::Text::own(&sql), config)?);
+    }
+    Ok(references)
 }
 
 /// Notes that rules are to run.

@@ -9,6 +9,7 @@ pub(crate) mod operations;
 pub(crate) mod relations;
 pub(crate) mod rules;
 pub(crate) mod run;
+pub(crate) mod shown;
 pub(crate) mod spec;
 pub(crate) mod table;
 pub(crate) mod wire;

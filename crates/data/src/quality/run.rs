@@ -1,6 +1,7 @@
 //! Runs the rules over a table: `quality.run` asks for it, `quality.compute` finds out, `quality.record` keeps what came out.
 
 use super::check::{VERSION, request, spec_of};
+use super::shown::{Shown, Viewer};
 use super::spec::{Action, Check, QualitySpec, RuleSpec};
 use super::table::Queries;
 use super::wire::{Count, Request, State, key};
@@ -30,6 +31,9 @@ pub(crate) const QUERY: &[(&str, &str)] =
 pub(crate) struct Answer {
     /// The version of the rules.
     version: u64,
+    /// How often what rules had found was forgotten: rows that an erasure took may stand in what was found before.
+    #[serde(default)]
+    erased: u64,
     rules: Vec<Found>,
 }
 
@@ -58,6 +62,7 @@ pub(crate) fn compute(data: &Data, reader: &Reader, call: &Call) -> Result<Reply
     let own = Arc::new(Reader::new(reader.kernel(), reader.caller().clone())?);
     let limit = data.shared.config.quality_sample_max;
     let run = Run { data, own: &own, definer: &definer, now: own.business() };
+    let erased = erased(own.as_ref())?;
     let rules = spec.table_rules().map(|(_, rule)| {
         let found = |checked, failed, sample: Option<String>, error: Option<String>| Found {
             rule: rule.name.clone(),
@@ -75,7 +80,11 @@ pub(crate) fn compute(data: &Data, reader: &Reader, call: &Call) -> Result<Reply
             }
         }
     });
-    Reply::of(&Answer { version: resource.version, rules: rules.collect() })
+    Reply::of(&Answer { version: resource.version, erased, rules: rules.collect() })
+}
+
+fn erased(read: &dyn Read) -> Result<u64, Problem> {
+    Ok(stored::get(read, &key::erased())?.unwrap_or(0))
 }
 
 /// A run over one commit, with the rights of whoever applied the rules.
@@ -149,7 +158,7 @@ pub(crate) fn record(data: &Data, tx: &mut Tx<'_>, call: &Call) -> Result<Reply,
     }
     let spec = spec_of(&resource)?;
     let rules = match (parameters.answer, parameters.problem) {
-        (Some(answer), _) if answer.version != resource.version => {
+        (Some(answer), _) if answer.version != resource.version || answer.erased != erased(tx)? => {
             tx.notify(crate::background::TOPIC);
             return Ok(Reply::Value(json!({"recorded": 0})));
         }
@@ -225,30 +234,37 @@ pub(crate) fn run(_data: &Data, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, P
 ///
 /// # Errors
 /// Where the store cannot be read.
-pub(crate) fn list(_data: &Data, reader: &Reader, _call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn list(data: &Data, reader: &Reader, _call: &Call) -> Result<Reply, Problem> {
     let mut items = Vec::new();
+    let mut viewer = Viewer::new(&data.shared, reader);
     for resource in reader.resources("quality")? {
         let reference = ResourceRef::new("quality", resource.name.clone());
         if !reader.allows("quality.get", &reference)? {
             continue;
         }
         let spec = spec_of(&resource)?;
-        let mut newest: Vec<Count> = Vec::new();
+        let mut newest: Vec<Shown> = Vec::new();
         for rule in &spec.rules {
-            newest.extend(newest_of(reader, &resource.name, &rule.name, 1)?);
+            for count in newest_of(reader, &resource.name, &rule.name, 1)? {
+                newest.push(viewer.look(count)?);
+            }
         }
         let state: Option<State> = stored::get(reader, &key::state(&resource.name))?;
-        let sum = |of: fn(&Count) -> u64| newest.iter().map(of).sum::<u64>();
+        let is_whole = newest.iter().all(|shown| shown.is_whole);
+        let sum = |of: fn(&Count) -> u64| {
+            is_whole.then(|| newest.iter().map(|shown| of(&shown.count)).sum::<u64>())
+        };
+        let error = newest.iter().find_map(|shown| shown.count.error.clone());
         items.push(json!({
             "name": resource.name,
             "on": spec.on,
             "rules": spec.rules.len(),
-            "day": newest.iter().map(|count| count.day).max(),
+            "day": newest.iter().map(|shown| shown.count.day).max(),
             "checked": sum(|count| count.checked),
             "failed": sum(|count| count.failed),
             "ran": state.as_ref().and_then(|state| state.ran),
             "due": state.as_ref().map(|state| state.due),
-            "error": newest.iter().find_map(|count| count.error.clone()),
+            "error": error.filter(|_| is_whole),
         }));
     }
     Ok(Reply::Value(json!({ "items": items })))
@@ -258,14 +274,17 @@ pub(crate) fn list(_data: &Data, reader: &Reader, _call: &Call) -> Result<Reply,
 ///
 /// # Errors
 /// Where the store cannot be read.
-pub(crate) fn get(_data: &Data, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn get(data: &Data, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
     let resource = find(reader, &call.resource.name)?;
     let spec = spec_of(&resource)?;
     let days = call.number("days")?.unwrap_or(DAYS).min(COUNTS_MAX);
     let mut counts = Vec::new();
+    let mut viewer = Viewer::new(&data.shared, reader);
     for rule in &spec.rules {
         let days = usize::try_from(days).unwrap_or(usize::MAX);
-        counts.extend(newest_of(reader, &resource.name, &rule.name, days)?);
+        for count in newest_of(reader, &resource.name, &rule.name, days)? {
+            counts.push(viewer.look(count)?.to_json());
+        }
     }
     let pending: Option<Request> = stored::get(reader, &key::request(&resource.name))?;
     Ok(Reply::Value(json!({

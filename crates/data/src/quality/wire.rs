@@ -44,6 +44,11 @@ pub(crate) mod key {
         requests().text(quality)
     }
 
+    /// How often what rules had found was forgotten.
+    pub(crate) fn erased() -> Key {
+        of("erased")
+    }
+
     /// All counts.
     pub(crate) fn counts() -> Key {
         of("count")

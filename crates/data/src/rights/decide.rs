@@ -188,6 +188,19 @@ pub(crate) fn is_whole(
     Ok(false)
 }
 
+/// Returns whether a principal may read a relation, and is shown a part of it only.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub(crate) fn is_part(read: &dyn Read, named: &Named, actor: &Principal) -> Result<bool, Problem> {
+    for (operation, resource) in &named.doors {
+        if read.kernel().is_allowed(read, operation, resource, actor, None)? {
+            return Ok(excerpt(read, named, actor, None)?.is_some());
+        }
+    }
+    Ok(false)
+}
+
 /// Refuses an operation that gives whole rows to who sees a part of the relation.
 ///
 /// # Errors

@@ -3,29 +3,28 @@
 //! A condition is handed on as a whole or not at all, and then it means the same there as here. What is not handed on is looked
 //! at in the query.
 
+use crate::Config;
 use crate::streams::decimal;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, Operator};
 use kernel::{Cell, Column, ColumnType, Comparison, Filter, Weight};
 
-/// Comparisons and listed values that are handed on at once. A list that is longer costs more to send than rows.
-const TERMS_MAX: usize = 1_000;
-
-/// Bytes of values that are handed on at once.
-const BYTES_MAX: usize = 64 << 10;
-
-/// How deeply what is handed on may nest.
-const DEPTH_MAX: usize = 6;
-
 /// Returns for each condition what the relation keeps of it; nothing where it is to be looked at in the query.
-pub(crate) fn pushed(columns: &[Column], conditions: &[&Expr]) -> Vec<Option<Filter>> {
+pub(crate) fn pushed(
+    config: &Config,
+    columns: &[Column],
+    conditions: &[&Expr],
+) -> Vec<Option<Filter>> {
     let mut all = Weight::default();
     // What is always or never true names no column, and a relation that keeps nothing would not keep that either.
     let is_kept = columns.iter().any(|column| column.is_filtered);
     let mut push = |condition: &&Expr| {
         let filter = filter(columns, condition).filter(|_| is_kept)?;
         let weight = all.beside(filter.weight());
-        if TERMS_MAX < weight.terms || BYTES_MAX < weight.bytes || DEPTH_MAX < weight.depth {
+        let is_within = weight.terms <= config.pushdown_terms_max
+            && weight.bytes <= config.pushdown_bytes_max
+            && weight.depth <= config.pushdown_depth_max;
+        if !is_within {
             return None;
         }
         all = weight;
@@ -193,7 +192,7 @@ mod tests {
     }
 
     fn one(condition: Expr) -> Option<Filter> {
-        pushed(&columns(), &[&condition]).remove(0)
+        pushed(&Config::default(), &columns(), &[&condition]).remove(0)
     }
 
     fn compare(column: usize, comparison: Comparison, value: Cell) -> Filter {
@@ -244,7 +243,7 @@ mod tests {
     fn a_relation_that_keeps_no_condition_is_handed_none() {
         let columns = vec![Column::new("n", ColumnType::Int, "").indexed()];
         for condition in [lit(true), lit(false), col("n").eq(lit(5_i64))] {
-            assert_eq!(pushed(&columns, &[&condition]), [None], "{condition}");
+            assert_eq!(pushed(&Config::default(), &columns, &[&condition]), [None], "{condition}");
         }
         assert_eq!(one(lit(false)), Some(Filter::Any(Vec::new())));
     }
@@ -257,10 +256,10 @@ mod tests {
         let Some(Filter::Any(parts)) = one(chain(100)) else { panic!("it is handed on") };
         assert_eq!(parts.len(), 100);
         assert_eq!(one(chain(1_001)), None);
-        let long = col("t").eq(lit("x".repeat(BYTES_MAX + 1)));
+        let long = col("t").eq(lit("x".repeat(Config::default().pushdown_bytes_max + 1)));
         assert_eq!(one(long), None);
         let (first, second) = (chain(600), chain(600));
-        let both = pushed(&columns(), &[&first, &second]);
+        let both = pushed(&Config::default(), &columns(), &[&first, &second]);
         assert!(both[0].is_some() && both[1].is_none(), "together they are too large");
     }
 }

@@ -23,6 +23,8 @@ struct Table {
     running: BTreeMap<u64, Running>,
     /// Reads that are no queries.
     pinned: BTreeSet<u64>,
+    /// True once the unit stops.
+    is_closed: bool,
 }
 
 /// The queries that run now.
@@ -60,7 +62,7 @@ impl Queries {
     /// Takes a place for a query.
     ///
     /// # Errors
-    /// [`Error::Exhausted`] where there is none left.
+    /// [`Error::Exhausted`] where there is none left, [`Error::Cancelled`] once the unit stops.
     pub(crate) fn enter(
         self: &Arc<Self>,
         config: &Config,
@@ -69,6 +71,9 @@ impl Queries {
         since: Time,
     ) -> Result<Entry, Error> {
         let mut table = self.table();
+        if table.is_closed {
+            return Err(Error::Cancelled);
+        }
         if config.queries_max <= table.running.len() {
             return Err(Error::Exhausted {
                 what: format!("{} queries at the same time", config.queries_max),
@@ -112,6 +117,13 @@ impl Queries {
         let number = table.next;
         table.pinned.insert(number);
         Pin { queries: Arc::clone(self), number }
+    }
+
+    /// Ends all queries, and lets none begin any more.
+    pub(crate) fn close(&self) {
+        let mut table = self.table();
+        table.is_closed = true;
+        table.running.values().for_each(|running| running.stop.set());
     }
 
     /// Ends a query.

@@ -84,6 +84,11 @@ impl Stop {
     pub(crate) fn is_set(&self) -> bool {
         self.is_set.load(Ordering::SeqCst)
     }
+
+    /// Waits until it is set. One waits for each.
+    pub(crate) async fn happened(&self) {
+        self.news.notified().await;
+    }
 }
 
 /// What a query reads.
@@ -164,7 +169,7 @@ where
             outcome = tokio::time::timeout(limit, work) => {
                 outcome.unwrap_or_else(|_| Err(Error::Timeout { ms }.into()))
             }
-            () = stop.news.notified() => Err(Error::Cancelled.into()),
+            () = stop.happened() => Err(Error::Cancelled.into()),
             // Nobody waits for the result any more.
             () = send.closed() => return,
         };
@@ -230,7 +235,7 @@ impl Drop for Pieces {
 }
 
 /// Waits for a future on this thread, which may belong to any runtime or none.
-fn wait<F: Future>(future: F, limit: Duration, clock: &dyn Clock) -> Option<F::Output> {
+pub(crate) fn wait<F: Future>(future: F, limit: Duration, clock: &dyn Clock) -> Option<F::Output> {
     struct Unpark(std::thread::Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {

@@ -165,19 +165,12 @@ pub(crate) fn plan_for(
     // Planning walks through all of it, so it is counted before.
     weight(config, asked.text, tables)?;
     let plan = planned(state, config, asked, tables)?;
-    if matches!(plan, LogicalPlan::Analyze(_)) && tables.iter().any(is_cut) {
+    // Its times and counts would tell of what is hidden.
+    if matches!(plan, LogicalPlan::Analyze(_)) && tables.iter().any(|table| table.source.is_cut()) {
         let what = "EXPLAIN ANALYZE of a relation that is shown in part".into();
         return Err(Error::NotAllowed { what }.into());
     }
     Ok(plan)
-}
-
-/// Returns whether something of a relation is hidden from the caller: its times and counts would tell of it.
-fn is_cut(table: &Table) -> bool {
-    match &table.source {
-        Source::Rows(rows) => rows.is::<ExcerptTable>(),
-        Source::View { excerpt, .. } => excerpt.is_some(),
-    }
 }
 
 fn planned(

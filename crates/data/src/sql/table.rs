@@ -3,10 +3,10 @@
 use super::paged::PagedPart;
 use super::problem::carry;
 use super::pushdown::pushed;
-use crate::Error;
 use crate::sql::run::Stop;
 use crate::streams::decimal;
 use crate::streams::schema::time_type;
+use crate::{Config, Error};
 use base::Problem;
 use datafusion::arrow::array::{
     ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int64Array, RecordBatch,
@@ -57,16 +57,21 @@ pub(crate) struct RelationTable {
     relation: Relation,
     schema: SchemaRef,
     reader: Option<Arc<Reader>>,
+    config: Arc<Config>,
 }
 
 impl RelationTable {
-    pub(crate) fn new(relation: Relation, reader: Option<Arc<Reader>>) -> Self {
+    pub(crate) fn new(
+        relation: Relation,
+        reader: Option<Arc<Reader>>,
+        config: Arc<Config>,
+    ) -> Self {
         let fields = relation
             .columns
             .iter()
             .map(|column| Field::new(&column.name, data_type(column.column_type), true));
         let schema = Arc::new(ArrowSchema::new(fields.collect::<Vec<_>>()));
-        Self { relation, schema, reader }
+        Self { relation, schema, reader, config }
     }
 
     /// Returns the equality that a filter asks of an indexed column.
@@ -132,7 +137,7 @@ impl TableProvider for RelationTable {
         &self,
         filters: &[&Expr],
     ) -> Result<Vec<TableProviderFilterPushDown>> {
-        let pushed = pushed(&self.relation.columns, filters);
+        let pushed = pushed(&self.config, &self.relation.columns, filters);
         let support = |(filter, pushed): (&&Expr, _)| match (pushed, self.equality(filter)) {
             (Some(_), _) => TableProviderFilterPushDown::Exact,
             (None, Some(_)) => TableProviderFilterPushDown::Inexact,
@@ -150,7 +155,8 @@ impl TableProvider for RelationTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let (columns, schema) = project(&self.schema, projection)?;
         let equals: Vec<_> = filters.iter().filter_map(|filter| self.equality(filter)).collect();
-        let pushed = pushed(&self.relation.columns, &filters.iter().collect::<Vec<_>>());
+        let filters: Vec<&Expr> = filters.iter().collect();
+        let pushed = pushed(&self.config, &self.relation.columns, &filters);
         let is_kept = |(filter, pushed): (&Expr, &Option<_>)| {
             pushed.is_some() || self.equality(filter).is_some()
         };

@@ -4,6 +4,7 @@
 //! its time is the business of `erase`, what leaves them in its time that of `retain`.
 
 mod erase;
+mod pause;
 mod retain;
 
 use super::delta::{self, Commit};
@@ -21,6 +22,7 @@ use crate::streams::append::log_of;
 use crate::streams::tail::{Range, each_batch};
 use base::Problem;
 use kernel::{Call, Kernel, Principal, Read, Reader, Reply, Resource, ResourceRef};
+use pause::Pauses;
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
@@ -62,6 +64,10 @@ pub struct Keeper {
     erasing: Vec<Erasure>,
     /// How far this process knows to be with them.
     progress: erase::Progress,
+    /// What failed and is left alone for a while.
+    pauses: Pauses,
+    /// What went wrong in the last round beside what it returned.
+    troubles: Vec<Problem>,
 }
 
 /// A table that is looked after.
@@ -84,34 +90,75 @@ impl Keeper {
             sealed: HashSet::new(),
             erasing: Vec::new(),
             progress: erase::Progress::default(),
+            pauses: Pauses::default(),
+            troubles: Vec::new(),
         }
     }
 
-    /// Does what is due, at most one piece of work for each table.
+    /// Does what is due, at most one piece of work for each table. What fails is left alone for a while, longer each time; all else is
+    /// looked after the same.
     ///
     /// # Errors
-    /// The first problem; other tables are looked after all the same.
+    /// The first problem, where nothing was done; [`Keeper::troubles`] has the others.
     pub fn round(&mut self, call: &mut Calling<'_>) -> Result<Round, Problem> {
-        let (mut round, mut trouble) = (Round::Rest, None);
+        let config = Arc::clone(&self.shared.config);
+        let of_table = (config.retry_ms, config.table_retry_ms_max);
+        let of_view = (config.retry_ms, config.view_retry_ms_max);
+        let (mut round, mut troubles) = (Round::Rest, Vec::new());
         let mut note = |outcome: Result<Round, Problem>| match outcome {
             Ok(Round::Worked) => round = Round::Worked,
             Ok(Round::Rest) => {}
-            Err(problem) => trouble = trouble.take().or(Some(problem)),
+            Err(problem) => troubles.push(problem),
         };
+        self.troubles.clear();
         self.begin_round()?;
         for table in self.tables()? {
-            note(self.look_after(&table, call));
+            let what = format!("table {}", table.name);
+            note(self.unless_paused(&what, of_table, |keeper| keeper.look_after(&table, call)));
             if !table.is_newest {
-                note(self.look_aside(&table, call));
+                let what = format!("aside {}", table.name);
+                note(self.unless_paused(&what, of_table, |keeper| keeper.look_aside(&table, call)));
             }
         }
         for view in self.views()? {
-            note(self.refresh(&view, call));
+            // Another version of it is tried at once.
+            let what = format!("view {}/{}", view.name, view.version);
+            note(self.unless_paused(&what, of_view, |keeper| keeper.refresh(&view, call)));
         }
-        note(self.drop_folders(call));
-        note(self.end_logs(call));
-        note(self.erase(call));
-        trouble.map_or(Ok(round), Err)
+        note(self.unless_paused("folders", of_table, |keeper| keeper.drop_folders(call)));
+        note(self.unless_paused("logs", of_table, |keeper| keeper.end_logs(call)));
+        note(self.unless_paused("erasures", of_table, |keeper| keeper.erase(call)));
+        if round == Round::Rest && !troubles.is_empty() {
+            let first = troubles.remove(0);
+            self.troubles = troubles;
+            return Err(first);
+        }
+        self.troubles = troubles;
+        Ok(round)
+    }
+
+    /// Returns what went wrong in the last round beside what it returned.
+    pub fn troubles(&self) -> &[Problem] {
+        &self.troubles
+    }
+
+    /// Does something, unless it failed a short while ago. `retry` says in milliseconds how long it waits, the first time and at most.
+    fn unless_paused(
+        &mut self,
+        what: &str,
+        retry: (u64, u64),
+        work: impl FnOnce(&mut Self) -> Result<Round, Problem>,
+    ) -> Result<Round, Problem> {
+        let began = self.kernel.clock().monotonic();
+        if self.pauses.is_paused(what, began) {
+            return Ok(Round::Rest);
+        }
+        let outcome = work(self);
+        match &outcome {
+            Ok(_) => self.pauses.end(what),
+            Err(_) => self.pauses.begin(what, (began, self.kernel.clock().monotonic()), retry),
+        }
+        outcome
     }
 
     fn reader(&self) -> Result<Reader, Problem> {
@@ -145,24 +192,33 @@ impl Keeper {
     fn refresh(&mut self, view: &Resource, call: &mut Calling<'_>) -> Result<Round, Problem> {
         let spec = view_spec(view)?;
         let folder = derived::state::folder(&view.name);
-        let refreshed = refresh::refresh(&self.shared, &self.kernel, view, &spec)?;
-        if let Refreshed::Anew(kept) = refreshed {
+        let refreshed = refresh::refresh(&self.shared, &self.kernel, view, &spec);
+        self.shared.note_view(&view.name, refreshed.as_ref().err());
+        if let Refreshed::Anew(kept) = refreshed? {
             let record = record_call("", &Step::Derive { view: view.name.clone(), kept });
             call(record)?;
             self.changed.insert(folder, self.shared.queries.last());
             return Ok(Round::Worked);
         }
         if self.changed.contains_key(&folder) && !self.is_seen(&folder) {
+            self.drop_void(&view.name)?;
             self.changed.remove(&folder);
-            let kept = derived::state::derived(&self.reader()?, &view.name)?;
-            let files = kept.map_or(Vec::new(), |kept| kept.files);
-            for (name, _) in self.shared.blobs.list(&folder)? {
-                if !files.iter().any(|file| name == format!("{folder}/{}", file.path)) {
-                    self.shared.blobs.delete(&name)?;
-                }
-            }
         }
         Ok(Round::Rest)
+    }
+
+    /// Deletes the files of a view that are not what is kept of it. They are gone from the disk when this returns.
+    fn drop_void(&self, view: &str) -> Result<(), Problem> {
+        let folder = derived::state::folder(view);
+        let kept = derived::state::derived(&self.reader()?, view)?;
+        let files = kept.map_or(Vec::new(), |kept| kept.files);
+        for (name, _) in self.shared.blobs.list(&folder)? {
+            if !files.iter().any(|file| name == format!("{folder}/{}", file.path)) {
+                self.shared.blobs.delete(&name)?;
+            }
+        }
+        self.shared.blobs.settle(&folder)?;
+        Ok(())
     }
 
     fn look_after(&mut self, table: &Table, call: &mut Calling<'_>) -> Result<Round, Problem> {

@@ -4,12 +4,12 @@ use super::state::{
     self, File, Gone, Intent, Keep, State, Work, anew_key, decode, dropped_key, encode, ended_key,
     file_key, gone_key, intent_key, state_key,
 };
-use crate::Error;
 use crate::catalog::{LATEST, base_key, base_of};
 use crate::derived::state::{Derived, derived_key};
 use crate::erasure;
 use crate::streams::append::{log_of, set_aside_log_of};
 use crate::streams::marks;
+use crate::{Config, Error};
 use base::{Key, Problem};
 use kernel::{Call, Read, Reply, Tx};
 use serde::{Deserialize, Serialize};
@@ -41,7 +41,7 @@ pub(crate) enum Step {
     /// The log of a stream that was removed is emptied.
     End { log: String, upto: u64 },
     /// Rows of a stream that were set aside count no more, up to an offset.
-    Aside { stream: String, base: u64 },
+    CutAside { stream: String, base: u64 },
     /// Rows that were set aside and count no more leave their log.
     TrimAside { stream: String },
     /// What is done for an erasure beside files.
@@ -61,7 +61,7 @@ pub(crate) enum Wish {
 ///
 /// # Errors
 /// `table.out_of_step` where the step does not follow from how the table stands.
-pub(crate) fn record(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn record(config: &Config, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
     let step: Step = serde_json::from_value(call.args.get("step").cloned().unwrap_or_default())
         .map_err(|error| out_of_step(&call.resource.name, &error.to_string()))?;
     let table = call.resource.name.as_str();
@@ -92,14 +92,14 @@ pub(crate) fn record(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
             tx.trim(&log, upto);
             Ok(())
         }
-        Step::Aside { stream, base } => begin_aside(tx, &stream, base),
+        Step::CutAside { stream, base } => begin_aside(tx, &stream, base),
         Step::TrimAside { stream } => {
             let log = set_aside_log_of(&stream);
             let base = base_of(tx, &log)?;
             tx.trim(&log, base);
             Ok(())
         }
-        Step::Erase { id, step } => erasure::record(tx, id, step),
+        Step::Erase { id, step } => erasure::record(tx, config, id, step),
     }?;
     Ok(Reply::Value(json!({})))
 }

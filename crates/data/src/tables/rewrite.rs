@@ -21,6 +21,7 @@ use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::arrow::row::{RowConverter, Rows};
 use kernel::{Kernel, Principal, Reader};
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
 /// Writes each file anew with the rows that stay. A file of which nothing stays has no successor.
@@ -52,8 +53,8 @@ pub(crate) fn rewrite(
     Ok(files)
 }
 
-/// Writes each file of a `NAME_latest` table anew with the rows that stay, and one more with the newest rows that the stream still has
-/// of the keys whose rows go.
+/// Writes each file of a `NAME_latest` table anew with the rows that stay, and further ones with the newest rows that the stream still
+/// has of the keys whose rows go: in portions of keys, because a subject may have any number of them.
 ///
 /// # Errors
 /// Where files cannot be read or written.
@@ -66,43 +67,68 @@ pub(crate) fn rewrite_newest(
     keep: &Keep,
 ) -> Result<Vec<File>, Problem> {
     let schema = file_schema(&stream.schema);
-    let mut keys = Keys::new(stream)?;
-    let mut files = Vec::new();
+    let (mut files, mut leaving) = (Vec::new(), 0);
     for (number, old) in (0_u64..).zip(old) {
         let give = &mut |take: &mut Take<'_>| {
             file::read(&shared.blobs, &state.folder, old, Part::default(), &mut |batch| {
                 let batch = fitted(&batch, &schema)?;
                 let stays = stays(&batch, keep)?;
-                let goes = not(&stays).map_err(|error| internal(&error))?;
-                keys.add(&filtered(&batch, &goes)?)?;
+                leaving += stays.false_count();
                 take(filtered(&batch, &stays)?)
             })
         };
         let file = fresh(intent, number);
         files.extend(file::write(shared.blobs.as_ref(), &state.folder, &schema, file, give)?);
     }
+    if leaves_whole_keys(stream, keep) {
+        return Ok(files);
+    }
     let reader = Reader::new(kernel, Principal::Unit("tables".into()))?;
     let extent = shared.extent(&reader, stream)?.upto(state.sealed);
     drop(reader);
-    let left = Left { shared, folder: &extent.folder, files: &extent.files, upto: state.sealed };
-    let offsets = left.newest(keys, keep, &schema)?;
-    if !offsets.is_empty() {
-        let file = fresh(intent, old.len() as u64);
-        let give = &mut |take: &mut Take<'_>| left.rows(&offsets, &schema, take);
-        files.extend(file::write(shared.blobs.as_ref(), &state.folder, &schema, file, give)?);
+    let sealed =
+        Sealed { shared, folder: &extent.folder, files: &extent.files, upto: state.sealed };
+    let portions = leaving.div_ceil(shared.config.rewrite_keys_max.max(1));
+    for portion in 0..portions {
+        let mut keys = Keys::new(stream, (portion, portions))?;
+        for old in old {
+            file::read(&shared.blobs, &state.folder, old, Part::default(), &mut |batch| {
+                let batch = fitted(&batch, &schema)?;
+                let goes = not(&stays(&batch, keep)?).map_err(|error| internal(&error))?;
+                keys.add(&filtered(&batch, &goes)?)
+            })?;
+        }
+        let offsets = sealed.newest(keys, keep, &schema)?;
+        if !offsets.is_empty() {
+            let file = fresh(intent, (old.len() + portion) as u64);
+            let give = &mut |take: &mut Take<'_>| sealed.rows(&offsets, &schema, take);
+            files.extend(file::write(shared.blobs.as_ref(), &state.folder, &schema, file, give)?);
+        }
     }
     Ok(files)
 }
 
-/// Keys, with the offset of the newest row of each, where one was found.
+/// Returns whether no row stays of a key of which one leaves: all columns that are looked in make the key.
+fn leaves_whole_keys(stream: &Stream, keep: &Keep) -> bool {
+    match keep {
+        Keep::Without { columns, .. } => {
+            columns.iter().all(|column| stream.spec.key.contains(column))
+        }
+        Keep::Since { .. } => false,
+    }
+}
+
+/// A portion of keys, with the offset of the newest row of each, where one was found.
 struct Keys {
     converter: RowConverter,
     names: Vec<String>,
+    /// Which portion, of how many.
+    portion: (usize, usize),
     offsets: HashMap<Box<[u8]>, Option<u64>>,
 }
 
 impl Keys {
-    fn new(stream: &Stream) -> Result<Self, Problem> {
+    fn new(stream: &Stream, portion: (usize, usize)) -> Result<Self, Problem> {
         let schema = &stream.schema;
         let columns = schema.key.iter().map(|key| &schema.stored.list[*key]);
         let names = columns.clone().map(|column| column.name.clone()).collect();
@@ -113,13 +139,17 @@ impl Keys {
             field.map(|field| field.data_type().clone()).map_err(|error| internal(&error))
         });
         let types = types.collect::<Result<Vec<DataType>, Problem>>()?;
-        Ok(Self { converter: latest::converter(types)?, names, offsets: HashMap::new() })
+        let converter = latest::converter(types)?;
+        Ok(Self { converter, names, portion, offsets: HashMap::new() })
     }
 
+    /// Takes in those keys of rows that belong to this portion.
     fn add(&mut self, batch: &RecordBatch) -> Result<(), Problem> {
         for row in &self.rows(batch)? {
             let key: &[u8] = row.as_ref();
-            self.offsets.entry(key.into()).or_default();
+            if is_of(key, self.portion) {
+                self.offsets.entry(key.into()).or_default();
+            }
         }
         Ok(())
     }
@@ -143,15 +173,25 @@ impl Keys {
     }
 }
 
+/// Returns whether a key belongs to one of so many portions. The same key does so every time, also after a crash.
+fn is_of(key: &[u8], (portion, portions): (usize, usize)) -> bool {
+    if portions <= 1 {
+        return true;
+    }
+    let mut hasher = DefaultHasher::new();
+    hasher.write(key);
+    hasher.finish() % portions as u64 == portion as u64
+}
+
 /// The sealed rows of a stream, up to an offset.
-struct Left<'l> {
-    shared: &'l Shared,
-    folder: &'l str,
-    files: &'l [File],
+struct Sealed<'s> {
+    shared: &'s Shared,
+    folder: &'s str,
+    files: &'s [File],
     upto: u64,
 }
 
-impl Left<'_> {
+impl Sealed<'_> {
     /// Returns the offsets of the newest rows of keys, of the rows that stay.
     fn newest(
         &self,
@@ -159,12 +199,7 @@ impl Left<'_> {
         keep: &Keep,
         schema: &SchemaRef,
     ) -> Result<HashSet<u64>, Problem> {
-        // Where all that is looked in makes the key, no row of it stays.
-        let is_whole = match keep {
-            Keep::Without { columns, .. } => columns.iter().all(|name| keys.names.contains(name)),
-            Keep::Since { .. } => false,
-        };
-        if is_whole || keys.offsets.is_empty() {
+        if keys.offsets.is_empty() {
             return Ok(HashSet::new());
         }
         for file in self.files {
@@ -276,4 +311,25 @@ fn filtered(batch: &RecordBatch, which: &BooleanArray) -> Result<RecordBatch, Pr
 
 fn internal(error: &dyn std::fmt::Display) -> Problem {
     Error::Internal { detail: format!("rewriting a file: {error}") }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_of_one_portion_and_none_has_many_more_than_its_part() {
+        for portions in 1..20 {
+            let mut counts = vec![0; portions];
+            for number in 0_u32..10_000 {
+                let key = number.to_be_bytes();
+                let of = (0..portions).filter(|portion| is_of(&key, (*portion, portions)));
+                let of: Vec<usize> = of.collect();
+                assert_eq!(of.len(), 1, "{number} of {portions}");
+                counts[of[0]] += 1;
+            }
+            let part = 10_000 / portions;
+            assert!(counts.iter().all(|count| *count < 2 * part), "{counts:?}");
+        }
+    }
 }

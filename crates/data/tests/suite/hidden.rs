@@ -463,3 +463,150 @@ fn a_newer_row_that_is_hidden_takes_the_older_one_with_it() {
         "what was shown of the stream stays"
     );
 }
+
+#[test]
+fn what_quality_rules_found_shows_no_hidden_row() {
+    let mut unit = marked(Side::Marked);
+    let rules = json!([
+        {"name": "north", "check": "sql", "sql": "region = 'north'"},
+        {"name": "small", "check": "range", "column": "n", "max": 100},
+        {"name": "once", "check": "unique", "column": "phone"},
+        {"name": "known", "check": "reference", "column": "region", "to": "northern_sales.region"},
+        {"name": "cheap", "check": "sql", "sql": "SELECT seller, n FROM everything_sold WHERE 100 < n"},
+    ]);
+    unit.apply(json!([
+        view("everything_sold", "SELECT seller, n FROM sales"),
+        manifest("Quality", "of_sales", json!({"on": "stream/sales", "rules": rules})),
+        // What it is for is shown as a whole; what one of its rules looks at is not.
+        manifest("Stream", "open", json!({"schema": [{"name": "n", "type": "int"}]})),
+        manifest("Quality", "of_open", json!({"on": "stream/open", "rules": [
+            {"name": "elsewhere", "check": "sql", "sql": "SELECT seller, n FROM sales WHERE 100 < n"},
+        ]})),
+        manifest("Quality", "harmless", json!({"on": "stream/open", "rules": [
+            {"name": "small", "check": "range", "column": "n", "max": 3},
+        ]})),
+    ]))
+    .expect("applied");
+    unit.append("open", "{\"n\": 4}").expect("appended");
+    unit.append("sales", &hidden_row(HIDDEN + 1)).expect("appended");
+    for name in ["of_sales", "of_open"] {
+        unit.call(call("user:olga", "quality.run", ("quality", name))).expect("asked");
+    }
+    unit.settle();
+    let all = "SELECT * FROM system.quality ORDER BY quality, rule";
+    let reader = "permit(principal in Role::\"judge\", action in Action::\"Read\", resource) when \
+                  { resource in [Kind::\"quality\", Kind::\"sql\", Kind::\"relation\"] };";
+    let mut manifests = vec![manifest("Role", "judge", json!({"policies": reader}))];
+    for name in ["cut", "masked", "bare", "only"] {
+        manifests.push(manifest("User", name, json!({"roles": [name, "judge"]})));
+    }
+    unit.apply(json!(manifests)).expect("applied");
+    let told = shown(unit.sql(all));
+    assert_eq!(found(&told, false).as_deref(), Some(MARK), "the control: {told}");
+    for who in ["cut", "masked", "bare", "only"] {
+        let who = format!("user:{who}");
+        let mut answers = vec![shown(unit.sql_as(&who, all))];
+        answers.push(shown(unit.read(&call(&who, "quality.list", ("quality", "")))));
+        for name in ["of_sales", "of_open", "harmless"] {
+            answers.push(shown(unit.read(&call(&who, "quality.get", ("quality", name)))));
+        }
+        for answer in &answers {
+            assert!(!answer.starts_with('['), "{who}: it is answered: {answer}");
+            let counts = [HIDDEN, HIDDEN + 1, HIDDEN + SHOWN, HIDDEN + SHOWN + 1];
+            let numbers = answer.split(|letter: char| !letter.is_ascii_digit());
+            let numbers: BTreeSet<&str> = numbers.collect();
+            let count = counts.iter().find(|count| numbers.contains(count.to_string().as_str()));
+            assert_eq!((found(answer, true), count), (None, None), "{who}: {answer}");
+        }
+        let rows = "SELECT rule, checked, failed, reason FROM system.quality WHERE quality <> 'of_sales' ORDER BY rule";
+        let open =
+            if who == "user:only" { "small,,," } else { "small,1,1,`n` is not above 3 (n = 4)" };
+        let said = shown(unit.sql_as(&who, rows));
+        let lines: Vec<&str> = said.lines().skip(1).collect();
+        assert_eq!(lines.first(), Some(&"elsewhere,,,"), "{who}: {said}");
+        assert!(
+            lines.get(1).is_some_and(|line| line.split(',').take(3).eq(open.split(',').take(3))),
+            "{who}: {said}"
+        );
+    }
+}
+
+#[test]
+fn why_a_view_could_not_be_renewed_shows_no_hidden_row() {
+    let mut unit = marked(Side::Marked);
+    let spec = json!({"sql": "SELECT cast(seller AS int) AS n FROM sales", "materialized": {"every": "PT1H"}});
+    unit.apply(json!([manifest("View", "failing", spec)])).expect("applied");
+    let (_, troubles) = unit.round();
+    assert_eq!(troubles.len(), 1, "{troubles:?}");
+    let problem = "SELECT problem FROM system.views WHERE name = 'failing'";
+    let told = shown(unit.sql(problem));
+    assert!(
+        told.contains("sql.invalid: ") && (told.contains("nora") || told.contains(MARK)),
+        "the control: {told}"
+    );
+    for who in ["cut", "masked", "bare"] {
+        assert_eq!(shown(unit.sql_as(&format!("user:{who}"), problem)), "problem\n\n", "{who}");
+    }
+}
+
+#[test]
+fn values_of_kpis_are_hidden_from_who_sees_a_part_of_what_they_come_from() {
+    let mut unit = marked(Side::Marked);
+    let metric = json!({"from": "sales", "formula": "sum(n)", "time": "at", "grain": "year", "dimensions": ["seller"]});
+    let kpi = json!({"metric": "sold", "target": 1, "direction": "at_least", "owner": "user:olga"});
+    let reads = |role: &str, kinds: &str| {
+        let policy = format!(
+            "permit(principal in Role::\"{role}\", action in Action::\"Read\", resource) when {{ resource in [{kinds}] }};"
+        );
+        (role.to_owned(), policy)
+    };
+    let (of_kpis, kpis) = reads("kpis", "Kind::\"kpi\", Kind::\"sql\", Kind::\"relation\"");
+    let (of_metrics, metrics) = reads("metrics", "Kind::\"metric\"");
+    let cut = json!([{"relation": "metrics.sold", "rows": "seller = 'nora1'"}]);
+    unit.apply(json!([
+        manifest("Metric", "sold", metric),
+        manifest("Kpi", "sold", kpi),
+        manifest("Role", &of_kpis, json!({"policies": kpis})),
+        manifest("Role", &of_metrics, json!({"policies": metrics})),
+        manifest(
+            "Role",
+            "fewer",
+            json!({"policies": reads("fewer", "Kind::\"metric\"").1, "data": cut})
+        ),
+        // He sees a part of the rows, and no metric.
+        manifest("User", "cut", json!({"roles": ["cut", "kpis"]})),
+        // He sees a part of the rows, and all of the metric.
+        manifest("User", "masked", json!({"roles": ["masked", "kpis", "metrics"]})),
+        // He sees a part of the metric, and no rows.
+        manifest("User", "bare", json!({"roles": ["kpis", "fewer"]})),
+        // He sees neither rows nor metrics: whoever made him see KPIs meant their values.
+        manifest("User", "only", json!({"roles": ["kpis"]})),
+    ]))
+    .expect("applied");
+    let evaluate = call("user:olga", "kpi.evaluate", ("kpi", "sold"));
+    unit.call(evaluate.with(json!({"from": "1999", "to": "2017"}))).expect("asked");
+    unit.settle();
+    let values = "SELECT text, value FROM system.kpi_values";
+    assert_eq!(found(&shown(unit.sql(values)), false).as_deref(), Some(MARK), "the control");
+    for (who, is_shown) in [("cut", false), ("masked", true), ("bare", false), ("only", true)] {
+        let who = format!("user:{who}");
+        let get = |operation: &str, args: Value| {
+            let name = if operation == "kpi.list" { "" } else { "sold" };
+            shown(unit.read(&call(&who, operation, ("kpi", name)).with(args)))
+        };
+        let explain = json!({"window": "1999", "where": {"seller": MARK}});
+        let answers = [
+            shown(unit.sql_as(&who, values)),
+            shown(unit.sql_as(&who, "SELECT * FROM system.kpi_breaches")),
+            get("kpi.list", json!({})),
+            get("kpi.get", json!({})),
+            get("kpi.explain", explain),
+        ];
+        for answer in &answers {
+            assert!(is_shown || found(answer, true).is_none(), "{who}: {answer}");
+        }
+        assert_eq!(found(&answers[0], false).is_some(), is_shown, "{who}: {}", answers[0]);
+        assert_eq!(answers[2].contains("\"hidden\""), !is_shown, "{who}: {}", answers[2]);
+        assert_eq!(answers[4].starts_with("[role.restricted]"), !is_shown, "{who}: {}", answers[4]);
+    }
+}

@@ -11,6 +11,7 @@ mod lineage;
 mod metrics;
 mod postgres;
 mod quality;
+mod renewal;
 mod rights;
 mod streams;
 mod support;

@@ -11,6 +11,7 @@ use store::{MemoryBlobs, MemoryStore, Store};
 pub struct Unit {
     pub kernel: Arc<Kernel>,
     pub writer: Writer,
+    pub data: Arc<Data>,
     pub keeper: Keeper,
     pub blobs: MemoryBlobs,
 }
@@ -55,7 +56,7 @@ pub fn start(store: Arc<dyn Store>, config: Config, others: Vec<Arc<dyn Engine>>
     };
     let (kernel, writer) = Kernel::new(parts).expect("a kernel starts");
     let keeper = Keeper::new(&data, &kernel);
-    Unit { kernel, writer, keeper, blobs }
+    Unit { kernel, writer, data, keeper, blobs }
 }
 
 pub fn manifest(kind: &str, name: &str, spec: Value) -> Value {
@@ -96,8 +97,20 @@ impl Unit {
     }
 
     pub fn keep_once(&mut self) -> Round {
+        let (round, troubles) = self.round();
+        assert_eq!(troubles, [], "nothing goes wrong");
+        round
+    }
+
+    /// One round of the keeper, and all that went wrong in it.
+    pub fn round(&mut self) -> (Round, Vec<Problem>) {
         let writer = &mut self.writer;
-        self.keeper.round(&mut |call| writer.turn(&[call]).remove(0)).expect("a round")
+        let round = self.keeper.round(&mut |call| writer.turn(&[call]).remove(0));
+        let others = self.keeper.troubles().iter().cloned();
+        match round {
+            Ok(round) => (round, others.collect()),
+            Err(first) => (Round::Rest, std::iter::once(first).chain(others).collect()),
+        }
     }
 
     pub fn apply_as(&mut self, who: &str, manifests: Value) -> Result<Value, Problem> {

@@ -628,6 +628,28 @@ fn what_is_over_leaves_the_history_after_its_days() {
 }
 
 #[test]
+fn what_ended_far_ahead_stays_and_keeps_nothing_that_ended_before() {
+    let limits = Config { history_days: Some(10), ..Config::default() };
+    let store = Arc::new(MemoryStore::new());
+    let mut unit = Unit::with_limits(store, kernel::Config::default(), limits);
+    unit.process("start s message placed\n end e\n s > e", &["placed"]);
+    unit.event("placed", "ahead", 4_000_000_000);
+    for day in 0..30 {
+        unit.advance(day * 86_400);
+        unit.event("placed", &format!("o{day}"), day * 86_400);
+    }
+    let mut expected: Vec<String> = (19..30).map(|day| format!("o{day} completed")).collect();
+    expected.push("ahead completed".into());
+    let mut left = unit.rows("process_instances", &["business_key", "state"]);
+    expected.sort();
+    left.sort();
+    assert_eq!(left, expected);
+    let ended = unit.rows("elements", &["left_at"]);
+    let ended = ended.iter().map(|at| at.parse::<i64>().expect("seconds"));
+    assert!(ended.clone().all(|at| 19 * 86_400 <= at), "{:?}", ended.collect::<Vec<_>>());
+}
+
+#[test]
 fn a_unique_start_is_refused_while_another_runs() {
     let mut unit = Unit::new();
     unit.process("start s\n user a\n end e\n s > a > e", &[]);

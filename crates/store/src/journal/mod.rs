@@ -331,8 +331,9 @@ impl Store for JournaledStore {
         drop(view);
         let generation = Arc::clone(&self.shared.current());
         let held = generation.recent().bytes();
-        // What is large, or changes more than keys and ends of logs, goes into the tables at once.
-        if !batch.trims.is_empty() || self.fold_bytes / 4 < record::size_of(batch) {
+        // What is large, or changes more than keys and ends of logs, goes into the tables at once; so does what is to leave no record.
+        let is_large = self.fold_bytes / 4 < record::size_of(batch);
+        if batch.folds || !batch.trims.is_empty() || is_large {
             return self.fold(committing, partition, batch.epoch, Some(batch));
         }
         let is_full = self.fold_bytes <= held || RECORDS_MAX <= committing.records;

@@ -261,17 +261,62 @@ fn what_a_peer_lends_is_not_lent_on() {
     let problem =
         world.apply("retail", json!([manifest("Offer", "direct", direct)])).expect_err("refused");
     assert_eq!(problem.code, "offer.invalid");
-    // Through a view it can be offered, and is refused to whoever reads it.
-    let view = json!({"sql": "SELECT id FROM payment.sales"});
-    let offer =
-        json!({"relation": {"name": "through", "columns": ["id"]}, "version": 1, "to": "any"});
-    let manifests = json!([manifest("View", "through", view), manifest("Offer", "through", offer)]);
-    world.apply("retail", manifests).expect("applied");
-    let args = json!({"name": "back", "peer": "retail", "offers": ["through"]});
+    // Neither is what stands on it, however far beneath.
+    let through = |name: &str| {
+        let lent = json!({"name": name, "columns": ["id"]});
+        manifest("Offer", name, json!({"relation": lent, "version": 1, "to": "any"}))
+    };
+    let view = |name: &str, sql: &str| manifest("View", name, json!({"sql": sql}));
+    let views =
+        || vec![view("near", "SELECT id FROM payment.sales"), view("far", "SELECT id FROM near")];
+    for name in ["near", "far"] {
+        let manifests: Vec<Value> = views().into_iter().chain([through(name)]).collect();
+        let problem = world.apply("retail", json!(manifests)).expect_err("refused");
+        assert_eq!(problem.code, "offer.invalid", "{name}: {problem}");
+        assert!(problem.message.contains("`payment.sales`"), "{name}: {problem}");
+    }
+    world.apply("retail", json!(views())).expect("views alone can stand on it");
+    assert_eq!(world.sql("retail", "SELECT id FROM far").expect("rows").lines().count(), 101);
+    // A view that comes to stand on it later is not lent any more.
+    let own = "SELECT id FROM (VALUES (1)) AS t (id)";
+    world.apply("retail", json!([view("own", own), through("own")])).expect("applied");
+    let args = json!({"name": "back", "peer": "retail", "offers": ["own"]});
     world.call("payment", "contract.propose", ("contract", ""), args);
     world.settle();
-    assert_eq!(world.sql("retail", "SELECT id FROM through").expect("rows").lines().count(), 101);
-    assert_eq!(code(world.sql("payment", "SELECT id FROM retail.through")), "contract.lent");
+    assert_eq!(
+        world.sql("payment", "SELECT id FROM retail.own").expect("a row").lines().count(),
+        2
+    );
+    world
+        .apply("retail", json!([view("own", "SELECT 1 AS id FROM payment.sales")]))
+        .expect("applied");
+    assert_eq!(code(world.sql("payment", "SELECT id FROM retail.own")), "contract.version");
+}
+
+#[test]
+fn nothing_is_kept_of_what_a_peer_lends() {
+    let world = lending(table(), Value::Null);
+    let view = |sql: &str, materialized: Value| {
+        let spec = json!({"sql": sql, "materialized": materialized});
+        world.apply("retail", json!([manifest("View", "kept", spec)]))
+    };
+    world
+        .apply(
+            "retail",
+            json!([manifest("View", "near", json!({"sql": "SELECT id FROM payment.sales"}))]),
+        )
+        .expect("applied");
+    for sql in ["SELECT id FROM payment.sales", "SELECT count(*) AS n FROM near"] {
+        for materialized in [json!({}), json!({"every": "PT1M"})] {
+            let problem = view(sql, materialized).expect_err("refused");
+            assert_eq!(problem.code, "view.invalid", "{sql}: {problem}");
+            assert!(problem.message.contains("`payment.sales`"), "{sql}: {problem}");
+            assert!(problem.hint.is_some_and(|hint| hint.contains("leave `materialized` out")));
+        }
+    }
+    // What the catalogue tells of it are no rows of it.
+    let tables = "SELECT count(*) AS n FROM information_schema.tables";
+    view(tables, json!({"every": "PT1M"})).expect("applied");
 }
 
 #[test]

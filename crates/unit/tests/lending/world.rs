@@ -145,7 +145,9 @@ impl World {
         self.call(unit, "table.seal", ("table", stream), json!({}));
         let side = self.side(unit);
         let mut keeper = Keeper::new(&side.data, &side.kernel);
-        while keeper.round(&mut |call| side.run(call)).expect("a round") == Round::Worked {}
+        while keeper.round(&mut |call| side.run(call)).expect("a round") == Round::Worked {
+            assert!(keeper.troubles().is_empty());
+        }
     }
 
     /// Concludes a contract over offers of payment.

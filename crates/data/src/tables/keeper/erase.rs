@@ -20,9 +20,6 @@ use kernel::{Read, Reader, Resource};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-/// Files of a table that are looked through for a subject in one round.
-const LOOK_FILES: usize = 32;
-
 /// An erasure and a table, or a stream.
 type Of = (u64, String);
 
@@ -121,8 +118,9 @@ impl Keeper {
         reader.release();
         files.retain(|file| looked <= file.number);
         files.sort_by_key(|file| file.number);
-        let is_all = files.len() <= LOOK_FILES;
-        files.truncate(LOOK_FILES);
+        let look_files = self.shared.config.erase_look_files.max(1);
+        let is_all = files.len() <= look_files;
+        files.truncate(look_files);
         let mut found = Vec::new();
         for file in &files {
             if has_leaving(&self.shared, &state.folder, file, &keep)? {
@@ -267,7 +265,8 @@ impl Keeper {
         let (files, gone) = (state::files(&reader, table)?, state::gone(&reader, table)?);
         drop(reader);
         let looked = self.progress.looked_gone.get(&of).copied().unwrap_or(0);
-        let portion = gone.iter().filter(|(number, _)| looked <= *number).take(LOOK_FILES);
+        let portion = gone.iter().filter(|(number, _)| looked <= *number);
+        let portion = portion.take(self.shared.config.erase_look_files.max(1));
         let portion: Vec<&(u64, Gone)> = portion.collect();
         let Some((last, _)) = portion.last() else {
             // What a crash left is no commit's, and may hold rows as well.
@@ -342,7 +341,7 @@ impl Keeper {
         let (base, first) = (base_of(&reader, &log)?, chunk_first(&reader, &log)?);
         drop(reader);
         let move_on = |upto: u64| {
-            let step = Erasing::Aside { stream: target.stream.clone(), upto };
+            let step = Erasing::MoveAside { stream: target.stream.clone(), upto };
             record_call("", &Step::Erase { id: erasure.id, step })
         };
         if base < target.aside && self.has_to_move(erasure, target, base)? {
@@ -431,18 +430,12 @@ impl Keeper {
             if self.is_seen(&folder) {
                 return Ok(Left::Waits);
             }
-            let kept = derived::state::derived(&self.reader()?, &view)?;
-            let files = kept.map_or(Vec::new(), |kept| kept.files);
-            for (name, _) in self.shared.blobs.list(&folder)? {
-                if !files.iter().any(|file| name == format!("{folder}/{}", file.path)) {
-                    self.shared.blobs.delete(&name)?;
-                }
-            }
-            self.shared.blobs.settle(&folder)?;
+            self.drop_void(&view)?;
         }
         // What is in memory only goes with it.
         self.shared.tail.clear();
         self.shared.latest.clear();
+        self.shared.forget_view_problems();
         call(record_call("", &Step::Erase { id: erasure.id, step: Erasing::Forget }))?;
         Ok(Left::More)
     }

@@ -16,9 +16,6 @@ use base::{Problem, Time};
 use kernel::{Read, Reader};
 use serde::Deserialize;
 
-/// Bytes of rows that were set aside that are looked at in one round.
-const ASIDE_BYTES: usize = 1 << 20;
-
 /// What is too old, in milliseconds of event time.
 #[derive(Debug, Clone, Copy)]
 struct Terms {
@@ -145,10 +142,11 @@ impl Keeper {
             self.say(table, Step::TrimAside { stream: table.name.clone() }, call)?;
             return Ok(Round::Worked);
         }
-        let upto = old_upto(&reader, &log, base, terms)?;
+        let bytes = self.shared.config.retention_aside_bytes.max(1);
+        let upto = old_upto(&reader, (&log, base), bytes, terms)?;
         drop(reader);
         if base < upto {
-            self.say(table, Step::Aside { stream: table.name.clone(), base: upto }, call)?;
+            self.say(table, Step::CutAside { stream: table.name.clone(), base: upto }, call)?;
             self.changed.insert(log, self.shared.queries.last());
             return Ok(Round::Worked);
         }
@@ -158,9 +156,14 @@ impl Keeper {
 }
 
 /// Returns the offset of the first row that was set aside and stays; `base` where the first of all is not late.
-fn old_upto(reader: &Reader, log: &str, base: u64, terms: Terms) -> Result<u64, Problem> {
+fn old_upto(
+    reader: &Reader,
+    (log, base): (&str, u64),
+    bytes: usize,
+    terms: Terms,
+) -> Result<u64, Problem> {
     let mut upto = base;
-    for chunk in reader.chunks(log, base, ASIDE_BYTES)? {
+    for chunk in reader.chunks(log, base, bytes)? {
         let lines = reader.kernel().lines(&chunk)?.into_owned();
         for (offset, line) in (chunk.offset..).zip(kernel::rows(&lines)) {
             if offset < base {
