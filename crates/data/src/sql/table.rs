@@ -157,7 +157,7 @@ impl TableProvider for RelationTable {
         let equals: Vec<_> = filters.iter().filter_map(|filter| self.equality(filter)).collect();
         let filters: Vec<&Expr> = filters.iter().collect();
         let pushed = pushed(&self.config, &self.relation.columns, &filters);
-        let is_kept = |(filter, pushed): (&Expr, &Option<_>)| {
+        let is_kept = |(filter, pushed): (&&Expr, &Option<_>)| {
             pushed.is_some() || self.equality(filter).is_some()
         };
         if !filters.iter().zip(&pushed).all(is_kept) {
