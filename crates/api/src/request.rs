@@ -209,7 +209,14 @@ fn parameters(line: &Line, query: &str) -> Result<Map<String, Value>, Problem> {
 fn json(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
     serde_json::from_slice(bytes).map_err(|error| {
         let whole = error.to_string();
-        let reason = whole.split(" at line ").next().unwrap_or_default().to_owned();
+        let reason = whole.rsplit_once(" at line ").map_or(whole.as_str(), |(reason, _)| reason);
+        // What was sent in place of an object is not repeated: it may be a secret.
+        let reason = match reason.rsplit_once(", expected ") {
+            Some((found, expected)) if found.starts_with("invalid type") => {
+                format!("expected {expected}")
+            }
+            _ => reason.to_owned(),
+        };
         let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).max(1);
         Error::Json { reason, line: number(error.line()), column: number(error.column()) }.into()
     })
@@ -285,6 +292,8 @@ mod tests {
             "http.json_invalid: the body is not a JSON object: expected value at 2:8"
         );
         assert!(check("", "[]").starts_with("http.json_invalid"), "{}", check("", "[]"));
+        let text = check("", "\"s3cret at line 1\"");
+        assert!(text.starts_with("http.json_invalid") && !text.contains("s3cret"), "{text}");
         let deep = format!("{{\"a\":{}", "[".repeat(100_000));
         assert!(
             check("", &deep).contains("recursion limit exceeded at 1:"),

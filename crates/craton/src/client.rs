@@ -116,9 +116,16 @@ pub struct Client {
 pub struct Answer {
     /// The body.
     body: Box<dyn Read>,
+    /// Its media type, in lower case and without parameters.
+    media: Option<String>,
 }
 
 impl Answer {
+    /// Returns the media type of the body, in lower case and without parameters.
+    pub fn media(&self) -> Option<&str> {
+        self.media.as_deref()
+    }
+
     /// Returns the body to be read piece by piece. Where it breaks off, reading fails.
     pub fn into_body(self) -> Box<dyn Read> {
         self.body
@@ -204,7 +211,8 @@ impl Client {
             other => self.silent(&cause(&other)),
         })?;
         let status = response.status().as_u16();
-        let answer = Answer { body: Box::new(response.into_body().into_reader()) };
+        let media = response.body().mime_type().map(|media| media.trim().to_ascii_lowercase());
+        let answer = Answer { body: Box::new(response.into_body().into_reader()), media };
         if (200..300).contains(&status) {
             return Ok(answer);
         }

@@ -217,6 +217,51 @@ pub fn quality_run(name: &str) -> Request {
     Request::post(&["quality", name, "run"])
 }
 
+/// `secret.set`
+pub fn secret_set(name: &str) -> Request {
+    Request::post(&["secrets", name, "set"])
+}
+
+/// `secret.list`
+pub fn secret_list() -> Request {
+    Request::get(&["secrets"])
+}
+
+/// `secret.get`
+pub fn secret_get(name: &str) -> Request {
+    Request::get(&["secrets", name])
+}
+
+/// `secret.rotate`
+pub fn secret_rotate() -> Request {
+    Request::post(&["secrets", "rotate"])
+}
+
+/// `secret.fetch`
+pub fn secret_fetch(name: &str) -> Request {
+    Request::post(&["secrets", name, "fetch"])
+}
+
+/// `key.list`
+pub fn key_list() -> Request {
+    Request::get(&["keys"])
+}
+
+/// `key.prepare`
+pub fn key_prepare() -> Request {
+    Request::post(&["keys", "prepare"])
+}
+
+/// `key.rotate`
+pub fn key_rotate() -> Request {
+    Request::post(&["keys", "rotate"])
+}
+
+/// `key.revoke`
+pub fn key_revoke() -> Request {
+    Request::post(&["keys", "revoke"])
+}
+
 /// `peer.add`
 pub fn peer_add() -> Request {
     Request::post(&["peers", "add"])

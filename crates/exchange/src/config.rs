@@ -28,6 +28,10 @@ pub struct Config {
     pub calls_open_max: u64,
     /// Bytes of the input of one call, and of its answer.
     pub call_bytes_max: usize,
+    /// How long the card of a peer is not fetched again, in milliseconds, whoever shows a key of it that is not known.
+    pub card_pull_ms_min: u64,
+    /// Signing keys of this unit, those that have ended included.
+    pub signing_keys_max: usize,
     /// Contracts that a peer may have proposed and that are not decided.
     pub proposals_max: usize,
     /// Offers under one contract.
@@ -76,6 +80,8 @@ impl Default for Config {
             retry_ms_max: 10_000,
             calls_open_max: 1_000_000,
             call_bytes_max: 256 << 10,
+            card_pull_ms_min: 30_000,
+            signing_keys_max: 100,
             proposals_max: 100,
             offers_max: 100,
             receipts_batch_max: 1_000,

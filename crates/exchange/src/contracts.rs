@@ -176,7 +176,7 @@ impl Exchange {
 
     fn agree(&self, tx: &mut Tx<'_>, contract: &mut Contract, at: Time) -> Result<(), Problem> {
         let document = contract.document.clone().unwrap_or_default();
-        let signed = self.identity.sign(tx.wall(), document.as_bytes())?;
+        let signed = self.identity_of(tx)?.sign(tx.wall(), document.as_bytes())?;
         contract.state = State::Agreed;
         contract.id = Some(id_of(&document));
         contract.provider_signed = Some(signed.clone());
@@ -277,7 +277,7 @@ impl Exchange {
         if let Err(error) = checked {
             return self.end(tx, &mut contract, at, &error.to_string(), true);
         }
-        let own = self.identity.sign(tx.wall(), document.as_bytes())?;
+        let own = self.identity_of(tx)?.sign(tx.wall(), document.as_bytes())?;
         contract.id = Some(id_of(&document));
         contract.document = Some(document);
         contract.provider_signed = Some(signed);

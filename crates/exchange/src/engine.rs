@@ -3,6 +3,7 @@
 use crate::contracts::offer_spec;
 use crate::fetch::Orphans;
 use crate::identity::{Card, Identity};
+use crate::keys::Pulls;
 use crate::lending::Runnings;
 use crate::operations;
 use crate::peers::Nonces;
@@ -30,7 +31,9 @@ pub(crate) const PEERS: &str = "exchange/";
 
 /// Peers, offers, contracts, durable calls between units, receipts and the ledger.
 pub struct Exchange {
-    pub(crate) identity: Identity,
+    /// Who the unit is, with the keys of its folder; see [`Exchange::identity_of`] for those of a commit.
+    pub(crate) identity: Arc<Identity>,
+    /// What it shows of itself, with the keys of its folder; see [`Exchange::card_of`].
     pub(crate) card: Card,
     pub(crate) config: Config,
     pub(crate) entropy: Arc<dyn Entropy>,
@@ -39,6 +42,8 @@ pub struct Exchange {
     pub(crate) terms: Mutex<HashMap<String, Arc<Terms>>>,
     pub(crate) nonces: Mutex<Nonces>,
     pub(crate) bell: Bell,
+    /// Cards of peers that are to be fetched.
+    pub(crate) pulls: Pulls,
     /// What peers are reading now.
     pub(crate) running: Runnings,
     /// What this unit was reading and nobody closed.
@@ -55,7 +60,7 @@ impl Exchange {
     /// Returns the exchange of a unit. `card` is what the unit shows of itself, with its address and certificate.
     pub fn new(identity: Identity, card: Card, config: Config, entropy: Arc<dyn Entropy>) -> Self {
         Self {
-            identity,
+            identity: Arc::new(identity),
             card,
             config,
             session: entropy.number(),
@@ -65,6 +70,7 @@ impl Exchange {
             terms: Mutex::new(HashMap::new()),
             nonces: Mutex::new(Nonces::default()),
             bell: Bell::default(),
+            pulls: Pulls::default(),
             running: Runnings::default(),
             orphans: Orphans::default(),
             on_acknowledged: OnceLock::new(),
@@ -117,7 +123,7 @@ impl Exchange {
         &self.identity
     }
 
-    /// Returns what this unit shows of itself to others.
+    /// Returns what this unit shows of itself to others, with the keys that it was started with.
     pub fn card(&self) -> &Card {
         &self.card
     }
@@ -153,6 +159,7 @@ impl Engine for Exchange {
             running("receipt", "receipts"),
             running("ledger", "ledger"),
             running("exchange", "exchange"),
+            running("key", "keys"),
         ]
     }
 

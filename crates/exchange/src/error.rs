@@ -23,6 +23,18 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A signing key that cannot be made or ended so.
+    #[error("the key is refused: {reason}")]
+    Key {
+        /// Why.
+        reason: String,
+    },
+    /// No such signing key.
+    #[error("this unit has no signing key {number}")]
+    KeyNotFound {
+        /// The number.
+        number: u64,
+    },
     /// An offer that cannot work.
     #[error("the offer is wrong: {reason}")]
     Offer {
@@ -212,6 +224,8 @@ impl Explain for Error {
             Self::PeerNotFound { .. } => Code("peer.not_found", Kind::NotFound),
             Self::PeerExists { .. } => Code("peer.exists", Kind::Conflict),
             Self::Card { .. } => Code("peer.card", Kind::Invalid),
+            Self::Key { .. } => Code("key.invalid", Kind::Conflict),
+            Self::KeyNotFound { .. } => Code("key.not_found", Kind::NotFound),
             Self::Offer { .. } => Code("offer.invalid", Kind::Invalid),
             Self::OfferNotFound { .. } => Code("offer.not_found", Kind::NotFound),
             Self::Price { .. } => Code("offer.price", Kind::Invalid),
@@ -246,6 +260,9 @@ impl Explain for Error {
             Self::PeerExists { .. } => "remove it first, or choose another name",
             Self::Card { .. } => {
                 "take the card again from `GET /v1/exchange/card` of the other unit"
+            }
+            Self::Key { .. } | Self::KeyNotFound { .. } => {
+                "`craton key list` shows the keys; docs/guides/keys.md says how they are changed"
             }
             Self::OfferNotFound { .. } => "`craton offer list` shows the offers",
             Self::Price { .. } => {

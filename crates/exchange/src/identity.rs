@@ -11,6 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How long a new signing key is valid.
@@ -66,8 +68,8 @@ pub struct Identity {
     root_public: VerifyingKey,
     unit: String,
     keys: Vec<(KeyEntry, Option<SigningKey>)>,
-    /// How many signatures were made.
-    signatures: AtomicU64,
+    /// How many signatures were made, by this identity and all that were made of it.
+    signatures: Arc<AtomicU64>,
 }
 
 /// An identity as text.
@@ -102,7 +104,7 @@ impl Identity {
             root_public,
             unit,
             keys: Vec::new(),
-            signatures: AtomicU64::new(0),
+            signatures: Arc::default(),
         };
         identity.add_key(entropy, from);
         identity
@@ -120,22 +122,91 @@ impl Identity {
     }
 
     fn add_key(&mut self, entropy: &dyn Entropy, from: Time) -> u64 {
-        let secret = key_of(entropy);
-        let number = self.keys.iter().map(|(entry, _)| entry.number).max().unwrap_or_default() + 1;
-        // Signatures carry whole seconds: one made in the same second must be within the validity.
-        let from = Time(from.0.div_euclid(1_000) * 1_000);
-        let mut entry = KeyEntry {
-            number,
-            key: STANDARD.encode(secret.verifying_key().as_bytes()),
-            from,
-            until: from.plus(KEY_VALID),
-            signature: String::new(),
-        };
+        let number = self.number_max() + 1;
+        let (mut entry, secret) = Self::prepare(entropy, number, from, KEY_VALID);
         if let Some(root) = &self.root {
-            entry.signature = STANDARD.encode(root.sign(&entry.statement(&self.unit)).to_bytes());
+            entry.signature = signed_by(root, &entry, &self.unit);
         }
         self.keys.push((entry, Some(secret)));
         number
+    }
+
+    /// Returns a new signing key that the root has not signed yet, valid from the second of `from` for a period.
+    pub(crate) fn prepare(
+        entropy: &dyn Entropy,
+        number: u64,
+        from: Time,
+        valid: Period,
+    ) -> (KeyEntry, SigningKey) {
+        let secret = key_of(entropy);
+        // Signatures carry whole seconds: one made in the same second must be within the validity.
+        let from = Time(from.0.div_euclid(1_000) * 1_000);
+        let entry = KeyEntry {
+            number,
+            key: STANDARD.encode(secret.verifying_key().as_bytes()),
+            from,
+            until: from.plus(valid),
+            signature: String::new(),
+        };
+        (entry, secret)
+    }
+
+    /// Signs an entry with the root.
+    ///
+    /// # Errors
+    /// `peer.card` where the root key is not here.
+    pub(crate) fn vouch(&self, entry: &mut KeyEntry) -> Result<(), Error> {
+        let root = self
+            .root
+            .as_ref()
+            .ok_or_else(|| Error::Card { reason: "the root key is not here".into() })?;
+        entry.signature = signed_by(root, entry, &self.unit);
+        Ok(())
+    }
+
+    /// Returns this identity with further keys, and with entries that say anew until when a key is valid: the earlier end counts.
+    pub(crate) fn with(&self, further: Vec<(KeyEntry, Option<SigningKey>)>) -> Result<Self, Error> {
+        let mut keys: BTreeMap<u64, (KeyEntry, Option<SigningKey>)> = self
+            .keys
+            .iter()
+            .map(|(entry, key)| (entry.number, (entry.clone(), key.clone())))
+            .collect();
+        for (entry, secret) in further {
+            match keys.remove(&entry.number) {
+                Some((held, own)) if held.key == entry.key => {
+                    let ends_first = if entry.until < held.until { entry } else { held };
+                    keys.insert(ends_first.number, (ends_first, own.or(secret)));
+                }
+                _ => {
+                    keys.insert(entry.number, (entry, secret));
+                }
+            }
+        }
+        let identity = Self {
+            name: self.name.clone(),
+            root: self.root.clone(),
+            root_public: self.root_public,
+            unit: self.unit.clone(),
+            keys: keys.into_values().collect(),
+            signatures: Arc::clone(&self.signatures),
+        };
+        identity.card(None, None).verify()?;
+        Ok(identity)
+    }
+
+    /// Returns whether the root key is here.
+    pub fn has_root(&self) -> bool {
+        self.root.is_some()
+    }
+
+    /// Returns what the root has signed about the keys.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &KeyEntry> {
+        self.keys.iter().map(|(entry, _)| entry)
+    }
+
+    /// Returns the highest number of a key.
+    pub(crate) fn number_max(&self) -> u64 {
+        self.entries().map(|entry| entry.number).max().unwrap_or_default()
     }
 
     /// Returns the unit's id.
@@ -202,7 +273,7 @@ impl Identity {
             unit: unit_of(&root_public),
             root_public,
             keys,
-            signatures: AtomicU64::new(0),
+            signatures: Arc::default(),
         };
         identity.card(None, None).verify()?;
         Ok(identity)
@@ -261,6 +332,40 @@ impl std::fmt::Debug for Identity {
     }
 }
 
+/// A root key by itself, as it is kept away from its unit.
+pub struct Root {
+    key: SigningKey,
+    unit: String,
+}
+
+impl Root {
+    /// Reads a root's secret key: 32 bytes as base64, hexadecimal digits or PEM.
+    ///
+    /// # Errors
+    /// `peer.card` where the text is none.
+    pub fn from_text(text: &str) -> Result<Self, Error> {
+        let key = secret_key(text.trim())?;
+        let unit = unit_of(&key.verifying_key());
+        Ok(Self { key, unit })
+    }
+
+    /// Returns the id of its unit.
+    pub fn unit(&self) -> &str {
+        &self.unit
+    }
+
+    /// Signs what an entry says of a signing key; returns the signature as base64.
+    pub fn sign(&self, entry: &KeyEntry) -> String {
+        signed_by(&self.key, entry, &self.unit)
+    }
+}
+
+impl std::fmt::Debug for Root {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the root of {}", self.unit)
+    }
+}
+
 impl KeyEntry {
     fn statement(&self, unit: &str) -> Vec<u8> {
         canonical(&json!({
@@ -269,7 +374,8 @@ impl KeyEntry {
         }))
     }
 
-    fn is_valid(&self, at: Time) -> bool {
+    /// Returns whether signatures made at a time count.
+    pub(crate) fn is_valid(&self, at: Time) -> bool {
         self.from <= at && at < self.until
     }
 }
@@ -316,6 +422,31 @@ impl Card {
         Ok(())
     }
 
+    /// Returns this card with what another of the same root says beyond it: further keys, and earlier ends of known ones. Nothing
+    /// where the other does not prove itself or says nothing new. What was said to have ended does not begin again, and a number
+    /// keeps its key.
+    pub(crate) fn merged(&self, other: &Self) -> Option<Self> {
+        if other.unit != self.unit || other.verify().is_err() {
+            return None;
+        }
+        let mut merged = self.clone();
+        let mut is_new = false;
+        for entry in &other.keys {
+            match merged.keys.iter_mut().find(|held| held.number == entry.number) {
+                None => {
+                    merged.keys.push(entry.clone());
+                    is_new = true;
+                }
+                Some(held) if held.key == entry.key && entry.until < held.until => {
+                    *held = entry.clone();
+                    is_new = true;
+                }
+                Some(_) => {}
+            }
+        }
+        is_new.then_some(merged)
+    }
+
     /// Returns the highest number of a key; 0 for an outside customer, whose one key is the root.
     pub fn number_max(&self) -> u64 {
         self.keys.iter().map(|entry| entry.number).max().unwrap_or_default()
@@ -343,6 +474,16 @@ impl Card {
         key.verify_strict(bytes, &signature)
             .map_err(|_| refuse("it does not fit what it came with".into()))
     }
+}
+
+fn signed_by(root: &SigningKey, entry: &KeyEntry, unit: &str) -> String {
+    STANDARD.encode(root.sign(&entry.statement(unit)).to_bytes())
+}
+
+/// Reads the secret half of a signing key from its bytes.
+pub(crate) fn signing_key(bytes: &[u8]) -> Result<SigningKey, Error> {
+    let wrong = || Error::Card { reason: "a signing key is 32 bytes".into() };
+    bytes.try_into().map(|bytes: [u8; 32]| SigningKey::from_bytes(&bytes)).map_err(|_| wrong())
 }
 
 /// Returns the id of the unit with this root key.
@@ -462,6 +603,35 @@ mod tests {
             Identity::from_text(&identity.to_text()).is_ok(),
             "works without the root's secret"
         );
+    }
+
+    #[test]
+    fn an_end_that_comes_earlier_counts_and_is_never_taken_back() {
+        let entropy = SeededEntropy::new(1);
+        let mut identity = Identity::generate("a", &entropy, NOW);
+        let first = identity.card(None, None);
+        let later = Time(NOW.0 + 60_000);
+        identity.rotate(&entropy, later).unwrap();
+        let mut entry = identity.entries().next().unwrap().clone();
+        entry.until = later;
+        identity.vouch(&mut entry).unwrap();
+        let revoked = identity.with(vec![(entry.clone(), None)]).unwrap();
+        let card = revoked.card(None, None);
+        let (before, after) = (revoked.sign(NOW, b"x").unwrap(), Time(later.0 + 1));
+        card.check(&before, NOW, b"x").unwrap();
+        assert!(card.check(&before, after, b"x").is_err(), "a later signature of it is refused");
+        assert_eq!(revoked.sign(after, b"x").unwrap().key, 2);
+        let known = first.merged(&card).unwrap();
+        assert_eq!(known.keys, card.keys);
+        assert!(known.merged(&first).is_none() && known.merged(&card).is_none());
+        assert!(known.merged(&identity.card(None, None)).is_none(), "the longer end is void");
+        let mut forged = card.clone();
+        forged.keys[0].until = Time(NOW.0 + 1);
+        assert!(first.merged(&forged).is_none(), "the root has not signed it");
+        let text = identity.take_root().unwrap();
+        let root = Root::from_text(&text).unwrap();
+        assert_eq!((root.unit(), root.sign(&entry)), (identity.unit(), entry.signature.clone()));
+        assert!(identity.vouch(&mut entry).is_err(), "the root is away");
     }
 
     #[test]

@@ -303,7 +303,7 @@ impl Exchange {
             let reason = "the mark is not that of the last page".into();
             return Err(Error::Input { reason, pointer: "/marked".into(), hint: None }.into());
         }
-        let record = self.confirmed(contract, record, marked, tx.wall())?;
+        let record = self.confirmed(tx, contract, record, marked)?;
         state::store(tx, key, &record)?;
         Ok(step(contract, &record, None))
     }
@@ -311,11 +311,11 @@ impl Exchange {
     /// Brings a fetch up to a mark that this unit has signed.
     fn confirmed(
         &self,
+        tx: &Tx<'_>,
         contract: &Contract,
         record: FetchRecord,
         marked: &Marked,
-        wall: Time,
-    ) -> Result<FetchRecord, Error> {
+    ) -> Result<FetchRecord, Problem> {
         let Mark { pages, rows, bytes, signed_at, .. } = marked.mark;
         let mark = &marked.mark;
         let is_of_it = Some(&mark.contract) == contract.id.as_ref()
@@ -325,10 +325,10 @@ impl Exchange {
             && record.pages <= pages;
         if !is_of_it {
             let reason = "the mark is of another fetch".into();
-            return Err(Error::Input { reason, pointer: "/marked".into(), hint: None });
+            return Err(Error::Input { reason, pointer: "/marked".into(), hint: None }.into());
         }
-        self.card.check(&marked.signed, signed_at, &mark.statement())?;
-        Ok(FetchRecord { pages, rows, bytes, touched_at: wall, ..record })
+        self.card_of(tx)?.check(&marked.signed, signed_at, &mark.statement())?;
+        Ok(FetchRecord { pages, rows, bytes, touched_at: tx.wall(), ..record })
     }
 
     /// Makes a page, and closes the fetch where that fails.
@@ -369,7 +369,7 @@ impl Exchange {
                 Error::Limit { what: "the rows of one query".into(), limit: rows_max }.into()
             );
         }
-        let marked = self.mark(kernel, &contract, step, &running)?;
+        let marked = self.mark(&reader, &contract, step, &running)?;
         let head = PageHead { v: FETCH, is_last: page.is_last, commit: page.commit, marked };
         if !page.is_last {
             self.running.put(step, running);
@@ -406,11 +406,11 @@ impl Exchange {
 
     fn mark(
         &self,
-        kernel: &Kernel,
+        reader: &Reader,
         contract: &Contract,
         step: &Step,
         running: &Running,
-    ) -> Result<Marked, Error> {
+    ) -> Result<Marked, Problem> {
         let mark = Mark {
             v: FETCH,
             contract: contract.id.clone().unwrap_or_default(),
@@ -420,9 +420,9 @@ impl Exchange {
             pages: running.pages,
             rows: running.rows,
             bytes: running.bytes,
-            signed_at: kernel.clock().wall(),
+            signed_at: reader.kernel().clock().wall(),
         };
-        let signed = self.identity.sign(mark.signed_at, &mark.statement())?;
+        let signed = self.identity_of(reader)?.sign(mark.signed_at, &mark.statement())?;
         Ok(Marked { mark, signed })
     }
 
@@ -463,7 +463,7 @@ impl Exchange {
         let mut is_read = false;
         if let Some(record) = record {
             // A mark that is none confirms nothing more than was confirmed before.
-            let confirmed = self.confirmed(&contract, record.clone(), marked, tx.wall());
+            let confirmed = self.confirmed(tx, &contract, record.clone(), marked);
             let record = confirmed.unwrap_or(record);
             is_read = 0 < record.pages;
             self.close_fetch(tx, &contract, &record)?;

@@ -13,6 +13,7 @@ use kernel::{Call, Principal, Read, Reader, Reply, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The log of messages that could not be handled.
 pub(crate) const FAULTS: &str = "system/faults";
@@ -150,7 +151,7 @@ impl Exchange {
         };
         let wall = read.kernel().clock().wall();
         request.headers =
-            sign(&self.identity, &peer.card.unit, &request, wall, self.entropy.number())?;
+            sign(&self.identity_of(read)?, &peer.card.unit, &request, wall, self.entropy.number())?;
         request.headers.insert("content-type".into(), "application/json".into());
         Ok(request)
     }
@@ -171,7 +172,7 @@ impl Exchange {
             "v": VERSION, "from": self.identity.unit(), "to": unit, "acknowledged": acknowledged,
         });
         if with_card {
-            head["card"] = serde_json::to_value(&self.card).map_err(Error::internal)?;
+            head["card"] = serde_json::to_value(self.card_of(read)?).map_err(Error::internal)?;
         }
         let mut body = head.to_string().into_bytes();
         body.pop();
@@ -225,6 +226,12 @@ impl Exchange {
             }
             self.take(tx, &peer, n, at, message.get())?;
             received = n;
+            // What comes behind it may be signed with a key that it has brought.
+            if message.get().contains("\"kind\":\"card\"")
+                && let Some(held) = state::peer_of(tx, unit)?
+            {
+                peer = held;
+            }
         }
         if before < received {
             put_number(tx, mark_key(unit, Mark::Received), received);
@@ -269,6 +276,7 @@ impl Exchange {
         message: Message,
     ) -> Result<(), Problem> {
         match message {
+            Message::Card { card } => self.follow(tx, Arc::new(peer.clone()), card).map(|_| ()),
             Message::Propose { contract, offers, review } => {
                 self.on_propose(tx, peer, at, &contract, offers, review)
             }

@@ -16,6 +16,7 @@ pub(crate) fn table(exchange: &Arc<Exchange>) -> Vec<Operation> {
         calls(exchange),
         money(exchange),
         links(exchange),
+        keys(exchange),
     ]
     .into_iter()
     .flatten()
@@ -315,6 +316,68 @@ fn links(exchange: &Arc<Exchange>) -> Vec<Operation> {
         .on_kind()
         .takes(object(&["peer", "number"], json!({"peer": text(), "number": {"type": "integer"}})))
         .counted()
+        .internal(),
+    ]
+}
+
+fn keys(exchange: &Arc<Exchange>) -> Vec<Operation> {
+    let e = exchange;
+    let integer = || json!({"type": "integer", "minimum": 1});
+    let instant = || json!({"type": "string", "format": "date-time"});
+    let made = object(
+        &["number", "until"],
+        json!({"number": integer(), "key": text(), "from": instant(), "until": instant()}),
+    );
+    vec![
+        operation(
+            "key.list",
+            Read,
+            "Lists the keys with which this unit has signed, signs, and will sign.",
+            read(e, Exchange::list_keys),
+        )
+        .on_kind()
+        .answers(list("keys")),
+        operation(
+            "key.prepare",
+            Manage,
+            "Makes the next signing key, and says what a root that is kept elsewhere has to sign.",
+            decide(e, Exchange::prepare_key),
+        )
+        .on_kind()
+        .takes(object(&[], json!({"days": integer(), "number": integer()})))
+        .answers(object(&["unit", "entry"], json!({"unit": text(), "entry": {"type": "object"}}))),
+        operation(
+            "key.rotate",
+            Manage,
+            "Publishes the next signing key and signs with it from this commit on; peers are told.",
+            decide(e, Exchange::rotate_key),
+        )
+        .on_kind()
+        .takes(object(
+            &[],
+            json!({"days": integer(), "number": integer(), "signature": text()}),
+        ))
+        .answers(made.clone()),
+        operation(
+            "key.revoke",
+            Manage,
+            "Ends a signing key: what it signs later does not count, what it has signed before does.",
+            decide(e, Exchange::revoke_key),
+        )
+        .on_kind()
+        .takes(object(
+            &["number"],
+            json!({"number": integer(), "until": instant(), "reason": text(), "signature": text()}),
+        ))
+        .answers(made),
+        operation(
+            "exchange.follow",
+            Write,
+            "Follows a peer to the card that was fetched from it.",
+            decide(e, Exchange::follow_card),
+        )
+        .on_kind()
+        .takes(object(&["card"], json!({"card": {"type": "object"}})))
         .internal(),
     ]
 }

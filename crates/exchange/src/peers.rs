@@ -81,11 +81,11 @@ impl Exchange {
             return Err(refuse("it is meant for another unit").into());
         }
         let mut card = Cow::Borrowed(&peer.card);
-        if card.number_max() < claim.signed.key
-            && let Some(newer) = card_within(&signed.body)
-            && is_successor(&card, &newer)
-        {
-            card = Cow::Owned(newer);
+        if card.number_max() < claim.signed.key {
+            match card_within(&signed.body).and_then(|newer| card.merged(&newer)) {
+                Some(newer) => card = Cow::Owned(newer),
+                None => self.want_card(read, &peer),
+            }
         }
         card.check(&claim.signed, claim.created, claim.base.as_bytes())?;
         let wall = read.kernel().clock().wall();
@@ -96,25 +96,23 @@ impl Exchange {
         Ok(Some(Principal::Peer(claim.unit)))
     }
 
-    /// Follows a peer to its newer keys.
+    /// Follows a peer to its newer keys, and to earlier ends of known ones.
     pub(crate) fn follow(
         &self,
         tx: &mut Tx<'_>,
         peer: Arc<Peer>,
         card: Card,
     ) -> Result<Arc<Peer>, Problem> {
-        if !is_successor(&peer.card, &card) {
-            return Ok(peer);
-        }
+        let Some(merged) = peer.card.merged(&card) else { return Ok(peer) };
         let mut peer = Arc::unwrap_or_clone(peer);
-        peer.card.keys = card.keys;
+        peer.card.keys = merged.keys;
         state::store(tx, peer_key(&peer.name), &peer)?;
         Ok(Arc::new(peer))
     }
 
     /// `exchange.card`.
-    pub(crate) fn show_card(&self, _reader: &Reader, _call: &Call) -> Result<Reply, Problem> {
-        Reply::of(&self.card)
+    pub(crate) fn show_card(&self, reader: &Reader, _call: &Call) -> Result<Reply, Problem> {
+        Reply::of(&self.card_of(reader)?)
     }
 
     /// `peer.add`.
@@ -129,7 +127,7 @@ impl Exchange {
         }
         let parameters: Parameters = call.parameters()?;
         let name = parameters.name.as_str();
-        let card = match (parameters.card, parameters.key) {
+        let mut card = match (parameters.card, parameters.key) {
             (Some(card), None) => card,
             (None, Some(key)) => Card::of_key(name, &key)?,
             _ => return Err(Error::Card { reason: "give either a card or a key".into() }.into()),
@@ -159,6 +157,11 @@ impl Exchange {
             return Err(
                 Error::Card { reason: "it is older than the one that is known".into() }.into()
             );
+        }
+        // What is known to have ended does not begin again.
+        if let Some(held) = &held {
+            card.keys =
+                held.card.merged(&card).map_or_else(|| held.card.keys.clone(), |both| both.keys);
         }
         let added_at = held.map_or(tx.wall(), |held| held.added_at);
         tx.put(unit_key(&card.unit), name.as_bytes().to_vec());
@@ -222,11 +225,6 @@ impl Exchange {
 /// Returns the card that comes with an envelope.
 fn card_within(body: &[u8]) -> Option<Card> {
     serde_json::from_slice::<Envelope>(body).ok()?.card
-}
-
-/// Returns whether a card is of the same root, proves itself, and has a newer key.
-fn is_successor(known: &Card, card: &Card) -> bool {
-    card.unit == known.unit && known.number_max() < card.number_max() && card.verify().is_ok()
 }
 
 #[cfg(test)]

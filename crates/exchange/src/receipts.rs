@@ -143,7 +143,7 @@ impl Exchange {
         let contract = state::contract(tx, name)?;
         let signed_at = tx.wall();
         let statement = statement(Role::Issued, &contract, first, &receipts, signed_at);
-        let signed = self.identity.sign(signed_at, &statement)?;
+        let signed = self.identity_of(tx)?.sign(signed_at, &statement)?;
         let batch = Batch { first, signed_at, signed, receipts };
         state::store(tx, batch_key(name, first), &batch)?;
         state::store(tx, unsettled_key(name).number(first), &signed_at)?;
@@ -218,7 +218,7 @@ impl Exchange {
             ),
             None => {
                 let statement = statement(Role::Agreed, &contract, first, &batch.receipts, wall);
-                let signed = self.identity.sign(wall, &statement)?;
+                let signed = self.identity_of(tx)?.sign(wall, &statement)?;
                 (
                     Settlement::Agreed { signed_at: wall, signed: signed.clone() },
                     Message::Agreed { contract: name.into(), first, signed_at: wall, signed },
@@ -457,8 +457,9 @@ impl Exchange {
     ) -> Result<(), Problem> {
         let name = &contract.name;
         let peer = state::peer_of(read, &contract.peer)?;
+        let own = self.card_of(read)?;
         let provider = if contract.side == Side::Provider {
-            Some(&self.card)
+            Some(&own)
         } else {
             peer.as_ref().map(|peer| &peer.card)
         };

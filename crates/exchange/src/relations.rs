@@ -1,4 +1,4 @@
-//! What the exchange shows to SQL: `system.peers`, `offers`, `contracts`, `calls`, `fetches`, `receipts`, `ledger`.
+//! What the exchange shows to SQL: `system.peers`, `offers`, `contracts`, `calls`, `fetches`, `receipts`, `ledger`, `signing_keys`.
 
 use crate::Error;
 use crate::consume::{row, settled_calls};
@@ -49,6 +49,12 @@ impl Exchange {
                 FETCHES,
                 Self::fetch_rows,
             ),
+            self.relation(
+                "signing_keys",
+                "The keys with which this unit signs what it says to others.",
+                SIGNING_KEYS,
+                Self::signing_key_rows,
+            ),
             self.relation("receipts", "Signed receipts.", RECEIPTS, Self::receipt_rows),
             self.relation("ledger", "Sums by contract and capability.", LEDGER, Self::ledger_cells),
         ]
@@ -74,6 +80,10 @@ impl Exchange {
             rows: Arc::new(move |reader, _: &Scan, row| rows(&exchange, reader, row)),
             pages: None,
         }
+    }
+
+    fn signing_key_rows(&self, reader: &Reader, row: Row<'_>) -> Result<(), Problem> {
+        self.key_rows(reader, row)
     }
 
     fn peer_rows(&self, reader: &Reader, row: Row<'_>) -> Result<(), Problem> {
@@ -266,6 +276,17 @@ const PEERS: &[(&str, ColumnType, &str)] = &[
     ("sent", Int, "Messages written to it."),
     ("acknowledged", Int, "Messages to it that were acknowledged and cleared out."),
     ("received", Int, "Messages of it that were handled."),
+];
+
+const SIGNING_KEYS: &[(&str, ColumnType, &str)] = &[
+    ("number", Int, "The number; peers follow the highest."),
+    ("key", Text, "The public key, base64."),
+    ("state", Text, "`signs`, `valid`, `to come`, `expired` or `revoked`."),
+    ("from", ColumnType::Time, "From when its signatures count, wall time."),
+    ("until", ColumnType::Time, "Until when they count, wall time."),
+    ("revoked_at", ColumnType::Time, "When it was revoked, wall time; null where it was not."),
+    ("revoked_by", Text, "Who revoked it."),
+    ("reason", Text, "Why."),
 ];
 
 const OFFERS: &[(&str, ColumnType, &str)] = &[

@@ -167,6 +167,8 @@ impl Bell {
 struct LinkMemory {
     acknowledged: u64,
     wants_card: bool,
+    /// The number of the key with which the last request was signed that the peer took.
+    told: Option<u64>,
 }
 
 /// Sends the outboxes of a unit.
@@ -198,7 +200,12 @@ impl Sender {
         let cleared = number(&reader, &mark_key(unit, Mark::Cleared))?;
         let memory = self.memory(unit);
         let after = memory.acknowledged.max(cleared);
-        let Some(outgoing) = self.exchange.next(&reader, unit, after, memory.wants_card)? else {
+        let wall = self.kernel.clock().wall();
+        let key = self.exchange.identity_of(&reader)?.key_number(wall)?;
+        // A peer that took the last key gets the card with the first request of the next.
+        let is_other = memory.told.is_some_and(|told| told < key);
+        let with_card = memory.wants_card || is_other;
+        let Some(outgoing) = self.exchange.next(&reader, unit, after, with_card)? else {
             return Ok(Pumped::Idle);
         };
         drop(reader);
@@ -229,7 +236,8 @@ impl Sender {
         self.exchange.bell.tell(unit, outcome.as_ref().err().cloned());
         match outcome {
             Ok(acknowledged) => {
-                self.remember(unit, LinkMemory { acknowledged, wants_card: false });
+                let told = Some(key);
+                self.remember(unit, LinkMemory { acknowledged, wants_card: false, told });
                 self.exchange.bell.acknowledge(unit, acknowledged);
                 self.exchange.tell_acknowledged();
                 Ok(Pumped::Sent)
@@ -254,6 +262,25 @@ impl Sender {
         }
         let call = Call::new("exchange.acknowledged", ResourceRef::new("exchange", ""), part());
         Ok(Some(call.with(json!({"peer": unit, "number": memory.acknowledged}))))
+    }
+
+    /// Fetches the card of a peer, where it has shown a key that is not known; returns the call that follows it there.
+    ///
+    /// # Errors
+    /// The peer does not answer, or not with a card.
+    pub fn successor(&self, unit: &str) -> Result<Option<Call>, Problem> {
+        if !self.exchange.pulls.take(unit) {
+            return Ok(None);
+        }
+        let reader = self.reader()?;
+        let Some(peer) = state::peer_of(&reader, unit)? else { return Ok(None) };
+        drop(reader);
+        let card = self.exchange.fetch_card(&peer)?;
+        if peer.card.merged(&card).is_none() {
+            return Ok(None);
+        }
+        let call = Call::new("exchange.follow", ResourceRef::new("exchange", ""), part());
+        Ok(Some(call.with(json!({ "card": card }))))
     }
 
     /// Sends until [`Exchange::stop`] is called: a thread for each peer that has an address.
@@ -294,6 +321,10 @@ impl Sender {
         let mut failures = 0;
         while !bell.is_stopping() {
             let count = bell.count(&topic);
+            // Where it cannot be fetched, the next request with a key that is not known asks again.
+            if let Ok(Some(call)) = self.successor(unit) {
+                (self.submit)(call);
+            }
             match self.pump(unit) {
                 Ok(Pumped::Sent) => {
                     failures = 0;

@@ -9,7 +9,7 @@
 //! | `e` | contract name | [`Contract`] |
 //! | `f` | contract, call | [`CallRecord`] |
 //! | `g` | contract, number of the first | [`Batch`] |
-//! | `h` | `chain` `fresh` `settled` `unsettled` `sum` `open` `reply` `lending` `reading` `taken` `meter` … | see below |
+//! | `h` | `chain` `fresh` `settled` `unsettled` `sum` `open` `reply` `lending` `reading` `taken` `meter` `keys` … | see below |
 
 use crate::Error;
 use crate::wire::{Batch, CallRecord, Chain, Contract, FetchRecord, Meter, Peer, Settlement, Sum};

@@ -46,6 +46,11 @@ pub struct Wanted {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Message {
+    /// A unit has other signing keys.
+    Card {
+        /// What it shows of itself now.
+        card: Card,
+    },
     /// A consumer asks for a contract.
     Propose {
         /// The contract's name.

@@ -28,6 +28,8 @@ pub struct Config {
     pub idempotency_hours: u32,
     /// Decisions of policies that are remembered.
     pub decisions_max: usize,
+    /// The largest value of a secret in bytes.
+    pub secret_bytes_max: usize,
     /// For how many days audit lines are kept, wall time; for ever where absent.
     pub audit_days: Option<u32>,
 }
@@ -46,6 +48,7 @@ impl Default for Config {
             call_depth_max: 16,
             idempotency_hours: 24,
             decisions_max: 100_000,
+            secret_bytes_max: 64 << 10,
             audit_days: None,
         }
     }

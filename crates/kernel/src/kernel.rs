@@ -5,6 +5,7 @@ use crate::excerpt::{Excerpts, Through};
 use crate::operation::Handler;
 use crate::policy::{Decision, Policies};
 use crate::read::{Read, Reader};
+use crate::secrets::{Secrets, Vault};
 use crate::system::System;
 use crate::writer::Writer;
 use crate::{
@@ -76,6 +77,8 @@ pub struct Kernel {
     pub(crate) schema: OnceLock<cedar_policy::Schema>,
     policies: RwLock<BTreeMap<u64, Arc<Policies>>>,
     pub(crate) audit: Audit,
+    /// The secret keys of the unit, and what is masked.
+    pub(crate) vault: Vault,
     commit: Mutex<u64>,
     committed: Condvar,
     has_leftovers: AtomicBool,
@@ -90,8 +93,8 @@ impl Kernel {
     /// # Errors
     /// Where the store cannot be used.
     pub fn new(parts: Parts) -> Result<(Arc<Self>, Writer), Problem> {
-        let system: Arc<dyn Engine> = Arc::new(System::new());
-        let engines: Vec<Arc<dyn Engine>> = std::iter::once(system).chain(parts.engines).collect();
+        let own: [Arc<dyn Engine>; 2] = [Arc::new(System::new()), Arc::new(Secrets)];
+        let engines: Vec<Arc<dyn Engine>> = own.into_iter().chain(parts.engines).collect();
         let mut operations = BTreeMap::new();
         let mut kinds = BTreeMap::new();
         for engine in &engines {
@@ -117,6 +120,7 @@ impl Kernel {
             schema: OnceLock::new(),
             policies: RwLock::new(BTreeMap::new()),
             audit: Audit::new(),
+            vault: Vault::default(),
             commit: Mutex::new(commit),
             committed: Condvar::new(),
             has_leftovers: AtomicBool::new(true),
@@ -298,10 +302,10 @@ impl Kernel {
             Err(problem) => {
                 let wall = self.clock.wall();
                 self.audit.refuse(wall, &actor, operation.name, &resource, &problem.code);
-                return Err(problem);
+                return Err(self.vault.masks.problem(problem));
             }
         }
-        look(&reader, call)
+        look(&reader, call).map_err(|problem| self.vault.masks.problem(problem))
     }
 
     /// Finds the resource of a call and decides whether the call may go on.

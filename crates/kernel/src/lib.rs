@@ -26,6 +26,7 @@ mod read;
 mod relation;
 mod resource;
 mod scram;
+pub mod secrets;
 mod space;
 mod system;
 mod token;

@@ -249,6 +249,11 @@ pub struct Operation {
     pub answer: Value,
     /// True where audit counts calls by the minute instead of writing a line each (law 2).
     pub is_counted: bool,
+    /// True where its parameters or its answer carry a secret: no idempotency key keeps them, no process calls it, and doors
+    /// must not log them.
+    pub is_secret: bool,
+    /// True where known values of secrets are masked in its parameters before it runs: a job speaks.
+    pub is_masked: bool,
     /// True where no door offers it: the unit's own parts call it.
     pub is_internal: bool,
     /// True where anonymous callers may do it if the policies say so; the policies decide, this is for the documents.
@@ -317,6 +322,20 @@ impl Operation {
         self
     }
 
+    /// Says that its parameters or its answer carry a secret.
+    #[must_use]
+    pub fn secret(mut self) -> Self {
+        self.is_secret = true;
+        self
+    }
+
+    /// Says that known values of secrets are masked in its parameters before it runs.
+    #[must_use]
+    pub fn masked(mut self) -> Self {
+        self.is_masked = true;
+        self
+    }
+
     /// Says that no door offers it.
     #[must_use]
     pub fn internal(mut self) -> Self {
@@ -357,6 +376,8 @@ pub fn operation(
         query: &[],
         answer: serde_json::json!({}),
         is_counted,
+        is_secret: false,
+        is_masked: false,
         is_internal: false,
         is_public: false,
         cancel: None,

@@ -14,6 +14,7 @@ use base::Key;
 /// | `T` | kernel | tokens |
 /// | `S` | kernel | what checks sign-ins by password, by user |
 /// | `O` | kernel | calls, replies and cancellations left over for the next turn |
+/// | `X` | kernel | secrets, sealed, and which secret key of the unit counts |
 /// | `a`..`h` | exchange | peers, contracts, outbox, receipts |
 /// | `i`..`r` | process | instances, jobs, tasks, timers, messages, incidents |
 /// | `s`..`z` | data | cursors, schemas, set-aside rows |

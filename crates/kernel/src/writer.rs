@@ -1,6 +1,7 @@
 //! The one thread's work: calls in, one commit, replies out.
 
 use crate::operation::Handler;
+use crate::secrets::refuse_written;
 use crate::tx::Pending;
 use crate::{Call, Error, Kernel, Operation, Read, Reply, Tx, space};
 use base::{Kind, Problem, Time};
@@ -125,8 +126,11 @@ impl Writer {
 pub(crate) fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
     let kernel = Arc::clone(tx.kernel());
     let operation = kernel.operation(&call.operation)?;
+    let heard = kernel.heard(operation, call);
+    let call = heard.as_ref();
     let result = tx.attempt(|tx| {
         let decision = kernel.admit(tx, operation, call)?;
+        refuse_written(operation, call)?;
         // After the decision: who has lost the right does not get the old reply either.
         if let Some(reply) = remembered(tx, call)? {
             return Ok(reply);
@@ -142,6 +146,7 @@ pub(crate) fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         Ok(reply)
     });
     tx.settle();
+    let result = result.map_err(|problem| kernel.masks().problem(problem));
     match &result {
         Ok(_) if operation.is_counted => count(&kernel, operation, call),
         Ok(_) => {}

@@ -135,21 +135,24 @@ fn jobs(engine: &Arc<Processes>) -> Vec<Operation> {
         .answers(activated())
         .counted(),
         operation("job.complete", Run, "Finishes a job.", decide(engine, Processes::complete_job))
-            .takes(schema::<Complete>()),
+            .takes(schema::<Complete>())
+            .masked(),
         operation(
             "job.fail",
             Run,
             "Says that a try of a job failed.",
             decide(engine, Processes::fail_job),
         )
-        .takes(schema::<Fail>()),
+        .takes(schema::<Fail>())
+        .masked(),
         operation(
             "job.error",
             Run,
             "Ends a job with a BPMN error.",
             decide(engine, Processes::error_job),
         )
-        .takes(schema::<JobError>()),
+        .takes(schema::<JobError>())
+        .masked(),
         operation("job.get", Read, "Shows a job.", read(engine, Processes::get_job))
             .answers(schema::<JobRow>()),
         operation("job.list", Read, "Lists jobs.", read(engine, Processes::list_jobs))

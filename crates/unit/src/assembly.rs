@@ -1,8 +1,9 @@
 //! Puts a unit together from its folder.
 
+use crate::fetch::Fetches;
 use crate::network::Https;
 use crate::rest::Rest;
-use crate::{Clock, Config, Error, files};
+use crate::{Clock, Config, Error, files, secret_key};
 use base::{DrivenClock, Problem, SystemClock, SystemEntropy, Time};
 use data::Data;
 use exchange::{Exchange, Identity, Network};
@@ -37,6 +38,7 @@ impl Assembly {
 pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
     let config = Config::read(folder)?;
     let identity = Identity::from_text(&files::read(&folder.join(files::KEY))?)?;
+    let unit = identity.unit().to_owned();
     let certificate = files::read(&folder.join(files::CERTIFICATE))?;
     let tables = SqliteStore::open(folder.join(files::STORE), &config.store)?;
     let store = JournaledStore::open(Arc::new(tables))?;
@@ -54,6 +56,7 @@ pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
     let network: Arc<dyn Network> = Arc::new(Https::new(config.exchange.response_bytes_max));
     exchange.set_network(Arc::clone(&network));
     let rest = Arc::new(Rest::new(Arc::clone(&exchange)));
+    let fetches = Fetches::new(config.fetch_megabytes_max);
     let (kernel, writer) = Kernel::new(Parts {
         store: Arc::new(store),
         clock,
@@ -63,9 +66,11 @@ pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
             Arc::clone(&processes) as Arc<dyn kernel::Engine>,
             Arc::clone(&exchange) as Arc<dyn kernel::Engine>,
             Arc::clone(&rest) as Arc<dyn kernel::Engine>,
+            Arc::new(fetches),
         ],
         config: config.kernel.clone(),
     })?;
+    kernel.unlock(&unit, secret_key::source(folder, &config.secret_key))?;
     Ok(Assembly { config, kernel, writer, data, processes, exchange, network, rest })
 }
 

@@ -1,5 +1,6 @@
 //! The configuration of a unit: one TOML file.
 
+use crate::secret_key::Source;
 use crate::{Error, Options};
 use base::nearest;
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,12 @@ pub struct Config {
     /// Megabytes of memory that one worker may take.
     #[serde(default = "half_gigabyte")]
     pub worker_megabytes_max: u64,
+    /// Megabytes that `secret.fetch` takes from one address.
+    #[serde(default = "four_gigabytes")]
+    pub fetch_megabytes_max: u64,
+    /// Where the secret key comes from, under which secrets are sealed.
+    #[serde(default)]
+    pub secret_key: SecretKeyConfig,
     /// Limits of the kernel.
     #[serde(default)]
     pub kernel: kernel::Config,
@@ -60,12 +67,27 @@ pub struct Config {
     pub store: store::Config,
 }
 
+/// Where the secret key of a unit comes from.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SecretKeyConfig {
+    /// From which kind of place: `file`, `environment`, `credential` or `keyring`.
+    pub source: Source,
+    /// The name there: of the file, the variable, the credential or the key in the keyring.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
 fn system_clock() -> Clock {
     Clock::System
 }
 
 fn second() -> u64 {
     1_000
+}
+
+fn four_gigabytes() -> u64 {
+    4 << 10
 }
 
 fn half_gigabyte() -> u64 {

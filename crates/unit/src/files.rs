@@ -31,6 +31,31 @@ pub(crate) fn write(path: &Path, text: &str, is_secret: bool) -> Result<(), Erro
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(wrong)
 }
 
+/// Writes a file in place of an older one: the disk has the one or the other, whenever the machine stops.
+#[expect(clippy::disallowed_methods, reason = "this is the home of a unit's files")]
+pub(crate) fn replace(path: &Path, text: &str, is_secret: bool) -> Result<(), Error> {
+    let wrong = |source| Error::File { path: path.to_owned(), source };
+    let next = path.with_extension("next");
+    match std::fs::remove_file(&next) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(wrong(error)),
+        _ => {}
+    }
+    write(&next, text, is_secret)?;
+    std::fs::rename(&next, path).map_err(wrong)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = std::fs::File::open(folder.unwrap_or(Path::new("."))).map_err(wrong)?;
+    folder.sync_all().map_err(wrong)
+}
+
+/// Returns whether somebody but its owner may read or write a file.
+#[expect(clippy::disallowed_methods, reason = "this is the home of a unit's files")]
+pub(crate) fn is_open_to_others(path: &Path) -> Result<bool, Error> {
+    use std::os::unix::fs::PermissionsExt;
+    let about = std::fs::metadata(path);
+    let about = about.map_err(|source| Error::File { path: path.to_owned(), source })?;
+    Ok(about.permissions().mode() & 0o077 != 0)
+}
+
 /// Reads a file as text.
 #[expect(clippy::disallowed_methods, reason = "this is the home of a unit's files")]
 pub(crate) fn read(path: &Path) -> Result<String, Error> {

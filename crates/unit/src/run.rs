@@ -63,6 +63,7 @@ pub fn verify(folder: &Path) -> Result<Vec<String>, Problem> {
     let reader = Reader::new(&kernel, Principal::Unit("verify".into()))?;
     faults.extend(processes.verify(&reader)?);
     faults.extend(exchange.verify(&reader)?);
+    faults.extend(kernel::secrets::verify(&reader)?);
     Ok(faults)
 }
 

@@ -17,9 +17,9 @@ const OPEN_TO_ALL: [&str; 1] = ["exchange.card"];
 /// What everybody who is known may ask.
 const OPEN_TO_USERS: [&str; 4] = ["policy.check", "unit.whoami", "unit.batch", "task.list"];
 
-/// What no person may do: only another unit, by its signature, or a part of this one.
-const NOT_FOR_PEOPLE: [&str; 4] =
-    ["exchange.messages", "exchange.outbox", "offer.offered", "table.record"];
+/// What no person may do: only another unit, by its signature, a part of this one, or a program whose role names it.
+const NOT_FOR_PEOPLE: [&str; 5] =
+    ["exchange.messages", "exchange.outbox", "offer.offered", "secret.read", "table.record"];
 
 fn kernel() -> (Arc<Kernel>, Writer) {
     let clock = Arc::new(DrivenClock::new(Time(0), SystemClock::new()));
@@ -64,6 +64,7 @@ fn prepare(writer: &mut Writer) -> (String, String) {
     let column = json!({"name": "id", "type": "text", "required": true});
     let things = json!([
         manifest("Stream", "probe", json!({"schema": [column], "key": ["id"]})),
+        manifest("Secret", "probe", json!({"summary": "Nothing."})),
         manifest("View", "probe_view", json!({"sql": "SELECT id FROM probe"})),
         manifest(
             "Metric",

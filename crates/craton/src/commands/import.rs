@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// Imports CSV, NDJSON and Parquet into streams, which are made where they do not exist
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  craton import orders.csv --key order_id --time placed_at\n  craton import data                     every file of a folder\n  craton import data --dry-run > streams.yaml\n  craton import 2018.csv.gz 2019.parquet --into orders\n  craton import https://data.example/flights.parquet\n\nRepeating the command after a failure goes on where it stopped; no row is appended twice within 24 hours."
+    after_help = "Examples:\n  craton import orders.csv --key order_id --time placed_at\n  craton import data                     every file of a folder\n  craton import data --dry-run > streams.yaml\n  craton import 2018.csv.gz 2019.parquet --into orders\n  craton import https://data.example/flights.parquet\n  craton import https://data.example/orders.csv --header-secret feed\n\nRepeating the command after a failure goes on where it stopped; no row is appended twice within 24 hours."
 )]
 pub struct Import {
     /// Files (.csv, .ndjson, .jsonl, each also with .gz, and .parquet), folders of them, and addresses (http, https)
@@ -26,6 +26,9 @@ pub struct Import {
     /// What stands between two cells: one ASCII character, or `tab`
     #[arg(long, value_name = "SIGN", default_value = ",", value_parser = sign_of)]
     delimiter: u8,
+    /// Have the unit fetch the addresses, with this secret in a header; see `craton secret create --host`
+    #[arg(long, value_name = "SECRET", conflicts_with = "dry_run")]
+    header_secret: Option<String>,
     /// Print the manifests of the streams as YAML and import nothing; an existing stream is not looked at
     #[arg(long)]
     dry_run: bool,
@@ -34,9 +37,9 @@ pub struct Import {
 impl Import {
     /// Imports and reports.
     pub fn run(self, globals: &Globals) -> Result<(), Problem> {
-        let Self { paths, into, key, time, delimiter, dry_run } = self;
+        let Self { paths, into, key, time, delimiter, header_secret, dry_run } = self;
         let into = into.map(Name::new).transpose()?.map(Name::into);
-        let options = import::Options { paths, into, key, time, delimiter };
+        let options = import::Options { paths, header_secret, into, key, time, delimiter };
         if dry_run {
             return print_manifests(&options);
         }

@@ -8,11 +8,13 @@ mod exchange;
 mod export;
 mod import;
 pub mod input;
+mod key;
 mod kpi;
 mod lineage;
 mod quality;
 mod resource;
 mod running;
+mod secret;
 mod sql;
 mod stream;
 mod table;
@@ -70,6 +72,10 @@ pub enum Command {
     Lineage(lineage::Lineage),
     /// Erases the rows of a person, and shows how far that is
     Data(data::Data),
+    /// Declares secrets, sets their values, and shows everything about them but the values
+    Secret(secret::Secret),
+    /// Shows, changes and revokes the keys with which a unit signs what it says to others
+    Key(key::Key),
     /// Shows other units, and gets to know them
     Peer(exchange::Peer),
     /// Shows what units offer to each other
@@ -138,6 +144,8 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
         Command::Quality(command) => command.run(globals),
         Command::Lineage(command) => command.run(globals),
         Command::Data(command) => command.run(globals),
+        Command::Secret(command) => command.run(globals),
+        Command::Key(command) => command.run(globals),
         Command::Peer(command) => command.run(globals),
         Command::Offer(command) => command.run(globals),
         Command::Contract(command) => command.run(globals),

@@ -1,13 +1,15 @@
 //! Fetches an address into a file without a name: the whole content is here, and checked, before its first row goes out.
 //!
 //! The certificates that a server is checked against are those of the system, or of `SSL_CERT_FILE`. No credential is sent but what
-//! stands in the address itself, and a secret in an address is never shown.
+//! stands in the address itself, and a secret in an address is never shown. With `--header-secret` the unit fetches: it has the
+//! secret, sends it to the hosts that the secret is for, and gives nobody the value.
 
 use super::error::Error;
 use super::limits::{
     CERTIFICATES_BYTES_MAX, CONNECT_SECONDS_MAX, FETCH_BYTES_MAX, REDIRECTS_MAX, STALL_SECONDS_MAX,
 };
 use crate::error::Error as CommandError;
+use crate::{client::Client, routes};
 use base::Problem;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::File;
@@ -108,6 +110,20 @@ pub fn fetch(address: &Address) -> Result<Fetched, Problem> {
     let bar = bar(address, expected);
     let mut content = response.into_body().into_reader();
     let (file, bytes) = kept(address, &mut content, expected, &bar)?;
+    bar.finish_and_clear();
+    Ok(Fetched { file, bytes, media })
+}
+
+/// Has the unit fetch an address with a secret in a header.
+///
+/// # Errors
+/// What the unit says; `import.address` where the content does not come as a whole; `cli.too_large`; `cli.file`.
+pub fn fetch_by(client: &Client, secret: &str, address: &Address) -> Result<Fetched, Problem> {
+    let body = serde_json::json!({"url": address.text});
+    let answer = client.open(&routes::secret_fetch(secret).json(&body))?;
+    let media = answer.media().map(str::to_owned);
+    let bar = bar(address, None);
+    let (file, bytes) = kept(address, &mut answer.into_body(), None, &bar)?;
     bar.finish_and_clear();
     Ok(Fetched { file, bytes, media })
 }

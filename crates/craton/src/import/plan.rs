@@ -20,6 +20,8 @@ use std::path::PathBuf;
 pub struct Options {
     /// Files, folders and addresses.
     pub paths: Vec<PathBuf>,
+    /// The secret with which the unit fetches addresses; without it they are fetched here, without a credential.
+    pub header_secret: Option<String>,
     /// The stream for all of them; one of each file's name where absent.
     pub into: Option<String>,
     /// The columns whose newest row counts, of a stream that is made.
@@ -57,7 +59,8 @@ pub fn manifests(options: &Options) -> Result<Vec<Value>, Problem> {
 /// What is wrong with the files or the options, or what the unit says.
 pub fn parts(options: &Options, client: Option<&Client>) -> Result<Vec<Part>, Problem> {
     let mut streams: BTreeMap<String, Vec<Source>> = BTreeMap::new();
-    for source in source::find(&options.paths)? {
+    let by = client.zip(options.header_secret.as_deref());
+    for source in source::find(&options.paths, by)? {
         let name = options.into.clone().unwrap_or_else(|| source.stream.clone());
         streams.entry(name).or_default().push(source);
     }

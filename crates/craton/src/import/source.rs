@@ -3,6 +3,7 @@
 use super::error::Error;
 use super::fetch::{self, Address};
 use super::name::stream_name;
+use crate::client::Client;
 use crate::error::Error as CommandError;
 use base::Problem;
 use indicatif::ProgressBar;
@@ -112,18 +113,21 @@ enum Word {
     Address(Address),
 }
 
+/// Has a unit fetch addresses, with the secret of this name in a header.
+pub type By<'a> = Option<(&'a Client, &'a str)>;
+
 /// Returns the files that the words on the command line name; those of a folder by name. Addresses are fetched, once all the
 /// other words are known to be there.
 ///
 /// # Errors
 /// `import.unsupported`, `import.empty`, `import.address`, and `cli.file` where one cannot be read.
-pub fn find(words: &[PathBuf]) -> Result<Vec<Source>, Problem> {
+pub fn find(words: &[PathBuf], by: By<'_>) -> Result<Vec<Source>, Problem> {
     let words = words.iter().map(|word| look(word)).collect::<Result<Vec<_>, _>>()?;
     let mut sources = Vec::new();
     for word in words {
         match word {
             Word::Sources(found) => sources.extend(found),
-            Word::Address(address) => sources.push(fetched(&address)?),
+            Word::Address(address) => sources.push(fetched(&address, by)?),
         }
     }
     Ok(sources)
@@ -143,8 +147,11 @@ fn look(word: &Path) -> Result<Word, Problem> {
 }
 
 /// Fetches an address. Its form is what its path ends with, or what the answer says that it is.
-fn fetched(address: &Address) -> Result<Source, Problem> {
-    let fetched = fetch::fetch(address)?;
+fn fetched(address: &Address, by: By<'_>) -> Result<Source, Problem> {
+    let fetched = match by {
+        Some((client, secret)) => fetch::fetch_by(client, secret, address)?,
+        None => fetch::fetch(address)?,
+    };
     let by_media = || fetched.media.as_deref().and_then(form_of_media);
     let (stem, form, is_zipped) = match named_form(&address.name) {
         Some(found) => found,
@@ -259,8 +266,8 @@ mod tests {
     #[test]
     fn a_word_is_missing_before_any_address_is_fetched() {
         let words: [PathBuf; 2] = ["http://127.0.0.1:1/a.csv".into(), "no/such/file.csv".into()];
-        assert_eq!(find(&words).expect_err("refused").code, "cli.file");
-        let unknown = find(&["Cargo.toml".into()]).expect_err("refused");
+        assert_eq!(find(&words, None).expect_err("refused").code, "cli.file");
+        let unknown = find(&["Cargo.toml".into()], None).expect_err("refused");
         assert_eq!(unknown.code, "import.unsupported");
     }
 }

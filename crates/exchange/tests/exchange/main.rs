@@ -3,6 +3,7 @@
 mod calls;
 mod contracts;
 mod doors;
+mod keys;
 mod lending;
 mod receipts;
 mod simulation;

@@ -4,6 +4,7 @@ use base::{Clock, Code, Kind, Problem, SeededEntropy, Time};
 use exchange::{
     Config, Done, Exchange, Identity, Network, NetworkError, Pumped, Request, Response, Sender,
 };
+use kernel::secrets::{KeySource, SecretKey};
 use kernel::{
     Address, Call, Cell, Comparison, Credential, Engine, Filter, Kernel, KindOf, Lending,
     Operation, Page, Pages, Parts, Principal, Read, Reader, Relation, Reply, ResourceRef, Right,
@@ -277,6 +278,27 @@ pub struct World {
     seed: AtomicU64,
 }
 
+/// A secret key that stays where it is.
+struct Fixed(SecretKey);
+
+impl KeySource for Fixed {
+    fn keys(&self) -> Result<Vec<SecretKey>, Problem> {
+        Ok(vec![self.0.clone()])
+    }
+
+    fn add(&self, _key: &SecretKey) -> Result<bool, Problem> {
+        Ok(false)
+    }
+
+    fn keep(&self, _key: &SecretKey) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    fn place(&self) -> String {
+        "the test".into()
+    }
+}
+
 struct Wire(std::sync::Weak<World>);
 
 impl Network for Wire {
@@ -445,6 +467,10 @@ impl World {
 
     /// Hands a request to a unit's door.
     pub fn deliver(&self, name: &str, request: &Request) -> Response {
+        if request.path == "/v1/exchange/card" {
+            let card = self.look(name, "exchange.card", ("exchange", ""), json!({})).unwrap();
+            return Response { status: 200, body: card.to_string().into_bytes() };
+        }
         let signed = Signed {
             method: request.method.clone(),
             path: request.path.clone(),
@@ -538,6 +564,39 @@ impl World {
         })
         .unwrap();
         rows
+    }
+
+    /// Gives a unit its secret key, as its file does at each start.
+    pub fn unlock(&self, name: &str) {
+        let key = SecretKey::generate(&SeededEntropy::new(4_242));
+        let node = self.node(name);
+        let unit = node.exchange.identity().unit().to_owned();
+        node.kernel.unlock(&unit, Arc::new(Fixed(key))).unwrap();
+    }
+
+    /// Takes the root key away from a unit and starts it again without; returns the root key as text.
+    pub fn take_root(self: &Arc<Self>, name: &str) -> String {
+        let mut node = self.node(name);
+        let mut identity = Identity::from_text(&node.key).unwrap();
+        let root = identity.take_root().unwrap();
+        node.key = identity.to_text();
+        drop(node);
+        self.kill(name);
+        root
+    }
+
+    /// Returns who a unit is, with the keys of its folder.
+    pub fn folder_identity(&self, name: &str) -> Identity {
+        Identity::from_text(&self.node(name).key).unwrap()
+    }
+
+    /// Has a unit fetch the card of a peer, where it wants it; returns whether it brought something new.
+    pub fn follow(&self, from: &str, to: &str) -> bool {
+        let sender = Arc::clone(&self.senders.lock().unwrap()[from]);
+        let unit = self.unit(to);
+        let Some(call) = sender.successor(&unit).unwrap() else { return false };
+        run(&mut self.node(from), call).unwrap();
+        true
     }
 
     /// Sends once from one unit to another.
