@@ -9,15 +9,53 @@
 #[path = "power_cut/visits.rs"]
 mod visits;
 
-use base::{DrivenClock, Entropy, Problem, SeededEntropy, SystemClock, Time};
+use base::{Clock, DrivenClock, Entropy, Problem, SeededEntropy, Time};
+use bytes::Bytes;
 use data::{Config, Data, Keeper, Round};
+use datafusion::arrow::array::{Array, AsArray};
+use datafusion::arrow::datatypes::Int64Type;
 use kernel::{Call, Engine, Kernel, Parts, Principal, Reply, ResourceRef, Writer};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use store::{Blobs, JournaledStore, LeftOut, SimulatedDisk, SqliteStore};
 use visits::Visits;
+
+/// A clock that goes on by a millisecond with each look, so that a seed always gives the same.
+#[derive(Default)]
+struct TickingClock(AtomicU64);
+
+impl TickingClock {
+    fn tick(&self) -> u64 {
+        self.0.fetch_add(1, Ordering::SeqCst)
+    }
+}
+
+impl Clock for TickingClock {
+    fn business(&self) -> Time {
+        self.wall()
+    }
+
+    fn wall(&self) -> Time {
+        Time(1_700_000_000_000 + self.tick().cast_signed())
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.tick())
+    }
+
+    fn is_driven(&self) -> bool {
+        false
+    }
+
+    fn advance(&self, _to: Time) -> bool {
+        false
+    }
+}
 
 /// A unit with nothing but the kernel and the data engine, on a disk that breaks.
 struct Unit {
@@ -46,7 +84,7 @@ impl Unit {
         let data = Data::new(config(), Arc::new(disk.blobs()));
         let (kernel, writer) = Kernel::new(Parts {
             store: Arc::new(store),
-            clock: Arc::new(DrivenClock::new(Time(1_500_000_000_000), SystemClock::new())),
+            clock: Arc::new(DrivenClock::new(Time(1_500_000_000_000), TickingClock::default())),
             entropy: Arc::new(SeededEntropy::new(1)),
             engines: vec![Arc::clone(&data) as Arc<dyn Engine>],
             config: kernel::Config::default(),
@@ -169,20 +207,22 @@ fn check(unit: &Unit, known: &Known, seed: u64) {
     assert_eq!(found, newest, "seed {seed}");
 }
 
-/// Goes through the Delta log as a reader does, and returns the files that count.
+/// Goes through the Delta log as a reader does, from its last checkpoint on, and returns the files that count. Commits before a
+/// checkpoint are of no interest to anybody; a power cut may have left any of them.
 fn delta_files(blobs: &dyn Blobs, folder: &str) -> BTreeMap<String, u64> {
-    let mut files = BTreeMap::new();
-    let mut versions: Vec<String> = blobs
-        .list(&format!("{folder}/_delta_log"))
-        .expect("a list")
-        .into_iter()
-        .map(|(name, _)| name)
-        .filter(|name| name.ends_with(".json"))
-        .collect();
-    versions.sort();
-    for name in versions {
-        let size = blobs.size(&name).expect("a size").expect("a blob");
-        let bytes = blobs.read(&name, 0..size).expect("a commit");
+    let log = format!("{folder}/_delta_log");
+    let mut names: Vec<String> =
+        blobs.list(&log).expect("a list").into_iter().map(|(name, _)| name).collect();
+    names.sort();
+    let read = |name: &String| {
+        let size = blobs.size(name).expect("a size").expect("a blob");
+        blobs.read(name, 0..size).expect("a blob")
+    };
+    let last = names.iter().rfind(|name| name.ends_with(".checkpoint.parquet"));
+    let mut files = last.map_or_else(BTreeMap::new, |name| checkpoint_files(read(name)));
+    let begin = last.map_or(log, |name| name.replace("checkpoint.parquet", "json~"));
+    for name in names.iter().filter(|name| begin < **name && name.ends_with(".json")) {
+        let bytes = read(name);
         for line in kernel::rows(&bytes) {
             let action: Value = serde_json::from_slice(line).expect("an action");
             if let Some(path) = action.pointer("/add/path").and_then(Value::as_str) {
@@ -196,8 +236,24 @@ fn delta_files(blobs: &dyn Blobs, folder: &str) -> BTreeMap<String, u64> {
     files
 }
 
-/// Checks that what the Delta log names is there, as long as it says. Commits before a checkpoint may be gone: then only what is named
-/// later is looked at.
+/// Returns the files that a checkpoint names.
+fn checkpoint_files(bytes: Vec<u8>) -> BTreeMap<String, u64> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(bytes)).expect("Parquet");
+    let mut files = BTreeMap::new();
+    for batch in builder.build().expect("a reader") {
+        let batch = batch.expect("rows");
+        let added = batch.column_by_name("add").expect("added files").as_struct();
+        let paths = added.column_by_name("path").expect("paths").as_string::<i32>();
+        let sizes = added.column_by_name("size").expect("sizes").as_primitive::<Int64Type>();
+        for row in (0..batch.num_rows()).filter(|row| added.is_valid(*row)) {
+            let size = u64::try_from(sizes.value(row)).expect("a size");
+            files.insert(paths.value(row).to_owned(), size);
+        }
+    }
+    files
+}
+
+/// Checks that what the Delta log names is there, as long as it says.
 fn check_delta(disk: &SimulatedDisk, seed: u64) {
     let blobs = disk.blobs();
     for folder in
