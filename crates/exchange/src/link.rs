@@ -150,8 +150,9 @@ impl Exchange {
             tls_certificate: peer.card.tls_certificate.clone(),
         };
         let wall = read.kernel().clock().wall();
+        let identity = self.identity_of(read)?;
         request.headers =
-            sign(&self.identity_of(read)?, &peer.card.unit, &request, wall, self.entropy.number())?;
+            sign(&identity, &peer.card.unit, &request, wall, self.entropy.number())?;
         request.headers.insert("content-type".into(), "application/json".into());
         Ok(request)
     }

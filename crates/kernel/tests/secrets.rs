@@ -452,6 +452,7 @@ fn a_changed_row_is_told_by_use_and_by_verify() {
         writes: vec![(key("mail"), Some(other))],
         chunks: Vec::new(),
         trims: Vec::new(),
+        folds: false,
     };
     world.store.commit(0, &batch).expect("commits");
     let (kernel, mut writer) = boot(&world.store, &Config::default());

@@ -5,7 +5,6 @@
 //! for. What is guaranteed is another matter: nothing of the kernel writes a value anywhere in clear.
 
 use base::{Problem, hex};
-use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -199,6 +198,7 @@ fn find(bytes: &[u8], form: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine as _;
     use base::{Code, Kind, Place};
     use base64::engine::general_purpose::STANDARD;
     use serde_json::json;
