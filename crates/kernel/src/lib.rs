@@ -13,6 +13,7 @@ mod error;
 mod excerpt;
 mod filter;
 mod handle;
+mod holders;
 mod kernel;
 mod lending;
 mod lineage;
@@ -25,6 +26,7 @@ mod read;
 mod relation;
 mod resource;
 mod scram;
+mod sign_in;
 mod space;
 mod system;
 mod token;
@@ -38,13 +40,14 @@ pub use error::Error;
 pub use excerpt::{Excerpt, Excerpts, Through};
 pub use filter::{Comparison, Filter, Weight};
 pub use handle::{Handle, spawn};
-pub use kernel::{Credential, Identity, Kernel, Parts};
+pub use kernel::{Credential, Identity, Kernel, Parts, Stamp};
 pub use lending::{Lending, LentColumn, Open, Page, Pages};
 pub use lineage::{Edge, End, How};
 pub use log::{FORMAT_ROWS, forget_old, rows, rows_from};
 pub use manifest::{Manifest, Metadata, documents};
 pub use operation::{
-    Address, Body, Call, Handler, Operation, Reply, Right, Target, decide, operation, read,
+    Address, Body, Call, Handler, Operation, Prepared, Reply, Right, Target, decide, operation,
+    read,
 };
 pub use policy::Decision;
 pub use principal::Principal;
@@ -52,6 +55,7 @@ pub use read::{Read, Reader};
 pub use relation::{Cell, Column, ColumnType, Relation, Rows, Scan};
 pub use resource::{Resource, ResourceRef};
 pub use scram::{Challenge, Proof, SignedIn};
+pub use sign_in::{Session, Web, WebRequest, WebResponse};
 pub use space::key;
 pub use token::Token;
 pub use tx::Tx;

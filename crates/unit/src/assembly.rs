@@ -1,6 +1,7 @@
 //! Puts a unit together from its folder.
 
 use crate::network::Https;
+use crate::providers::Providers;
 use crate::rest::Rest;
 use crate::{Clock, Config, Error, files};
 use base::{DrivenClock, Problem, SystemClock, SystemEntropy, Time};
@@ -66,6 +67,7 @@ pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
         ],
         config: config.kernel.clone(),
     })?;
+    kernel.set_web(Arc::new(Providers::new(folder)));
     Ok(Assembly { config, kernel, writer, data, processes, exchange, network, rest })
 }
 

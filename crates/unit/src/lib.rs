@@ -8,14 +8,15 @@ mod error;
 mod files;
 mod init;
 mod network;
+mod providers;
 mod rest;
 mod run;
 mod tls;
 mod usage;
 mod worker;
 
-pub use agent::agent;
-pub use config::{Clock, Config};
+pub use agent::{agent, roots};
+pub use config::{Clock, Config, Tls};
 pub use error::Error;
 pub use init::{Made, Options, init};
 pub use run::{run, verify};
