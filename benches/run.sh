@@ -6,6 +6,8 @@ strip -o target/craton-stripped target/release/craton
 ls -l target/release/craton target/craton-stripped | awk '{printf "%s: %.1f MB\n", $9, $5 / 1e6}'
 echo "--- a commit and what bounds it"
 cargo run --release --quiet -p store --example commit_cost || true
+echo "--- policy decisions with reasons on one core: 200 policies, 20 permit"
+cargo run --release --quiet -p kernel --example decisions
 echo "--- Olist, then Olist x 12, release build, full syncs"
 for copies in 1 12; do replay target/release/craton "$copies"; done
 echo "--- a unit with Olist loaded: until it is ready, and its memory after a minute"

@@ -13,6 +13,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -25,6 +26,10 @@ use tokio::time::{Sleep, sleep, timeout};
 /// How long what a refused client still sends is taken and thrown away, so that it can read the refusal.
 const LINGER: Duration = Duration::from_secs(2);
 
+/// From where a request comes: the other end of its connection. What a proxy says about others is not believed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source(pub IpAddr);
+
 /// A future that hyper can poll from a connection.
 type Answering =
     Pin<Box<dyn Future<Output = Result<Response<Tracked>, std::convert::Infallible>> + Send>>;
@@ -32,6 +37,7 @@ type Answering =
 /// Serves a connection until it ends or `stop` becomes true and the request under way is answered.
 pub(crate) async fn serve<IO>(
     io: IO,
+    source: Source,
     router: axum::Router,
     config: &Config,
     mut stop: watch::Receiver<bool>,
@@ -43,7 +49,8 @@ pub(crate) async fn serve<IO>(
     let io =
         Watched { io, traffic: Arc::clone(&traffic), stall: config.write_stall_max(), timer: None };
     let router = TowerToHyperService::new(router);
-    let service = service_fn(move |request: Request<Incoming>| -> Answering {
+    let service = service_fn(move |mut request: Request<Incoming>| -> Answering {
+        request.extensions_mut().insert(source);
         let answer = traffic.begin();
         let response = router.call(request);
         Box::pin(async move {

@@ -96,6 +96,9 @@ pub enum Error {
         /// The limit.
         limit: usize,
     },
+    /// A page of somebody else that sends something with the cookie of whoever looks at it.
+    #[error("a page of another site cannot change anything here")]
+    CrossSite,
     /// Connections, requests or memory for bodies are all in use.
     #[error("all {limit} {what} are in use")]
     Busy {
@@ -123,6 +126,7 @@ impl Explain for Error {
             Self::Json { .. } => Code("http.json_invalid", Kind::Invalid),
             Self::Malformed => Code("http.malformed", Kind::Invalid),
             Self::HeadTooLarge { .. } => Code("http.head_too_large", Kind::Invalid),
+            Self::CrossSite => Code("http.cross_site", Kind::Forbidden),
             Self::Busy { .. } => Code("http.busy", Kind::Unavailable),
         }
     }
@@ -143,6 +147,9 @@ impl Explain for Error {
             Self::MediaType { expected, .. } => Some(format!("send {expected}")),
             Self::BodyTooLarge { .. } => Some("split the request".into()),
             Self::HeadTooLarge { .. } => Some("send less in the address and the headers".into()),
+            Self::CrossSite => {
+                Some("programs send `Authorization: Bearer TOKEN`, no cookie".into())
+            }
             Self::Busy { .. } => Some("repeat it a little later".into()),
             _ => None,
         }

@@ -21,6 +21,7 @@ mod request;
 mod route;
 mod router;
 mod server;
+mod sign_in;
 
 pub use config::Config;
 pub use error::Error;

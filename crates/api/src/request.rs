@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, Method, Uri, header};
 use base::{Place, Problem, Time, nearest};
 use kernel::{Body, Call, Identity, ResourceRef, Signed};
 use serde_json::{Map, Value};
+use std::net::IpAddr;
 
 /// The longest idempotency key in bytes.
 const KEY_BYTES_MAX: usize = 255;
@@ -17,11 +18,26 @@ pub(crate) enum Shown {
     None,
     /// A token; empty where the header has another form, which no token has.
     Bearer(String),
+    /// The token of a session, in the cookie that a sign-in with a browser has set.
+    Cookie(String),
     /// A signature over the request, body included.
     Signature,
 }
 
-/// Returns what a request shows to say who sends it. A token counts before a signature.
+impl Shown {
+    /// Returns the token that is shown, however.
+    pub(crate) fn token(&self) -> Option<&str> {
+        match self {
+            Self::Bearer(token) | Self::Cookie(token) => Some(token),
+            Self::Signature | Self::None => None,
+        }
+    }
+}
+
+/// The cookie with the token of a browser's session.
+pub(crate) const SESSION_COOKIE: &str = "craton_session";
+
+/// Returns what a request shows to say who sends it. A token counts before a signature, and that before a cookie.
 ///
 /// # Errors
 /// `http.header_invalid` where it shows two tokens.
@@ -30,9 +46,34 @@ pub(crate) fn shown(headers: &HeaderMap) -> Result<Shown, Problem> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     match (values.next(), values.next()) {
         (None, _) if is_signed => Ok(Shown::Signature),
-        (None, _) => Ok(Shown::None),
+        (None, _) => Ok(cookie(headers, SESSION_COOKIE).map_or(Shown::None, Shown::Cookie)),
         (Some(value), None) => Ok(Shown::Bearer(token(value.as_bytes()))),
         _ => Err(Error::Header { name: "Authorization", reason: "it is given twice" }.into()),
+    }
+}
+
+/// Returns a cookie (RFC 6265). Where a browser sends two of a name, somebody tries something: there is none.
+pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
+    let mut values = pairs.filter(|(given, _)| given.trim() == name).map(|(_, value)| value.trim());
+    match (values.next(), values.next()) {
+        (Some(value), None) if !value.is_empty() => Some(value.to_owned()),
+        _ => None,
+    }
+}
+
+/// Returns whether a browser sends a request on behalf of a page of this unit. What changes something is taken with a cookie
+/// only then: a page of somebody else could send it, too, with the cookie of whoever looks at it.
+pub(crate) fn is_same_origin(headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = text("sec-fetch-site") {
+        return matches!(site, "same-origin" | "none");
+    }
+    let origin = text("origin").and_then(|origin| origin.split_once("://"));
+    match (origin, text("host")) {
+        (Some((_, origin)), Some(host)) => origin.eq_ignore_ascii_case(host),
+        _ => false,
     }
 }
 
@@ -135,6 +176,8 @@ pub(crate) struct Brought<'a> {
     pub headers: &'a HeaderMap,
     /// The body.
     pub body: Vec<u8>,
+    /// From where it comes.
+    pub source: Option<IpAddr>,
 }
 
 /// Makes the call of a request.
@@ -142,10 +185,12 @@ pub(crate) struct Brought<'a> {
 /// # Errors
 /// What is wrong with query, headers or body.
 pub(crate) fn call(brought: Brought<'_>, identity: Identity) -> Result<Call, Problem> {
-    let Brought { line, resource, query, headers, body } = brought;
+    let Brought { line, resource, query, headers, body, source } = brought;
     let operation = &line.operation;
     let mut call = Call::new(operation.name, resource, identity.principal);
     call.scope = identity.scope;
+    call.stamp = identity.stamp;
+    call.source = source;
     call.key = key(headers)?;
     let mut args = parameters(line, query)?;
     if let Some(at) = args.remove("at") {
@@ -244,9 +289,15 @@ mod tests {
         let line = line(body.is_empty());
         let resource = ResourceRef::new("stream", "orders");
         let headers = HeaderMap::new();
-        let brought =
-            Brought { line: &line, resource, query, headers: &headers, body: body.into() };
-        let identity = Identity { principal: Principal::User("ana".into()), scope: Vec::new() };
+        let brought = Brought {
+            line: &line,
+            resource,
+            query,
+            headers: &headers,
+            body: body.into(),
+            source: None,
+        };
+        let identity = Identity::of(Principal::User("ana".into()));
         match call(brought, identity) {
             Ok(call) => match call.at {
                 Some(at) => format!("{} at {at}", call.args),
@@ -318,5 +369,33 @@ mod tests {
         let both = [("authorization", "Bearer a"), ("signature", "x")];
         assert_eq!(check(&both), Some(Shown::Bearer("a".into())));
         assert_eq!(check(&[("authorization", "Bearer a"), ("authorization", "Bearer b")]), None);
+        let session = |text: &str| Some(Shown::Cookie(text.into()));
+        assert_eq!(check(&[("cookie", "a=b; craton_session=abc")]), session("abc"));
+        assert_eq!(check(&[("cookie", "craton_session=a; craton_session=b")]), Some(Shown::None));
+        assert_eq!(check(&[("cookie", "craton_session=")]), Some(Shown::None));
+        let bearer = [("cookie", "craton_session=abc"), ("authorization", "Bearer a")];
+        assert_eq!(check(&bearer), Some(Shown::Bearer("a".into())));
+    }
+
+    #[test]
+    fn a_cookie_changes_something_only_for_a_page_of_the_unit() {
+        let check = |pairs: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in pairs {
+                headers.append(*name, axum::http::HeaderValue::from_static(value));
+            }
+            is_same_origin(&headers)
+        };
+        assert!(check(&[("sec-fetch-site", "same-origin")]));
+        assert!(check(&[("origin", "https://unit.example:8443"), ("host", "unit.example:8443")]));
+        assert!(!check(&[
+            ("sec-fetch-site", "cross-site"),
+            ("origin", "https://u"),
+            ("host", "u")
+        ]));
+        assert!(!check(&[("sec-fetch-site", "same-site")]));
+        assert!(!check(&[("origin", "https://evil.example"), ("host", "unit.example")]));
+        assert!(!check(&[("host", "unit.example")]));
+        assert!(!check(&[("origin", "null"), ("host", "unit.example")]));
     }
 }

@@ -87,14 +87,20 @@ pub(crate) enum Page {
     OpenApi,
     Live,
     Ready,
+    /// Sends a browser to an identity provider.
+    SignIn,
+    /// Takes a browser that comes back from there.
+    Callback,
 }
 
 /// The pages that are no operation, with their routes.
-pub(crate) const PAGES: [(&str, Page); 4] = [
+pub(crate) const PAGES: [(&str, Page); 6] = [
     ("/", Page::Welcome),
     ("/v1/openapi.json", Page::OpenApi),
     ("/health/live", Page::Live),
     ("/health/ready", Page::Ready),
+    ("/sign-in/{name}", Page::SignIn),
+    ("/sign-in/{name}/callback", Page::Callback),
 ];
 
 /// What stands behind a route and a method.

@@ -2,6 +2,7 @@
 
 use crate::answer::{self, Pieces, Streamed};
 use crate::body::{self, Held};
+use crate::connection::Source;
 use crate::request::{self, Brought, Shown};
 use crate::route::{Door, Line, Page, Routes, lines, segments};
 use crate::{Config, Error, openapi};
@@ -12,6 +13,7 @@ use axum::http::{Method, Response, StatusCode, header};
 use base::{Code, Kind, Problem};
 use kernel::{Call, Credential, Handle, Identity, Principal, Reader, Reply, ResourceRef};
 use serde_json::Value;
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -83,8 +85,8 @@ async fn answer(State(edge): State<Arc<Edge>>, request: Request) -> Response<Bod
 }
 
 /// The HTTP door of one unit.
-struct Edge {
-    handle: Handle,
+pub(crate) struct Edge {
+    pub(crate) handle: Handle,
     options: Options,
     routes: Routes,
     document: Bytes,
@@ -122,6 +124,11 @@ impl Edge {
             return Ok(answer::options(&node.allow()));
         }
         match node.door(head.method.as_str()) {
+            Some(Door::Page(Page::SignIn)) => {
+                let provider = parameters.first().map(|name| (*name).to_owned());
+                Arc::clone(&self).sign_in(provider.unwrap_or_default(), &head).await
+            }
+            Some(Door::Page(Page::Callback)) => Arc::clone(&self).callback(&head).await,
             Some(Door::Page(page)) => self.page(*page),
             Some(Door::Operation(line)) => {
                 let task = Task {
@@ -166,6 +173,8 @@ impl Edge {
                 answer::full(StatusCode::OK, TEXT, text)
             }
             Page::OpenApi => answer::full(StatusCode::OK, JSON, self.document.clone()),
+            // These two wait for the provider: they are answered before.
+            Page::SignIn | Page::Callback => return Err(Error::Malformed.into()),
             Page::Live => answer::full(StatusCode::OK, TEXT, "live\n"),
             Page::Ready => {
                 (self.options.ready)()?;
@@ -174,17 +183,29 @@ impl Edge {
         })
     }
 
+    /// Takes a place for a request.
+    ///
+    /// # Errors
+    /// `http.busy`.
+    pub(crate) fn enter(&self) -> Result<OwnedSemaphorePermit, Error> {
+        let limit = self.options.config.requests_max;
+        let busy = |_| Error::Busy { what: "places for requests", limit };
+        Arc::clone(&self.requests).try_acquire_owned().map_err(busy)
+    }
+
     /// Takes a request to an operation from its credential to its answer.
     async fn operate(self: Arc<Self>, task: Task, body: Body) -> Result<Response<Body>, Problem> {
-        let limit = self.options.config.requests_max;
-        let permit = Arc::clone(&self.requests)
-            .try_acquire_owned()
-            .map_err(|_| Error::Busy { what: "places for requests", limit })?;
+        let permit = self.enter()?;
         let mut task = task;
-        let mut identity = match &task.shown {
-            Shown::Bearer(token) => self.handle.kernel().remembered(token),
-            Shown::Signature | Shown::None => None,
-        };
+        let is_change = !matches!(task.head.method, Method::GET | Method::HEAD);
+        if matches!(task.shown, Shown::Cookie(_))
+            && is_change
+            && !request::is_same_origin(&task.head.headers)
+        {
+            return Err(Error::CrossSite.into());
+        }
+        let mut identity =
+            task.shown.token().and_then(|token| self.handle.kernel().remembered(token));
         let is_empty = body.is_end_stream();
         if !is_empty && identity.is_none() && task.shown != Shown::Signature {
             // Nobody whom we do not know makes us read a body.
@@ -202,7 +223,9 @@ impl Edge {
             held = self.body(&task, body).await?;
         }
         let (bytes, memory) = (held.bytes, held._memory);
-        let is_small = !task.line.is_read() && bytes.len() <= INLINE_BYTES_MAX;
+        // What is prepared takes long, or waits for the network.
+        let is_quick = !task.line.is_read() && task.line.operation.prepare.is_none();
+        let is_small = is_quick && bytes.len() <= INLINE_BYTES_MAX;
         let outcome = match identity {
             Some(identity) if is_small => Outcome::Call(Box::new(task.call(bytes, identity)?)),
             // Checking a signature takes less time than the way to another thread and back.
@@ -234,9 +257,9 @@ impl Edge {
     /// anonymous callers do this; otherwise the kernel notes a failed authentication.
     fn identify(&self, task: &Task) -> Result<Identity, Problem> {
         let kernel = self.handle.kernel();
-        match &task.shown {
-            Shown::Bearer(token) => kernel.authenticate(&Credential::Bearer(token)),
-            Shown::Signature | Shown::None => {
+        match task.shown.token() {
+            Some(token) => self.handle.authenticate(&Credential::Bearer(token)),
+            None => {
                 let reader = Reader::new(kernel, Principal::Anonymous)?;
                 let operation = task.line.operation.name;
                 if reader.allows(operation, &task.resource)? {
@@ -267,8 +290,9 @@ impl Edge {
             }
             None => self.identify(&task)?,
         };
-        let call = task.call(body, identity)?;
+        let mut call = task.call(body, identity)?;
         if !task.line.is_read() {
+            kernel.prepare(&mut call)?;
             return Ok(Outcome::Call(Box::new(call)));
         }
         outcome(kernel.read(&call)?)
@@ -314,7 +338,7 @@ impl Edge {
     }
 
     /// Runs something on a thread, within the limit of such threads.
-    async fn blocking<T: Send + 'static>(
+    pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
@@ -337,9 +361,15 @@ impl Task {
             query: self.head.uri.query().unwrap_or_default(),
             headers: &self.head.headers,
             body,
+            source: source(&self.head),
         };
         request::call(brought, identity)
     }
+}
+
+/// Returns from where a request comes.
+pub(crate) fn source(head: &Parts) -> Option<IpAddr> {
+    head.extensions.get::<Source>().map(|source| source.0)
 }
 
 /// Writes a reply down as far as that needs no network. The first piece of a stream is made at once, so that what goes wrong

@@ -3,6 +3,7 @@
 use crate::{commands::Command, error::Error, output::Format};
 use base::Problem;
 use clap::{CommandFactory, FromArgMatches, Parser, error::ErrorKind};
+use std::path::PathBuf;
 
 /// What the user wants.
 pub enum Wanted {
@@ -38,7 +39,7 @@ pub struct Globals {
     /// The unit: its folder or its address; the current folder where absent
     #[arg(long, global = true, env = "CRATON_UNIT", value_name = "URL|DIR", help_heading = "Unit")]
     pub unit: Option<String>,
-    /// The token; that of the owner in the unit's folder where absent
+    /// The token; that of `craton login` where absent, else that of the owner in the unit's folder
     #[arg(
         long,
         global = true,
@@ -48,6 +49,15 @@ pub struct Globals {
         help_heading = "Unit"
     )]
     pub token: Option<String>,
+    /// The file with the certificate that a unit reached by https must show; one that the system trusts where absent
+    #[arg(
+        long,
+        global = true,
+        env = "CRATON_CERTIFICATE",
+        value_name = "FILE",
+        help_heading = "Unit"
+    )]
+    pub certificate: Option<PathBuf>,
     /// The form of the answer
     #[arg(
         short,

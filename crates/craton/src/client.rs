@@ -139,6 +139,17 @@ impl Client {
         Self { agent: ::unit::agent(config), url: url.trim_end_matches('/').into(), token }
     }
 
+    /// Returns a client of the unit at an address with TLS, which must show a certificate that `roots` vouch for.
+    pub fn secure(url: &str, token: Option<String>, roots: ureq::tls::RootCerts) -> Self {
+        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+        let tls = ureq::tls::TlsConfig::builder()
+            .root_certs(roots)
+            .unversioned_rustls_crypto_provider(provider)
+            .build();
+        let config = settings().https_only(true).tls_config(tls).build();
+        Self { agent: ::unit::agent(config), url: url.trim_end_matches('/').into(), token }
+    }
+
     /// Returns a client of a unit that is not known yet. It sends no credential and checks no certificate: what it asks
     /// for, the unit's card, proves itself.
     pub fn stranger(url: &str) -> Self {

@@ -1,6 +1,6 @@
 //! Finds the unit that a command is meant for: its address and the token to call it with.
 
-use crate::{arguments::Globals, client::Client, error::Error};
+use crate::{arguments::Globals, client::Client, error::Error, profile};
 use base::Problem;
 use std::path::{Path, PathBuf};
 
@@ -11,30 +11,73 @@ pub const OWNER_TOKEN: &str = "owner.token";
 /// Where a unit listens when its configuration says nothing.
 const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
 
-/// Returns a client of the unit that the options name.
+/// A unit that a command is meant for.
+#[derive(Debug)]
+pub struct Target {
+    /// Its address.
+    pub url: String,
+    /// What its session is saved under: the address, or the folder.
+    pub key: String,
+    folder: Option<PathBuf>,
+    certificate: Option<PathBuf>,
+}
+
+/// Returns a client of the unit that the options name, with the token that they name, else that of the saved session, else that
+/// of the owner in the unit's folder.
 ///
 /// # Errors
 /// `cli.no_unit` where there is none, `cli.file` where its folder cannot be read.
 pub fn client(globals: &Globals) -> Result<Client, Problem> {
+    let target = target(globals)?;
+    let token = match &globals.token {
+        Some(token) => Some(token.clone()),
+        None => target.token()?,
+    };
+    target.client(token)
+}
+
+/// Returns the unit that the options name.
+///
+/// # Errors
+/// `cli.no_unit` where there is none, `cli.file` where its folder cannot be read.
+pub fn target(globals: &Globals) -> Result<Target, Problem> {
     let named = globals.unit.as_deref().unwrap_or(".");
-    if named.starts_with("https://") {
-        let reason = "people and programs reach a unit by http on its own machine";
-        return Err(Error::usage(
-            reason,
-            "from elsewhere, forward its port: `ssh -L 8080:127.0.0.1:8080 HOST`",
-        )
-        .into());
-    }
-    if named.starts_with("http://") {
-        return Ok(Client::new(named, globals.token.clone()));
+    let certificate = globals.certificate.clone();
+    if named.starts_with("https://") || named.starts_with("http://") {
+        let url = named.trim_end_matches('/').to_owned();
+        return Ok(Target { key: url.clone(), url, folder: None, certificate });
     }
     let folder = Path::new(named);
     expect_unit(folder)?;
-    let token = match &globals.token {
-        Some(token) => Some(token.clone()),
-        None => owner_token(folder)?,
-    };
-    Ok(Client::new(&address(folder)?, token))
+    let key = folder.canonicalize().unwrap_or_else(|_| folder.to_owned()).display().to_string();
+    Ok(Target { url: address(folder)?, key, folder: Some(folder.to_owned()), certificate })
+}
+
+impl Target {
+    fn token(&self) -> Result<Option<String>, Problem> {
+        if let Some(saved) = profile::find(&self.key)? {
+            return Ok(Some(saved.token));
+        }
+        self.folder.as_deref().map_or(Ok(None), owner_token)
+    }
+
+    /// Returns a client with a token.
+    ///
+    /// # Errors
+    /// `cli.file` where the certificate cannot be read, `cli.usage` where it is none.
+    pub fn client(&self, token: Option<String>) -> Result<Client, Problem> {
+        if !self.url.starts_with("https://") {
+            return Ok(Client::new(&self.url, token));
+        }
+        let read = |path: &PathBuf| {
+            std::fs::read_to_string(path).map_err(|error| Error::unreadable(path, error))
+        };
+        let pem = self.certificate.as_ref().map(read).transpose()?;
+        let roots = ::unit::roots(pem.as_deref()).map_err(|reason| {
+            Error::usage(reason, "name the unit's certificate: `--certificate tls.pem`")
+        })?;
+        Ok(Client::secure(&self.url, token, roots))
+    }
 }
 
 /// Refuses a folder that is no unit's.

@@ -42,6 +42,19 @@ pub fn line(text: impl AsRef<str>) {
     print(&format!("{}\n", text.as_ref()));
 }
 
+/// Writes text to standard error, for people: what it says is not the answer.
+pub fn error_text(text: &str) {
+    let letter = |letter: &char| *letter == '\n' || !letter.is_control();
+    let text: String = text.chars().filter(letter).collect();
+    // Where nobody reads it there is nobody to tell.
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Writes a line to standard error, like [`error_text`].
+pub fn error_line(text: impl AsRef<str>) {
+    error_text(&format!("{}\n", text.as_ref()));
+}
+
 /// Writes a list: as a table or CSV with these columns, or as the unit gave it.
 ///
 /// # Errors

@@ -32,6 +32,51 @@ pub fn policy_check() -> Request {
     Request::post(&["policies", "check"])
 }
 
+/// `unit.whoami`
+pub fn unit_whoami() -> Request {
+    Request::get(&["units", "whoami"])
+}
+
+/// `policy.why`
+pub fn policy_why() -> Request {
+    Request::post(&["policies", "why"])
+}
+
+/// `session.create`
+pub fn session_create() -> Request {
+    Request::post(&["sessions"])
+}
+
+/// `session.begin`
+pub fn session_begin() -> Request {
+    Request::post(&["sessions", "begin"])
+}
+
+/// `session.finish`
+pub fn session_finish() -> Request {
+    Request::post(&["sessions", "finish"])
+}
+
+/// `session.list`
+pub fn session_list() -> Request {
+    Request::get(&["sessions"])
+}
+
+/// `session.end`
+pub fn session_end(id: &str) -> Request {
+    Request::post(&["sessions", id, "end"])
+}
+
+/// `user.set_password`
+pub fn user_set_password(name: &str) -> Request {
+    Request::post(&["users", name, "set_password"])
+}
+
+/// `user.delete_password`
+pub fn user_delete_password(name: &str) -> Request {
+    Request::post(&["users", name, "delete_password"])
+}
+
 /// `token.create`
 pub fn token_create() -> Request {
     Request::post(&["tokens"])

@@ -1,5 +1,6 @@
-//! No door without a check, at a real unit: each operation that its OpenAPI document lists is tried through the plain door and
-//! through the TLS door of the peers, without a credential, with a forged one, and as a user without any role.
+//! No door without a check, at a real unit: each operation that its OpenAPI document lists is tried through the plain door,
+//! through the TLS door for people and through that of the peers: without a credential, with a forged one, and as a user without
+//! any role, with his token and with a session that he has signed in to by password. Then the session ends.
 
 mod binary;
 
@@ -10,7 +11,11 @@ use std::sync::Arc;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
 /// What everybody who is known may ask; the lists among it show only what one may see.
-const OPEN_TO_USERS: [&str; 4] = ["policy.check", "unit.whoami", "unit.batch", "task.list"];
+const OPEN_TO_USERS: [&str; 6] =
+    ["policy.check", "policy.why", "unit.whoami", "unit.batch", "task.list", "session.list"];
+
+/// How one signs in: whoever tries is told that what he shows is wrong.
+const SIGN_IN: [&str; 3] = ["session.create", "session.begin", "session.finish"];
 
 /// An operation as the document describes it.
 struct Listed {
@@ -46,7 +51,7 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).expect("reads").trim().to_owned()
 }
 
-fn doors(unit: &Path) -> [Door; 2] {
+fn doors(unit: &Path) -> [Door; 3] {
     let configuration: toml::Table = read(&unit.join("unit.toml")).parse().expect("TOML");
     let address = |name: &str| configuration[name].as_str().expect("an address").to_owned();
     let certificate =
@@ -57,6 +62,7 @@ fn doors(unit: &Path) -> [Door; 2] {
         .root_certs(RootCerts::new_with_certs(&[certificate]))
         .build();
     let config = || ureq::Agent::config_builder().http_status_as_error(false);
+    let secure = || ::unit::agent(config().https_only(true).tls_config(tls.clone()).build());
     [
         Door {
             name: "plain",
@@ -64,10 +70,11 @@ fn doors(unit: &Path) -> [Door; 2] {
             agent: ::unit::agent(config().build()),
         },
         Door {
-            name: "TLS",
+            name: "peers' TLS",
             url: format!("https://{}", address("listen_peers")),
-            agent: ::unit::agent(config().https_only(true).tls_config(tls).build()),
+            agent: secure(),
         },
+        Door { name: "TLS", url: format!("https://{}", address("listen_https")), agent: secure() },
     ]
 }
 
@@ -93,10 +100,46 @@ fn listed(door: &Door) -> Vec<Listed> {
     all
 }
 
+/// Opens the TLS door for people on a port that is free.
+fn listen_https(configuration: &Path) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
+    let address = listener.local_addr().expect("an address");
+    let text = format!("{}\nlisten_https = \"{address}\"\n", read(configuration));
+    std::fs::write(configuration, text).expect("writes");
+}
+
+/// Runs a command that must succeed, with input.
+fn with_input(folder: &Path, arguments: &[&str], input: &str) {
+    use std::io::Write;
+    let mut command = binary::craton(folder, arguments);
+    let mut child = command.stdin(std::process::Stdio::piped()).spawn().expect("starts");
+    child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("writes");
+    assert!(child.wait().expect("ends").success(), "{arguments:?}");
+}
+
+/// Signs ned in by his password.
+fn sign_in(door: &Door, password: &str) -> Option<Value> {
+    let body = serde_json::json!({"user": "ned", "password": password}).to_string();
+    let request = ureq::http::Request::builder()
+        .method("POST")
+        .uri(format!("{}/v1/sessions", door.url))
+        .header("content-type", "application/json")
+        .body(body.as_bytes())
+        .expect("a request");
+    let response = door.agent.run(request).expect("the unit answers");
+    if response.status() != 200 {
+        assert_eq!(response.status().as_u16(), 401);
+        return None;
+    }
+    let bytes = response.into_body().read_to_vec().expect("reads");
+    Some(serde_json::from_slice(&bytes).expect("JSON"))
+}
+
 #[test]
 fn no_operation_is_done_for_somebody_who_may_not() {
     let folder = binary::folder("doors", "unit");
     init(&folder, "unit", &["--bare"]);
+    listen_https(&folder.join("unit/unit.toml"));
     let mut unit = Up::start(&folder, "unit");
     unit.read_until("is up");
     let manifest = "apiVersion: craton/v1\nkind: User\nmetadata: {name: ned}\nspec: {roles: []}\n";
@@ -107,8 +150,15 @@ fn no_operation_is_done_for_somebody_who_may_not() {
     let made: Value = serde_json::from_str(&made).expect("JSON");
     let ned = made["token"].as_str().expect("a secret");
     let mut faults = Vec::new();
-    for door in doors(&folder.join("unit")) {
-        let all = listed(&door);
+    let doors = doors(&folder.join("unit"));
+    with_input(
+        &folder,
+        &["--unit", "unit", "passwd", "ned", "--stdin"],
+        "a long enough password\n",
+    );
+    for door in &doors {
+        let all = listed(door);
+        let session = sign_in(door, "a long enough password").expect("signed in");
         assert!(60 < all.len(), "{} operations", all.len());
         assert!(all.iter().any(|listed| listed.operation == "unit.settled"));
         for listed in &all {
@@ -121,13 +171,31 @@ fn no_operation_is_done_for_somebody_who_may_not() {
                     ));
                 }
             };
-            let open: &[u16] = if listed.is_open { &[200] } else { &[401] };
+            let is_sign_in = SIGN_IN.contains(&listed.operation.as_str());
+            let open: &[u16] = match (listed.is_open, is_sign_in) {
+                (true, true) => &[400],
+                (true, false) => &[200],
+                (false, _) => &[401],
+            };
             expect("nobody", None, open);
             expect("somebody with a forged token", Some("forged"), &[401]);
             if !listed.is_open && !OPEN_TO_USERS.contains(&listed.operation.as_str()) {
                 expect("a user without a role", Some(ned), &[403, 404]);
+                expect("the same, signed in", session["token"].as_str(), &[403, 404]);
             }
         }
+        assert!(sign_in(door, "another long password").is_none());
+        let id = session["id"].as_str().expect("an id");
+        let own = |path: &str| Listed {
+            operation: String::new(),
+            method: if path.ends_with("end") { "POST" } else { "GET" }.to_owned(),
+            path: path.to_owned(),
+            is_open: false,
+        };
+        let token = session["token"].as_str();
+        assert_eq!(door.answer(&own("/v1/units/whoami"), token), 200);
+        assert_eq!(door.answer(&own(&format!("/v1/sessions/{id}/end")), token), 200);
+        assert_eq!(door.answer(&own("/v1/units/whoami"), token), 401, "it has ended");
     }
     assert_eq!(faults, Vec::<String>::new());
     unit.stop();

@@ -151,8 +151,7 @@ impl Exchange {
         };
         let wall = read.kernel().clock().wall();
         let identity = self.identity_of(read)?;
-        request.headers =
-            sign(&identity, &peer.card.unit, &request, wall, self.entropy.number())?;
+        request.headers = sign(&identity, &peer.card.unit, &request, wall, self.entropy.number())?;
         request.headers.insert("content-type".into(), "application/json".into());
         Ok(request)
     }

@@ -76,7 +76,14 @@ pub(crate) fn apply(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         run_as(tx, call, "resource.remove", &reference, json!({}))?;
     }
     settle(tx, &steps, &apply.manifests)?;
-    let reply = json!({"plan": steps, "applied": !apply.dry_run});
+    let roles = named.iter().filter(|reference| reference.kind == "role");
+    let roles = roles.map(|reference| reference.name.clone()).collect();
+    let mut reply = json!({"plan": steps, "applied": !apply.dry_run});
+    let warnings = policy::warnings(tx, &roles)?;
+    if !warnings.is_empty() {
+        reply["warnings"] = serde_json::to_value(&warnings)
+            .map_err(|error| Error::Internal { detail: error.to_string() })?;
+    }
     if apply.dry_run {
         return Err(DryRun::carry(&reply));
     }

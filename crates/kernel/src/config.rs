@@ -30,6 +30,28 @@ pub struct Config {
     pub decisions_max: usize,
     /// The largest value of a secret in bytes.
     pub secret_bytes_max: usize,
+    /// The shortest password in characters.
+    pub password_characters_min: usize,
+    /// Memory that the hash of a password takes, in KiB (Argon2id). Passwords are hashed anew at the next sign-in after it was raised.
+    pub password_memory_kib: u32,
+    /// How often the hash of a password goes over that memory.
+    pub password_passes: u32,
+    /// Passwords that are checked at the same time.
+    pub passwords_at_once_max: usize,
+    /// Sign-ins that may wait for their check; further ones are refused with `sign_in.busy`.
+    pub passwords_waiting_max: usize,
+    /// Wrong tries that cost nothing, by user and by address; each further one doubles the delay.
+    pub sign_in_tries_free: u32,
+    /// The longest delay after a wrong try in seconds.
+    pub sign_in_delay_seconds_max: u64,
+    /// Users and addresses whose wrong tries are counted, each.
+    pub sign_in_records_max: usize,
+    /// How long a session lasts, in hours.
+    pub session_hours: u32,
+    /// How long a session may be idle, in minutes; it is noted to the minute.
+    pub session_idle_minutes: u32,
+    /// Sessions of one user; the oldest ends where there would be more.
+    pub sessions_of_user_max: usize,
     /// For how many days audit lines are kept, wall time; for ever where absent.
     pub audit_days: Option<u32>,
 }
@@ -49,6 +71,17 @@ impl Default for Config {
             idempotency_hours: 24,
             decisions_max: 100_000,
             secret_bytes_max: 64 << 10,
+            password_characters_min: 12,
+            password_memory_kib: 19 << 10,
+            password_passes: 2,
+            passwords_at_once_max: 2,
+            passwords_waiting_max: 64,
+            sign_in_tries_free: 5,
+            sign_in_delay_seconds_max: 300,
+            sign_in_records_max: 10_000,
+            session_hours: 12,
+            session_idle_minutes: 60,
+            sessions_of_user_max: 100,
             audit_days: None,
         }
     }

@@ -147,11 +147,15 @@ impl Explain for Error {
                 nearest.as_ref().map(|nearest| format!("did you mean `{nearest}`?"))
             }
             Self::Manifest { hint, .. } => hint.clone(),
-            Self::Forbidden { operation, resource, .. } => {
-                Some(format!("`craton can-i {operation} {resource}` shows the policies"))
+            Self::Forbidden { actor, operation, resource } => {
+                let who = actor.strip_prefix("user:").unwrap_or(actor);
+                Some(format!("`craton why {who} {operation} {resource}` says what is missing"))
             }
             Self::Unauthenticated { .. } => {
-                Some("send `Authorization: Bearer TOKEN`; `craton token create` makes one".into())
+                Some(
+                    "send `Authorization: Bearer TOKEN`; `craton login` or `craton token create` makes one"
+                        .into(),
+                )
             }
             Self::Principal { .. } => {
                 Some("write user:NAME, process:NAME, kpi:NAME, peer:UNIT or unit:PART".into())

@@ -1,7 +1,8 @@
 //! The partition's thread and the way to it.
 
+use crate::kernel::Recognised;
 use crate::operation::Handler;
-use crate::{Call, Error, Kernel, Reply, Writer};
+use crate::{Call, Credential, Error, Identity, Kernel, Reply, Writer};
 use base::Problem;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,6 +46,21 @@ impl Handle {
         &self.kernel
     }
 
+    /// Returns who a credential belongs to. Somebody whom an identity provider vouches for and whom the unit has not met, or
+    /// has met with other groups, is written down first: this waits for a commit.
+    ///
+    /// # Errors
+    /// `token.invalid`, or what the engine or the provider says.
+    pub fn authenticate(&self, credential: &Credential<'_>) -> Result<Identity, Problem> {
+        match self.kernel.recognise(credential)? {
+            Recognised::Known(identity) => Ok(identity),
+            Recognised::News(vouched) => {
+                self.call(vouched.record())?;
+                self.kernel.authenticate(credential)
+            }
+        }
+    }
+
     /// Has a call that changes something run on the partition's thread; `done` gets the reply after the commit.
     pub fn submit(&self, call: Call, done: Done) {
         match self.queue.try_send(Message::Call(call, done)) {
@@ -63,10 +79,11 @@ impl Handle {
     ///
     /// # Errors
     /// The kernel's or the operation's.
-    pub fn call(&self, call: Call) -> Result<Reply, Problem> {
+    pub fn call(&self, mut call: Call) -> Result<Reply, Problem> {
         if matches!(self.kernel.operation(&call.operation)?.handler, Handler::Read(_)) {
             return self.kernel.read(&call);
         }
+        self.kernel.prepare(&mut call)?;
         let (send, receive) = sync_channel(1);
         self.submit(
             call,

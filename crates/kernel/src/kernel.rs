@@ -2,10 +2,12 @@
 
 use crate::audit::Audit;
 use crate::excerpt::{Excerpts, Through};
+use crate::holders::Holders;
 use crate::operation::Handler;
 use crate::policy::{Decision, Policies};
 use crate::read::{Read, Reader};
 use crate::secrets::{Secrets, Vault};
+use crate::sign_in::{self, SignIn, Vouched, Web};
 use crate::system::System;
 use crate::writer::Writer;
 use crate::{
@@ -26,9 +28,6 @@ const DECODED_MAX: usize = 10_000;
 
 /// A value as it was read, with the bytes that it was read from.
 type Decoded = (Vec<u8>, Arc<dyn Any + Send + Sync>);
-
-/// Tokens that are remembered as they were recognised.
-const TOKENS_MAX: usize = 10_000;
 
 /// What a kernel is made of.
 pub struct Parts {
@@ -51,6 +50,32 @@ pub struct Identity {
     pub principal: Principal,
     /// The rights that the token is cut down to; empty for all.
     pub scope: Vec<String>,
+    /// By which credential, where it can be revoked.
+    pub stamp: Option<Stamp>,
+}
+
+impl Identity {
+    /// Returns somebody who was recognised without a credential that can be revoked.
+    pub fn of(principal: Principal) -> Self {
+        Self { principal, scope: Vec::new(), stamp: None }
+    }
+}
+
+/// A credential as it was recognised: by it the kernel sees whether it was revoked before a call ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// The hash of the credential.
+    pub(crate) hash: [u8; 32],
+    /// The number of changes of rights before it was looked up.
+    pub(crate) rights: u64,
+}
+
+/// What came of looking at a credential.
+pub(crate) enum Recognised {
+    /// The unit knows whose it is.
+    Known(Identity),
+    /// A provider vouches for somebody whom the unit does not know, or not like this.
+    News(Box<Vouched>),
 }
 
 /// What a caller shows to say who it is.
@@ -84,7 +109,8 @@ pub struct Kernel {
     has_leftovers: AtomicBool,
     /// Rises with every commit that changes a right; see [`Tx::raise_epoch`](crate::Tx::raise_epoch).
     rights: AtomicU64,
-    tokens: Mutex<HashMap<[u8; 32], (u64, Token)>>,
+    pub(crate) holders: Holders,
+    pub(crate) sign_in: SignIn,
 }
 
 impl Kernel {
@@ -125,7 +151,8 @@ impl Kernel {
             committed: Condvar::new(),
             has_leftovers: AtomicBool::new(true),
             rights: AtomicU64::new(0),
-            tokens: Mutex::new(HashMap::new()),
+            holders: Holders::default(),
+            sign_in: SignIn::default(),
         });
         crate::system::restore_clock(&kernel)?;
         Ok((Arc::clone(&kernel), Writer::new(kernel, epoch)))
@@ -211,7 +238,13 @@ impl Kernel {
         })
     }
 
-    /// Returns who a credential belongs to.
+    /// Says how identity providers are asked.
+    pub fn set_web(&self, web: Arc<dyn Web>) {
+        self.sign_in.set_web(web);
+    }
+
+    /// Returns who a credential belongs to. Whom a provider vouches for must be known already: see
+    /// [`Handle::authenticate`](crate::Handle::authenticate).
     ///
     /// # Errors
     /// `token.invalid`, or what the engine says that knows such signatures. The refusal is audited.
@@ -219,16 +252,29 @@ impl Kernel {
         self: &Arc<Self>,
         credential: &Credential<'_>,
     ) -> Result<Identity, Problem> {
-        let identity = match credential {
+        match self.recognise(credential)? {
+            Recognised::Known(identity) => Ok(identity),
+            Recognised::News(_) => {
+                let reason = "the unit has not met this person yet";
+                self.audited(Err(Error::Unauthenticated { reason }.into()))
+            }
+        }
+    }
+
+    /// Looks at a credential. The refusal is audited.
+    pub(crate) fn recognise(
+        self: &Arc<Self>,
+        credential: &Credential<'_>,
+    ) -> Result<Recognised, Problem> {
+        let recognised = match credential {
             Credential::None => {
-                return Ok(Identity { principal: Principal::Anonymous, scope: Vec::new() });
+                return Ok(Recognised::Known(Identity::of(Principal::Anonymous)));
             }
             Credential::Bearer(token) => self.bearer(token),
-            Credential::Signed(signed) => {
-                self.recognise(&Reader::new(self, Principal::Anonymous)?, signed)
-            }
+            Credential::Signed(signed) => Reader::new(self, Principal::Anonymous)
+                .and_then(|reader| self.signer(&reader, signed).map(Recognised::Known)),
         };
-        self.audited(identity)
+        self.audited(recognised)
     }
 
     /// Notes a sign-in that was refused.
@@ -241,46 +287,96 @@ impl Kernel {
     }
 
     /// Recognises a token. What was recognised is remembered until the next change of any right.
-    fn bearer(self: &Arc<Self>, secret: &str) -> Result<Identity, Problem> {
-        self.holder(&base::sha256(secret.as_bytes()))
+    fn bearer(self: &Arc<Self>, secret: &str) -> Result<Recognised, Problem> {
+        let hash = base::sha256(secret.as_bytes());
+        if sign_in::is_jwt(secret) {
+            return self.federated(&hash, secret);
+        }
+        self.holder(&hash).map(Recognised::Known)
+    }
+
+    /// Recognises a token of an identity provider.
+    fn federated(self: &Arc<Self>, hash: &[u8; 32], text: &str) -> Result<Recognised, Problem> {
+        let (wall, now) = (self.clock.wall(), self.rights.load(Ordering::SeqCst));
+        if let Some(identity) = self.holders.find(hash, now, wall) {
+            return Ok(Recognised::Known(identity));
+        }
+        let reader = Reader::new(self, Principal::Anonymous)?;
+        let vouched = sign_in::bearer(self, &reader, text)?;
+        let policies = self.policies(&reader)?;
+        if !policies.people().knows(&vouched) {
+            return Ok(Recognised::News(Box::new(vouched)));
+        }
+        let token = Token {
+            id: String::new(),
+            user: policies.people().user(&vouched.identity).to_owned(),
+            summary: String::new(),
+            scope: Vec::new(),
+            expires: Some(vouched.expires),
+            created: wall,
+            session: None,
+        };
+        self.holders.keep(hash, now, token, false, wall).map(Recognised::Known)
     }
 
     /// Returns who holds the token with a hash.
     pub(crate) fn holder(self: &Arc<Self>, hash: &[u8; 32]) -> Result<Identity, Problem> {
+        // The number is read before the token: a change in between makes it void at once.
         let (wall, now) = (self.clock.wall(), self.rights.load(Ordering::SeqCst));
-        if let Some(identity) = self.remembered_holder(hash) {
+        if let Some(identity) = self.holders.find(hash, now, wall) {
             return Ok(identity);
         }
         let token = Token::find(&Reader::new(self, Principal::Anonymous)?, hash)?;
-        let mut guard = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        if TOKENS_MAX < guard.len() {
-            guard.clear();
+        self.holders.keep(hash, now, token, true, wall)
+    }
+
+    /// Refuses a credential that was revoked since it was recognised. `is_changing`: rights change in the commit in the making.
+    ///
+    /// # Errors
+    /// `token.invalid`.
+    pub(crate) fn confirm(
+        &self,
+        read: &dyn Read,
+        stamp: &Stamp,
+        is_changing: bool,
+    ) -> Result<(), Problem> {
+        if !is_changing && self.rights.load(Ordering::SeqCst) == stamp.rights {
+            return Ok(());
         }
-        // The number was read before the token: a change in between makes it void at once.
-        guard.insert(*hash, (now, token.clone()));
-        drop(guard);
-        token.identity(wall)
+        Token::find(read, &stamp.hash).map(|_| ())
     }
 
     /// Returns who a token belongs to, where that was found out since the last change of any right. Never waits for the store.
     pub fn remembered(&self, secret: &str) -> Option<Identity> {
-        self.remembered_holder(&base::sha256(secret.as_bytes()))
-    }
-
-    fn remembered_holder(&self, hash: &[u8; 32]) -> Option<Identity> {
         let now = self.rights.load(Ordering::SeqCst);
-        let held = self.tokens.lock().unwrap_or_else(PoisonError::into_inner).get(hash).cloned();
-        let (_, token) = held.filter(|(rights, _)| *rights == now)?;
-        token.identity(self.clock.wall()).ok()
+        self.holders.find(&base::sha256(secret.as_bytes()), now, self.clock.wall())
     }
 
-    fn recognise(&self, reader: &Reader, signed: &Signed) -> Result<Identity, Problem> {
+    fn signer(&self, reader: &Reader, signed: &Signed) -> Result<Identity, Problem> {
         for engine in &self.engines {
             if let Some(principal) = engine.authenticate(reader, signed)? {
-                return Ok(Identity { principal, scope: Vec::new() });
+                return Ok(Identity::of(principal));
             }
         }
         Err(Error::Unauthenticated { reason: "nobody is known by this signature" }.into())
+    }
+
+    /// Does for a call what takes long, or waits for the network, before it is queued: on the caller's thread, after the
+    /// policies were asked. Most calls need nothing.
+    ///
+    /// # Errors
+    /// The kernel's or the operation's. The refusal is audited.
+    pub fn prepare(self: &Arc<Self>, call: &mut Call) -> Result<(), Problem> {
+        let operation = self.operation(&call.operation)?;
+        let Some(prepare) = &operation.prepare else { return Ok(()) };
+        let reader = Reader::new(self, call.actor.clone())?;
+        let outcome = self.admit(&reader, operation, call).and_then(|_| prepare(&reader, call));
+        if let Err(problem) = &outcome {
+            let (wall, actor) = (self.clock.wall(), call.actor.to_string());
+            let resource = call.resource.to_string();
+            self.audit.refuse(wall, &actor, operation.name, &resource, &problem.code);
+        }
+        outcome
     }
 
     /// Runs an operation that only looks, on the caller's thread.
@@ -297,7 +393,11 @@ impl Kernel {
         };
         let reader = Reader::new(self, call.actor.clone())?;
         let (actor, resource) = (call.actor.to_string(), call.resource.to_string());
-        match self.admit(&reader, operation, call) {
+        let is_held = match &call.stamp {
+            Some(stamp) => self.confirm(&reader, stamp, false),
+            None => Ok(()),
+        };
+        match is_held.and_then(|()| self.admit(&reader, operation, call)) {
             Ok(_) => self.audit.count(self.clock.wall(), &actor, operation.name, &resource),
             Err(problem) => {
                 let wall = self.clock.wall();
@@ -317,7 +417,7 @@ impl Kernel {
         read: &dyn Read,
         operation: &Operation,
         call: &Call,
-    ) -> Result<Decision, Problem> {
+    ) -> Result<Arc<Decision>, Problem> {
         let found = self.find(read, &call.resource)?;
         let is_scoped = call.scope.is_empty()
             || call.scope.iter().any(|right| right == operation.right.as_str());
@@ -345,6 +445,16 @@ impl Kernel {
             resource: call.resource.to_string(),
         }
         .into())
+    }
+
+    /// Decides upon a call, and says by which policies.
+    ///
+    /// # Errors
+    /// `operation.not_found`; where the store cannot be read.
+    pub fn decision(&self, read: &dyn Read, call: &Call) -> Result<Arc<Decision>, Problem> {
+        let operation = self.operation(&call.operation)?;
+        let found = self.find(read, &call.resource)?;
+        self.decide(read, operation.name, &call.resource, found.as_ref(), call)
     }
 
     /// Returns whether a principal may do something, for lists that show only what may be seen.
@@ -387,7 +497,7 @@ impl Kernel {
         resource: &ResourceRef,
         found: Option<&Found>,
         call: &Call,
-    ) -> Result<Decision, Problem> {
+    ) -> Result<Arc<Decision>, Problem> {
         let none = Found::default();
         let policies = self.policies(read)?;
         policies.decide(

@@ -14,6 +14,7 @@ mod error;
 mod excerpt;
 mod filter;
 mod handle;
+mod holders;
 mod kernel;
 mod lending;
 mod lineage;
@@ -27,6 +28,7 @@ mod relation;
 mod resource;
 mod scram;
 pub mod secrets;
+mod sign_in;
 mod space;
 mod system;
 mod token;
@@ -40,13 +42,14 @@ pub use error::Error;
 pub use excerpt::{Excerpt, Excerpts, Through};
 pub use filter::{Comparison, Filter, Weight};
 pub use handle::{Handle, spawn};
-pub use kernel::{Credential, Identity, Kernel, Parts};
+pub use kernel::{Credential, Identity, Kernel, Parts, Stamp};
 pub use lending::{Lending, LentColumn, Open, Page, Pages};
 pub use lineage::{Edge, End, How};
 pub use log::{Age, FORMAT_ROWS, forget_old, rows, rows_from};
 pub use manifest::{Manifest, Metadata, documents};
 pub use operation::{
-    Address, Body, Call, Handler, Operation, Reply, Right, Target, decide, operation, read,
+    Address, Body, Call, Handler, Operation, Prepared, Reply, Right, Target, decide, operation,
+    read,
 };
 pub use policy::Decision;
 pub use principal::Principal;
@@ -54,6 +57,7 @@ pub use read::{Read, Reader};
 pub use relation::{Cell, Column, ColumnType, Relation, Rows, Scan};
 pub use resource::{Resource, ResourceRef};
 pub use scram::{Challenge, Proof, SignedIn};
+pub use sign_in::{Session, Web, WebRequest, WebResponse};
 pub use space::key;
 pub use token::Token;
 pub use tx::Tx;

@@ -1,9 +1,11 @@
 //! Whatever can be done: the tables from which routes, commands, OpenAPI and reference pages come.
 
-use crate::{Ending, Principal, Reader, ResourceRef, Tx};
+use crate::{Ending, Principal, Reader, ResourceRef, Stamp, Tx};
 use base::{Problem, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::any::Any;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The four rights.
@@ -70,6 +72,31 @@ pub struct Call {
     /// By which the caller ends what runs for the call, where it may want to.
     #[serde(skip)]
     pub ending: Option<Ending>,
+    /// By which credential the caller was recognised, so that one that is revoked meanwhile is refused.
+    #[serde(skip)]
+    pub stamp: Option<Stamp>,
+    /// From which address it comes, where a door knows.
+    #[serde(skip)]
+    pub source: Option<IpAddr>,
+    /// What [`Kernel::prepare`](crate::Kernel::prepare) has made of it.
+    #[serde(skip)]
+    pub prepared: Option<Prepared>,
+}
+
+/// What was prepared for a call on its caller's thread. Only the kernel makes it: no door and no engine brings one of its own.
+#[derive(Clone)]
+pub struct Prepared(Arc<dyn Any + Send + Sync>);
+
+impl Prepared {
+    pub(crate) fn new<T: Any + Send + Sync>(value: T) -> Self {
+        Self(Arc::new(value))
+    }
+}
+
+impl std::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Prepared")
+    }
 }
 
 impl Call {
@@ -89,7 +116,15 @@ impl Call {
             depth: 0,
             scope: Vec::new(),
             ending: None,
+            stamp: None,
+            source: None,
+            prepared: None,
         }
+    }
+
+    /// Returns what was prepared for it.
+    pub(crate) fn prepared<T: Any>(&self) -> Option<&T> {
+        self.prepared.as_ref()?.0.downcast_ref()
     }
 
     /// Returns the call with parameters.
@@ -195,6 +230,9 @@ pub type Decide = Arc<dyn Fn(&mut Tx<'_>, &Call) -> Result<Reply, Problem> + Sen
 /// Only looks: on the caller's thread, over a snapshot.
 pub type Look = Arc<dyn Fn(&Reader, &Call) -> Result<Reply, Problem> + Send + Sync>;
 
+/// Prepares a call, on its caller's thread and before it is queued: what takes long, or waits for the network.
+pub type Prepare = Arc<dyn Fn(&Reader, &mut Call) -> Result<(), Problem> + Send + Sync>;
+
 /// How an operation is carried out.
 #[derive(Clone)]
 pub enum Handler {
@@ -260,6 +298,8 @@ pub struct Operation {
     pub is_public: bool,
     /// Withdraws an unanswered call with this `reply_to`, for operations that answer later.
     pub cancel: Option<Decide>,
+    /// What is done on the caller's thread before the call is queued.
+    pub prepare: Option<Prepare>,
 }
 
 impl Operation {
@@ -312,6 +352,13 @@ impl Operation {
     #[must_use]
     pub fn answers(mut self, schema: Value) -> Self {
         self.answer = schema;
+        self
+    }
+
+    /// Says what is done on the caller's thread before the call is queued.
+    #[must_use]
+    pub fn prepared(mut self, prepare: fn(&Reader, &mut Call) -> Result<(), Problem>) -> Self {
+        self.prepare = Some(Arc::new(prepare));
         self
     }
 
@@ -381,6 +428,7 @@ pub fn operation(
         is_internal: false,
         is_public: false,
         cancel: None,
+        prepare: None,
     }
 }
 

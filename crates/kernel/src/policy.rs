@@ -1,17 +1,28 @@
 //! Roles and policies: Cedar, checked against a schema made from the operations tables. Default deny.
 
+mod analysis;
+mod cache;
+mod slice;
+mod why;
+
+pub(crate) use analysis::warnings;
+pub(crate) use why::{can, why};
+
+use self::cache::{Asked, Cache};
+use self::slice::Slice;
 use crate::engine::Found;
 use crate::excerpt::{self, Excerpts, Through};
+use crate::sign_in::People;
 use crate::{Error, Kernel, Principal, Read, Resource, ResourceRef};
 use base::{Place, Problem};
 use cedar_policy::{
-    Authorizer, Context, Entities, Entity, EntityUid, Policy, PolicyId, PolicySet, Request,
-    RestrictedExpression, Schema, ValidationMode, Validator,
+    Authorizer, Context, Entities, Entity, EntityTypeName, EntityUid, Policy, PolicyId, PolicySet,
+    Request, RestrictedExpression, Schema, ValidationMode, Validator,
 };
 use miette::Diagnostic;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 const SCHEMA: &str = include_str!("../policies/schema.cedarschema");
 const SHIPPED: [(&str, &str); 2] = [
@@ -32,19 +43,20 @@ pub struct Decision {
     pub reasons: Vec<String>,
 }
 
-/// What a remembered decision depends on.
-type Question =
-    (Principal, Option<Principal>, String, ResourceRef, Vec<(&'static str, String)>, Vec<String>);
-
 /// All policies as of one epoch.
 pub(crate) struct Policies {
     schema: Schema,
     set: PolicySet,
+    /// The line at which each policy begins in its text.
+    lines: HashMap<PolicyId, u32>,
     roles: HashMap<Principal, BTreeSet<String>>,
+    people: People,
     excerpts: Arc<Excerpts>,
-    decisions: Mutex<HashMap<Question, Decision>>,
-    through: Mutex<HashMap<Question, Through>>,
-    decisions_max: usize,
+    /// The right that each operation needs: the group of its action.
+    rights: BTreeMap<&'static str, &'static str>,
+    slices: RwLock<HashMap<String, Arc<Slice>>>,
+    decisions: Cache<Decision>,
+    through: Cache<Through>,
 }
 
 /// What Cedar says, and the ids of the policies that decided.
@@ -59,36 +71,30 @@ impl Policies {
         let schema = schema(kernel)?;
         let known: BTreeSet<String> =
             kernel.operations().map(|operation| operation.name.to_owned()).collect();
-        let mut set = PolicySet::new();
+        let (mut set, mut lines) = (PolicySet::new(), HashMap::new());
         for (source, text) in SHIPPED {
-            add(&mut set, source, &only_known(text, &known))?;
+            lines.extend(add(&mut set, source, &only_known(text, &known))?);
         }
         let mut excerpts = Excerpts::new();
         for role in read.resources("role")? {
-            add(&mut set, &source_of(&role), policies_of(&role))?;
+            lines.extend(add(&mut set, &source_of(&role), policies_of(&role))?);
             let shown = excerpt::of_role(&role)?;
             if !shown.is_empty() {
                 excerpts.insert(role.name.clone(), shown);
             }
         }
-        let mut roles: HashMap<Principal, BTreeSet<String>> = HashMap::new();
-        for user in read.resources("user")? {
-            roles.insert(Principal::User(user.name.clone()), roles_of(&user));
-        }
-        for process in read.resources("process")? {
-            roles.insert(Principal::Process(process.name.clone()), roles_of(&process));
-        }
-        for kpi in read.resources("kpi")? {
-            roles.insert(Principal::Kpi(kpi.name.clone()), roles_of(&kpi));
-        }
+        let people = People::load(read)?;
         Ok(Self {
             schema,
             set,
-            roles,
+            lines,
+            roles: roles(read, &people)?,
+            people,
             excerpts: Arc::new(excerpts),
-            decisions: Mutex::default(),
-            through: Mutex::default(),
-            decisions_max: kernel.config().decisions_max,
+            rights: kernel.operations().map(|each| (each.name, each.right.as_str())).collect(),
+            slices: RwLock::default(),
+            decisions: Cache::new(kernel.config().decisions_max),
+            through: Cache::new(kernel.config().decisions_max),
         })
     }
 
@@ -97,9 +103,36 @@ impl Policies {
         &self.excerpts
     }
 
+    /// Returns the people whom identity providers have vouched for.
+    pub(crate) fn people(&self) -> &People {
+        &self.people
+    }
+
     /// Returns the roles that a principal holds.
     pub(crate) fn roles(&self, principal: &Principal) -> BTreeSet<String> {
         self.roles.get(principal).cloned().unwrap_or_default()
+    }
+
+    /// Returns every role that somebody holds.
+    pub(crate) fn held_roles(&self) -> BTreeSet<&str> {
+        self.roles.values().flatten().map(String::as_str).collect()
+    }
+
+    /// Returns the policies that can speak of an operation.
+    fn slice(&self, operation: &str) -> Result<Arc<Slice>, Problem> {
+        let slices = self.slices.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slice) = slices.get(operation) {
+            return Ok(Arc::clone(slice));
+        }
+        drop(slices);
+        let slice = Arc::new(Slice::of(&self.set, operation, self.right(operation)?)?);
+        let mut slices = self.slices.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(Arc::clone(slices.entry(operation.to_owned()).or_insert(slice)))
+    }
+
+    fn right(&self, operation: &str) -> Result<&'static str, Problem> {
+        let unknown = || internal(format!("there is no operation `{operation}`"));
+        self.rights.get(operation).copied().ok_or_else(unknown)
     }
 
     /// Decides; remembers what it decided.
@@ -110,24 +143,18 @@ impl Policies {
         operation: &str,
         resource: &ResourceRef,
         found: &Found,
-    ) -> Result<Decision, Problem> {
-        let question = question(actor, on_behalf_of, operation, resource, found);
-        let held =
-            self.decisions.lock().unwrap_or_else(PoisonError::into_inner).get(&question).cloned();
-        if let Some(decision) = held {
+    ) -> Result<Arc<Decision>, Problem> {
+        let slice = self.slice(operation)?;
+        let mentions = &slice.mentions;
+        let asked = Asked { actor, on_behalf_of, operation, resource, found, mentions };
+        if let Some(decision) = self.decisions.get(&asked) {
             return Ok(decision);
         }
-        let roles = self.roles(actor);
-        let verdict = self.ask(&roles, actor, on_behalf_of, operation, resource, found)?;
+        let verdict = self.ask(&slice, &self.roles(actor), &asked)?;
         let mut reasons: Vec<String> = verdict.policies.iter().map(|id| self.name_of(id)).collect();
         reasons.sort();
         let decision = Decision { is_allowed: verdict.is_allowed, reasons };
-        let mut guard = self.decisions.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.decisions_max <= guard.len() {
-            guard.clear();
-        }
-        guard.insert(question, decision.clone());
-        Ok(decision)
+        Ok(self.decisions.keep(&asked, decision))
     }
 
     /// Returns through which roles a principal may do what the policies permit it; remembers it.
@@ -139,22 +166,14 @@ impl Policies {
         resource: &ResourceRef,
         found: &Found,
     ) -> Result<Through, Problem> {
-        let question = question(actor, on_behalf_of, operation, resource, found);
-        let held =
-            self.through.lock().unwrap_or_else(PoisonError::into_inner).get(&question).cloned();
-        if let Some(through) = held {
-            return Ok(through);
+        let slice = self.slice(operation)?;
+        let mentions = &slice.mentions;
+        let asked = Asked { actor, on_behalf_of, operation, resource, found, mentions };
+        if let Some(through) = self.through.get(&asked) {
+            return Ok(through.as_ref().clone());
         }
-        let ask = |roles: &BTreeSet<String>| {
-            self.ask(roles, actor, on_behalf_of, operation, resource, found)
-        };
-        let through = self.find_through(actor, ask)?;
-        let mut guard = self.through.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.decisions_max <= guard.len() {
-            guard.clear();
-        }
-        guard.insert(question, through.clone());
-        Ok(through)
+        let through = self.find_through(actor, |roles| self.ask(&slice, roles, &asked))?;
+        Ok(self.through.keep(&asked, through).as_ref().clone())
     }
 
     /// Asks once without a role and once with each: what a role adds is permitted through it.
@@ -184,38 +203,39 @@ impl Policies {
         Ok(if roles.is_empty() { Through::Together(held) } else { Through::Each(roles) })
     }
 
+    /// Asks the policies of a slice, for somebody who holds these roles and no others.
     fn ask(
         &self,
+        slice: &Slice,
         roles: &BTreeSet<String>,
-        actor: &Principal,
-        on_behalf_of: Option<&Principal>,
-        operation: &str,
-        resource: &ResourceRef,
-        found: &Found,
+        asked: &Asked<'_>,
     ) -> Result<Verdict, Problem> {
+        let Asked { actor, on_behalf_of, operation, resource, found, .. } = *asked;
         let principal = uid(actor.entity_type(), actor.name())?;
         let target = uid("Resource", &resource.to_string())?;
+        let action = uid("Action", operation)?;
+        let right = uid("Action", self.right(operation)?)?;
         let parents =
             roles.iter().map(|role| uid("Role", role)).collect::<Result<HashSet<_>, _>>()?;
         let attributes = HashMap::from([("id".to_owned(), text(actor.name()))]);
         let mut entities = vec![
             Entity::new(principal.clone(), attributes, parents).map_err(internal)?,
             resource_entity(&target, resource, found)?,
+            Entity::with_uid(uid("Kind", &resource.kind)?),
+            // Every action is in the group of its right. Of the others no policy can speak here.
+            Entity::new_no_attrs(action.clone(), HashSet::from([right.clone()])),
+            Entity::with_uid(right),
         ];
-        entities.push(Entity::with_uid(uid("Kind", &resource.kind)?));
-        let roles = roles.iter().chain(&found.candidates).collect::<BTreeSet<_>>();
-        for role in roles {
+        for role in roles.iter().chain(&found.candidates).collect::<BTreeSet<_>>() {
             entities.push(Entity::with_uid(uid("Role", role)?));
         }
-        // With the schema, so that every action is known to be in the group of its right.
-        let entities = Entities::from_entities(entities, Some(&self.schema)).map_err(internal)?;
+        let entities = Entities::from_entities(entities, None).map_err(internal)?;
         let behalf = on_behalf_of.map_or_else(String::new, ToString::to_string);
         let context =
             Context::from_pairs([("on_behalf_of".to_owned(), text(&behalf))]).map_err(internal)?;
-        let action = uid("Action", operation)?;
         let request = Request::new(principal, action, target, context, Some(&self.schema))
             .map_err(internal)?;
-        let response = Authorizer::new().is_authorized(&request, &self.set, &entities);
+        let response = Authorizer::new().is_authorized(&request, &slice.set, &entities);
         let policies = response.diagnostics().reason().cloned().collect();
         let is_allowed = response.decision() == cedar_policy::Decision::Allow;
         Ok(Verdict { is_allowed, policies })
@@ -232,22 +252,25 @@ impl Policies {
     }
 }
 
-fn question(
-    actor: &Principal,
-    on_behalf_of: Option<&Principal>,
-    operation: &str,
-    resource: &ResourceRef,
-    found: &Found,
-) -> Question {
-    let attributes = found.attributes.iter().map(|(name, value)| (*name, value.clone())).collect();
-    (
-        actor.clone(),
-        on_behalf_of.cloned(),
-        operation.to_owned(),
-        resource.clone(),
-        attributes,
-        found.candidates.clone(),
-    )
+/// Returns the roles of everybody who holds some.
+fn roles(
+    read: &dyn Read,
+    people: &People,
+) -> Result<HashMap<Principal, BTreeSet<String>>, Problem> {
+    let mut roles: HashMap<Principal, BTreeSet<String>> = HashMap::new();
+    for user in read.resources("user")? {
+        roles.insert(Principal::User(user.name.clone()), roles_of(&user));
+    }
+    for process in read.resources("process")? {
+        roles.insert(Principal::Process(process.name.clone()), roles_of(&process));
+    }
+    for kpi in read.resources("kpi")? {
+        roles.insert(Principal::Kpi(kpi.name.clone()), roles_of(&kpi));
+    }
+    for (user, claimed) in people.roles() {
+        roles.entry(Principal::User(user.to_owned())).or_default().extend(claimed);
+    }
+    Ok(roles)
 }
 
 /// Checks the policies of a role manifest.
@@ -258,10 +281,14 @@ pub(crate) fn check(kernel: &Kernel, role: &Resource) -> Result<(), Problem> {
     let mut set = PolicySet::new();
     add(&mut set, &source_of(role), policies_of(role))?;
     let result = Validator::new(schema(kernel)?).validate(&set, ValidationMode::Strict);
-    match result.validation_errors().next() {
-        None => Ok(()),
-        Some(error) => Err(Error::Policy { reason: error.to_string(), place: None }.into()),
-    }
+    let Some(error) = result.validation_errors().next() else { return Ok(()) };
+    let offset = error.labels().and_then(|mut labels| labels.next()).map(|label| label.offset());
+    let line = offset.and_then(|offset| place_of(policies_of(role), offset).line);
+    let reason = match line {
+        Some(line) => format!("line {line} of `policies`: {error}"),
+        None => error.to_string(),
+    };
+    Err(Error::Policy { reason, place: None }.into())
 }
 
 /// Returns the roles that the manifest of a user, process or KPI lists.
@@ -295,18 +322,64 @@ fn only_known(text: &str, known: &BTreeSet<String>) -> String {
     kept
 }
 
-fn add(set: &mut PolicySet, source: &str, text: &str) -> Result<(), Problem> {
+/// Adds the policies of a text; returns the line at which each begins.
+fn add(set: &mut PolicySet, source: &str, text: &str) -> Result<HashMap<PolicyId, u32>, Problem> {
     let parsed = PolicySet::from_str(text).map_err(|errors| {
         let offset = errors.iter().next().and_then(offset_of);
         let place = offset.map(|offset| place_of(text, offset));
         Error::Policy { reason: errors.to_string(), place }
     })?;
+    let begins = beginnings(text);
+    let mut lines = HashMap::new();
     for (number, policy) in parsed.policies().enumerate() {
         let id = PolicyId::new(format!("{source}/{number}"));
+        // The parser numbers policies and templates together, in the order of the text.
+        let given: &str = policy.id().as_ref();
+        let at = given.strip_prefix("policy").and_then(|at| at.parse().ok()).unwrap_or(number);
+        lines.insert(id.clone(), begins.get(at).copied().unwrap_or(1));
         let policy: Policy = policy.new_id(id);
         set.add(policy).map_err(internal)?;
     }
-    Ok(())
+    Ok(lines)
+}
+
+/// Returns the lines at which the policies of a text begin, annotations included.
+fn beginnings(text: &str) -> Vec<u32> {
+    let mut begins = Vec::new();
+    let (mut line, mut is_inside) = (1, false);
+    let mut rest = text.chars().peekable();
+    while let Some(character) = rest.next() {
+        match character {
+            '\n' => line += 1,
+            '/' if rest.peek() == Some(&'/') => {
+                while rest.next_if(|next| *next != '\n').is_some() {}
+            }
+            '"' => line += skip_text(&mut rest),
+            ';' => is_inside = false,
+            other if !other.is_whitespace() && !is_inside => {
+                is_inside = true;
+                begins.push(line);
+            }
+            _ => {}
+        }
+    }
+    begins
+}
+
+/// Takes the rest of a text in quotes; returns how many lines it goes over.
+fn skip_text(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> u32 {
+    let mut lines = 0;
+    while let Some(character) = rest.next() {
+        match character {
+            '\\' => {
+                rest.next();
+            }
+            '"' => break,
+            '\n' => lines += 1,
+            _ => {}
+        }
+    }
+    lines
 }
 
 fn place_of(text: &str, offset: usize) -> Place {
@@ -367,8 +440,21 @@ fn resource_entity(
     Entity::new(target.clone(), attributes, parents).map_err(internal)
 }
 
+/// The types of entities that the schema knows.
+const TYPES: [&str; 10] =
+    ["Action", "Anonymous", "Kind", "Kpi", "Part", "Peer", "Process", "Resource", "Role", "User"];
+
 fn uid(entity_type: &str, id: &str) -> Result<EntityUid, Problem> {
-    let type_name = cedar_policy::EntityTypeName::from_str(entity_type).map_err(internal)?;
+    // Reading the name of a type takes longer than all the rest.
+    static KNOWN: OnceLock<HashMap<&'static str, EntityTypeName>> = OnceLock::new();
+    let known = KNOWN.get_or_init(|| {
+        let read = |name| Some((name, EntityTypeName::from_str(name).ok()?));
+        TYPES.into_iter().filter_map(read).collect()
+    });
+    let type_name = match known.get(entity_type) {
+        Some(type_name) => type_name.clone(),
+        None => EntityTypeName::from_str(entity_type).map_err(internal)?,
+    };
     Ok(EntityUid::from_type_name_and_id(type_name, cedar_policy::EntityId::new(id)))
 }
 
@@ -378,4 +464,27 @@ fn text(value: &str) -> RestrictedExpression {
 
 fn internal(error: impl std::fmt::Display) -> Problem {
     Error::Internal { detail: error.to_string() }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn policies_begin_where_they_begin() {
+        let text = "// one; two\n\n@id(\"a;b\")\npermit (principal, action, resource)\nwhen { \"x\\\";\" == \"/*\" };\n\
+                    forbid (principal, action, resource); permit (principal, action, resource); // end;\n";
+        assert_eq!(beginnings(text), [3, 6, 6]);
+        let mut set = PolicySet::new();
+        let lines = add(&mut set, "role:x", text).expect("policies");
+        let at = |id: &str| lines.get(&PolicyId::new(id)).copied();
+        assert_eq!([at("role:x/0"), at("role:x/1"), at("role:x/2")], [Some(3), Some(6), Some(6)]);
+    }
+
+    #[test]
+    fn every_type_of_the_schema_has_a_name() {
+        for name in TYPES {
+            assert!(EntityTypeName::from_str(name).is_ok(), "{name}");
+        }
+    }
 }

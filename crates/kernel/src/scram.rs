@@ -75,6 +75,12 @@ impl Verifier {
         }
     }
 
+    /// Returns it as it is kept.
+    fn text(&self) -> Result<Vec<u8>, Problem> {
+        serde_json::to_vec(self)
+            .map_err(|error| Error::Internal { detail: error.to_string() }.into())
+    }
+
     /// Returns whether a proof was made with this token.
     fn proves(&self, proof: &Proof) -> bool {
         let mut client = hmac(&self.stored, &proof.messages);
@@ -110,10 +116,39 @@ pub(crate) fn keep(tx: &mut Tx<'_>, secret: &str, user: &str, id: &str) -> Resul
             unit
         }
     };
-    let verifier = Verifier::new(secret, id, &salt(&unit, user));
-    let bytes = serde_json::to_vec(&verifier)
-        .map_err(|error| Error::Internal { detail: error.to_string() })?;
-    tx.put(key(user).text(id), bytes);
+    let verifier = Verifier::new(secret, id, &salt(&unit, user)).text()?;
+    tx.put(key(user).text(id), verifier);
+    Ok(())
+}
+
+/// Makes what checks proofs of a new token, off the partition's thread. `None` where the unit has no token yet: then
+/// [`keep_made`] makes it.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub(crate) fn made(
+    read: &dyn Read,
+    secret: &str,
+    user: &str,
+    id: &str,
+) -> Result<Option<Vec<u8>>, Problem> {
+    let Some(unit) = read.get(secret_key().as_ref())? else { return Ok(None) };
+    Verifier::new(secret, id, &salt(&unit, user)).text().map(Some)
+}
+
+/// Keeps what [`made`] has made.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub(crate) fn keep_made(
+    tx: &mut Tx<'_>,
+    secret: &str,
+    user: &str,
+    id: &str,
+    made: Option<&[u8]>,
+) -> Result<(), Problem> {
+    let Some(made) = made else { return keep(tx, secret, user, id) };
+    tx.put(key(user).text(id), made.to_vec());
     Ok(())
 }
 
@@ -219,7 +254,8 @@ impl Hmac {
     }
 }
 
-fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
+/// Returns the HMAC-SHA-256 of a message (RFC 2104).
+pub(crate) fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     Hmac::new(key).of(message)
 }
 

@@ -12,6 +12,7 @@ use base::Key;
 /// | `I` | kernel | idempotency keys |
 /// | `J` | kernel | when idempotency keys expire |
 /// | `T` | kernel | tokens |
+/// | `P` | kernel | people: passwords, persons of identity providers, sessions by id, user and end |
 /// | `S` | kernel | what checks sign-ins by password, by user |
 /// | `O` | kernel | calls, replies and cancellations left over for the next turn |
 /// | `X` | kernel | secrets, sealed, and which secret key of the unit counts |

@@ -5,10 +5,11 @@ use crate::audit::{self, Counted, Line};
 use crate::engine::{Engine, Found, KindOf};
 use crate::excerpt::Excerpt;
 use crate::operation::{Call, Operation, Reply, Right, Target, decide, operation, read};
-use crate::policy::BUILT_IN;
+use crate::policy::{self, BUILT_IN};
 use crate::relation::{Cell, Column, ColumnType, Relation, Scan};
+use crate::sign_in::{self, ProviderSpec};
 use crate::{
-    Error, Kernel, Principal, Read, Reader, ResourceRef, Token, Tx, batch, lineage, space,
+    Error, Kernel, Principal, Read, Reader, Resource, ResourceRef, Token, Tx, batch, lineage, space,
 };
 use base::{Problem, Time};
 use serde::Deserialize;
@@ -44,6 +45,9 @@ struct UserSpec {
     /// The roles that the user holds.
     #[serde(default)]
     roles: Vec<String>,
+    /// Who it is at an identity provider, as `PROVIDER/NAME`: whoever signs in there is this user.
+    #[serde(default)]
+    identity: Option<String>,
 }
 
 impl System {
@@ -107,8 +111,18 @@ impl Engine for System {
                 is_grant: true,
                 roles: listed_roles,
             },
+            KindOf {
+                name: sign_in::PROVIDER,
+                manifest: "IdentityProvider",
+                plural: "identity_providers",
+                schema: schemars::schema_for!(ProviderSpec).to_value(),
+                check: |spec| serde_json::from_value::<ProviderSpec>(spec.clone()).map(|_| ()),
+                is_grant: true,
+                roles: sign_in::granted,
+            },
             runtime("resource", "resources"),
             runtime("token", "tokens"),
+            runtime("session", "sessions"),
             runtime("clock", "clocks"),
             runtime("policy", "policies"),
             runtime("unit", "units"),
@@ -116,7 +130,7 @@ impl Engine for System {
     }
 
     fn operations(self: Arc<Self>) -> Vec<Operation> {
-        use Right::{Manage, Read};
+        use Right::{Manage, Read, Run};
         vec![
             operation("resource.apply", Manage, "Applies manifests, all of them or none.", decide(&self, |_, tx, call| apply_or_plan(tx, call)))
                 .on_kind()
@@ -156,9 +170,68 @@ impl Engine for System {
                         "scope": {"type": "array", "items": {"enum": ["Read", "Write", "Run", "Manage"]}},
                         "expires": {"type": "string", "format": "date-time"},
                     },
-                })),
+                }))
+                .secret(),
             operation("token.list", Manage, "Returns all tokens, without their secrets.", read(&self, |_, reader, _| Token::list(reader))).on_kind(),
             operation("token.delete", Manage, "Revokes a token.", decide(&self, |_, tx, call| Token::revoke(tx, call))),
+            operation("session.create", Run, "Signs a user in with his password; the session's token is shown once.", decide(&self, |_, tx, call| sign_in::create(tx, call)))
+                .on_kind()
+                .takes(json!({
+                    "type": "object",
+                    "required": ["user", "password"],
+                    "additionalProperties": false,
+                    "properties": {
+                        "user": {"type": "string"},
+                        "password": {"type": "string"},
+                        "summary": {"type": "string"},
+                    },
+                }))
+                .prepared(sign_in::prepare_create)
+                .secret()
+                .public(),
+            operation("session.begin", Read, "Says where to sign in with an identity provider.", read(&self, |_, reader, call| sign_in::begin(reader, call)))
+                .on_kind()
+                .takes(json!({
+                    "type": "object",
+                    "required": ["provider"],
+                    "additionalProperties": false,
+                    "properties": {
+                        "provider": {"type": "string"},
+                        "port": {"type": "integer", "minimum": 1, "maximum": 65_535},
+                    },
+                }))
+                .public(),
+            operation("session.finish", Run, "Signs somebody in with what an identity provider sent him back with.", decide(&self, |_, tx, call| sign_in::create(tx, call)))
+                .on_kind()
+                .takes(json!({
+                    "type": "object",
+                    "required": ["key", "state", "code"],
+                    "additionalProperties": false,
+                    "properties": {
+                        "key": {"type": "string"},
+                        "state": {"type": "string"},
+                        "code": {"type": "string"},
+                        "summary": {"type": "string"},
+                    },
+                }))
+                .prepared(sign_in::prepare_finish)
+                .secret()
+                .public(),
+            operation("session.list", Read, "Returns the sessions that the caller may see.", read(&self, |_, reader, _| sign_in::list(reader))).on_kind(),
+            operation("session.end", Run, "Ends a session at once.", decide(&self, |_, tx, call| sign_in::end(tx, call))),
+            operation("user.set_password", Manage, "Sets a user's password and ends his other sessions.", decide(&self, |_, tx, call| sign_in::set_password(tx, call)))
+                .takes(json!({
+                    "type": "object",
+                    "required": ["password"],
+                    "additionalProperties": false,
+                    "properties": {"password": {"type": "string"}, "current": {"type": "string"}},
+                }))
+                .prepared(sign_in::prepare_password)
+                .secret(),
+            operation("user.delete_password", Manage, "Takes a user's password away and ends his sessions.", decide(&self, |_, tx, call| sign_in::delete_password(tx, call))),
+            operation("user.record", Manage, "Writes down whom an identity provider vouches for.", decide(&self, |_, tx, call| sign_in::record(tx, call)))
+                .on_kind()
+                .internal(),
             operation("clock.advance", Manage, "Moves the business clock of a unit that was started with a driven one.", decide(&self, |_, tx, call| advance(tx, call)))
                 .on_kind()
                 .takes(json!({
@@ -169,18 +242,12 @@ impl Engine for System {
                 }))
                 .counted(),
             operation("clock.list", Read, "Returns the business and the wall time.", read(&self, |_, reader, _| clock(reader))).on_kind(),
-            operation("policy.check", Read, "Says whether somebody may do something, and which policies decide.", read(&self, |_, reader, call| check(reader, call)))
+            operation("policy.check", Read, "Says whether somebody may do something, and which policies decide.", read(&self, |_, reader, call| policy::can(reader, call)))
                 .on_kind()
-                .takes(json!({
-                    "type": "object",
-                    "required": ["operation", "resource"],
-                    "additionalProperties": false,
-                    "properties": {
-                        "operation": {"type": "string"},
-                        "resource": {"type": "string"},
-                        "as": {"type": "string"},
-                    },
-                })),
+                .takes(question()),
+            operation("policy.why", Read, "Says step by step why somebody may do something, or what is missing.", read(&self, |_, reader, call| policy::why(reader, call)))
+                .on_kind()
+                .takes(question()),
             operation("unit.batch", Right::Run, "Makes several calls, each with its own rights and result.", decide(&self, |_, tx, call| batch::batch(tx, call)))
                 .on_kind()
                 .takes(batch::schema())
@@ -191,11 +258,18 @@ impl Engine for System {
     }
 
     fn relations(self: Arc<Self>, _read: &dyn Read) -> Result<Vec<Relation>, Problem> {
-        Ok(vec![resources_relation(), audit_relation(), meters_relation(), lineage::relation()])
+        Ok(vec![
+            resources_relation(),
+            audit_relation(),
+            meters_relation(),
+            lineage::relation(),
+            sign_in::relation(),
+        ])
     }
 
     fn find(&self, read: &dyn Read, kind: &str, name: &str) -> Result<Option<Found>, Problem> {
         let is_there = match kind {
+            "session" => return sign_in::find(read, name),
             "token" => Token::exists(read, name)?,
             "role" => BUILT_IN.contains(&name),
             _ => false,
@@ -206,10 +280,25 @@ impl Engine for System {
     fn changed(
         &self,
         tx: &mut Tx<'_>,
-        _old: Option<&crate::Resource>,
+        old: Option<&crate::Resource>,
         new: Option<&crate::Resource>,
     ) -> Result<(), Problem> {
-        let Some(new) = new else { return Ok(()) };
+        let Some(new) = new else {
+            // Whoever is called so later is somebody else.
+            return match old {
+                Some(old) if old.kind == "user" => sign_in::forget_user(tx, &old.name),
+                Some(old) if old.kind == sign_in::PROVIDER => {
+                    sign_in::forget_provider(tx, &old.name)
+                }
+                _ => Ok(()),
+            };
+        };
+        if new.kind == sign_in::PROVIDER {
+            check_provider(tx, old, new)?;
+        }
+        if new.kind == "user" {
+            check_identity(tx, new)?;
+        }
         let Some(kind) = tx.kernel().kind(&new.kind) else { return Ok(()) };
         for role in (kind.roles)(&new.spec) {
             if !BUILT_IN.contains(&role.as_str()) && tx.resource("role", &role)?.is_none() {
@@ -226,6 +315,9 @@ impl Engine for System {
 
     fn work(&self, tx: &mut Tx<'_>, budget: usize) -> Result<usize, Problem> {
         audit::forget_old(tx)?;
+        let kernel = Arc::clone(tx.kernel());
+        kernel.holders.flush(tx)?;
+        sign_in::expire(tx, budget.min(100))?;
         crate::writer::expire_keys(tx, budget.min(100)).map(|_| 0)
     }
 }
@@ -288,40 +380,63 @@ fn clock(reader: &Reader) -> Result<Reply, Problem> {
     })))
 }
 
-fn check(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Check {
-        operation: String,
-        resource: String,
-        #[serde(rename = "as", default)]
-        who: Option<Principal>,
-    }
-    let check: Check = call.parameters()?;
-    let kernel = reader.kernel();
-    kernel.operation(&check.operation)?;
-    let who = check.who.unwrap_or_else(|| call.actor.clone());
-    if who != call.actor && !reader.allows("resource.get", &ResourceRef::new("user", ""))? {
-        return Err(Error::Forbidden {
-            actor: call.actor.to_string(),
-            operation: call.operation.clone(),
-            resource: who.to_string(),
+/// The parameters of `policy.check` and `policy.why`.
+fn question() -> Value {
+    json!({
+        "type": "object",
+        "required": ["operation", "resource"],
+        "additionalProperties": false,
+        "properties": {
+            "operation": {"type": "string"},
+            "resource": {"type": "string"},
+            "as": {"type": "string"},
+        },
+    })
+}
+
+/// Refuses a provider that cannot work, or that issues under the address of another. Sessions of another issuer end.
+fn check_provider(tx: &mut Tx<'_>, old: Option<&Resource>, new: &Resource) -> Result<(), Problem> {
+    let spec = ProviderSpec::read(new)?;
+    spec.check()?;
+    for other in tx.resources(sign_in::PROVIDER)? {
+        if other.name != new.name && ProviderSpec::read(&other)?.issuer == spec.issuer {
+            let reason = format!("{} has the same issuer", other.reference());
+            let hint = Some("declare an issuer once, with the roles of all its people".into());
+            let problem: Problem = Error::Manifest { reason, place: None, hint }.into();
+            return Err(problem.at(base::Place::pointer("/spec/issuer")));
         }
-        .into());
     }
-    let (kind, name) = check.resource.split_once('/').unwrap_or((&check.resource, ""));
-    let resource = ResourceRef::new(kind, name);
-    let question = Call::new(&check.operation, resource.clone(), who.clone());
-    let found = kernel.find(reader, &resource)?;
-    let decision = kernel.decide(reader, &check.operation, &resource, found.as_ref(), &question)?;
-    let roles = kernel.policies(reader)?.roles(&who);
-    Ok(Reply::Value(json!({
-        "allowed": decision.is_allowed,
-        "as": who,
-        "roles": roles,
-        "policies": decision.reasons,
-        "exists": found.is_some(),
-    })))
+    match old {
+        Some(old) if ProviderSpec::read(old)?.issuer != spec.issuer => {
+            sign_in::forget_provider(tx, &new.name)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a user who is somebody else's identity, or that of a provider that is not there.
+fn check_identity(tx: &Tx<'_>, user: &Resource) -> Result<(), Problem> {
+    let Some(identity) = user.spec.get("identity").and_then(Value::as_str) else { return Ok(()) };
+    let wrong = |problem: Error| {
+        let problem: Problem = problem.into();
+        problem.at(base::Place::pointer("/spec/identity"))
+    };
+    let provider = identity.split_once('/').map_or(identity, |(provider, _)| provider);
+    if tx.resource(sign_in::PROVIDER, provider)?.is_none() {
+        let to = format!("{}/{provider}", sign_in::PROVIDER);
+        return Err(wrong(Error::Reference { from: user.reference().to_string(), to }));
+    }
+    let same = tx.resources("user")?.into_iter().find(|other| {
+        other.name != user.name && other.spec.get("identity") == user.spec.get("identity")
+    });
+    match same {
+        Some(other) => {
+            let reason = format!("{} has the same identity", other.reference());
+            let hint = Some("somebody is one user".into());
+            Err(wrong(Error::Manifest { reason, place: None, hint }))
+        }
+        None => Ok(()),
+    }
 }
 
 fn whoami(reader: &Reader) -> Result<Reply, Problem> {

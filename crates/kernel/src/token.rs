@@ -1,7 +1,7 @@
-//! Tokens: random, shown once, kept as a hash and as what checks a sign-in by password.
+//! Tokens: random, shown once, kept as a hash and as what checks a sign-in by password. A session is a token, too.
 
-use crate::kernel::Identity;
-use crate::{Call, Error, Kernel, Principal, Read, Reader, Reply, Tx, scram, space};
+use crate::kernel::{Identity, Stamp};
+use crate::{Call, Error, Kernel, Principal, Read, Reader, Reply, Session, Tx, scram, space};
 use base::{Problem, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -24,6 +24,9 @@ pub struct Token {
     pub expires: Option<Time>,
     /// When it was made.
     pub created: Time,
+    /// What makes it a session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Session>,
 }
 
 #[derive(Deserialize)]
@@ -51,27 +54,45 @@ impl Token {
     /// # Errors
     /// Where the store cannot be read.
     pub fn keep(tx: &mut Tx<'_>, secret: &str, token: &Self) -> Result<(), Problem> {
-        let bytes = serde_json::to_vec(token)
+        token.put(tx, &base::sha256(secret.as_bytes()))?;
+        scram::keep(tx, secret, &token.user, &token.id)
+    }
+
+    /// Writes a token under the hash of its secret.
+    pub(crate) fn put(&self, tx: &mut Tx<'_>, hash: &[u8; 32]) -> Result<(), Problem> {
+        let bytes = serde_json::to_vec(self)
             .map_err(|error| Error::Internal { detail: error.to_string() })?;
-        tx.put(key(&base::sha256(secret.as_bytes())), bytes);
-        scram::keep(tx, secret, &token.user, &token.id)?;
-        tx.raise_epoch()
+        tx.put(key(hash), bytes);
+        Ok(())
+    }
+
+    /// Returns the token with this hash, where there is one.
+    pub(crate) fn stored(read: &dyn Read, hash: &[u8; 32]) -> Result<Option<Self>, Problem> {
+        read.get(key(hash).as_ref())?.map(|bytes| decode(&bytes)).transpose()
     }
 
     /// Finds a token by the hash of its secret.
-    pub(crate) fn find(reader: &Reader, hash: &[u8; 32]) -> Result<Self, Problem> {
-        match reader.get(key(hash).as_ref())? {
-            Some(bytes) => decode(&bytes),
-            None => Err(Error::Unauthenticated { reason: "the token is not known" }.into()),
-        }
+    pub(crate) fn find(read: &dyn Read, hash: &[u8; 32]) -> Result<Self, Problem> {
+        let unknown = || Error::Unauthenticated { reason: "the token is not known" }.into();
+        Self::stored(read, hash)?.ok_or_else(unknown)
     }
 
-    /// Returns who a token stands for, unless it has expired.
-    pub(crate) fn identity(self, wall: Time) -> Result<Identity, Problem> {
+    /// Refuses a token that has expired, and a session that was idle for too long; `seen` is when it was last used.
+    pub(crate) fn check(&self, seen: Time, wall: Time) -> Result<(), Problem> {
         if self.expires.is_some_and(|expires| expires <= wall) {
             return Err(Error::Unauthenticated { reason: "the token has expired" }.into());
         }
-        Ok(Identity { principal: Principal::User(self.user), scope: self.scope })
+        match &self.session {
+            Some(session) if !session.is_alive(self.expires, seen.max(session.seen), wall) => {
+                Err(Error::Unauthenticated { reason: "the session was idle for too long" }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns who a token stands for.
+    pub(crate) fn identity(&self, stamp: Option<Stamp>) -> Identity {
+        Identity { principal: Principal::User(self.user.clone()), scope: self.scope.clone(), stamp }
     }
 
     pub(crate) fn create(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
@@ -95,6 +116,7 @@ impl Token {
             scope: create.scope,
             expires: create.expires,
             created: tx.wall(),
+            session: None,
         };
         Self::keep(tx, &secret, &token)?;
         Ok(Reply::Value(json!({"id": token.id, "user": token.user, "token": secret})))
@@ -102,7 +124,9 @@ impl Token {
 
     pub(crate) fn list(reader: &Reader) -> Result<Reply, Problem> {
         let pairs = reader.scan_prefix(space::key(b'T').as_ref(), 10_000)?;
-        let tokens = pairs.iter().map(|(_, bytes)| decode(bytes)).collect::<Result<Vec<_>, _>>()?;
+        let mut tokens =
+            pairs.iter().map(|(_, bytes)| decode(bytes)).collect::<Result<Vec<_>, _>>()?;
+        tokens.retain(|token| token.session.is_none());
         Reply::of(&json!({ "items": tokens }))
     }
 
@@ -110,33 +134,55 @@ impl Token {
         let id = &call.resource.name;
         for (key, bytes) in tx.scan_prefix(space::key(b'T').as_ref(), usize::MAX)? {
             let token = decode(&bytes)?;
-            if token.id == *id {
+            if token.id == *id && token.session.is_none() {
                 tx.delete(key);
                 scram::forget(tx, &token.user, id);
-                tx.raise_epoch()?;
+                tx.raise_credentials()?;
                 return Ok(Reply::Value(json!({"id": id, "revoked": true})));
             }
         }
         Err(Error::NotFound { resource: format!("token/{id}") }.into())
     }
 
+    /// Revokes every token of a user.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub(crate) fn revoke_all(tx: &mut Tx<'_>, user: &str) -> Result<(), Problem> {
+        for (key, bytes) in tx.scan_prefix(space::key(b'T').as_ref(), usize::MAX)? {
+            let token = decode(&bytes)?;
+            if token.user == user && token.session.is_none() {
+                tx.delete(key);
+                scram::forget(tx, user, &token.id);
+                tx.raise_credentials()?;
+            }
+        }
+        Ok(())
+    }
+
     /// Returns whether there is a token with this id.
     pub(crate) fn exists(read: &dyn Read, id: &str) -> Result<bool, Problem> {
         let pairs = read.scan_prefix(space::key(b'T').as_ref(), usize::MAX)?;
-        Ok(pairs.iter().any(|(_, bytes)| decode(bytes).is_ok_and(|token| token.id == id)))
+        let is_it = |token: Token| token.id == id && token.session.is_none();
+        Ok(pairs.iter().any(|(_, bytes)| decode(bytes).is_ok_and(is_it)))
     }
 }
 
 /// Returns the id of a token: it tells the token apart and does not give it away.
-fn id_of(secret: &str) -> String {
+pub(crate) fn id_of(secret: &str) -> String {
     base::hex(&base::sha256(secret.as_bytes())[..6])
 }
 
-fn key(hash: &[u8; 32]) -> base::Key {
+/// Returns the key of the token with a hash.
+pub(crate) fn key(hash: &[u8; 32]) -> base::Key {
     space::key(b'T').text(&base::hex(hash))
 }
 
-fn decode(bytes: &[u8]) -> Result<Token, Problem> {
+/// Reads a stored token.
+///
+/// # Errors
+/// `kernel.internal`, which is a defect.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Token, Problem> {
     serde_json::from_slice(bytes)
         .map_err(|error| Error::Internal { detail: format!("stored token: {error}") }.into())
 }

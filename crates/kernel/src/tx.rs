@@ -214,6 +214,18 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
+    /// Makes every credential that was recognised be looked up again from this commit on. Decisions do not depend on
+    /// credentials: they stay.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub(crate) fn raise_credentials(&mut self) -> Result<(), Problem> {
+        let key = space::key(b'E').text("credentials");
+        let count = self.get(key.as_ref())?.map_or(0, |bytes| number(&bytes));
+        self.put(key, (count + 1).to_be_bytes().to_vec());
+        Ok(())
+    }
+
     /// Runs a step that leaves nothing behind where it fails or panics.
     ///
     /// # Errors
@@ -249,9 +261,11 @@ impl<'a> Tx<'a> {
         }
     }
 
-    /// Returns whether this commit raises the epoch.
+    /// Returns whether this commit changes a right or takes a credential back.
     pub(crate) fn changes_rights(&self) -> bool {
-        self.overlay.contains_key(space::key(b'E').text("epoch").as_ref())
+        let is_changed =
+            |name: &str| self.overlay.contains_key(space::key(b'E').text(name).as_ref());
+        is_changed("epoch") || is_changed("credentials")
     }
 
     pub(crate) fn is_empty(&self) -> bool {

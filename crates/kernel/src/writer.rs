@@ -3,7 +3,7 @@
 use crate::operation::Handler;
 use crate::secrets::refuse_written;
 use crate::tx::Pending;
-use crate::{Call, Error, Kernel, Operation, Read, Reply, Tx, space};
+use crate::{Call, Error, Kernel, Operation, Read, Reply, Tx, sign_in, space};
 use base::{Kind, Problem, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -129,8 +129,15 @@ pub(crate) fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
     let heard = kernel.heard(operation, call);
     let call = heard.as_ref();
     let result = tx.attempt(|tx| {
+        if let Some(stamp) = &call.stamp {
+            // It may have waited while its credential was revoked.
+            kernel.confirm(tx, stamp, tx.changes_rights())?;
+        }
         let decision = kernel.admit(tx, operation, call)?;
         refuse_written(operation, call)?;
+        if operation.prepare.is_some() && call.prepared.is_none() {
+            return Err(sign_in::Error::Unprepared { operation: call.operation.clone() }.into());
+        }
         // After the decision: who has lost the right does not get the old reply either.
         if let Some(reply) = remembered(tx, call)? {
             return Ok(reply);

@@ -2,6 +2,7 @@
 
 use crate::fetch::Fetches;
 use crate::network::Https;
+use crate::providers::Providers;
 use crate::rest::Rest;
 use crate::{Clock, Config, Error, files, secret_key};
 use base::{DrivenClock, Problem, SystemClock, SystemEntropy, Time};
@@ -71,6 +72,7 @@ pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
         config: config.kernel.clone(),
     })?;
     kernel.unlock(&unit, secret_key::source(folder, &config.secret_key))?;
+    kernel.set_web(Arc::new(Providers::new(folder)));
     Ok(Assembly { config, kernel, writer, data, processes, exchange, network, rest })
 }
 

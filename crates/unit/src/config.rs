@@ -16,6 +16,16 @@ pub enum Clock {
     Driven,
 }
 
+/// A certificate that is given, by an authority for example. Its files are read anew when they change, and at SIGHUP.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The file with the certificate and those between it and its authority (PEM); relative to the unit's folder.
+    pub certificate: std::path::PathBuf,
+    /// The file with its key (PEM).
+    pub key: std::path::PathBuf,
+}
+
 /// The configuration of a unit, `unit.toml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,6 +36,12 @@ pub struct Config {
     pub listen: String,
     /// Where other units reach it, by TLS.
     pub listen_peers: String,
+    /// Where people and programs reach it by HTTP over TLS, from elsewhere too; closed where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listen_https: Option<String>,
+    /// The certificate that the doors for people show, HTTPS and PostgreSQL; the unit's own where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
     /// Where SQL clients reach it by PostgreSQL's protocol, with TLS wherever it is not loopback; closed where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listen_postgres: Option<String>,
@@ -135,6 +151,8 @@ pub(crate) fn template(options: &Options) -> String {
          listen = \"{listen}\"\n\n\
          # Where other units reach it, by TLS.\n\
          listen_peers = \"{listen_peers}\"\n\n\
+         # Where people and programs reach it by HTTP over TLS, from elsewhere too; closed where it is left out.\n\
+         # listen_https = \"0.0.0.0:8443\"\n\n\
          # Where SQL clients reach it by PostgreSQL's protocol, with TLS wherever it is not loopback.\n\
          listen_postgres = \"{listen_postgres}\"\n\n\
          # Where business time comes from: \"system\", or \"driven\" by `craton clock advance` (replays and tests).\n\

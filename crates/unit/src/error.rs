@@ -92,7 +92,8 @@ impl Explain for Error {
                 Some("stop what listens there, or change the address in `unit.toml`".into())
             }
             Self::NotLoopback { .. } => Some(
-                "plain HTTP stays on 127.0.0.1; other units come in by TLS at `listen_peers`"
+                "plain HTTP stays on 127.0.0.1; people from elsewhere come in by TLS at `listen_https`, \
+                 other units at `listen_peers`"
                     .into(),
             ),
             Self::Ended { .. } => {

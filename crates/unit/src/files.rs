@@ -17,6 +17,9 @@ pub(crate) const STORE: &str = "store.db";
 /// Where queries put what exceeds their memory.
 pub(crate) const SPILL: &str = "spill";
 
+/// The folder with secrets that are given to the unit as files, for example of identity providers.
+pub(crate) const SECRETS: &str = "secrets";
+
 /// Writes a new file; a secret one is for the owner's eyes only. It is on the disk when this returns.
 #[expect(clippy::disallowed_methods, reason = "this is the home of a unit's files")]
 pub(crate) fn write(path: &Path, text: &str, is_secret: bool) -> Result<(), Error> {

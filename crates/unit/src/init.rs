@@ -44,23 +44,10 @@ pub fn init(folder: &Path, options: &Options) -> Result<Made, Problem> {
     files::make_folder(folder)?;
     let identity = Identity::generate(&options.name, &SystemEntropy, SystemClock::new().wall());
     files::write(&folder.join(files::KEY), &identity.to_text(), true)?;
-    tls::make(folder, hosts([&options.listen_peers, &options.listen_postgres]))?;
+    tls::make(folder, tls::hosts(&[&options.listen_peers, &options.listen_postgres]))?;
     files::write(&folder.join("unit.toml"), &template(options), false)?;
     let owner_token = first_owner(folder)?;
     Ok(Made { unit_id: identity.unit().to_owned(), owner_token })
-}
-
-/// The hosts that others will call, and the names of this machine's loopback.
-fn hosts(addresses: [&str; 2]) -> Vec<String> {
-    let mut hosts = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    for address in addresses {
-        let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-        let host = host.trim_matches(['[', ']']);
-        if !hosts.iter().any(|known| known == host) && host != "0.0.0.0" && host != "::" {
-            hosts.push(host.to_owned());
-        }
-    }
-    hosts
 }
 
 /// Declares the user `owner` and makes a token of it, as the part `init`, which no door can be.

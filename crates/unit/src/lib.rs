@@ -9,6 +9,7 @@ mod fetch;
 mod files;
 mod init;
 mod network;
+mod providers;
 mod rest;
 mod root;
 mod run;
@@ -17,8 +18,8 @@ mod tls;
 mod usage;
 mod worker;
 
-pub use agent::agent;
-pub use config::{Clock, Config, SecretKeyConfig};
+pub use agent::{agent, roots};
+pub use config::{Clock, Config, SecretKeyConfig, Tls};
 pub use error::Error;
 pub use init::{Made, Options, init};
 pub use root::{sign_key, take_root};

@@ -2,6 +2,7 @@
 
 use crate::assembly::{Assembly, assemble, report, thread};
 use crate::rest::Rest;
+use crate::tls::Certificate;
 use crate::worker::Worker;
 use crate::{Config, Error, network, tls};
 use base::Problem;
@@ -36,7 +37,13 @@ pub fn run(folder: &Path) -> Result<(), Problem> {
         .build()
         .map_err(|source| Error::System { what: "runtime", source })?;
     let doors = runtime.block_on(Doors::open(&config))?;
-    let tls = tls::server(folder)?;
+    tls::ensure(folder, &config)?;
+    let people = Certificate::of_people(folder, config.tls.as_ref())?;
+    let shown_by_doors = Shown {
+        own: Certificate::own(folder)?.server()?,
+        people: people.server()?,
+        renewed: people,
+    };
     let Assembly { config, kernel, writer, data, exchange, network, rest, .. } = assemble(folder)?;
     let keeper = Keeper::new(&data, &kernel);
     let handle = kernel::spawn(writer)?;
@@ -44,7 +51,7 @@ pub fn run(folder: &Path) -> Result<(), Problem> {
     let tables = (keeper, data);
     let background = Background::start(&config, &handle, tables, &exchange, network, &rest)?;
     println!("unit {} is up: {}", config.name, shown(&config));
-    runtime.block_on(doors.serve(&config, handle.clone(), tls));
+    runtime.block_on(doors.serve(&config, handle.clone(), shown_by_doors));
     println!("unit {} drains", config.name);
     background.stop(&rest);
     handle.stop();
@@ -72,14 +79,27 @@ fn shown(config: &Config) -> String {
     let postgres =
         config.listen_postgres.iter().map(|address| format!(" and postgres://{address}"));
     let postgres: String = postgres.collect();
-    format!("http://{} and https://{}{postgres}", config.listen, config.listen_peers)
+    let https = config.listen_https.iter().map(|address| format!(" and https://{address}"));
+    let https: String = https.collect();
+    format!("http://{} and https://{}{https}{postgres}", config.listen, config.listen_peers)
 }
 
 /// The listeners.
 struct Doors {
     plain: TcpListener,
     peers: TcpListener,
+    https: Option<TcpListener>,
     postgres: Option<TcpListener>,
+}
+
+/// What the doors with TLS show.
+struct Shown {
+    /// To peers: the certificate in the unit's card.
+    own: Arc<rustls::ServerConfig>,
+    /// To people.
+    people: Arc<rustls::ServerConfig>,
+    /// What people are shown, to be read anew.
+    renewed: Arc<Certificate>,
 }
 
 impl Doors {
@@ -95,20 +115,26 @@ impl Doors {
             Some(address) => Some(listen(address).await?),
             None => None,
         };
+        let https = match &config.listen_https {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
         Ok(Self {
+            https,
             plain: listen(&config.listen).await?,
             peers: listen(&config.listen_peers).await?,
             postgres,
         })
     }
 
-    async fn serve(self, config: &Config, handle: Handle, tls: Arc<rustls::ServerConfig>) {
+    async fn serve(self, config: &Config, handle: Handle, shown: Shown) {
+        let Shown { own, people, renewed } = shown;
         let mut options = api::Options::new(&config.name, VERSION);
         options.config = config.api.clone();
         let postgres = api::Postgres {
             kernel: Arc::clone(handle.kernel()),
             version: VERSION.to_owned(),
-            tls: Some(Arc::clone(&tls)),
+            tls: Some(Arc::clone(&people)),
             config: config.api.clone(),
             report: Arc::clone(&options.report),
         };
@@ -120,18 +146,30 @@ impl Doors {
         };
         let plain =
             api::serve(self.plain, router.clone(), config.api.clone(), wait(stopped.clone()));
+        let limits = || config.api.clone();
         let peers =
-            api::serve_tls(self.peers, tls, router, config.api.clone(), wait(stopped.clone()));
+            api::serve_tls(self.peers, own, router.clone(), limits(), wait(stopped.clone()));
+        let https = async {
+            if let Some(listener) = self.https {
+                api::serve_tls(listener, people, router, limits(), wait(stopped.clone())).await;
+            }
+        };
+        let renewal = async {
+            tokio::select! {
+                () = renew(&renewed) => {}
+                () = wait(stopped.clone()) => {}
+            }
+        };
         let sql = async {
             if let Some(listener) = self.postgres {
-                api::serve_postgres(listener, postgres, wait(stopped)).await;
+                api::serve_postgres(listener, postgres, wait(stopped.clone())).await;
             }
         };
         let signals = async {
             told_to_stop().await;
             let _ = stop.send(true);
         };
-        tokio::join!(plain, peers, sql, signals);
+        tokio::join!(plain, peers, https, sql, renewal, signals);
     }
 }
 
@@ -139,6 +177,34 @@ async fn listen(address: &str) -> Result<TcpListener, Error> {
     TcpListener::bind(address)
         .await
         .map_err(|source| Error::Listen { address: address.to_owned(), source })
+}
+
+/// Reads the certificate for people anew when its files change, and at SIGHUP. Where somebody sits at the unit's terminal,
+/// SIGHUP is the end of it.
+async fn renew(certificate: &Arc<Certificate>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    /// How often the files are looked at.
+    const EVERY: Duration = Duration::from_secs(10);
+    let is_service = !std::io::IsTerminal::is_terminal(&std::io::stdin());
+    let mut told = is_service.then(|| signal(SignalKind::hangup()).ok()).flatten();
+    loop {
+        let hangup = async {
+            match &mut told {
+                Some(told) => {
+                    told.recv().await;
+                }
+                None => std::future::pending::<()>().await,
+            }
+        };
+        let _ = tokio::time::timeout(EVERY, hangup).await;
+        let certificate = Arc::clone(certificate);
+        match tokio::task::spawn_blocking(move || certificate.reload()).await {
+            Ok(Ok(true)) => println!("the certificate was read anew"),
+            Ok(Ok(false)) => {}
+            Ok(Err(error)) => report(&Problem::from(error)),
+            Err(error) => eprintln!("error: the certificate was not read: {error}"),
+        }
+    }
 }
 
 async fn told_to_stop() {

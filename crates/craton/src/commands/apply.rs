@@ -34,6 +34,7 @@ impl Apply {
         let plan = send(true)?;
         if globals.output == Format::Table {
             output::print(&plan_text(&plan));
+            output::error_text(&warnings_text(&plan));
         }
         let answer = if self.dry_run || steps(&plan, "keep").count() == steps(&plan, "").count() {
             plan
@@ -64,6 +65,21 @@ fn plan_text(plan: &Value) -> String {
             for change in step["changes"].as_array().into_iter().flatten() {
                 text.push_str(&format!("      {}\n", output::plain(change)));
             }
+        }
+    }
+    text
+}
+
+/// Returns what is suspicious about policies, as lines like those of problems.
+fn warnings_text(plan: &Value) -> String {
+    let mut text = String::new();
+    for warning in plan["warnings"].as_array().into_iter().flatten() {
+        let field = |name: &str| output::plain(&warning[name]);
+        let (resource, line, policy) = (field("resource"), field("line"), field("policy"));
+        text.push_str(&format!("warning: {policy}: {}\n", field("message")));
+        text.push_str(&format!("place: {resource}, line {line} of `policies`\n"));
+        if warning["hint"].is_string() {
+            text.push_str(&format!("hint: {}\n", field("hint")));
         }
     }
     text
@@ -105,5 +121,18 @@ mod tests {
             "  + process sell\n  ~ stream orders\n      /spec/key\n  - view old\n"
         );
         assert_eq!(summary(&plan, true), "1 to create, 1 to change, 1 to remove, 1 as they were");
+    }
+
+    #[test]
+    fn warnings_read_like_problems() {
+        let plan = json!({"warnings": [{
+            "resource": "role/clerk", "policy": "role:clerk/0", "line": 3,
+            "message": "nobody holds the role `clerk`", "hint": "remove the policy",
+        }]});
+        assert_eq!(
+            warnings_text(&plan),
+            "warning: role:clerk/0: nobody holds the role `clerk`\n\
+             place: role/clerk, line 3 of `policies`\nhint: remove the policy\n"
+        );
     }
 }

@@ -15,6 +15,7 @@ mod quality;
 mod resource;
 mod running;
 mod secret;
+mod sign_in;
 mod sql;
 mod stream;
 mod table;
@@ -90,6 +91,16 @@ pub enum Command {
     Kill(running::Kill),
     /// Says whether somebody may do something, and which policy decides
     CanI(access::CanI),
+    /// Says step by step why somebody may do something, or what is missing
+    Why(sign_in::Why),
+    /// Signs in at a unit: with a password, or with an identity provider in a browser
+    Login(sign_in::Login),
+    /// Ends the session that `craton login` has saved for a unit
+    Logout(sign_in::Logout),
+    /// Sets a password: one's own, or a user's
+    Passwd(sign_in::Passwd),
+    /// Shows and ends sessions
+    Session(sign_in::Session),
     /// Makes, shows and revokes tokens
     Token(access::Token),
     /// Shows and moves the business clock
@@ -153,6 +164,11 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
         Command::Ps(command) => command.run(globals),
         Command::Kill(command) => command.run(globals),
         Command::CanI(command) => return command.run(globals),
+        Command::Why(command) => return command.run(globals),
+        Command::Login(command) => command.run(globals),
+        Command::Logout(command) => command.run(globals),
+        Command::Passwd(command) => command.run(globals),
+        Command::Session(command) => command.run(globals),
         Command::Token(command) => command.run(globals),
         Command::Clock(command) => command.run(globals),
         Command::Replay(command) => command.run(globals),

@@ -212,6 +212,7 @@ fn apply_starter(folder: &Path) -> Result<(), Problem> {
     let globals = crate::arguments::Globals {
         unit: Some(folder.display().to_string()),
         token: None,
+        certificate: None,
         output: output::Format::Table,
     };
     let client = connect::client(&globals)?;

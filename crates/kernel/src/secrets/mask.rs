@@ -198,8 +198,8 @@ fn find(bytes: &[u8], form: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use base64::Engine as _;
     use base::{Code, Kind, Place};
+    use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
     use serde_json::json;
 

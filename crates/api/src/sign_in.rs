@@ -1,0 +1,157 @@
+//! A browser signs in with an identity provider: it is sent there, comes back, and gets a cookie with the token of its session.
+//!
+//! What the way back needs travels in a cookie of its own, which no script reads and no other site sends along: an answer that
+//! was begun in another browser is refused.
+
+use crate::answer;
+use crate::request::{SESSION_COOKIE, cookie};
+use crate::route::decode;
+use crate::router::{Edge, source};
+use axum::body::Body;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Response, StatusCode, header};
+use base::{Code, Kind, Problem, Time};
+use kernel::{Call, Principal, ResourceRef};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// The cookie with what a sign-in under way needs.
+const FLOW_COOKIE: &str = "craton_sign_in";
+
+/// Where the cookie of a sign-in under way is sent.
+const FLOW_PATH: &str = "/sign-in";
+
+impl Edge {
+    /// Sends a browser to an identity provider.
+    pub(crate) async fn sign_in(
+        self: Arc<Self>,
+        provider: String,
+        head: &Parts,
+    ) -> Result<Response<Body>, Problem> {
+        let call = anonymous("session.begin", head).with(json!({"provider": provider}));
+        let begun = self.ask(call).await?;
+        let text = |name: &str| begun[name].as_str().unwrap_or_default();
+        let mut response = redirect(text("url"))?;
+        let seconds = seconds_until(&self, text("until"));
+        let is_secure = begun["secure"] == true;
+        set_cookie(&mut response, FLOW_COOKIE, text("key"), FLOW_PATH, seconds, is_secure);
+        Ok(response)
+    }
+
+    /// Takes a browser that comes back from an identity provider, and makes its session.
+    pub(crate) async fn callback(self: Arc<Self>, head: &Parts) -> Result<Response<Body>, Problem> {
+        let parameter = |name: &str| -> Result<Option<String>, Problem> {
+            let pairs = head.uri.query().unwrap_or_default().split('&');
+            let mut pairs = pairs.filter_map(|pair| pair.split_once('='));
+            let found = pairs.find(|(given, _)| *given == name);
+            found.map(|(_, value)| decode("query", value, true)).transpose()
+        };
+        if let Some(error) = parameter("error")? {
+            return Err(refused(&error));
+        }
+        let key = cookie(&head.headers, FLOW_COOKIE).unwrap_or_default();
+        let call = anonymous("session.finish", head).with(json!({
+            "key": key,
+            "state": parameter("state")?.unwrap_or_default(),
+            "code": parameter("code")?.unwrap_or_default(),
+            "summary": "browser",
+        }));
+        let made = self.ask(call).await?;
+        let text = |name: &str| made[name].as_str().unwrap_or_default();
+        let mut response = redirect("/")?;
+        let seconds = seconds_until(&self, text("expires"));
+        let is_secure = is_secure(&key);
+        set_cookie(&mut response, SESSION_COOKIE, text("token"), "/", seconds, is_secure);
+        set_cookie(&mut response, FLOW_COOKIE, "", FLOW_PATH, 0, is_secure);
+        Ok(response)
+    }
+
+    /// Makes a call and waits for its answer, on a thread that may wait.
+    async fn ask(self: &Arc<Self>, call: Call) -> Result<Value, Problem> {
+        let _permit = self.enter()?;
+        let handle = self.handle.clone();
+        Ok(self.blocking(move || handle.call(call)).await??.into_value())
+    }
+}
+
+fn anonymous(operation: &str, head: &Parts) -> Call {
+    let mut call = Call::new(operation, ResourceRef::new("session", ""), Principal::Anonymous);
+    call.source = source(head);
+    call
+}
+
+/// Says that the provider has sent somebody back without a code.
+fn refused(error: &str) -> Problem {
+    let is_word = |character: &char| character.is_ascii_lowercase() || *character == '_';
+    let word: String = error.chars().filter(is_word).take(40).collect();
+    let message = format!("the identity provider did not sign anybody in ({word})");
+    Problem::new(Code("sign_in.rejected", Kind::Unauthenticated), message)
+        .with_hint("sign in again")
+}
+
+/// Returns whether a sign-in was begun over TLS, as what was sealed says. Its seal has been checked.
+fn is_secure(key: &str) -> bool {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let text = key.split('.').next().unwrap_or_default();
+    let flow = URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
+    let flow: Value = serde_json::from_slice(&flow).unwrap_or_default();
+    flow["redirect"].as_str().is_some_and(|redirect| redirect.starts_with("https://"))
+}
+
+fn seconds_until(edge: &Edge, time: &str) -> i64 {
+    let now = edge.handle.kernel().clock().wall();
+    Time::parse(time).map_or(0, |time| (time.0 - now.0).max(0) / 1_000)
+}
+
+fn redirect(to: &str) -> Result<Response<Body>, Problem> {
+    let to = HeaderValue::from_str(to).map_err(|error| {
+        Problem::new(Code("kernel.internal", Kind::Internal), format!("an address: {error}"))
+    })?;
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SEE_OTHER;
+    response.headers_mut().insert(header::LOCATION, to);
+    // The address of the way back has a code in it.
+    answer::put(&mut response, header::REFERRER_POLICY, "no-referrer");
+    Ok(response)
+}
+
+/// Sets a cookie that no script reads and that comes along when somebody follows a link, and with nothing else from elsewhere.
+fn set_cookie(
+    response: &mut Response<Body>,
+    name: &str,
+    value: &str,
+    path: &str,
+    seconds: i64,
+    is_secure: bool,
+) {
+    let secure = if is_secure { "; Secure" } else { "" };
+    let text =
+        format!("{name}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    if let Ok(value) = HeaderValue::from_str(&text) {
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cookies_are_for_the_browser_alone() {
+        let mut response = redirect("https://id.example/authorize?x=1").expect("a redirection");
+        set_cookie(&mut response, "a", "b.c", "/sign-in", 600, true);
+        set_cookie(&mut response, "d", "", "/", 0, false);
+        let cookies: Vec<_> = response.headers().get_all(header::SET_COOKIE).iter().collect();
+        assert_eq!(cookies[0], "a=b.c; Path=/sign-in; Max-Age=600; HttpOnly; SameSite=Lax; Secure");
+        assert_eq!(cookies[1], "d=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+        assert_eq!(response.status(), StatusCode::SEE_OTHER);
+        assert!(redirect("/a\nb").is_err());
+    }
+
+    #[test]
+    fn what_a_provider_says_is_shown_as_a_word() {
+        let problem = refused("access_denied<script>");
+        assert!(problem.message.ends_with("(access_deniedscript)"), "{}", problem.message);
+    }
+}

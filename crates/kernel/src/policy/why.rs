@@ -1,0 +1,229 @@
+//! Why somebody may do something, or may not: every step of the way that a call takes, with the policies that decided.
+//!
+//! About oneself everybody may ask. A resource that the asker may not see looks as if it were not there, as everywhere.
+
+use super::cache::Asked;
+use super::{BUILT_IN, Policies, Verdict};
+use crate::excerpt::role_of_policy;
+use crate::{Call, Error, Found, Principal, Read, Reader, Reply, ResourceRef};
+use base::Problem;
+use cedar_policy::Effect;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// What is asked.
+struct Question {
+    who: Principal,
+    operation: String,
+    resource: ResourceRef,
+    /// What is known of the resource, where it is there and the asker may see it.
+    found: Option<Found>,
+    /// The rights that the asker's credential is cut down to, where he asks about himself; empty for all.
+    scope: Vec<String>,
+}
+
+/// A step of the way that a call takes.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Step {
+    step: &'static str,
+    passed: bool,
+    detail: String,
+}
+
+/// A policy that decided.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+struct Decided {
+    policy: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<String>,
+    line: u32,
+    effect: &'static str,
+}
+
+impl Question {
+    /// Reads what is asked.
+    ///
+    /// # Errors
+    /// `call.invalid`, `operation.not_found`, and `policy.forbidden` for who asks about others and may not see them.
+    fn of(reader: &Reader, call: &Call) -> Result<Self, Problem> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Asked {
+            operation: String,
+            resource: String,
+            #[serde(rename = "as", default)]
+            who: Option<Principal>,
+        }
+        let asked: Asked = call.parameters()?;
+        let kernel = reader.kernel();
+        kernel.operation(&asked.operation)?;
+        let who = asked.who.unwrap_or_else(|| call.actor.clone());
+        if who != call.actor && !reader.allows("resource.get", &ResourceRef::new("user", ""))? {
+            return Err(Error::Forbidden {
+                actor: call.actor.to_string(),
+                operation: call.operation.clone(),
+                resource: who.to_string(),
+            }
+            .into());
+        }
+        let (kind, name) = asked.resource.split_once('/').unwrap_or((&asked.resource, ""));
+        let resource = ResourceRef::new(kind, name);
+        let is_visible = resource.name.is_empty()
+            || reader.allows("resource.get", &resource)?
+            || reader.allows(&asked.operation, &resource)?;
+        let found = if is_visible { kernel.find(reader, &resource)? } else { None };
+        let scope = if who == call.actor { call.scope.clone() } else { Vec::new() };
+        Ok(Self { who, operation: asked.operation, resource, found, scope })
+    }
+
+    fn is_scoped(&self, right: &str) -> bool {
+        self.scope.is_empty() || self.scope.iter().any(|held| held == right)
+    }
+}
+
+/// Answers `policy.check`: whether somebody may do something, and which policies decide.
+///
+/// # Errors
+/// See [`Question::of`]; where the store cannot be read.
+pub(crate) fn can(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
+    let question = Question::of(reader, call)?;
+    let Question { who, operation, resource, found, .. } = &question;
+    let kernel = reader.kernel();
+    let asked = Call::new(operation, resource.clone(), who.clone());
+    let decision = kernel.decide(reader, operation, resource, found.as_ref(), &asked)?;
+    let is_scoped = question.is_scoped(kernel.operation(operation)?.right.as_str());
+    Ok(Reply::Value(json!({
+        "allowed": decision.is_allowed && is_scoped,
+        "as": who,
+        "roles": kernel.policies(reader)?.roles(who),
+        "policies": decision.reasons,
+        "exists": found.is_some(),
+    })))
+}
+
+/// Answers `policy.why`: the same, step by step, with what is missing.
+///
+/// # Errors
+/// See [`Question::of`]; where the store cannot be read.
+pub(crate) fn why(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
+    let question = Question::of(reader, call)?;
+    let policies = reader.kernel().policies(reader)?;
+    let right = reader.kernel().operation(&question.operation)?.right.as_str();
+    let held = policies.roles(&question.who);
+    let verdict = policies.verdict(&question, &held)?;
+    let decided = policies.decided(&verdict);
+    let steps = [
+        found_step(&question),
+        scope_step(&question, right),
+        policies_step(&question, &verdict, &decided),
+    ];
+    let is_allowed = steps.iter().all(|step| step.passed);
+    // What helps is said only where a role is what is missing.
+    let missing = match verdict.is_allowed || !verdict.policies.is_empty() {
+        true => BTreeSet::new(),
+        false => policies.enough(reader, &question)?,
+    };
+    let reason = steps.iter().find(|step| !step.passed).or(steps.last());
+    Ok(Reply::Value(json!({
+        "allowed": is_allowed,
+        "as": question.who,
+        "operation": question.operation,
+        "resource": question.resource.to_string(),
+        "roles": held,
+        "reason": reason.map(|step| step.detail.clone()),
+        "steps": steps,
+        "policies": decided,
+        "roles_that_may": missing,
+    })))
+}
+
+fn found_step(question: &Question) -> Step {
+    let resource = &question.resource;
+    let passed = question.found.is_some();
+    let detail = match (passed, resource.name.is_empty()) {
+        (true, true) => format!("`{resource}` as a whole"),
+        (true, false) => format!("{resource} is there"),
+        (false, _) => format!("{resource} does not exist, or you may not see it"),
+    };
+    Step { step: "find", passed, detail }
+}
+
+fn scope_step(question: &Question, right: &str) -> Step {
+    let passed = question.is_scoped(right);
+    let detail = match (passed, question.scope.is_empty()) {
+        (_, true) => "the credential is not cut down".to_owned(),
+        (true, false) => format!("the token has the right {right}"),
+        (false, false) => {
+            let held = question.scope.join(", ");
+            format!("the token is cut down to {held}; `{}` needs {right}", question.operation)
+        }
+    };
+    Step { step: "scope", passed, detail }
+}
+
+fn policies_step(question: &Question, verdict: &Verdict, decided: &[Decided]) -> Step {
+    let names: Vec<String> =
+        decided.iter().map(|each| format!("{} (line {})", each.policy, each.line)).collect();
+    let names = names.join(", ");
+    let Question { who, operation, resource, .. } = question;
+    let detail = match (verdict.is_allowed, decided.is_empty()) {
+        (true, _) => format!("permitted by {names}"),
+        (false, false) => format!("forbidden by {names}"),
+        (false, true) => format!("no policy permits `{operation}` on {resource} to {who}"),
+    };
+    Step { step: "policies", passed: verdict.is_allowed, detail }
+}
+
+impl Policies {
+    /// Asks for somebody who holds these roles and no others.
+    fn verdict(&self, question: &Question, roles: &BTreeSet<String>) -> Result<Verdict, Problem> {
+        let slice = self.slice(&question.operation)?;
+        let none = Found::default();
+        let asked = Asked {
+            actor: &question.who,
+            on_behalf_of: None,
+            operation: &question.operation,
+            resource: &question.resource,
+            found: question.found.as_ref().unwrap_or(&none),
+            mentions: &slice.mentions,
+        };
+        self.ask(&slice, roles, &asked)
+    }
+
+    /// Returns the policies that decided, by name.
+    fn decided(&self, verdict: &Verdict) -> Vec<Decided> {
+        let mut decided: Vec<Decided> = verdict
+            .policies
+            .iter()
+            .map(|id| Decided {
+                policy: self.name_of(id),
+                role: role_of_policy(id.as_ref()).map(str::to_owned),
+                line: self.lines.get(id).copied().unwrap_or(1),
+                effect: match self.set.policy(id).map(|policy| policy.effect()) {
+                    Some(Effect::Forbid) => "forbid",
+                    _ => "permit",
+                },
+            })
+            .collect();
+        decided.sort();
+        decided
+    }
+
+    /// Returns the roles of which each would be enough by itself, of those that the asker may see.
+    fn enough(&self, reader: &Reader, question: &Question) -> Result<BTreeSet<String>, Problem> {
+        let mut enough = BTreeSet::new();
+        let mut roles: BTreeSet<String> = BUILT_IN.into_iter().map(str::to_owned).collect();
+        for role in reader.resources("role")? {
+            if reader.allows("resource.get", &role.reference())? {
+                roles.insert(role.name.clone());
+            }
+        }
+        for role in roles {
+            if self.verdict(question, &BTreeSet::from([role.clone()]))?.is_allowed {
+                enough.insert(role);
+            }
+        }
+        Ok(enough)
+    }
+}

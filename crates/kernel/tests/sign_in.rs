@@ -1,0 +1,579 @@
+//! People sign in: passwords, sessions, identity providers, and what ends when.
+
+use base::{Clock, Problem, SeededEntropy, Time};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ed25519_dalek::{Signer, SigningKey};
+use kernel::{
+    Call, Config, Credential, Handle, Identity, Kernel, Parts, Principal, Reader, ResourceRef, Web,
+    WebRequest, WebResponse,
+};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use store::MemoryStore;
+
+/// A clock that a test moves, wall and monotonic alike.
+struct Moved(AtomicI64);
+
+impl Moved {
+    fn pass(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1_000, Ordering::SeqCst);
+    }
+}
+
+impl Clock for Moved {
+    fn business(&self) -> Time {
+        Time(0)
+    }
+
+    fn wall(&self) -> Time {
+        Time(self.0.load(Ordering::SeqCst))
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::SeqCst).cast_unsigned())
+    }
+
+    fn is_driven(&self) -> bool {
+        true
+    }
+
+    fn advance(&self, _to: Time) -> bool {
+        true
+    }
+}
+
+struct Unit {
+    handle: Handle,
+    kernel: Arc<Kernel>,
+    clock: Arc<Moved>,
+}
+
+impl Drop for Unit {
+    fn drop(&mut self) {
+        self.handle.stop();
+    }
+}
+
+const BEGIN: i64 = 1_700_000_000_000;
+
+impl Unit {
+    fn new() -> Self {
+        let clock = Arc::new(Moved(AtomicI64::new(BEGIN)));
+        let config = Config { password_memory_kib: 64, password_passes: 1, ..Config::default() };
+        let parts = Parts {
+            store: Arc::new(MemoryStore::new()),
+            clock: clock.clone(),
+            entropy: Arc::new(SeededEntropy::new(3)),
+            engines: Vec::new(),
+            config,
+        };
+        let (kernel, writer) = Kernel::new(parts).expect("a kernel");
+        let handle = kernel::spawn(writer).expect("a thread");
+        let unit = Self { handle, kernel, clock };
+        unit.apply(
+            "unit:init",
+            json!([
+                manifest("User", "olga", json!({"roles": ["owner"]})),
+                manifest("User", "vera", json!({"roles": ["viewer"]})),
+            ]),
+        );
+        unit
+    }
+
+    fn apply(&self, who: &str, manifests: Value) {
+        let args = json!({"application": "people", "manifests": manifests});
+        self.ask(who, "resource.apply", ("resource", ""), args).expect("applied");
+    }
+
+    fn call(&self, who: &str, operation: &str, on: (&str, &str), args: Value) -> Call {
+        let actor = Principal::try_from(who.to_owned()).expect("a principal");
+        Call::new(operation, ResourceRef::new(on.0, on.1), actor).with(args)
+    }
+
+    fn ask(
+        &self,
+        who: &str,
+        operation: &str,
+        on: (&str, &str),
+        args: Value,
+    ) -> Result<Value, Problem> {
+        self.handle.call(self.call(who, operation, on, args)).map(kernel::Reply::into_value)
+    }
+
+    fn set_password(&self, who: &str, user: &str, args: Value) -> Result<Value, Problem> {
+        self.ask(who, "user.set_password", ("user", user), args)
+    }
+
+    /// Signs in; returns the token of the session, or the code of the refusal.
+    fn sign_in(&self, user: &str, password: &str) -> Result<String, String> {
+        let args = json!({"user": user, "password": password});
+        let made = self.ask("anonymous", "session.create", ("session", ""), args);
+        match made {
+            Ok(made) => Ok(made["token"].as_str().expect("a token").to_owned()),
+            Err(problem) => Err(problem.code),
+        }
+    }
+
+    fn who(&self, token: &str) -> Result<Identity, String> {
+        self.handle.authenticate(&Credential::Bearer(token)).map_err(|problem| problem.message)
+    }
+
+    fn roles(&self, user: &str) -> Vec<String> {
+        let answer = self.ask(&format!("user:{user}"), "unit.whoami", ("unit", ""), json!({}));
+        let answer = answer.expect("an answer");
+        let roles = answer["roles"].as_array().expect("roles").iter();
+        roles.map(|role| role.as_str().expect("text").to_owned()).collect()
+    }
+}
+
+fn manifest(kind: &str, name: &str, spec: Value) -> Value {
+    json!({"apiVersion": "craton/v1", "kind": kind, "metadata": {"name": name}, "spec": spec})
+}
+
+const PASSWORD: &str = "correct horse battery";
+
+#[test]
+fn a_password_signs_in_and_is_seen_nowhere() {
+    let unit = Unit::new();
+    unit.set_password("user:olga", "vera", json!({"password": PASSWORD})).expect("set");
+    let token = unit.sign_in("vera", PASSWORD).expect("signed in");
+    assert_eq!(unit.who(&token).expect("known").principal, Principal::User("vera".into()));
+    let refused = || "sign_in.refused".to_owned();
+    assert_eq!(unit.sign_in("vera", "correct horse"), Err(refused()));
+    assert_eq!(unit.sign_in("olga", PASSWORD), Err(refused()), "no password");
+    assert_eq!(unit.sign_in("nobody", PASSWORD), Err(refused()), "not there");
+    let reader = Reader::new(&unit.kernel, Principal::Anonymous).expect("a reader");
+    let stored = kernel::Read::scan(&reader, &[], &[0xff; 8], usize::MAX, false).expect("pairs");
+    let chunks = kernel::Read::chunks(&reader, "system/audit", 0, usize::MAX).expect("chunks");
+    let bytes =
+        stored.iter().map(|(_, value)| value).chain(chunks.iter().map(|chunk| &chunk.bytes));
+    for value in bytes {
+        let text = String::from_utf8_lossy(value);
+        assert!(!text.contains("horse") && !text.contains(&token), "{text}");
+    }
+}
+
+#[test]
+fn a_password_is_set_by_who_may_and_ends_other_sessions() {
+    let unit = Unit::new();
+    let code = |result: Result<Value, Problem>| result.expect_err("refused").code;
+    let new = json!({"password": PASSWORD});
+    assert_eq!(code(unit.set_password("user:vera", "olga", new.clone())), "resource.not_found");
+    assert_eq!(code(unit.set_password("anonymous", "vera", new.clone())), "token.invalid");
+    assert_eq!(
+        code(unit.set_password("user:olga", "vera", json!({"password": "short"}))),
+        "sign_in.password"
+    );
+    assert_eq!(code(unit.set_password("user:olga", "ghost", new.clone())), "resource.not_found");
+    unit.set_password("user:vera", "vera", new.clone()).expect("her first, with no other to show");
+    let token = unit.sign_in("vera", PASSWORD).expect("signed in");
+    let other = json!({"password": "another long password"});
+    assert_eq!(
+        code(unit.set_password("user:vera", "vera", other)),
+        "sign_in.password",
+        "`current`"
+    );
+    let wrong = json!({"password": "another long password", "current": "wrong"});
+    assert_eq!(code(unit.set_password("user:vera", "vera", wrong)), "sign_in.refused");
+    let right = json!({"password": "another long password", "current": PASSWORD});
+    let done = unit.set_password("user:vera", "vera", right).expect("set");
+    assert_eq!(done["sessions_ended"], 1);
+    assert!(unit.who(&token).is_err());
+    assert!(unit.sign_in("vera", PASSWORD).is_err());
+    assert!(unit.sign_in("vera", "another long password").is_ok());
+    unit.ask("user:olga", "user.delete_password", ("user", "vera"), json!({})).expect("taken away");
+    assert!(unit.sign_in("vera", "another long password").is_err());
+}
+
+#[test]
+fn guesses_are_slowed_and_the_password_is_not_even_looked_at() {
+    let unit = Unit::new();
+    unit.set_password("user:olga", "vera", json!({"password": PASSWORD})).expect("set");
+    for _ in 0..6 {
+        assert_eq!(unit.sign_in("vera", "wrong"), Err("sign_in.refused".into()));
+        assert_eq!(unit.sign_in("ghost", "wrong"), Err("sign_in.refused".into()));
+    }
+    assert_eq!(unit.sign_in("vera", PASSWORD), Err("sign_in.slowed".into()));
+    assert_eq!(unit.sign_in("ghost", PASSWORD), Err("sign_in.slowed".into()), "looks alike");
+    unit.clock.pass(2);
+    assert!(unit.sign_in("vera", PASSWORD).is_ok());
+    assert_eq!(unit.sign_in("vera", "wrong"), Err("sign_in.refused".into()), "counted anew");
+}
+
+#[test]
+fn a_session_ends_by_call_by_time_and_by_being_idle() {
+    let unit = Unit::new();
+    unit.set_password("user:olga", "vera", json!({"password": PASSWORD})).expect("set");
+    let sign_in = || unit.sign_in("vera", PASSWORD).expect("signed in");
+    let ids = |who: &str| -> Vec<String> {
+        let list = unit.ask(who, "session.list", ("session", ""), json!({})).expect("a list");
+        let items = list["items"].as_array().expect("items").iter();
+        items.map(|item| item["id"].as_str().expect("an id").to_owned()).collect()
+    };
+    let token = sign_in();
+    assert_eq!((ids("user:vera").len(), ids("user:olga").len()), (1, 1));
+    unit.apply(
+        "user:olga",
+        json!([
+            manifest("User", "olga", json!({"roles": ["owner"]})),
+            manifest("User", "vera", json!({"roles": ["viewer"]})),
+            manifest("User", "ned", json!({})),
+        ]),
+    );
+    assert!(ids("user:ned").is_empty(), "others are not shown");
+    let id = ids("user:vera").remove(0);
+    let end = |who: &str| unit.ask(who, "session.end", ("session", &id), json!({}));
+    assert_eq!(end("user:ned").expect_err("hidden").code, "resource.not_found");
+    end("user:vera").expect("ended");
+    assert!(unit.who(&token).is_err());
+    let idle = sign_in();
+    for _ in 0..20 {
+        unit.clock.pass(50 * 60);
+        assert!(unit.who(&idle).is_ok() || BEGIN + 12 * 3_600_000 <= unit.clock.wall().0);
+    }
+    assert!(unit.who(&idle).expect_err("over").contains("expired"));
+    let idle = sign_in();
+    unit.clock.pass(61 * 60);
+    assert!(unit.who(&idle).expect_err("idle").contains("idle"));
+    assert!(ids("user:vera").is_empty(), "what is over is not listed");
+}
+
+#[test]
+fn the_oldest_session_makes_room() {
+    let unit = Unit::new();
+    unit.set_password("user:olga", "vera", json!({"password": PASSWORD})).expect("set");
+    let first = unit.sign_in("vera", PASSWORD).expect("signed in");
+    for _ in 0..Config::default().sessions_of_user_max {
+        unit.clock.pass(1);
+        unit.sign_in("vera", PASSWORD).expect("signed in");
+    }
+    assert!(unit.who(&first).is_err());
+    let list = unit.ask("user:vera", "session.list", ("session", ""), json!({})).expect("a list");
+    assert_eq!(
+        list["items"].as_array().map(Vec::len),
+        Some(Config::default().sessions_of_user_max)
+    );
+}
+
+#[test]
+fn a_user_who_is_not_declared_any_more_has_no_way_in() {
+    let unit = Unit::new();
+    unit.set_password("user:olga", "vera", json!({"password": PASSWORD})).expect("set");
+    let session = unit.sign_in("vera", PASSWORD).expect("signed in");
+    let made = unit
+        .ask("user:olga", "token.create", ("token", ""), json!({"user": "vera"}))
+        .expect("a token");
+    let token = made["token"].as_str().expect("a secret").to_owned();
+    unit.apply("user:olga", json!([manifest("User", "olga", json!({"roles": ["owner"]}))]));
+    assert!(unit.who(&session).is_err() && unit.who(&token).is_err());
+    unit.apply(
+        "user:olga",
+        json!([
+            manifest("User", "olga", json!({"roles": ["owner"]})),
+            manifest("User", "vera", json!({"roles": ["owner"]})),
+        ]),
+    );
+    assert!(unit.who(&session).is_err() && unit.who(&token).is_err(), "another vera");
+    assert_eq!(unit.sign_in("vera", PASSWORD), Err("sign_in.refused".into()));
+}
+
+#[test]
+fn a_call_that_waited_while_its_credential_was_revoked_is_refused() {
+    let unit = Unit::new();
+    let made = unit
+        .ask("user:olga", "token.create", ("token", ""), json!({"user": "olga"}))
+        .expect("a token");
+    let secret = made["token"].as_str().expect("a secret").to_owned();
+    let identity = unit.who(&secret).expect("known");
+    let mut late = unit.call("user:olga", "token.create", ("token", ""), json!({"user": "vera"}));
+    late.stamp = identity.stamp;
+    let mut look = unit.call("user:olga", "token.list", ("token", ""), json!({}));
+    look.stamp = identity.stamp;
+    unit.handle.call(late.clone()).expect("it still holds");
+    let id = made["id"].as_str().expect("an id");
+    unit.ask("user:olga", "token.delete", ("token", id), json!({})).expect("revoked");
+    assert_eq!(unit.handle.call(late).expect_err("refused").code, "token.invalid");
+    assert_eq!(unit.handle.call(look).expect_err("refused").code, "token.invalid");
+}
+
+#[test]
+fn nobody_skips_the_door() {
+    let unit = Unit::new();
+    let args = json!({"user": "vera", "password": PASSWORD});
+    let call = unit.call("user:olga", "session.create", ("session", ""), args);
+    let (send, receive) = std::sync::mpsc::channel();
+    // As an engine would: without the preparation that doors do.
+    unit.handle
+        .submit(call, Box::new(move |reply| send.send(reply.map(|_| ())).expect("it waits")));
+    assert_eq!(receive.recv().expect("an answer").expect_err("refused").code, "sign_in.door");
+    let record = unit.call("user:olga", "user.record", ("user", ""), json!({}));
+    assert_eq!(unit.handle.call(record).expect_err("refused").code, "policy.forbidden");
+    let mut keyed = unit.call("user:olga", "token.create", ("token", ""), json!({"user": "vera"}));
+    keyed.key = Some("once".into());
+    assert_eq!(unit.handle.call(keyed).expect_err("refused").code, "call.invalid");
+}
+
+/// An identity provider in memory.
+struct Provider {
+    key: SigningKey,
+    /// The claims that its next token has, beside the usual ones.
+    claims: Mutex<Value>,
+    asked: Mutex<BTreeMap<String, u32>>,
+    nonce: Mutex<String>,
+    clock: Arc<Moved>,
+}
+
+const ISSUER: &str = "https://id.example";
+
+impl Provider {
+    fn token(&self, further: &Value) -> String {
+        let now = self.clock.wall().0 / 1_000;
+        let mut claims = json!({
+            "iss": ISSUER, "aud": "craton", "sub": "ana", "iat": now, "exp": now + 300,
+            "nonce": *self.nonce.lock().expect("a lock"),
+        });
+        for (name, value) in further.as_object().into_iter().flatten() {
+            claims[name] = value.clone();
+        }
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let message = format!("{}.{}", part(&json!({"alg": "EdDSA", "kid": "k1"})), part(&claims));
+        let signature = self.key.sign(message.as_bytes()).to_bytes();
+        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    fn asked(&self, url: &str) -> u32 {
+        self.asked.lock().expect("a lock").get(url).copied().unwrap_or_default()
+    }
+}
+
+impl Web for Provider {
+    fn send(&self, request: &WebRequest) -> Result<WebResponse, String> {
+        *self.asked.lock().expect("a lock").entry(request.url.clone()).or_default() += 1;
+        let x = URL_SAFE_NO_PAD.encode(self.key.verifying_key().to_bytes());
+        let body = match request.url.strip_prefix(ISSUER) {
+            Some("/.well-known/openid-configuration") => json!({
+                "issuer": ISSUER,
+                "authorization_endpoint": format!("{ISSUER}/authorize"),
+                "token_endpoint": format!("{ISSUER}/token"),
+                "jwks_uri": format!("{ISSUER}/keys"),
+            }),
+            Some("/keys") => {
+                json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "k1", "x": x}]})
+            }
+            Some("/token") => {
+                let form: BTreeMap<_, _> =
+                    request.form.clone().unwrap_or_default().into_iter().collect();
+                if form["code"] != "good"
+                    || request.authorization.as_deref() != Some("Basic Y3JhdG9uOnMlM0FjcmV0")
+                {
+                    let body = br#"{"error": "invalid_grant"}"#.to_vec();
+                    return Ok(WebResponse { status: 400, body });
+                }
+                json!({"id_token": self.token(&self.claims.lock().expect("a lock").clone())})
+            }
+            _ => return Err("there is nothing".into()),
+        };
+        Ok(WebResponse { status: 200, body: body.to_string().into_bytes() })
+    }
+
+    fn secret(&self, file: &str) -> Result<String, Problem> {
+        assert_eq!(file, "acme.txt");
+        Ok("s:cret".into())
+    }
+}
+
+fn with_provider() -> (Unit, Arc<Provider>) {
+    let unit = Unit::new();
+    let provider = Arc::new(Provider {
+        key: SigningKey::from_bytes(&[5; 32]),
+        claims: Mutex::new(json!({"groups": ["sales"]})),
+        asked: Mutex::default(),
+        nonce: Mutex::default(),
+        clock: Arc::clone(&unit.clock),
+    });
+    unit.kernel.set_web(provider.clone());
+    unit.apply(
+        "user:olga",
+        with_manifests(json!({"sales": ["viewer"], "it": ["owner"]}), json!(null)),
+    );
+    (unit, provider)
+}
+
+/// The people of the unit, with a provider that maps groups, and vera at it.
+fn with_manifests(map: Value, identity: Value) -> Value {
+    json!([
+        manifest("User", "olga", json!({"roles": ["owner"]})),
+        manifest("User", "vera", json!({"roles": ["analyst"], "identity": identity})),
+        manifest(
+            "IdentityProvider",
+            "acme",
+            json!({
+                "issuer": ISSUER, "client_id": "craton", "client_secret_file": "acme.txt",
+                "roles": {"claim": "groups", "map": map},
+            })
+        ),
+    ])
+}
+
+/// Goes to the provider and comes back with a code.
+fn through_provider(unit: &Unit, provider: &Provider, code: &str) -> Result<Value, Problem> {
+    let begin = json!({"provider": "acme", "port": 4_000});
+    let begun = unit.ask("anonymous", "session.begin", ("session", ""), begin)?;
+    let url = begun["url"].as_str().expect("an address");
+    assert!(
+        url.starts_with("https://id.example/authorize?response_type=code&client_id=craton&"),
+        "{url}"
+    );
+    assert!(url.contains(
+        "redirect_uri=http%3A%2F%2F127.0.0.1%3A4000%2Fcallback&scope=openid%20profile%20email&"
+    ));
+    let nonce =
+        url.split("nonce=").nth(1).and_then(|rest| rest.split('&').next()).expect("a nonce");
+    *provider.nonce.lock().expect("a lock") = nonce.to_owned();
+    let finish = json!({"key": begun["key"], "state": begun["state"], "code": code});
+    unit.ask("anonymous", "session.finish", ("session", ""), finish)
+}
+
+#[test]
+fn somebody_whom_a_provider_knows_becomes_a_user_with_the_roles_of_his_claims() {
+    let (unit, provider) = with_provider();
+    let made = through_provider(&unit, &provider, "good").expect("signed in");
+    assert_eq!(made["user"], "acme/ana");
+    let token = made["token"].as_str().expect("a token");
+    assert_eq!(unit.who(token).expect("known").principal, Principal::User("acme/ana".into()));
+    assert_eq!(unit.roles("acme/ana"), ["viewer"]);
+    assert_eq!(
+        through_provider(&unit, &provider, "bad").expect_err("refused").code,
+        "sign_in.rejected"
+    );
+    unit.apply("user:olga", with_manifests(json!({"sales": ["approver"]}), json!(null)));
+    assert_eq!(
+        unit.roles("acme/ana"),
+        ["approver"],
+        "what the manifest makes of groups counts at once"
+    );
+    unit.apply("user:olga", json!([manifest("User", "olga", json!({"roles": ["owner"]}))]));
+    assert!(unit.roles("acme/ana").is_empty());
+    assert!(unit.who(token).is_err(), "his sessions have ended with the provider");
+}
+
+#[test]
+fn a_declared_user_with_this_identity_is_the_same_person() {
+    let (unit, provider) = with_provider();
+    unit.apply("user:olga", with_manifests(json!({"sales": ["viewer"]}), json!("acme/ana")));
+    let made = through_provider(&unit, &provider, "good").expect("signed in");
+    assert_eq!(made["user"], "vera");
+    assert_eq!(unit.roles("vera"), ["analyst", "viewer"]);
+    let token = provider.token(&json!({"groups": ["sales"]}));
+    assert_eq!(unit.who(&token).expect("known").principal, Principal::User("vera".into()));
+}
+
+#[test]
+fn a_token_of_the_provider_is_taken_until_it_expires_and_news_are_written_down() {
+    let (unit, provider) = with_provider();
+    let old = provider.token(&json!({"groups": ["it"]}));
+    assert_eq!(unit.who(&old).expect("known").principal, Principal::User("acme/ana".into()));
+    assert_eq!(unit.roles("acme/ana"), ["owner"]);
+    unit.clock.pass(10);
+    let new = provider.token(&json!({"groups": []}));
+    assert!(unit.who(&new).is_ok());
+    assert!(unit.roles("acme/ana").is_empty());
+    assert!(unit.who(&old).is_ok(), "it is still good");
+    assert!(unit.roles("acme/ana").is_empty(), "and brings no right back");
+    for wrong in [
+        json!({"aud": "other"}),
+        json!({"iss": "https://evil.example"}),
+        json!({"exp": 1}),
+        json!({"sub": ""}),
+    ] {
+        assert!(unit.who(&provider.token(&wrong)).is_err(), "{wrong}");
+    }
+    unit.clock.pass(301);
+    assert!(unit.who(&new).expect_err("refused").contains("expired"));
+}
+
+#[test]
+fn a_provider_is_asked_seldom_whatever_is_shown() {
+    let (unit, provider) = with_provider();
+    let good = provider.token(&json!({}));
+    assert!(unit.who(&good).is_ok());
+    let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let unknown = format!(
+        "{}.{}.AAAA",
+        part(json!({"alg": "EdDSA", "kid": "k2"})),
+        part(json!({"iss": ISSUER}))
+    );
+    for _ in 0..50 {
+        assert!(unit.who(&unknown).is_err());
+    }
+    let keys = format!("{ISSUER}/keys");
+    assert_eq!(provider.asked(&keys), 1);
+    unit.clock.pass(61);
+    for _ in 0..50 {
+        assert!(unit.who(&unknown).is_err());
+    }
+    assert_eq!(provider.asked(&keys), 2);
+}
+
+#[test]
+fn what_a_sign_in_carries_cannot_be_changed_or_kept_for_long() {
+    let (unit, _provider) = with_provider();
+    let begin = json!({"provider": "acme", "port": 4_000});
+    let begun = unit.ask("anonymous", "session.begin", ("session", ""), begin).expect("begun");
+    let (key, state) =
+        (begun["key"].as_str().expect("a key"), begun["state"].as_str().expect("a state"));
+    let finish = |key: &str, state: &str| {
+        let args = json!({"key": key, "state": state, "code": "good"});
+        unit.ask("anonymous", "session.finish", ("session", ""), args).expect_err("refused").code
+    };
+    let (text, seal) = key.split_once('.').expect("two parts");
+    for (key, state) in [
+        (format!("{text}x.{seal}"), state),
+        (format!("{text}.{}", seal.replace(|digit: char| digit != '0', "0")), state),
+        (String::new(), state),
+        (key.to_owned(), "another"),
+    ] {
+        assert_eq!(finish(&key, state), "sign_in.flow");
+    }
+    unit.clock.pass(601);
+    assert_eq!(finish(key, state), "sign_in.flow");
+    let nobody = json!({"provider": "nobody", "port": 1});
+    let problem =
+        unit.ask("anonymous", "session.begin", ("session", ""), nobody).expect_err("refused");
+    assert_eq!(problem.code, "resource.not_found");
+}
+
+#[test]
+fn who_declares_a_provider_holds_what_it_gives() {
+    let (unit, _provider) = with_provider();
+    let problem = unit
+        .ask(
+            "user:olga",
+            "resource.apply",
+            ("resource", ""),
+            json!({"manifests": [
+                manifest("IdentityProvider", "second", json!({"issuer": ISSUER, "client_id": "x"})),
+            ]}),
+        )
+        .expect_err("refused");
+    assert_eq!(problem.code, "manifest.invalid");
+    assert!(problem.message.contains("same issuer"), "{}", problem.message);
+    let problem = unit
+        .ask(
+            "user:olga",
+            "resource.apply",
+            ("resource", ""),
+            json!({"manifests": [
+                manifest("IdentityProvider", "other", json!({
+                    "issuer": "https://other.example", "client_id": "x",
+                    "roles": {"everybody": ["no-such-role"]},
+                })),
+            ]}),
+        )
+        .expect_err("refused");
+    assert_eq!(problem.code, "manifest.reference");
+}

@@ -1,0 +1,126 @@
+//! The way to identity providers: HTTP over TLS with limits, and without TLS to this machine only, which the kernel sees to.
+
+use crate::agent::{agent, roots};
+use crate::files;
+use base::Problem;
+use kernel::{Web, WebRequest, WebResponse};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use ureq::tls::{TlsConfig, TlsProvider};
+
+/// How long a provider may take to take a connection.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long a provider may take to answer.
+const ANSWER: Duration = Duration::from_secs(10);
+/// Agents that are kept, one for each certificate.
+const AGENTS_MAX: usize = 100;
+
+/// HTTP to identity providers.
+pub(crate) struct Providers {
+    folder: PathBuf,
+    agents: Mutex<HashMap<(Option<String>, bool), ureq::Agent>>,
+}
+
+impl Providers {
+    pub(crate) fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), agents: Mutex::new(HashMap::new()) }
+    }
+
+    fn agent(&self, request: &WebRequest) -> Result<ureq::Agent, String> {
+        let is_local = request.url.starts_with("http://");
+        let key = (request.certificate.clone(), is_local);
+        let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(agent) = agents.get(&key) {
+            return Ok(agent.clone());
+        }
+        let mut tls = TlsConfig::builder()
+            .provider(TlsProvider::Rustls)
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()));
+        let mut config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_connect(Some(CONNECT))
+            .timeout_global(Some(ANSWER));
+        if is_local {
+            config = config.proxy(None);
+        } else {
+            tls = tls.root_certs(roots(request.certificate.as_deref())?);
+        }
+        let made = agent(config.tls_config(tls.build()).build());
+        if AGENTS_MAX <= agents.len() {
+            agents.clear();
+        }
+        agents.insert(key, made.clone());
+        Ok(made)
+    }
+}
+
+impl Web for Providers {
+    fn send(&self, request: &WebRequest) -> Result<WebResponse, String> {
+        let agent = self.agent(request)?;
+        let body = request.form.as_ref().map(|fields| form(fields)).unwrap_or_default();
+        let method = if request.form.is_some() { "POST" } else { "GET" };
+        let mut message = ureq::http::Request::builder()
+            .method(method)
+            .uri(request.url.as_str())
+            .header("accept", "application/json");
+        if let Some(authorization) = &request.authorization {
+            message = message.header("authorization", authorization);
+        }
+        let response = if request.form.is_some() {
+            message = message.header("content-type", "application/x-www-form-urlencoded");
+            agent.run(message.body(body.as_bytes()).map_err(failed)?)
+        } else {
+            agent.run(message.body(()).map_err(failed)?)
+        };
+        let response = response.map_err(failed)?;
+        let status = response.status().as_u16();
+        let limit = request.answer_bytes_max as u64;
+        let mut body = response.into_body();
+        let body = body.with_config().limit(limit).read_to_vec().map_err(failed)?;
+        Ok(WebResponse { status, body })
+    }
+
+    fn secret(&self, file: &str) -> Result<String, Problem> {
+        let text = files::read(&self.folder.join(files::SECRETS).join(file))?;
+        Ok(text.trim().to_owned())
+    }
+}
+
+/// Writes a form (application/x-www-form-urlencoded).
+fn form(fields: &[(&'static str, String)]) -> String {
+    let mut text = String::new();
+    for (name, value) in fields {
+        let sign = if text.is_empty() { "" } else { "&" };
+        text.push_str(&format!("{sign}{name}="));
+        for byte in value.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                text.push(char::from(byte));
+            } else {
+                text.push_str(&format!("%{byte:02X}"));
+            }
+        }
+    }
+    text
+}
+
+/// What went wrong on the way, without the address, which may have a code in it.
+fn failed(error: impl std::fmt::Display) -> String {
+    let text = error.to_string();
+    let text = text.split("http").next().unwrap_or_default().trim_end_matches([' ', ':', '(']);
+    if text.is_empty() { "it does not answer".into() } else { text.chars().take(200).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_written_as_browsers_do() {
+        let fields = [("code", "a b&c".to_owned()), ("x", "é".to_owned())];
+        assert_eq!(form(&fields), "code=a%20b%26c&x=%C3%A9");
+        assert_eq!(form(&[]), "");
+    }
+}
