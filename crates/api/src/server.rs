@@ -1,5 +1,6 @@
 //! The listeners: plain, for the same machine, and TLS.
 
+use crate::counted::Wire;
 use crate::{Config, Error, answer, connection};
 use base::Problem;
 use rustls::ServerConfig;
@@ -52,11 +53,11 @@ async fn listen(
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     loop {
-        let stream = tokio::select! {
+        let (stream, from) = tokio::select! {
             () = &mut shutdown => break,
             Some(_) = connections.join_next() => continue,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(_) => {
                     sleep(ACCEPT_PAUSE).await;
                     continue;
@@ -68,16 +69,17 @@ async fn listen(
             continue;
         };
         let (tls, router) = (tls.clone(), router.clone());
+        let wire = Arc::new(Wire::new(tls.is_some(), from.ip().is_loopback()));
         let (config, stopped) = (Arc::clone(&config), stopped.clone());
         connections.spawn(async move {
             let _place = place;
             // Small answers leave at once.
             let _ = stream.set_nodelay(true);
             let Some(tls) = tls else {
-                return connection::serve(stream, router, &config, stopped).await;
+                return connection::serve(stream, router, wire, &config, stopped).await;
             };
             if let Ok(Ok(stream)) = timeout(config.handshake_time_max(), tls.accept(stream)).await {
-                connection::serve(stream, router, &config, stopped).await;
+                connection::serve(stream, router, wire, &config, stopped).await;
             }
         });
     }

@@ -26,6 +26,12 @@ pub struct Config {
     pub idempotency_hours: u32,
     /// Decisions of policies that are remembered.
     pub decisions_max: usize,
+    /// Of requests that bring no trace, the part that is traced: 0 for none, 1 for all.
+    pub trace_ratio: f64,
+    /// Spans that are kept in memory.
+    pub spans_max: usize,
+    /// Series of one metric that are told; further ones are left out and counted.
+    pub metric_series_max: usize,
     /// For how many days audit lines are kept, wall time; for ever where absent.
     pub audit_days: Option<u32>,
 }
@@ -43,6 +49,9 @@ impl Default for Config {
             call_depth_max: 16,
             idempotency_hours: 24,
             decisions_max: 100_000,
+            trace_ratio: 0.001,
+            spans_max: 4_096,
+            metric_series_max: 2_000,
             audit_days: None,
         }
     }

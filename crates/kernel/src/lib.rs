@@ -15,9 +15,11 @@ mod filter;
 mod handle;
 mod kernel;
 mod lending;
+mod levels;
 mod lineage;
 mod log;
 mod manifest;
+mod metrics;
 mod operation;
 mod policy;
 mod principal;
@@ -28,6 +30,7 @@ mod scram;
 mod space;
 mod system;
 mod token;
+mod trace;
 mod tx;
 mod writer;
 
@@ -40,9 +43,11 @@ pub use filter::{Comparison, Filter, Weight};
 pub use handle::{Handle, spawn};
 pub use kernel::{Credential, Identity, Kernel, Parts};
 pub use lending::{Lending, LentColumn, Open, Page, Pages};
+pub use levels::Promise;
 pub use lineage::{Edge, End, How};
 pub use log::{FORMAT_ROWS, forget_old, rows, rows_from};
 pub use manifest::{Manifest, Metadata, documents};
+pub use metrics::{Counter, DoorName, Exposition, Histogram, Meters, Sample, Traffic};
 pub use operation::{
     Address, Body, Call, Handler, Operation, Reply, Right, Target, decide, operation, read,
 };
@@ -54,5 +59,6 @@ pub use resource::{Resource, ResourceRef};
 pub use scram::{Challenge, Proof, SignedIn};
 pub use space::key;
 pub use token::Token;
+pub use trace::{Batch, Span, SpanId, SpanKind, Trace, TraceId, Tracer};
 pub use tx::Tx;
 pub use writer::Writer;

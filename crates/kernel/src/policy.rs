@@ -2,6 +2,7 @@
 
 use crate::engine::Found;
 use crate::excerpt::{self, Excerpts, Through};
+use crate::metrics::Decisions;
 use crate::{Error, Kernel, Principal, Read, Resource, ResourceRef};
 use base::{Place, Problem};
 use cedar_policy::{
@@ -45,6 +46,7 @@ pub(crate) struct Policies {
     decisions: Mutex<HashMap<Question, Decision>>,
     through: Mutex<HashMap<Question, Through>>,
     decisions_max: usize,
+    counted: Arc<Decisions>,
 }
 
 /// What Cedar says, and the ids of the policies that decided.
@@ -89,6 +91,7 @@ impl Policies {
             decisions: Mutex::default(),
             through: Mutex::default(),
             decisions_max: kernel.config().decisions_max,
+            counted: Arc::clone(&kernel.meters().decisions),
         })
     }
 
@@ -115,8 +118,10 @@ impl Policies {
         let held =
             self.decisions.lock().unwrap_or_else(PoisonError::into_inner).get(&question).cloned();
         if let Some(decision) = held {
+            self.counted.remembered.add(1);
             return Ok(decision);
         }
+        self.counted.asked.add(1);
         let roles = self.roles(actor);
         let verdict = self.ask(&roles, actor, on_behalf_of, operation, resource, found)?;
         let mut reasons: Vec<String> = verdict.policies.iter().map(|id| self.name_of(id)).collect();

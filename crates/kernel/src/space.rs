@@ -13,6 +13,7 @@ use base::Key;
 /// | `J` | kernel | when idempotency keys expire |
 /// | `T` | kernel | tokens |
 /// | `S` | kernel | what checks sign-ins by password, by user |
+/// | `L` | kernel | counts of service levels, by level and minute |
 /// | `O` | kernel | calls, replies and cancellations left over for the next turn |
 /// | `a`..`h` | exchange | peers, contracts, outbox, receipts |
 /// | `i`..`r` | process | instances, jobs, tasks, timers, messages, incidents |

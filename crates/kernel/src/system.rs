@@ -4,6 +4,8 @@ use crate::apply::{self, DryRun};
 use crate::audit::{self, Counted, Line};
 use crate::engine::{Engine, Found, KindOf};
 use crate::excerpt::Excerpt;
+use crate::levels::{self, LevelSpec};
+use crate::metrics::MEDIA;
 use crate::operation::{Call, Operation, Reply, Right, Target, decide, operation, read};
 use crate::policy::BUILT_IN;
 use crate::relation::{Cell, Column, ColumnType, Relation, Scan};
@@ -105,6 +107,15 @@ impl Engine for System {
                 is_grant: true,
                 roles: listed_roles,
             },
+            KindOf {
+                name: "service_level",
+                manifest: "ServiceLevel",
+                plural: "service_levels",
+                schema: schemars::schema_for!(LevelSpec).to_value(),
+                check: |spec| serde_json::from_value::<LevelSpec>(spec.clone()).map(|_| ()),
+                is_grant: false,
+                roles: no_roles,
+            },
             runtime("resource", "resources"),
             runtime("token", "tokens"),
             runtime("clock", "clocks"),
@@ -179,12 +190,23 @@ impl Engine for System {
                         "as": {"type": "string"},
                     },
                 })),
+            operation("unit.metrics", Read, "Says what the unit counts, in the text format of Prometheus; also at `GET /metrics`.", read(&self, |_, reader, _| metrics(reader)))
+                .on_kind()
+                .answers(json!({"type": "string", "contentMediaType": "text/plain"})),
             operation("unit.whoami", Read, "Says who the caller is and which roles he holds.", read(&self, |_, reader, _| whoami(reader))).on_kind(),
         ]
     }
 
     fn relations(self: Arc<Self>, _read: &dyn Read) -> Result<Vec<Relation>, Problem> {
-        Ok(vec![resources_relation(), audit_relation(), meters_relation(), lineage::relation()])
+        Ok(vec![
+            resources_relation(),
+            audit_relation(),
+            meters_relation(),
+            lineage::relation(),
+            crate::metrics::relation(),
+            crate::trace::relation(),
+            levels::relation(),
+        ])
     }
 
     fn find(&self, read: &dyn Read, kind: &str, name: &str) -> Result<Option<Found>, Problem> {
@@ -199,9 +221,10 @@ impl Engine for System {
     fn changed(
         &self,
         tx: &mut Tx<'_>,
-        _old: Option<&crate::Resource>,
+        old: Option<&crate::Resource>,
         new: Option<&crate::Resource>,
     ) -> Result<(), Problem> {
+        levels::changed(tx, old, new)?;
         let Some(new) = new else { return Ok(()) };
         let Some(kind) = tx.kernel().kind(&new.kind) else { return Ok(()) };
         for role in (kind.roles)(&new.spec) {
@@ -315,6 +338,12 @@ fn check(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
         "policies": decision.reasons,
         "exists": found.is_some(),
     })))
+}
+
+fn metrics(reader: &Reader) -> Result<Reply, Problem> {
+    let text = reader.kernel().exposition(reader)?.text();
+    let pieces = Box::new(std::iter::once(Ok(text.into_bytes())));
+    Ok(Reply::Stream { media: MEDIA, pieces })
 }
 
 fn whoami(reader: &Reader) -> Result<Reply, Problem> {

@@ -2,6 +2,7 @@
 
 use crate::network::Https;
 use crate::rest::Rest;
+use crate::sight::Sight;
 use crate::{Clock, Config, Error, files};
 use base::{DrivenClock, Problem, SystemClock, SystemEntropy, Time};
 use data::Data;
@@ -22,6 +23,7 @@ pub(crate) struct Assembly {
     pub exchange: Arc<Exchange>,
     pub network: Arc<dyn Network>,
     pub rest: Arc<Rest>,
+    pub sight: Arc<Sight>,
 }
 
 impl Assembly {
@@ -54,6 +56,7 @@ pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
     let network: Arc<dyn Network> = Arc::new(Https::new(config.exchange.response_bytes_max));
     exchange.set_network(Arc::clone(&network));
     let rest = Arc::new(Rest::new(Arc::clone(&exchange)));
+    let sight = Arc::new(Sight::new(folder, exchange.identity().unit()));
     let (kernel, writer) = Kernel::new(Parts {
         store: Arc::new(store),
         clock,
@@ -63,15 +66,16 @@ pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
             Arc::clone(&processes) as Arc<dyn kernel::Engine>,
             Arc::clone(&exchange) as Arc<dyn kernel::Engine>,
             Arc::clone(&rest) as Arc<dyn kernel::Engine>,
+            Arc::clone(&sight) as Arc<dyn kernel::Engine>,
         ],
         config: config.kernel.clone(),
     })?;
-    Ok(Assembly { config, kernel, writer, data, processes, exchange, network, rest })
+    Ok(Assembly { config, kernel, writer, data, processes, exchange, network, rest, sight })
 }
 
-/// Reports a problem that no caller waits for.
+/// Reports a problem that no caller waits for, to the log.
 pub(crate) fn report(problem: &Problem) {
-    eprintln!("error: {} [{}]", problem.message, problem.code);
+    log::error!(target: "unit", "{} [{}]", problem.message, problem.code);
 }
 
 /// Starts a thread with a name.

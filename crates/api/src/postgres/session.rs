@@ -504,6 +504,7 @@ impl Session {
             let mut call =
                 Call::new(operation, ResourceRef::new("sql", ""), identity.principal).with(args);
             call.scope = identity.scope;
+            call.trace = door.traced(operation);
             Ok(call)
         }
     }

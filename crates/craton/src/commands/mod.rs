@@ -15,7 +15,9 @@ mod resource;
 mod running;
 mod sql;
 mod stream;
+mod support;
 mod table;
+mod trace;
 mod unit;
 mod work;
 
@@ -82,6 +84,10 @@ pub enum Command {
     Ps(running::Ps),
     /// Ends something that runs
     Kill(running::Kill),
+    /// Shows what a call, a process or an order did, as a tree, over all the units it went through
+    Trace(trace::Trace),
+    /// Makes a bundle for whoever helps: versions, configuration, manifests, log, counts; no secrets and no rows
+    Support(support::Support),
     /// Says whether somebody may do something, and which policy decides
     CanI(access::CanI),
     /// Makes, shows and revokes tokens
@@ -144,6 +150,8 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
         Command::Ledger(command) => command.run(globals),
         Command::Ps(command) => command.run(globals),
         Command::Kill(command) => command.run(globals),
+        Command::Trace(command) => command.run(globals),
+        Command::Support(command) => command.run(globals),
         Command::CanI(command) => return command.run(globals),
         Command::Token(command) => command.run(globals),
         Command::Clock(command) => command.run(globals),
