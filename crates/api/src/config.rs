@@ -35,6 +35,8 @@ pub struct Config {
     pub streams_max: usize,
     /// Seconds that requests under way may take when the server stops.
     pub drain_seconds_max: u64,
+    /// Whether `GET /metrics` answers anybody on this machine. Behind a proxy on this machine that is everybody whom it lets through.
+    pub metrics_open_on_loopback: bool,
     /// Connections of PostgreSQL's clients at the same time; further ones are refused with `postgres.busy`.
     pub postgres_connections_max: usize,
     /// Statements of theirs that run at the same time, each on a thread; further ones wait.
@@ -68,6 +70,7 @@ impl Default for Config {
             reads_max: 128,
             streams_max: 64,
             drain_seconds_max: 10,
+            metrics_open_on_loopback: false,
             postgres_connections_max: 256,
             postgres_queries_max: 32,
             postgres_sign_in_seconds_max: 15,

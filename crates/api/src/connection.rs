@@ -2,6 +2,7 @@
 //! problem, a client that takes no byte of its answer is cut off, and an answer given before the whole request was read is not
 //! lost when the connection closes.
 
+use crate::counted::{Counted, Wire};
 use crate::{Config, Error, answer};
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{Request, Response};
@@ -39,6 +40,7 @@ pub(crate) async fn serve<IO>(
     io: IO,
     source: Source,
     router: axum::Router,
+    wire: Arc<Wire>,
     config: &Config,
     mut stop: watch::Receiver<bool>,
 ) where
@@ -46,12 +48,14 @@ pub(crate) async fn serve<IO>(
 {
     let traffic =
         Arc::new(Traffic { answers: AtomicUsize::new(0), is_clean: AtomicBool::new(true) });
+    let io = Counted::new(io, Arc::clone(&wire));
     let io =
         Watched { io, traffic: Arc::clone(&traffic), stall: config.write_stall_max(), timer: None };
     let router = TowerToHyperService::new(router);
     let service = service_fn(move |mut request: Request<Incoming>| -> Answering {
         request.extensions_mut().insert(source);
         let answer = traffic.begin();
+        request.extensions_mut().insert(Arc::clone(&wire));
         let response = router.call(request);
         Box::pin(async move {
             let response = response.await.unwrap_or_else(|never| match never {});
@@ -78,7 +82,7 @@ pub(crate) async fn serve<IO>(
     let parts = connection.into_parts();
     let refusal =
         result.as_ref().err().and_then(|error| refusal(error, !parts.read_buf.is_empty(), config));
-    let io = parts.io.into_inner().io;
+    let io = parts.io.into_inner().io.into_inner();
     let is_broken = result.is_err() && refusal.is_none();
     if !is_broken {
         // A client that has gone does not mind how its connection ends.

@@ -272,13 +272,18 @@ fn pages() -> Map<String, Value> {
     };
     let text = "text/plain";
     let (head, all) = (["400", "405", "408", "431"], ["400", "405", "408", "431", "500", "503"]);
+    let guarded = ["400", "401", "403", "404", "405", "408", "429", "431", "500", "503"];
+    let mut metrics =
+        page("metrics", "Says what the unit counts, as `unit.metrics` does.", text, &guarded);
+    metrics["get"]["security"] = json!([{"bearer": []}]);
     Map::from_iter([
         ("/".to_owned(), page("welcome", "Says what this is.", text, &head)),
-        ("/health/live".to_owned(), page("live", "Says that the server runs.", text, &head)),
+        ("/health/live".to_owned(), page("live", "Says that the server runs.", JSON, &head)),
         (
             "/health/ready".to_owned(),
-            page("ready", "Says whether the unit takes requests.", text, &all),
+            page("ready", "Says whether the unit takes requests.", JSON, &all),
         ),
+        ("/metrics".to_owned(), metrics),
         ("/v1/openapi.json".to_owned(), page("openapi", "Returns this document.", JSON, &head)),
     ])
 }

@@ -103,6 +103,9 @@ pub(crate) const PAGES: [(&str, Page); 6] = [
     ("/sign-in/{name}/callback", Page::Callback),
 ];
 
+/// An operation that stands at a second place too: where Prometheus looks for it.
+pub(crate) const METRICS: (&str, &str) = ("unit.metrics", "/metrics");
+
 /// What stands behind a route and a method.
 #[derive(Clone)]
 pub(crate) enum Door {
@@ -118,6 +121,11 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    /// Returns the route, for example `/v1/streams/{name}/append`.
+    pub(crate) fn route(&self) -> &str {
+        &self.route
+    }
+
     /// Returns what stands behind a method; `HEAD` is `GET` without the body.
     pub(crate) fn door(&self, method: &str) -> Option<&Door> {
         self.doors.get(if method == "HEAD" { "GET" } else { method })
@@ -156,6 +164,11 @@ impl Routes {
             nodes.entry(route.into()).or_default().insert("GET", Door::Page(page));
         }
         for line in lines {
+            let (name, place) = METRICS;
+            if line.operation.name == name {
+                let door = Door::Operation(Arc::new(line.clone()));
+                nodes.entry(place.into()).or_default().insert("GET", door);
+            }
             let doors = nodes.entry(line.route.clone()).or_default();
             let (name, method) = (line.operation.name, line.method);
             let before = doors.insert(method, Door::Operation(Arc::new(line)));

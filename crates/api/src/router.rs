@@ -3,15 +3,19 @@
 use crate::answer::{self, Pieces, Streamed};
 use crate::body::{self, Held};
 use crate::connection::Source;
+use crate::counted::Wire;
 use crate::request::{self, Brought, Shown};
-use crate::route::{Door, Line, Page, Routes, lines, segments};
+use crate::route::{Door, Line, METRICS, Page, Routes, lines, segments};
+use crate::visit::{Defect, Visit};
 use crate::{Config, Error, openapi};
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{Method, Response, StatusCode, header};
 use base::{Code, Kind, Problem};
-use kernel::{Call, Credential, Handle, Identity, Principal, Reader, Reply, ResourceRef};
+use kernel::{
+    Call, Credential, DoorName, Handle, Identity, Principal, Reader, Reply, ResourceRef, Trace,
+};
 use serde_json::Value;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -20,6 +24,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Bodies up to this size are parsed where they arrived; larger ones on a thread of their own.
 const INLINE_BYTES_MAX: usize = 64 << 10;
 
+const LIVE: &str = r#"{"status":"live"}"#;
+
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -27,7 +33,7 @@ const TEXT: &str = "text/plain; charset=utf-8";
 pub type Ready = Arc<dyn Fn() -> Result<(), Problem> + Send + Sync>;
 
 /// Writes a defect to the log, with its id.
-pub type Report = Arc<dyn Fn(&str, &Problem) + Send + Sync>;
+pub type Report = Arc<dyn Fn(&Defect<'_>) + Send + Sync>;
 
 /// What the unit gives to its HTTP door.
 #[derive(Clone)]
@@ -52,7 +58,8 @@ impl Options {
             version: version.into(),
             config: Config::default(),
             ready: Arc::new(|| Ok(())),
-            report: Arc::new(|id, problem| {
+            report: Arc::new(|defect: &Defect<'_>| {
+                let Defect { id, problem, .. } = defect;
                 eprintln!("error {id}: {} [{}]", problem.message, problem.code)
             }),
         }
@@ -77,11 +84,33 @@ pub fn router(handle: Handle, options: Options) -> axum::Router {
     axum::Router::new().fallback(answer).with_state(Arc::new(edge))
 }
 
-async fn answer(State(edge): State<Arc<Edge>>, request: Request) -> Response<Body> {
+async fn answer(State(edge): State<Arc<Edge>>, mut request: Request) -> Response<Body> {
+    let tracer = Arc::clone(edge.handle.kernel().tracer());
+    edge.meet(&request);
+    let visit = Visit::begin(&tracer, request.headers());
+    let method = request.method().clone();
+    let route = if visit.is_sampled() { edge.route(&request) } else { None };
+    if let Some(trace) = &visit.trace {
+        request.extensions_mut().insert(trace.clone());
+    }
     let result = Arc::clone(&edge).answer(request).await;
-    let mut response = result.unwrap_or_else(|problem| edge.refuse(problem));
+    let mut response = result.unwrap_or_else(|problem| edge.refuse(problem, visit.trace.as_ref()));
+    visit.end(&tracer, method.as_str(), route.as_deref(), &mut response);
     answer::secure(&mut response);
     response
+}
+
+/// Returns the routes of a unit that does not take requests yet: it lives, and everything else is refused with why.
+pub fn waiting(problem: Problem) -> axum::Router {
+    axum::Router::new().fallback(move |request: Request| {
+        let is_live = request.uri().path() == "/health/live";
+        let mut response = match is_live {
+            true => answer::full(StatusCode::OK, JSON, LIVE),
+            false => answer::refusal(&problem),
+        };
+        answer::secure(&mut response);
+        std::future::ready(response)
+    })
 }
 
 /// The HTTP door of one unit.
@@ -142,8 +171,8 @@ impl Edge {
             None => {
                 let method = head.method.as_str().chars().take(20).collect();
                 let allow = node.allow();
-                let mut response =
-                    self.refuse(Error::Method { method, allow: allow.clone() }.into());
+                let problem = Error::Method { method, allow: allow.clone() }.into();
+                let mut response = self.refuse(problem, None);
                 answer::put(&mut response, header::ALLOW, &allow);
                 Ok(response)
             }
@@ -151,12 +180,12 @@ impl Edge {
     }
 
     /// Answers a problem; the detail of a defect goes to the log.
-    fn refuse(&self, problem: Problem) -> Response<Body> {
+    fn refuse(&self, problem: Problem, trace: Option<&Trace>) -> Response<Body> {
         if problem.kind != Kind::Internal {
             return answer::refusal(&problem);
         }
         let id = format!("{:016x}", self.handle.kernel().entropy().number());
-        (self.options.report)(&id, &problem);
+        (self.options.report)(&Defect { id: &id, trace, problem: &problem });
         answer::refusal(&answer::shown(problem, &id))
     }
 
@@ -175,10 +204,10 @@ impl Edge {
             Page::OpenApi => answer::full(StatusCode::OK, JSON, self.document.clone()),
             // These two wait for the provider: they are answered before.
             Page::SignIn | Page::Callback => return Err(Error::Malformed.into()),
-            Page::Live => answer::full(StatusCode::OK, TEXT, "live\n"),
+            Page::Live => answer::full(StatusCode::OK, JSON, LIVE),
             Page::Ready => {
                 (self.options.ready)()?;
-                answer::full(StatusCode::OK, TEXT, "ready\n")
+                answer::full(StatusCode::OK, JSON, r#"{"status":"ready"}"#)
             }
         })
     }
@@ -204,8 +233,10 @@ impl Edge {
         {
             return Err(Error::CrossSite.into());
         }
-        let mut identity =
-            task.shown.token().and_then(|token| self.handle.kernel().remembered(token));
+        let mut identity = match &task.shown {
+            Shown::None => self.open_to_all_here(&task),
+            shown => shown.token().and_then(|token| self.handle.kernel().remembered(token)),
+        };
         let is_empty = body.is_end_stream();
         if !is_empty && identity.is_none() && task.shown != Shown::Signature {
             // Nobody whom we do not know makes us read a body.
@@ -240,6 +271,33 @@ impl Edge {
         let response = self.finish(outcome, permit).await;
         drop(memory);
         response
+    }
+
+    /// Counts the bytes of a connection under its door, from its first request on.
+    fn meet(&self, request: &Request) {
+        if let Some(wire) = request.extensions().get::<Arc<Wire>>() {
+            let door = if wire.is_tls { DoorName::Https } else { DoorName::Http };
+            wire.belongs_to(self.handle.kernel().meters().door(door));
+        }
+    }
+
+    /// Returns the route of a request, where there is one.
+    fn route(&self, request: &Request) -> Option<String> {
+        let path = segments(request.uri().path()).ok()?;
+        self.routes.find(&path).ok().map(|(node, _)| node.route().to_owned())
+    }
+
+    /// Returns as whom somebody on this machine asks for the metrics without a credential, where the configuration lets him.
+    fn open_to_all_here(&self, task: &Task) -> Option<Identity> {
+        let wire = task.head.extensions.get::<Arc<Wire>>();
+        let is_open = self.options.config.metrics_open_on_loopback
+            && task.line.operation.name == METRICS.0
+            && wire.is_some_and(|wire| wire.is_loopback);
+        is_open.then(|| Identity {
+            principal: Principal::Unit("metrics".into()),
+            scope: Vec::new(),
+            stamp: None,
+        })
     }
 
     /// Returns whether the store answers now: nobody waits for it on the sockets' thread.
@@ -363,7 +421,9 @@ impl Task {
             body,
             source: source(&self.head),
         };
-        request::call(brought, identity)
+        let mut call = request::call(brought, identity)?;
+        call.trace = self.head.extensions.get::<Trace>().cloned();
+        Ok(call)
     }
 }
 

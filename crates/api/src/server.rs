@@ -1,6 +1,7 @@
 //! The listeners: plain, for the same machine, and TLS.
 
 use crate::connection::Source;
+use crate::counted::Wire;
 use crate::{Config, Error, answer, connection};
 use base::Problem;
 use rustls::ServerConfig;
@@ -69,6 +70,7 @@ async fn listen(
             continue;
         };
         let (tls, router) = (tls.clone(), router.clone());
+        let wire = Arc::new(Wire::new(tls.is_some(), address.ip().is_loopback()));
         let (config, stopped) = (Arc::clone(&config), stopped.clone());
         let source = Source(address.ip());
         connections.spawn(async move {
@@ -76,10 +78,10 @@ async fn listen(
             // Small answers leave at once.
             let _ = stream.set_nodelay(true);
             let Some(tls) = tls else {
-                return connection::serve(stream, source, router, &config, stopped).await;
+                return connection::serve(stream, source, router, wire, &config, stopped).await;
             };
             if let Ok(Ok(stream)) = timeout(config.handshake_time_max(), tls.accept(stream)).await {
-                connection::serve(stream, source, router, &config, stopped).await;
+                connection::serve(stream, source, router, wire, &config, stopped).await;
             }
         });
     }

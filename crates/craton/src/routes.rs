@@ -212,6 +212,11 @@ pub fn sql_query() -> Request {
     Request::post(&["sql", "query"])
 }
 
+/// `unit.support`
+pub fn unit_support() -> Request {
+    Request::get(&["units", "support"])
+}
+
 /// `sql.list`
 pub fn sql_list() -> Request {
     Request::get(&["sql"])

@@ -134,6 +134,8 @@ fn the_help_of_every_command_has_examples() {
         "ledger",
         "ps",
         "kill",
+        "trace",
+        "support",
         "can-i",
         "replay commerce",
         "verify",

@@ -23,7 +23,7 @@ use crate::streams::tail::Tail;
 use crate::tables::scan::Extent;
 use crate::tables::state::{File, State};
 use crate::{
-    Config, Error, derived, lend, lineage, metrics, operations, quality, relations, tables,
+    Config, Error, counts, derived, lend, lineage, metrics, operations, quality, relations, tables,
 };
 use base::{Problem, Time};
 use datafusion::common::TableReference;
@@ -31,8 +31,8 @@ use datafusion::execution::SessionState;
 use datafusion::execution::cache::cache_manager::{CacheManager, CacheManagerConfig};
 use datafusion::logical_expr::LogicalPlan;
 use kernel::{
-    Address, Column, Edge, End, Engine, Found, KindOf, Operation, Read, Reader, Relation, Reply,
-    Resource, Tx,
+    Address, Column, Edge, End, Engine, Exposition, Found, KindOf, Operation, Read, Reader,
+    Relation, Reply, Resource, Tx,
 };
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -56,6 +56,8 @@ pub(crate) struct Shared {
     pub(crate) latest: Latest,
     pub(crate) queries: Arc<Queries>,
     pub(crate) query_bytes: Arc<AtomicUsize>,
+    /// What queries did since the unit began.
+    pub(crate) counts: counts::Counts,
     pub(crate) set_aside: Arc<Schema>,
     /// Where files of tables lie.
     pub(crate) blobs: Arc<dyn Blobs>,
@@ -263,6 +265,7 @@ impl Data {
             latest: Latest::new(config.latest_keys_max),
             queries: Arc::default(),
             query_bytes: Arc::default(),
+            counts: counts::Counts::default(),
             set_aside: Arc::new(Schema::of_set_aside()),
             streams: Mutex::default(),
             references: Mutex::default(),
@@ -663,6 +666,10 @@ impl Engine for Data {
         result: Result<Value, Problem>,
     ) -> Result<(), Problem> {
         metrics::record::started(tx, &address.token, result)
+    }
+
+    fn metrics(&self, reader: &Reader, out: &mut Exposition) -> Result<(), Problem> {
+        counts::tell(&self.shared, reader, out)
     }
 
     fn lineage(&self, reader: &Reader) -> Result<Vec<Edge>, Problem> {

@@ -9,6 +9,7 @@
 pub mod background;
 mod catalog;
 mod config;
+mod counts;
 mod derived;
 mod engine;
 mod erasure;

@@ -16,7 +16,7 @@ use crate::sql::run::{self, Format, Query, What};
 use crate::streams::body::MEDIA;
 use crate::streams::{append, read as reading};
 use crate::tables::record::{self, Wish};
-use crate::{Config, Error};
+use crate::{Config, Error, counts};
 use base::Problem;
 use kernel::{Call, Operation, Read, Reader, Reply, ResourceRef, Right, decide, operation, read};
 use serde::Deserialize;
@@ -56,6 +56,7 @@ fn streams(data: &Arc<Data>) -> Vec<Operation> {
                 let rules = data.rules_of(tx, &stream)?;
                 let reply = append::append(&stream, &rules, &data.shared.config, tx, call)?;
                 data.shared.note_appended(&stream.name, call.body.len(), &reply);
+                counts::carry(tx, &stream.name, &reply);
                 Ok(reply)
             }),
         )
@@ -399,7 +400,8 @@ fn answer(data: &Data, reader: &Reader, call: &Call, request: Request) -> Result
         let what = format!("{} parameters", shared.config.parameters_max);
         return Err(Error::Exhausted { what }.into());
     }
-    let entry = shared.queries.enter(&shared.config, reader.caller(), &request.sql, wall)?;
+    let mut entry = shared.queries.enter(&shared.config, reader.caller(), &request.sql, wall)?;
+    entry.trace(kernel.tracer(), call.trace.as_ref());
     if let Some(ending) = &call.ending {
         let stop = Arc::clone(&entry.stop);
         ending.on_end(move || stop.set());

@@ -72,6 +72,7 @@ impl Exchange {
             closed_at: None,
             output: None,
             is_kept: call.reply_to.is_none(),
+            trace: tx.trace().cloned(),
         };
         let message = Message::Call {
             contract: contract.name.clone(),
@@ -228,6 +229,7 @@ impl Exchange {
         state: CallState,
         at: Time,
     ) -> Result<(), Problem> {
+        self.measure(tx, contract, &record, state, at)?;
         record.state = state;
         record.closed_at = Some(at);
         record.input = Value::Null;

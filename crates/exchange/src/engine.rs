@@ -14,8 +14,8 @@ use crate::terms::{OfferSpec, Terms};
 use crate::{Config, Error};
 use base::{Entropy, Problem, Time};
 use kernel::{
-    Address, Edge, Engine, Found, KindOf, Operation, Principal, Read, Reader, Relation, Resource,
-    Signed, Tx,
+    Address, Edge, Engine, Exposition, Found, KindOf, Operation, Principal, Promise, Read, Reader,
+    Relation, Resource, ResourceRef, Signed, Tx,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -238,6 +238,23 @@ impl Engine for Exchange {
 
     fn lineage(&self, reader: &Reader) -> Result<Vec<Edge>, Problem> {
         self.edges(reader)
+    }
+
+    fn metrics(&self, reader: &Reader, out: &mut Exposition) -> Result<(), Problem> {
+        self.tell(reader, out)
+    }
+
+    fn promises(&self, reader: &Reader) -> Result<Vec<Promise>, Problem> {
+        self.promised(reader)
+    }
+
+    fn overdue(
+        &self,
+        reader: &Reader,
+        on: &ResourceRef,
+        before: Time,
+    ) -> Result<Option<u64>, Problem> {
+        self.late(reader, on, before)
     }
 
     fn committed(&self, topics: &BTreeSet<String>) {

@@ -9,7 +9,7 @@ use crate::signature::{Request, sign};
 use crate::state::{self, Mark, mark_key, number, outbox_key, put_number};
 use crate::wire::{Envelope, Message, Peer, VERSION};
 use base::{Kind, Problem, Time};
-use kernel::{Call, Principal, Read, Reader, Reply, Tx};
+use kernel::{Call, Principal, Read, Reader, Reply, Span, SpanKind, Trace, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -21,6 +21,12 @@ pub(crate) const FAULTS: &str = "system/faults";
 /// How many messages are cleared out in one commit.
 const CLEARED_MAX: usize = 10_000;
 
+/// In so many bytes from its beginning a message says whether it is traced.
+const TRACE_BYTES: usize = 64;
+
+/// Traces whose delivery is written down with one request.
+const TRACES_MAX: usize = 64;
+
 /// A request to a peer, ready to be sent.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
@@ -28,6 +34,8 @@ pub struct Outgoing {
     pub request: Request,
     /// The number of the last message in it.
     pub last: u64,
+    /// The traces of the messages in it that are written down.
+    pub traces: Vec<Trace>,
 }
 
 /// The numbers of a link, for whoever wants to know whether two units have told each other everything.
@@ -66,6 +74,8 @@ pub struct Counters {
 #[derive(Serialize)]
 struct Numbered<'a> {
     n: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<&'a Trace>,
     at: Time,
     #[serde(flatten)]
     message: &'a Message,
@@ -76,6 +86,24 @@ struct Numbered<'a> {
 struct Head {
     n: u64,
     at: Option<Value>,
+    /// The word for what it is, and the trace it belongs to. Where they are nothing of the kind, nothing depends on them.
+    kind: Option<Value>,
+    trace: Option<Value>,
+}
+
+impl Head {
+    fn trace(&self) -> Option<Trace> {
+        let text = self.trace.as_ref().and_then(Value::as_str)?;
+        Trace::try_from(text.to_owned()).ok()
+    }
+}
+
+/// What is sent to a peer at once.
+struct Enveloped {
+    body: Vec<u8>,
+    /// The number of the last message.
+    last: u64,
+    traces: Vec<Trace>,
 }
 
 /// Writes a message to a peer into the outbox, as part of this commit.
@@ -86,7 +114,8 @@ pub(crate) fn send(
     message: &Message,
 ) -> Result<(), Problem> {
     let n = number(tx, &mark_key(unit, Mark::Sent))? + 1;
-    let bytes = serde_json::to_vec(&Numbered { n, at, message }).map_err(Error::internal)?;
+    let trace = tx.trace();
+    let bytes = serde_json::to_vec(&Numbered { n, trace, at, message }).map_err(Error::internal)?;
     put_number(tx, mark_key(unit, Mark::Sent), n);
     tx.put(outbox_key(unit, n), bytes);
     tx.notify(&topic(unit));
@@ -109,6 +138,25 @@ pub(crate) fn outbox_length(read: &dyn Read, unit: &str) -> Result<u64, Problem>
     Ok(sent - number(read, &mark_key(unit, Mark::Cleared))?)
 }
 
+/// Returns when the oldest message to a peer behind a number was written, business time.
+pub(crate) fn oldest(read: &dyn Read, unit: &str, after: u64) -> Result<Option<Time>, Problem> {
+    let start = outbox_key(unit, after.saturating_add(1));
+    let end = base::prefix_end(kernel::key(b'd').text(unit).as_ref());
+    let pairs = read.scan(start.as_ref(), &end, 1, false)?;
+    let head = pairs.first().and_then(|(_, bytes)| serde_json::from_slice::<Head>(bytes).ok());
+    Ok(head.and_then(|head| Time::deserialize(head.at?).ok()))
+}
+
+/// Returns the trace of a message that waits.
+fn trace_of(message: &[u8]) -> Option<Trace> {
+    let mark = b"\"trace\":\"";
+    let begin = message.get(..TRACE_BYTES.min(message.len()))?;
+    if !begin.windows(mark.len()).any(|part| part == mark) {
+        return None;
+    }
+    serde_json::from_slice::<Head>(message).ok()?.trace()
+}
+
 impl Exchange {
     /// Returns the next request to a peer: its messages after `after`, within the limits of a batch. Nothing where there
     /// are none, or where the peer has no address.
@@ -124,11 +172,12 @@ impl Exchange {
     ) -> Result<Option<Outgoing>, Problem> {
         let Some(peer) = state::peer_of(read, unit)? else { return Ok(None) };
         let Some(url) = peer.url.clone() else { return Ok(None) };
-        let Some((body, last)) = self.envelope(read, unit, after, with_card)? else {
+        let Some(envelope) = self.envelope(read, unit, after, with_card)? else {
             return Ok(None);
         };
+        let Enveloped { body, last, traces } = envelope;
         let request = self.request(read, &peer, &url, "POST", "/v1/exchange/messages", body)?;
-        Ok(Some(Outgoing { request, last }))
+        Ok(Some(Outgoing { request, last, traces }))
     }
 
     /// Returns a signed request to a peer.
@@ -156,14 +205,14 @@ impl Exchange {
         Ok(request)
     }
 
-    /// Returns the body of an envelope with the number of its last message; nothing where there is no message.
+    /// Returns an envelope; nothing where there is no message.
     fn envelope(
         &self,
         read: &dyn Read,
         unit: &str,
         after: u64,
         with_card: bool,
-    ) -> Result<Option<(Vec<u8>, u64)>, Problem> {
+    ) -> Result<Option<Enveloped>, Problem> {
         let start = outbox_key(unit, after.saturating_add(1));
         let end = base::prefix_end(kernel::key(b'd').text(unit).as_ref());
         let pairs = read.scan(start.as_ref(), &end, self.config.batch_messages_max, false)?;
@@ -177,7 +226,7 @@ impl Exchange {
         let mut body = head.to_string().into_bytes();
         body.pop();
         body.extend(b",\"messages\":[");
-        let mut last = None;
+        let (mut last, mut traces) = (None, Vec::new());
         for (key, message) in &pairs {
             if last.is_some() {
                 if self.config.batch_bytes_max < body.len() + message.len() {
@@ -186,10 +235,13 @@ impl Exchange {
                 body.push(b',');
             }
             body.extend(message);
+            if traces.len() < TRACES_MAX {
+                traces.extend(trace_of(message).filter(|trace| trace.is_sampled));
+            }
             last = key.last_chunk::<8>().map(|bytes| u64::from_be_bytes(*bytes));
         }
         body.extend(b"]}");
-        Ok(last.map(|last| (body, last)))
+        Ok(last.map(|last| Enveloped { body, last, traces }))
     }
 
     /// `exchange.messages`: takes messages of a peer, in order, each once.
@@ -216,15 +268,16 @@ impl Exchange {
         let before = number(tx, &mark_key(unit, Mark::Received))?;
         let mut received = before;
         for message in &envelope.messages {
-            let Head { n, at } = serde_json::from_str(message.get())
+            let head: Head = serde_json::from_str(message.get())
                 .map_err(|error| wrong(format!("a message has no number: {error}")))?;
+            let n = head.n;
             if n <= received {
                 continue;
             }
             if n != received + 1 {
                 break;
             }
-            self.take(tx, &peer, n, at, message.get())?;
+            self.take(tx, &peer, head, message.get())?;
             received = n;
             // What comes behind it may be signed with a key that it has brought.
             if message.get().contains("\"kind\":\"card\"")
@@ -240,23 +293,25 @@ impl Exchange {
     }
 
     /// Handles one message. What is wrong with it is recorded; only a store that fails stops the link.
-    fn take(
-        &self,
-        tx: &mut Tx<'_>,
-        peer: &Peer,
-        n: u64,
-        at: Option<Value>,
-        message: &str,
-    ) -> Result<(), Problem> {
-        let outcome = tx.attempt(|tx| {
-            let wrong = |error: serde_json::Error| Error::Envelope { reason: error.to_string() };
-            let at = match at {
-                Some(at) => Time::deserialize(at).map_err(wrong)?,
-                None => tx.business(),
-            };
-            let message: Message = serde_json::from_str(message).map_err(wrong)?;
-            self.handle(tx, peer, at, message)
+    fn take(&self, tx: &mut Tx<'_>, peer: &Peer, head: Head, message: &str) -> Result<(), Problem> {
+        let (n, brought) = (head.n, head.trace());
+        let tracer = Arc::clone(tx.kernel().tracer());
+        let own =
+            brought.as_ref().filter(|trace| trace.is_sampled).map(|trace| tracer.child(trace));
+        let start = own.as_ref().map_or(0, |_| tracer.now());
+        let outcome = tx.within(own.clone().or_else(|| brought.clone()), |tx| {
+            self.take_one(tx, peer, head.at, message)
         });
+        if let Some(own) = own {
+            let kind = head.kind.as_ref().and_then(Value::as_str).unwrap_or_default();
+            let name = format!("message {}", state::short(kind));
+            let code = outcome.as_ref().err().map(|problem| problem.code.as_str());
+            let span = Span::new(&own, brought.map(|trace| trace.span), name, SpanKind::Consumer)
+                .between(start, tracer.now())
+                .with("craton.peer", &peer.name)
+                .ended(code);
+            tx.span(span);
+        }
         match outcome {
             Err(problem) if problem.kind == Kind::Unavailable => Err(problem),
             Err(problem) => {
@@ -266,6 +321,25 @@ impl Exchange {
             }
             Ok(()) => Ok(()),
         }
+    }
+
+    /// Handles one message, and leaves nothing behind where that fails.
+    fn take_one(
+        &self,
+        tx: &mut Tx<'_>,
+        peer: &Peer,
+        at: Option<Value>,
+        message: &str,
+    ) -> Result<(), Problem> {
+        tx.attempt(|tx| {
+            let wrong = |error: serde_json::Error| Error::Envelope { reason: error.to_string() };
+            let at = match at {
+                Some(at) => Time::deserialize(at).map_err(wrong)?,
+                None => tx.business(),
+            };
+            let message: Message = serde_json::from_str(message).map_err(wrong)?;
+            self.handle(tx, peer, at, message)
+        })
     }
 
     fn handle(
@@ -361,8 +435,8 @@ impl Exchange {
             return Err(Error::Signature { reason: "messages are for peers".into() }.into());
         };
         let after = call.number("after")?.unwrap_or_default();
-        let (body, _) = match self.envelope(reader, unit, after, false)? {
-            Some(envelope) => envelope,
+        let body = match self.envelope(reader, unit, after, false)? {
+            Some(envelope) => envelope.body,
             None => {
                 let acknowledged = number(reader, &mark_key(unit, Mark::Received))?;
                 let empty = json!({

@@ -10,7 +10,7 @@ use crate::serve::part;
 use crate::signature::Request;
 use crate::state::{self, Mark, mark_key, number};
 use base::Problem;
-use kernel::{Call, Kernel, Read, Reader, Reply, ResourceRef};
+use kernel::{Call, Kernel, Read, Reader, Reply, ResourceRef, Span, SpanKind, Trace};
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -209,6 +209,8 @@ impl Sender {
             return Ok(Pumped::Idle);
         };
         drop(reader);
+        let is_traced = !outgoing.traces.is_empty();
+        let start = if is_traced { self.kernel.tracer().now() } else { 0 };
         let outcome = self.network.send(&outgoing.request).map_err(|error| error.reason).and_then(
             |response| {
                 let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
@@ -222,6 +224,7 @@ impl Sender {
                 }
             },
         );
+        self.trace(unit, &outgoing.traces, start, outcome.as_ref().err());
         let sent = number(&self.reader()?, &mark_key(unit, Mark::Sent))?;
         let outcome = match outcome {
             Ok(acknowledged) if sent < acknowledged => {
@@ -247,6 +250,20 @@ impl Sender {
                 self.remember(unit, LinkMemory { wants_card: true, ..memory });
                 Ok(Pumped::Failed(reason))
             }
+        }
+    }
+
+    /// Keeps a span of the delivery in each trace that a request carried.
+    fn trace(&self, unit: &str, traces: &[Trace], start: i64, reason: Option<&String>) {
+        let tracer = self.kernel.tracer();
+        for trace in traces {
+            let code = reason.map(|_| "exchange.unreachable");
+            let own = tracer.child(trace);
+            let span = Span::new(&own, Some(trace.span), "peer delivery", SpanKind::Client)
+                .between(start, tracer.now())
+                .with("craton.peer", unit)
+                .ended(code);
+            tracer.record(span);
         }
     }
 

@@ -53,6 +53,7 @@ impl Exchange {
             closed_at: None,
             output: None,
             is_kept: false,
+            trace: tx.trace().cloned(),
         };
         state::store(tx, call_key(name, &id), &record)?;
         let open = number(tx, &open_key(name))?;
@@ -160,7 +161,9 @@ impl Exchange {
         let contract = state::contract(tx, contract)?;
         // Nothing to do for a call that has ended in the meantime, by withdrawal or with its contract.
         let Some(record) = state::call(tx, &contract.name, id)? else { return Ok(()) };
-        match (step, result) {
+        // What comes of a call belongs to the trace of the call, whoever was the last to touch it.
+        let trace = record.trace.clone().or_else(|| tx.trace().cloned());
+        tx.within(trace, |tx| match (step, result) {
             ("serve", Ok(_)) => Ok(()),
             ("serve", Err(problem)) => self.refuse(tx, &contract, record, problem),
             (_, Ok(value)) => self.answer(tx, &contract, record, value),
@@ -168,7 +171,7 @@ impl Exchange {
                 let at = tx.business().max(record.at);
                 self.fail(tx, &contract, record, at, problem)
             }
-        }
+        })
     }
 
     fn refuse(
@@ -309,6 +312,7 @@ impl Exchange {
         message: &Message,
     ) -> Result<(), Problem> {
         send(tx, &contract.peer, at, message)?;
+        self.measure(tx, contract, &record, state, at)?;
         record.state = state;
         record.closed_at = Some(at);
         close(tx, &contract.name)?;

@@ -4,7 +4,7 @@ use crate::canonical::canonical;
 use crate::identity::{Card, Signed};
 use crate::price::Cents;
 use base::{Problem, Time};
-use kernel::Address;
+use kernel::{Address, Trace};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -385,6 +385,9 @@ pub struct CallRecord {
     /// At the consumer: whether the answer is kept.
     #[serde(default)]
     pub is_kept: bool,
+    /// The trace it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Trace>,
 }
 
 /// A call that is settled: a row of the log `system/calls`.

@@ -52,6 +52,12 @@ pub struct Config {
     pub session_idle_minutes: u32,
     /// Sessions of one user; the oldest ends where there would be more.
     pub sessions_of_user_max: usize,
+    /// Of requests that bring no trace, the part that is traced: 0 for none, 1 for all.
+    pub trace_ratio: f64,
+    /// Spans that are kept in memory.
+    pub spans_max: usize,
+    /// Series of one metric that are told; further ones are left out and counted.
+    pub metric_series_max: usize,
     /// For how many days audit lines are kept, wall time; for ever where absent.
     pub audit_days: Option<u32>,
 }
@@ -82,6 +88,9 @@ impl Default for Config {
             session_hours: 12,
             session_idle_minutes: 60,
             sessions_of_user_max: 100,
+            trace_ratio: 0.001,
+            spans_max: 4_096,
+            metric_series_max: 2_000,
             audit_days: None,
         }
     }

@@ -1,7 +1,8 @@
 //! What an engine offers to the kernel.
 
 use crate::{
-    Address, Column, Edge, End, Operation, Principal, Read, Reader, Relation, Resource, Tx,
+    Address, Column, Edge, End, Exposition, Operation, Principal, Promise, Read, Reader, Relation,
+    Resource, ResourceRef, Tx,
 };
 use base::{Problem, Time};
 use serde_json::Value;
@@ -173,6 +174,35 @@ pub trait Engine: Send + Sync {
         _relation: &str,
         _rows: Option<&str>,
     ) -> Result<Option<Vec<Column>>, Problem> {
+        Ok(None)
+    }
+
+    /// Tells what it counts, for `/metrics`. What is counted in the store is counted up to a limit, so that this is cheap.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn metrics(&self, _reader: &Reader, _out: &mut Exposition) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    /// Returns what was promised without a manifest of a service level. What is done is measured with [`Tx::measure_promise`].
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn promises(&self, _reader: &Reader) -> Result<Vec<Promise>, Problem> {
+        Ok(Vec::new())
+    }
+
+    /// Returns how much of something was begun before a time and is not done yet, where it is this engine's.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn overdue(
+        &self,
+        _reader: &Reader,
+        _on: &ResourceRef,
+        _before: Time,
+    ) -> Result<Option<u64>, Problem> {
         Ok(None)
     }
 

@@ -1,9 +1,11 @@
 //! The partition's thread and the way to it.
 
 use crate::kernel::Recognised;
+use crate::metrics::Outcome;
 use crate::operation::Handler;
 use crate::{Call, Credential, Error, Identity, Kernel, Reply, Writer};
 use base::Problem;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -62,10 +64,20 @@ impl Handle {
     }
 
     /// Has a call that changes something run on the partition's thread; `done` gets the reply after the commit.
-    pub fn submit(&self, call: Call, done: Done) {
-        match self.queue.try_send(Message::Call(call, done)) {
+    pub fn submit(&self, mut call: Call, done: Done) {
+        call.received = Some(self.kernel.clock().monotonic());
+        // Counted before, so that it is never below zero.
+        let queue = &self.kernel.meters().queue;
+        queue.fetch_add(1, Ordering::Relaxed);
+        let sent = self.queue.try_send(Message::Call(call, done));
+        if sent.is_err() {
+            queue.fetch_sub(1, Ordering::Relaxed);
+        }
+        match sent {
             Ok(()) => {}
-            Err(TrySendError::Full(Message::Call(_, done))) => {
+            Err(TrySendError::Full(Message::Call(call, done))) => {
+                let outcome = Outcome::Problem(base::Kind::Exhausted);
+                self.kernel.called(&call.operation, outcome, Duration::ZERO);
                 done(Err(Error::Busy { queued: self.kernel.config().queue_calls_max }.into()));
             }
             Err(TrySendError::Disconnected(Message::Call(_, done))) => {
@@ -93,6 +105,12 @@ impl Handle {
             }),
         );
         receive.recv().unwrap_or_else(|_| Err(Error::Stopping.into()))
+    }
+
+    /// Returns whether the partition's thread runs: without it nothing changes any more.
+    pub fn is_alive(&self) -> bool {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
     /// Lets the calls that wait finish, then ends the thread.
@@ -151,6 +169,8 @@ fn take_turn(writer: &mut Writer, calls: &Receiver<Message>, call: Call, done: D
             Err(_) => break,
         }
     }
+    let taken = i64::try_from(batch.len()).unwrap_or(i64::MAX);
+    writer.kernel().meters().queue.fetch_sub(taken, Ordering::Relaxed);
     let replies = writer.turn(&batch);
     for (done, reply) in waiting.into_iter().zip(replies) {
         done(reply);

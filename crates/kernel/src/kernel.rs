@@ -3,12 +3,15 @@
 use crate::audit::Audit;
 use crate::excerpt::{Excerpts, Through};
 use crate::holders::Holders;
+use crate::levels::Levels;
+use crate::metrics::{Meters, Outcome, call_span};
 use crate::operation::Handler;
 use crate::policy::{Decision, Policies};
 use crate::read::{Read, Reader};
 use crate::secrets::{Secrets, Vault};
 use crate::sign_in::{self, SignIn, Vouched, Web};
 use crate::system::System;
+use crate::trace::Tracer;
 use crate::writer::Writer;
 use crate::{
     Call, Config, Engine, Error, Found, KindOf, Operation, Principal, Relation, Reply, Resource,
@@ -104,6 +107,9 @@ pub struct Kernel {
     pub(crate) audit: Audit,
     /// The secret keys of the unit, and what is masked.
     pub(crate) vault: Vault,
+    pub(crate) levels: Levels,
+    meters: Meters,
+    tracer: Arc<Tracer>,
     commit: Mutex<u64>,
     committed: Condvar,
     has_leftovers: AtomicBool,
@@ -134,6 +140,9 @@ impl Kernel {
         }
         let epoch = parts.store.open_epoch(0)?;
         let commit = parts.store.snapshot()?.commit();
+        let meters = Meters::new(operations.values());
+        let (clock, entropy) = (Arc::clone(&parts.clock), Arc::clone(&parts.entropy));
+        let tracer = Arc::new(Tracer::new(clock, entropy, &parts.config));
         let kernel = Arc::new(Self {
             store: parts.store,
             clock: parts.clock,
@@ -147,6 +156,9 @@ impl Kernel {
             policies: RwLock::new(BTreeMap::new()),
             audit: Audit::new(),
             vault: Vault::default(),
+            levels: Levels::default(),
+            meters,
+            tracer,
             commit: Mutex::new(commit),
             committed: Condvar::new(),
             has_leftovers: AtomicBool::new(true),
@@ -176,6 +188,22 @@ impl Kernel {
     /// Returns the limits.
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Returns what is counted.
+    pub fn meters(&self) -> &Meters {
+        &self.meters
+    }
+
+    /// Returns what keeps spans of traces.
+    pub fn tracer(&self) -> &Arc<Tracer> {
+        &self.tracer
+    }
+
+    /// Counts a call that was answered, also for the service levels.
+    pub(crate) fn called(&self, operation: &str, outcome: Outcome, elapsed: Duration) {
+        self.meters.called(operation, outcome, elapsed);
+        self.levels.called(self.clock.wall(), operation, outcome, elapsed);
     }
 
     /// Returns the engines, the kernel's own first.
@@ -384,6 +412,23 @@ impl Kernel {
     /// # Errors
     /// The kernel's or the operation's.
     pub fn read(self: &Arc<Self>, call: &Call) -> Result<Reply, Problem> {
+        let began = self.clock.monotonic();
+        let own = self.tracer.open(call);
+        let result = match &own {
+            // What is done for it is caused by this span.
+            Some(own) => self.look(&Call { trace: Some(own.clone()), ..call.clone() }),
+            None => self.look(call),
+        };
+        let ended = self.clock.monotonic();
+        self.called(&call.operation, Outcome::of(&result), ended.saturating_sub(began));
+        if let Some(own) = &own {
+            let (start, end) = (self.tracer.at(began), self.tracer.at(ended));
+            self.tracer.record(call_span(own, call, &result).between(start, end));
+        }
+        result
+    }
+
+    fn look(self: &Arc<Self>, call: &Call) -> Result<Reply, Problem> {
         let operation = self.operation(&call.operation)?;
         let Handler::Read(look) = &operation.handler else {
             return Err(Error::Internal {
@@ -594,6 +639,8 @@ impl Kernel {
     pub(crate) fn forget(&self) {
         self.policies.write().unwrap_or_else(PoisonError::into_inner).clear();
         self.decoded.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.levels.forget();
+        self.tracer.forget_carried();
     }
 
     /// Reads a stored resource.

@@ -17,9 +17,11 @@ mod handle;
 mod holders;
 mod kernel;
 mod lending;
+mod levels;
 mod lineage;
 mod log;
 mod manifest;
+mod metrics;
 mod operation;
 mod policy;
 mod principal;
@@ -32,6 +34,7 @@ mod sign_in;
 mod space;
 mod system;
 mod token;
+mod trace;
 mod tx;
 mod writer;
 
@@ -44,9 +47,11 @@ pub use filter::{Comparison, Filter, Weight};
 pub use handle::{Handle, spawn};
 pub use kernel::{Credential, Identity, Kernel, Parts, Stamp};
 pub use lending::{Lending, LentColumn, Open, Page, Pages};
+pub use levels::Promise;
 pub use lineage::{Edge, End, How};
 pub use log::{Age, FORMAT_ROWS, forget_old, rows, rows_from};
 pub use manifest::{Manifest, Metadata, documents};
+pub use metrics::{Counter, DoorName, Exposition, Histogram, Meters, Sample, Traffic};
 pub use operation::{
     Address, Body, Call, Handler, Operation, Prepared, Reply, Right, Target, decide, operation,
     read,
@@ -60,5 +65,6 @@ pub use scram::{Challenge, Proof, SignedIn};
 pub use sign_in::{Session, Web, WebRequest, WebResponse};
 pub use space::key;
 pub use token::Token;
+pub use trace::{Batch, Span, SpanId, SpanKind, Trace, TraceId, Tracer};
 pub use tx::Tx;
 pub use writer::Writer;

@@ -1,12 +1,13 @@
 //! Whatever can be done: the tables from which routes, commands, OpenAPI and reference pages come.
 
-use crate::{Ending, Principal, Reader, ResourceRef, Stamp, Tx};
+use crate::{Ending, Principal, Reader, ResourceRef, Stamp, Trace, Tx};
 use base::{Problem, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::any::Any;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The four rights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +70,12 @@ pub struct Call {
     /// The scope of the token that authenticated the caller: rights it was cut down to, empty for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scope: Vec<String>,
+    /// To which trace it belongs, where it does: the span in it caused the call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Trace>,
+    /// When it was handed in, on the monotonic clock of this process.
+    #[serde(skip)]
+    pub received: Option<Duration>,
     /// By which the caller ends what runs for the call, where it may want to.
     #[serde(skip)]
     pub ending: Option<Ending>,
@@ -115,6 +122,8 @@ impl Call {
             reply_to: None,
             depth: 0,
             scope: Vec::new(),
+            trace: None,
+            received: None,
             ending: None,
             stamp: None,
             source: None,

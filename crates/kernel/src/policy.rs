@@ -12,6 +12,7 @@ use self::cache::{Asked, Cache};
 use self::slice::Slice;
 use crate::engine::Found;
 use crate::excerpt::{self, Excerpts, Through};
+use crate::metrics::Decisions;
 use crate::sign_in::People;
 use crate::{Error, Kernel, Principal, Read, Resource, ResourceRef};
 use base::{Place, Problem};
@@ -57,6 +58,7 @@ pub(crate) struct Policies {
     slices: RwLock<HashMap<String, Arc<Slice>>>,
     decisions: Cache<Decision>,
     through: Cache<Through>,
+    counted: Arc<Decisions>,
 }
 
 /// What Cedar says, and the ids of the policies that decided.
@@ -95,6 +97,7 @@ impl Policies {
             slices: RwLock::default(),
             decisions: Cache::new(kernel.config().decisions_max),
             through: Cache::new(kernel.config().decisions_max),
+            counted: Arc::clone(&kernel.meters().decisions),
         })
     }
 
@@ -148,8 +151,10 @@ impl Policies {
         let mentions = &slice.mentions;
         let asked = Asked { actor, on_behalf_of, operation, resource, found, mentions };
         if let Some(decision) = self.decisions.get(&asked) {
+            self.counted.remembered.add(1);
             return Ok(decision);
         }
+        self.counted.asked.add(1);
         let verdict = self.ask(&slice, &self.roles(actor), &asked)?;
         let mut reasons: Vec<String> = verdict.policies.iter().map(|id| self.name_of(id)).collect();
         reasons.sort();

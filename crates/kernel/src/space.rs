@@ -14,6 +14,7 @@ use base::Key;
 /// | `T` | kernel | tokens |
 /// | `P` | kernel | people: passwords, persons of identity providers, sessions by id, user and end |
 /// | `S` | kernel | what checks sign-ins by password, by user |
+/// | `L` | kernel | counts of service levels, by level and minute |
 /// | `O` | kernel | calls, replies and cancellations left over for the next turn |
 /// | `X` | kernel | secrets, sealed, and which secret key of the unit counts |
 /// | `a`..`h` | exchange | peers, contracts, outbox, receipts |

@@ -4,6 +4,8 @@ use crate::apply::{self, DryRun};
 use crate::audit::{self, Counted, Line};
 use crate::engine::{Engine, Found, KindOf};
 use crate::excerpt::Excerpt;
+use crate::levels::{self, LevelSpec};
+use crate::metrics::MEDIA;
 use crate::operation::{Call, Operation, Reply, Right, Target, decide, operation, read};
 use crate::policy::{self, BUILT_IN};
 use crate::relation::{Cell, Column, ColumnType, Relation, Scan};
@@ -119,6 +121,15 @@ impl Engine for System {
                 check: |spec| serde_json::from_value::<ProviderSpec>(spec.clone()).map(|_| ()),
                 is_grant: true,
                 roles: sign_in::granted,
+            },
+            KindOf {
+                name: "service_level",
+                manifest: "ServiceLevel",
+                plural: "service_levels",
+                schema: schemars::schema_for!(LevelSpec).to_value(),
+                check: |spec| serde_json::from_value::<LevelSpec>(spec.clone()).map(|_| ()),
+                is_grant: false,
+                roles: no_roles,
             },
             runtime("resource", "resources"),
             runtime("token", "tokens"),
@@ -253,6 +264,9 @@ impl Engine for System {
                 .takes(batch::schema())
                 .answers(batch::answer())
                 .counted(),
+            operation("unit.metrics", Read, "Says what the unit counts, in the text format of Prometheus; also at `GET /metrics`.", read(&self, |_, reader, _| metrics(reader)))
+                .on_kind()
+                .answers(json!({"type": "string", "contentMediaType": "text/plain"})),
             operation("unit.whoami", Read, "Says who the caller is and which roles he holds.", read(&self, |_, reader, _| whoami(reader))).on_kind(),
         ]
     }
@@ -264,6 +278,9 @@ impl Engine for System {
             meters_relation(),
             lineage::relation(),
             sign_in::relation(),
+            crate::metrics::relation(),
+            crate::trace::relation(),
+            levels::relation(),
         ])
     }
 
@@ -283,6 +300,7 @@ impl Engine for System {
         old: Option<&crate::Resource>,
         new: Option<&crate::Resource>,
     ) -> Result<(), Problem> {
+        levels::changed(tx, old, new)?;
         let Some(new) = new else {
             // Whoever is called so later is somebody else.
             return match old {
@@ -437,6 +455,12 @@ fn check_identity(tx: &Tx<'_>, user: &Resource) -> Result<(), Problem> {
         }
         None => Ok(()),
     }
+}
+
+fn metrics(reader: &Reader) -> Result<Reply, Problem> {
+    let text = reader.kernel().exposition(reader)?.text();
+    let pieces = Box::new(std::iter::once(Ok(text.into_bytes())));
+    Ok(Reply::Stream { media: MEDIA, pieces })
 }
 
 fn whoami(reader: &Reader) -> Result<Reply, Problem> {

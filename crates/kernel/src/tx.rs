@@ -1,5 +1,6 @@
 //! A commit in the making: an overlay over the last commit, with savepoints.
 
+use crate::metrics::Told;
 use crate::{Address, Call, Kernel, Principal, Read, ResourceRef, space};
 use base::{Problem, Time};
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,8 @@ pub struct Tx<'a> {
     topics: BTreeSet<String>,
     business: Time,
     wall: Time,
+    /// What is told after the commit: spans, counts, measurements.
+    pub(crate) told: Told,
 }
 
 impl<'a> Tx<'a> {
@@ -60,6 +63,7 @@ impl<'a> Tx<'a> {
             topics: BTreeSet::new(),
             business: kernel.clock().business(),
             wall: kernel.clock().wall(),
+            told: Told::default(),
         }
     }
 
@@ -172,8 +176,10 @@ impl<'a> Tx<'a> {
         Ok(last + 1)
     }
 
-    /// Has a call made, in this commit where there is room, else in the next. Its result goes to `reply_to`.
-    pub fn call(&mut self, call: Call) {
+    /// Has a call made, in this commit where there is room, else in the next. Its result goes to `reply_to`. It belongs to the trace
+    /// of what is being done now, unless it says otherwise.
+    pub fn call(&mut self, mut call: Call) {
+        call.trace = call.trace.or_else(|| self.told.trace.clone());
         self.pending.push_back(Pending::Call(call));
     }
 
@@ -236,6 +242,7 @@ impl<'a> Tx<'a> {
     ) -> Result<T, Problem> {
         let mark = self.undo.len();
         let pending = self.pending.len();
+        let told = self.told.mark();
         self.depth += 1;
         let result = catch_unwind(AssertUnwindSafe(|| step(self))).unwrap_or_else(|panic| {
             Err(crate::Error::Internal { detail: panic_text(panic.as_ref()) }.into())
@@ -244,6 +251,7 @@ impl<'a> Tx<'a> {
         if result.is_err() {
             self.rollback(mark);
             self.pending.truncate(pending);
+            self.told.rollback(told);
         }
         result
     }

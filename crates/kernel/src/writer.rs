@@ -1,5 +1,6 @@
 //! The one thread's work: calls in, one commit, replies out.
 
+use crate::metrics::{Outcome, Watch};
 use crate::operation::Handler;
 use crate::secrets::refuse_written;
 use crate::tx::Pending;
@@ -36,13 +37,30 @@ impl Writer {
     /// the order of the calls. Without calls it only does the waiting work.
     pub fn turn(&mut self, calls: &[Call]) -> Vec<Result<Reply, Problem>> {
         let kernel = Arc::clone(&self.kernel);
+        let mut watch = Watch::begin(&kernel);
+        let replies = self.make(calls, &mut watch);
+        watch.end(&kernel, calls, &replies);
+        replies
+    }
+
+    fn make(&mut self, calls: &[Call], watch: &mut Watch) -> Vec<Result<Reply, Problem>> {
+        let kernel = Arc::clone(&self.kernel);
         let snapshot = match kernel.store().snapshot() {
             Ok(snapshot) => snapshot,
             Err(error) => return refuse_all(calls, &error.into()),
         };
         let mut tx = Tx::new(&kernel, snapshot.as_ref());
+        // What is done in this turn is measured from the first call on.
+        if let Err(problem) = kernel.levels.refresh(&tx) {
+            return refuse_all(calls, &problem);
+        }
         let replies: Vec<_> = calls.iter().map(|call| run(&mut tx, call)).collect();
-        if let Err(problem) = self.work(&mut tx).and_then(|()| kernel.audit.flush(&mut tx)) {
+        let worked = self.work(&mut tx).and_then(|()| kernel.audit.flush(&mut tx));
+        let worked = worked.and_then(|()| kernel.levels.flush(&mut tx));
+        watch.take(&mut tx);
+        if let Err(problem) = worked {
+            kernel.audit.put_back(&kernel);
+            kernel.levels.put_back(&kernel);
             kernel.forget();
             kernel.set_leftovers(true);
             return refuse_all(calls, &problem);
@@ -53,9 +71,10 @@ impl Writer {
         let changes_rights = tx.changes_rights();
         let (batch, topics, business) = tx.finish(self.epoch);
         drop(snapshot);
-        match kernel.store().commit(0, &batch) {
+        match watch.commit(&kernel, &batch, calls.len()) {
             Ok(commit) => {
                 kernel.audit.committed();
+                kernel.levels.committed();
                 kernel.clock().advance(business);
                 if changes_rights {
                     kernel.rights_changed();
@@ -66,6 +85,7 @@ impl Writer {
             }
             Err(error) => {
                 kernel.audit.put_back(&kernel);
+                kernel.levels.put_back(&kernel);
                 kernel.forget();
                 kernel.set_leftovers(true);
                 refuse_all(calls, &error.into())
@@ -122,8 +142,15 @@ impl Writer {
     }
 }
 
-/// Runs one call in a savepoint of its own, through the whole kernel path, with its audit line.
+/// Runs one call in a savepoint of its own, through the whole kernel path, with its audit line and its span.
 pub(crate) fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+    let opened = tx.open(call);
+    let result = run_path(tx, call);
+    tx.close(opened, call, &result);
+    result
+}
+
+fn run_path(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
     let kernel = Arc::clone(tx.kernel());
     let operation = kernel.operation(&call.operation)?;
     let heard = kernel.heard(operation, call);
@@ -210,6 +237,7 @@ fn run_nested(tx: &mut Tx<'_>, call: &Call) -> Result<(), Problem> {
     } else {
         run(tx, call)
     };
+    tx.kernel().meters().called_inside(&call.operation, Outcome::of(&result));
     let Some(address) = &call.reply_to else { return Ok(()) };
     match result {
         Ok(Reply::Later) => {}

@@ -32,6 +32,8 @@ pub struct Config {
     pub list_max: usize,
     /// Compiled processes that are remembered.
     pub compiled_max: usize,
+    /// Keys that are counted for one metric; where there are more, this number is told.
+    pub metric_count_max: usize,
     /// For how many days of business time the history is kept: instances, elements and tasks that are over. For ever where absent.
     pub history_days: Option<u32>,
 }
@@ -52,6 +54,7 @@ impl Default for Config {
             job_seconds: 300,
             list_max: 1_000,
             compiled_max: 1_000,
+            metric_count_max: 100_000,
             history_days: None,
         }
     }

@@ -74,9 +74,13 @@ impl Processes {
         let Value::Object(variables) = row else { return Ok(()) };
         let process = &consumer.compiled.name;
         for on in consumer.compiled.on.iter().filter(|on| on.stream == consumer.stream) {
-            let result = tx.attempt(|tx| match self.message_of(tx, consumer, on, variables)? {
-                Some(message) => self.publish(tx, message),
-                None => Ok(()),
+            // What a row causes belongs to the trace of who appended it.
+            let trace = tx.kernel().tracer().carried_by(&consumer.log, offset);
+            let result = tx.within(trace, |tx| {
+                tx.attempt(|tx| match self.message_of(tx, consumer, on, variables)? {
+                    Some(message) => self.publish(tx, message),
+                    None => Ok(()),
+                })
             });
             match result {
                 Err(problem) if problem.kind == base::Kind::Unavailable => return Err(problem),
@@ -118,6 +122,7 @@ impl Processes {
             expires: time.plus(on.ttl),
             actor: None,
             on_behalf_of: None,
+            trace: None,
         }))
     }
 

@@ -12,7 +12,8 @@ use crate::spec::{DecisionSpec, ProcessSpec};
 use crate::wire::{self, key};
 use base::{Place, Problem, Time};
 use kernel::{
-    Address, Edge, Engine, Found, KindOf, Operation, Read, Reader, Relation, Resource, Tx,
+    Address, Edge, Engine, Exposition, Found, KindOf, Operation, Read, Reader, Relation, Resource,
+    ResourceRef, Tx,
 };
 use notation::graph::NodeKind;
 use serde_json::{Value, json};
@@ -296,6 +297,19 @@ impl Engine for Processes {
         };
         let command = Command::Result { element, attempt, result };
         self.deliver(tx, number, command, at).map(|_| ())
+    }
+
+    fn metrics(&self, reader: &Reader, out: &mut Exposition) -> Result<(), Problem> {
+        self.tell(reader, out)
+    }
+
+    fn overdue(
+        &self,
+        reader: &Reader,
+        on: &ResourceRef,
+        before: Time,
+    ) -> Result<Option<u64>, Problem> {
+        self.late(reader, on, before)
     }
 
     fn lineage(&self, reader: &Reader) -> Result<Vec<Edge>, Problem> {

@@ -3,6 +3,7 @@
 //! Every key that is kept beside it (timers, subscriptions, jobs, tasks, incidents) is computed from it, see
 //! [`crate::wire`]; so none can be forgotten or left over.
 
+use crate::traced::Traced;
 use base::{Problem, Time};
 use kernel::{Address, Principal};
 use notation::graph::{FlowId, NodeId};
@@ -100,6 +101,9 @@ pub struct Instance {
     /// What came while it was failed, or what it failed at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parked: Vec<Parked>,
+    /// The trace it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trace: Option<Traced>,
 }
 
 /// A command that waits until its instance is mended.

@@ -131,6 +131,7 @@ impl Processes {
             expires: time.plus(ttl),
             actor: Some(call.actor.clone()),
             on_behalf_of: call.on_behalf_of.clone(),
+            trace: None,
         };
         self.publish(tx, message)?;
         Ok(Reply::Value(json!({})))

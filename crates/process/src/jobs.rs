@@ -97,6 +97,9 @@ pub(crate) struct JobRow {
     pub variables: Variables,
     /// When it came, business time.
     pub created_at: String,
+    /// The header `traceparent` for whatever the worker does for it, where it is traced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
 }
 
 impl Processes {
@@ -270,6 +273,7 @@ impl Processes {
             headers,
             variables: instance.visible(id).into_owned(),
             created_at: element.entered.to_string(),
+            trace: instance.trace.as_ref().map(|traced| traced.of_element(id).traceparent()),
         }))
     }
 }

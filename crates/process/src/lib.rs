@@ -21,6 +21,7 @@ mod jobs;
 mod lineage;
 mod lists;
 mod messages;
+mod metrics;
 mod operations;
 mod relations;
 mod running;
@@ -30,6 +31,7 @@ mod state;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod traced;
 mod verify;
 mod wire;
 

@@ -13,7 +13,7 @@ use crate::instance::{Command, ElementId, Instance, State, Variables, Wait};
 use crate::running::Start;
 use crate::wire::{self, IncidentRow, key};
 use base::{Problem, Time};
-use kernel::{Principal, Read, Tx};
+use kernel::{Principal, Read, Trace, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
@@ -34,6 +34,9 @@ pub(crate) struct Message {
     pub actor: Option<Principal>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<Principal>,
+    /// The trace of who sent it, while it waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Trace>,
 }
 
 impl Processes {
@@ -113,7 +116,8 @@ impl Processes {
             on_behalf_of: message.on_behalf_of,
             reply_to: None,
         };
-        Ok(self.start_one(tx, compiled, start)?.1)
+        let trace = message.trace.or_else(|| tx.trace().cloned());
+        Ok(tx.within(trace, |tx| self.start_one(tx, compiled, start))?.1)
     }
 
     pub(crate) fn keep(&self, tx: &mut Tx<'_>, message: &Message) -> Result<(), Problem> {
@@ -122,7 +126,8 @@ impl Processes {
             .signed(message.time.0)
             .number(number)
             .bytes();
-        tx.put(place.clone(), wire::write(message)?);
+        let trace = message.trace.clone().or_else(|| tx.trace().cloned());
+        tx.put(place.clone(), wire::write(&Message { trace, ..message.clone() })?);
         tx.put(key::expiries().signed(message.expires.0).number(number), place);
         Ok(())
     }

@@ -5,9 +5,11 @@ use crate::elements::text_of;
 use crate::engine::Processes;
 use crate::error::Error;
 use crate::instance::{Command, ElementId, Incident, Instance, Parked, State, Variables, Wait};
+use crate::metrics;
 use crate::state::{Effect, handle};
+use crate::traced::{self, Traced};
 use crate::wire::{self, ElementRow, InstanceRow, TaskRow, key};
-use base::{Problem, Time};
+use base::{Period, Problem, Time};
 use kernel::{Address, Call, Principal, Read, ResourceRef, Tx};
 use notation::graph::NodeId;
 use serde_json::{Value, json};
@@ -101,7 +103,9 @@ impl Processes {
             path: Vec::new(),
             incident: None,
             parked: Vec::new(),
+            trace: Traced::begin(tx),
         };
+        tx.count(metrics::STARTED, &compiled.name);
         let ran = self.attempt(tx, compiled, None, instance, Command::Start { node }, None)?;
         Ok((number, ran.1))
     }
@@ -148,6 +152,21 @@ impl Processes {
         command: Command,
         at: Option<Time>,
     ) -> Result<(Ran, Option<Vec<String>>), Problem> {
+        // What an instance does belongs to its own trace, whoever set it going.
+        let own = instance.trace.as_ref().map(Traced::of_instance);
+        let trace = own.or_else(|| tx.trace().cloned());
+        tx.within(trace, |tx| self.try_step(tx, compiled, before, instance, command, at))
+    }
+
+    fn try_step(
+        &self,
+        tx: &mut Tx<'_>,
+        compiled: &Arc<Compiled>,
+        before: Option<wire::Index>,
+        instance: Instance,
+        command: Command,
+        at: Option<Time>,
+    ) -> Result<(Ran, Option<Vec<String>>), Problem> {
         let mut spare = instance.clone();
         let parked = Parked { command: command.clone(), at };
         let old = before.clone().unwrap_or_default();
@@ -178,17 +197,20 @@ impl Processes {
         let known = open_subscriptions(&instance);
         let outcome = handle(&compiled.graph, &self.config, &mut instance, command, at);
         let is_taken = outcome.is_taken;
+        traced::entered(tx, &mut instance);
         self.perform(tx, compiled, &instance, outcome.effects)?;
         while let Some((element, message)) = self.take_buffered(tx, &instance, &known)? {
             let command = Command::Message { element, variables: message.variables.clone() };
             let outcome =
                 handle(&compiled.graph, &self.config, &mut instance, command, Some(message.time));
+            traced::entered(tx, &mut instance);
             self.perform(tx, compiled, &instance, outcome.effects)?;
             // A timer due before the message has closed the subscription.
             if !outcome.is_taken {
                 self.keep(tx, &message)?;
             }
         }
+        traced::sweep(&mut instance);
         match instance.state {
             State::Active | State::Failed => {
                 self.store(tx, &instance, before, compiled)?;
@@ -233,6 +255,7 @@ impl Processes {
         }
         put_difference(tx, before, wire::Index::new());
         tx.record(wire::LOG_INSTANCES, &InstanceRow::new(&instance, &compiled.graph))?;
+        self.told(tx, &instance);
         if let Some(address) = &instance.reply_to {
             let result = match instance.state {
                 State::Completed => Ok(json!({"$at": instance.time, "value": instance.variables})),
@@ -244,6 +267,19 @@ impl Processes {
             [instance.business_key, instance.correlation_key].into_iter().flatten().collect();
         keys.dedup();
         Ok(keys)
+    }
+
+    /// Counts an instance that is over, measures it, and ends its span.
+    fn told(&self, tx: &mut Tx<'_>, instance: &Instance) {
+        let process = &instance.process;
+        if instance.state == State::Completed {
+            let took = Period(instance.time.0.saturating_sub(instance.started_at.0));
+            tx.measure(&format!("process/{process}"), took, true, instance.time);
+            tx.count(metrics::COMPLETED, process);
+        } else {
+            tx.count(metrics::CANCELLED, process);
+        }
+        traced::ended(tx, instance);
     }
 
     fn perform(
@@ -267,6 +303,7 @@ impl Processes {
                     call.args = Value::Object(args);
                     call.at = Some(at);
                     call.reply_to = Some(Address { engine: ENGINE.into(), token });
+                    call.trace = instance.trace.as_ref().map(|traced| traced.of_element(element));
                     tx.call(call);
                 }
                 Effect::Withdraw { element, attempt, operation, resource, at } => {
@@ -282,7 +319,7 @@ impl Processes {
                 Effect::Forget { element, attempt } => {
                     self.forget_request(tx, &address_of(instance.key, element, attempt))?;
                 }
-                Effect::Activity { node, entered, left, is_completed, .. } => {
+                Effect::Activity { element, node, entered, left, is_completed } => {
                     let state = if is_completed { "completed" } else { "cancelled" };
                     let row = ElementRow {
                         instance: instance.key,
@@ -293,6 +330,7 @@ impl Processes {
                         state: state.into(),
                     };
                     tx.record(wire::LOG_ELEMENTS, &row)?;
+                    traced::left(tx, instance, element, &row.element, is_completed);
                 }
                 Effect::TaskEnded { element, task, entered, left, completed_by } => {
                     let mut row = TaskRow::new(instance, element, &task, entered);

@@ -4,6 +4,7 @@ use crate::fetch::Fetches;
 use crate::network::Https;
 use crate::providers::Providers;
 use crate::rest::Rest;
+use crate::sight::Sight;
 use crate::{Clock, Config, Error, files, secret_key};
 use base::{DrivenClock, Problem, SystemClock, SystemEntropy, Time};
 use data::Data;
@@ -24,6 +25,7 @@ pub(crate) struct Assembly {
     pub exchange: Arc<Exchange>,
     pub network: Arc<dyn Network>,
     pub rest: Arc<Rest>,
+    pub sight: Arc<Sight>,
 }
 
 impl Assembly {
@@ -58,6 +60,7 @@ pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
     exchange.set_network(Arc::clone(&network));
     let rest = Arc::new(Rest::new(Arc::clone(&exchange)));
     let fetches = Fetches::new(config.fetch_megabytes_max);
+    let sight = Arc::new(Sight::new(folder, exchange.identity().unit()));
     let (kernel, writer) = Kernel::new(Parts {
         store: Arc::new(store),
         clock,
@@ -68,17 +71,18 @@ pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
             Arc::clone(&exchange) as Arc<dyn kernel::Engine>,
             Arc::clone(&rest) as Arc<dyn kernel::Engine>,
             Arc::new(fetches),
+            Arc::clone(&sight) as Arc<dyn kernel::Engine>,
         ],
         config: config.kernel.clone(),
     })?;
     kernel.unlock(&unit, secret_key::source(folder, &config.secret_key))?;
     kernel.set_web(Arc::new(Providers::new(folder)));
-    Ok(Assembly { config, kernel, writer, data, processes, exchange, network, rest })
+    Ok(Assembly { config, kernel, writer, data, processes, exchange, network, rest, sight })
 }
 
-/// Reports a problem that no caller waits for.
+/// Reports a problem that no caller waits for, to the log.
 pub(crate) fn report(problem: &Problem) {
-    eprintln!("error: {} [{}]", problem.message, problem.code);
+    log::error!(target: "unit", "{} [{}]", problem.message, problem.code);
 }
 
 /// Starts a thread with a name.

@@ -1,10 +1,11 @@
 //! The configuration of a unit: one TOML file.
 
 use crate::secret_key::Source;
-use crate::{Error, Options};
+use crate::{Error, LogFormat, LogLevel, Options};
 use base::nearest;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 /// Where business time comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +64,40 @@ pub struct Config {
     /// Where the secret key comes from, under which secrets are sealed.
     #[serde(default)]
     pub secret_key: SecretKeyConfig,
+    /// How log lines are written: `text` or `json`.
+    #[serde(default)]
+    pub log_format: LogFormat,
+    /// How much is written: `off`, `error`, `warn`, `info`, `debug` or `trace`. Of libraries never more than warnings, unless
+    /// `log_levels` names them.
+    #[serde(default)]
+    pub log_level: LogLevel,
+    /// The file for log lines, from the unit's folder; standard error where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_file: Option<PathBuf>,
+    /// Bytes of the log file at which another is begun.
+    #[serde(default = "log_bytes")]
+    pub log_file_bytes_max: u64,
+    /// Log files that are kept beside the current one.
+    #[serde(default = "log_files")]
+    pub log_files_max: usize,
+    /// How often a line like another is written in a minute; the rest is counted.
+    #[serde(default = "ten")]
+    pub log_repeats_max: u32,
+    /// Where spans of traces are sent by OTLP over HTTP with JSON, `http://127.0.0.1:4318/v1/traces` for example; nowhere where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_endpoint: Option<String>,
+    /// Milliseconds that spans wait for others before they are sent.
+    #[serde(default = "second")]
+    pub trace_interval_ms: u64,
+    /// Spans that are sent at once.
+    #[serde(default = "spans")]
+    pub trace_batch_max: usize,
+    /// Bytes that must be free on the disk for the unit to be ready.
+    #[serde(default = "disk_bytes")]
+    pub disk_free_bytes_min: u64,
+    /// Levels of single parts: rooms of Craton such as `exchange`, or libraries such as `rustls`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub log_levels: BTreeMap<String, LogLevel>,
     /// Limits of the kernel.
     #[serde(default)]
     pub kernel: kernel::Config,
@@ -104,6 +139,26 @@ fn second() -> u64 {
 
 fn four_gigabytes() -> u64 {
     4 << 10
+}
+
+fn log_bytes() -> u64 {
+    64 << 20
+}
+
+fn log_files() -> usize {
+    5
+}
+
+fn ten() -> u32 {
+    10
+}
+
+fn spans() -> usize {
+    512
+}
+
+fn disk_bytes() -> u64 {
+    64 << 20
 }
 
 fn half_gigabyte() -> u64 {

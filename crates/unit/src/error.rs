@@ -48,6 +48,24 @@ pub enum Error {
         /// Which.
         address: String,
     },
+    /// The unit does not take requests at the moment.
+    #[error("the unit is not ready: {parts}")]
+    NotReady {
+        /// Which parts are not.
+        parts: String,
+    },
+    /// Where spans are to be sent is no address.
+    #[error("spans cannot be sent to `{address}`")]
+    Endpoint {
+        /// As configured.
+        address: String,
+    },
+    /// A support bundle cannot be made.
+    #[error("the support bundle could not be made")]
+    Support {
+        /// Why.
+        source: std::io::Error,
+    },
     /// A key or certificate cannot be made or read.
     #[error("the key or certificate is wrong: {reason}")]
     Key {
@@ -78,6 +96,9 @@ impl Explain for Error {
             Self::Exists { .. } => Code("unit.exists", Kind::Conflict),
             Self::Listen { .. } => Code("unit.listen", Kind::Conflict),
             Self::NotLoopback { .. } => Code("unit.not_loopback", Kind::Invalid),
+            Self::NotReady { .. } => Code("unit.not_ready", Kind::Unavailable),
+            Self::Endpoint { .. } => Code("unit.endpoint", Kind::Invalid),
+            Self::Support { .. } => Code("unit.support", Kind::Unavailable),
             Self::Key { .. } => Code("unit.key", Kind::Invalid),
             Self::Ended { .. } => Code("decision.ended", Kind::Exhausted),
             Self::System { .. } => Code("unit.system", Kind::Unavailable),
@@ -96,6 +117,12 @@ impl Explain for Error {
                  other units at `listen_peers`"
                     .into(),
             ),
+            Self::NotReady { .. } => Some(
+                "repeat it in a moment; `docs/guides/observe.md` says what each part means".into(),
+            ),
+            Self::Endpoint { .. } => {
+                Some("write `trace_endpoint = \"http://127.0.0.1:4318/v1/traces\"`".into())
+            }
             Self::Ended { .. } => {
                 Some("make the expression smaller, or raise `decision_ms_max`".into())
             }

@@ -1,14 +1,19 @@
 //! Starts a unit, keeps it running, and stops it without losing a call.
 
 use crate::assembly::{Assembly, assemble, report, thread};
+use crate::health::{self, Health};
+use crate::logging::{Line, LogLevel, Logger};
+use crate::otlp::Exporter;
 use crate::rest::Rest;
+use crate::sight::{Running, VERSION};
+use crate::telemetry::Sending;
 use crate::tls::Certificate;
 use crate::worker::Worker;
-use crate::{Config, Error, network, tls};
+use crate::{Config, Error, LogFormat, network, tls};
 use base::Problem;
 use data::{Data, Keeper, Round};
 use exchange::{Exchange, Network};
-use kernel::{Call, Handle, Principal, Reader, Reply, ResourceRef};
+use kernel::{Call, Handle, Principal, Reader, Reply, ResourceRef, Tracer};
 use process::decisions::{Recorded, pending};
 use serde_json::json;
 use std::net::SocketAddr;
@@ -17,9 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::net::TcpListener;
-
-/// The version that a unit tells.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+use tokio::runtime::Runtime;
 
 /// Runs the unit of a folder until it is told to stop by SIGTERM or SIGINT.
 ///
@@ -28,6 +31,9 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 pub fn run(folder: &Path) -> Result<(), Problem> {
     // Started first: a port in use is told before the store is touched.
     let config = Config::read(folder)?;
+    let logger = Arc::new(Logger::open(folder, &config)?);
+    logger.install();
+    let health = Health::new(folder, config.disk_free_bytes_min);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // One thread turns the sockets: on few cores a second one only makes them change places.
         .worker_threads(1)
@@ -44,18 +50,36 @@ pub fn run(folder: &Path) -> Result<(), Problem> {
         people: people.server()?,
         renewed: people,
     };
-    let Assembly { config, kernel, writer, data, exchange, network, rest, .. } = assemble(folder)?;
+    let early = doors.wait(&runtime, &config)?;
+    let assembled = assemble(folder);
+    // Whoever was told to wait is served by the doors themselves from now on.
+    early.end(&runtime);
+    let Assembly { config, kernel, writer, data, exchange, network, rest, sight, .. } = assembled?;
     let keeper = Keeper::new(&data, &kernel);
     let handle = kernel::spawn(writer)?;
     network::commits(&handle, &exchange);
     let tables = (keeper, data);
-    let background = Background::start(&config, &handle, tables, &exchange, network, &rest)?;
+    let background =
+        Background::start(&config, &handle, tables, &exchange, network, &rest, &logger)?;
+    let (own, seen) = (Arc::clone(&logger), Arc::clone(&health));
+    sight.runs(Some(Running { logger: own, health: seen, handle: handle.clone() }));
+    // On a terminal the lines below say the same.
+    let is_apart = config.log_file.is_some() || config.log_format == LogFormat::Json;
+    let told = |message: &str| {
+        if is_apart {
+            logger.write(&Line::new(LogLevel::Info, "unit", message));
+        }
+    };
+    told(&format!("unit {} is up, version {VERSION}: {}", config.name, shown(&config)));
     println!("unit {} is up: {}", config.name, shown(&config));
-    runtime.block_on(doors.serve(&config, handle.clone(), shown_by_doors));
+    runtime.block_on(doors.serve(&config, handle.clone(), shown_by_doors, &health, &logger));
     println!("unit {} drains", config.name);
+    told("the unit drains");
     background.stop(&rest);
     handle.stop();
+    sight.runs(None);
     runtime.shutdown_timeout(Duration::from_secs(2));
+    told("the unit has stopped");
     println!("unit {} has stopped", config.name);
     Ok(())
 }
@@ -127,10 +151,36 @@ impl Doors {
         })
     }
 
-    async fn serve(self, config: &Config, handle: Handle, shown: Shown) {
+    /// Answers at the door of this machine while the unit starts: it lives, and is not ready.
+    fn wait(&self, runtime: &Runtime, config: &Config) -> Result<Early, Error> {
+        let listen = |source| Error::Listen { address: config.listen.clone(), source };
+        let _inside = runtime.enter();
+        let listener = clone_of(&self.plain).map_err(listen)?;
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let router = api::waiting(health::starting());
+        let serving = api::serve(listener, router, config.api.clone(), async {
+            // It ends as well when nobody is left to say so.
+            let _ = stopped.await;
+        });
+        Ok(Early { stop, served: runtime.spawn(serving) })
+    }
+
+    async fn serve(
+        self,
+        config: &Config,
+        handle: Handle,
+        shown: Shown,
+        health: &Arc<Health>,
+        logger: &Arc<Logger>,
+    ) {
         let Shown { own, people, renewed } = shown;
         let mut options = api::Options::new(&config.name, VERSION);
         options.config = config.api.clone();
+        options.report = reporting(logger);
+        options.ready = {
+            let (health, handle) = (Arc::clone(health), handle.clone());
+            Arc::new(move || health.check(&handle))
+        };
         let postgres = api::Postgres {
             kernel: Arc::clone(handle.kernel()),
             version: VERSION.to_owned(),
@@ -166,11 +216,46 @@ impl Doors {
             }
         };
         let signals = async {
+            health.serves();
             told_to_stop().await;
+            health.stops();
             let _ = stop.send(true);
         };
         tokio::join!(plain, peers, https, sql, renewal, signals);
     }
+}
+
+/// What answers while the unit starts.
+struct Early {
+    stop: tokio::sync::oneshot::Sender<()>,
+    served: tokio::task::JoinHandle<()>,
+}
+
+impl Early {
+    /// Ends it, when what it was asked is answered.
+    fn end(self, runtime: &Runtime) {
+        // Where it has ended by itself there is nobody to tell.
+        let _ = self.stop.send(());
+        let _ = runtime.block_on(self.served);
+    }
+}
+
+/// Returns a second listener at the same address: who comes is taken by either.
+fn clone_of(listener: &TcpListener) -> std::io::Result<TcpListener> {
+    use std::os::fd::AsFd;
+    let copy = listener.as_fd().try_clone_to_owned()?;
+    TcpListener::from_std(std::net::TcpListener::from(copy))
+}
+
+/// Returns what writes defects to the log.
+fn reporting(logger: &Arc<Logger>) -> api::Report {
+    let logger = Arc::clone(logger);
+    Arc::new(move |defect: &api::Defect<'_>| {
+        let line = Line::new(LogLevel::Error, "api", &defect.problem.message);
+        let (code, trace, call) =
+            (Some(defect.problem.code.as_str()), defect.trace, Some(defect.id));
+        logger.write(&Line { code, trace, call, ..line });
+    })
 }
 
 async fn listen(address: &str) -> Result<TcpListener, Error> {
@@ -225,6 +310,7 @@ struct Background {
     is_stopping: Arc<AtomicBool>,
     data: Arc<Data>,
     exchange: Arc<Exchange>,
+    tracer: Arc<Tracer>,
     threads: Vec<std::thread::JoinHandle<()>>,
 }
 
@@ -236,9 +322,16 @@ impl Background {
         exchange: &Arc<Exchange>,
         network: Arc<dyn Network>,
         rest: &Arc<Rest>,
+        logger: &Arc<Logger>,
     ) -> Result<Self, Problem> {
         let is_stopping = Arc::new(AtomicBool::new(false));
         let mut threads = Vec::new();
+        let tracer = Arc::clone(handle.kernel().tracer());
+        let (name, unit) = (config.name.clone(), exchange.identity().unit().to_owned());
+        let exporter = Exporter { name, unit, version: VERSION };
+        if let Some(sending) = Sending::new(config, exporter, &tracer, logger, &is_stopping)? {
+            threads.push(thread("spans", move || sending.run())?);
+        }
         let decisions = {
             let (config, handle, rest) = (config.clone(), handle.clone(), Arc::clone(rest));
             let is_stopping = Arc::clone(&is_stopping);
@@ -263,7 +356,7 @@ impl Background {
                 report(&problem);
             }
         })?);
-        Ok(Self { is_stopping, data, exchange: Arc::clone(exchange), threads })
+        Ok(Self { is_stopping, data, exchange: Arc::clone(exchange), tracer, threads })
     }
 
     fn stop(self, rest: &Rest) {
@@ -274,9 +367,10 @@ impl Background {
         // What these threads ask in SQL ends with them.
         self.data.stop();
         self.exchange.stop();
+        self.tracer.wake();
         for thread in self.threads {
             if thread.join().is_err() {
-                eprintln!("error: a background thread panicked");
+                log::error!(target: "unit", "a background thread panicked");
             }
         }
     }

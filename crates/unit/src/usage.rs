@@ -23,7 +23,7 @@ pub(crate) fn usage(reader: &Reader, identity: &Identity) -> Result<Reply, Probl
 }
 
 /// Returns the processor time, user and system, of this process and of its children that have ended.
-fn cpu_time() -> Duration {
+pub(crate) fn cpu_time() -> Duration {
     [libc::RUSAGE_SELF, libc::RUSAGE_CHILDREN].into_iter().map(cpu_time_of).sum()
 }
 
@@ -46,7 +46,7 @@ fn duration(time: libc::timeval) -> Duration {
 }
 
 /// Returns the resident set in bytes; 0 where the system does not tell it as Linux does.
-fn memory_bytes() -> u64 {
+pub(crate) fn memory_bytes() -> u64 {
     let text = files::read(Path::new("/proc/self/statm")).unwrap_or_default();
     // SAFETY: the call takes a number and returns one.
     let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };

@@ -6,9 +6,10 @@ use super::scram::{self, Exchange};
 use super::session::Session;
 use super::wire::{Body, Closed, Message, Severity, Stream, Wire, put, text};
 use crate::router::Report;
-use crate::{Config, answer};
+use crate::visit::Defect;
+use crate::{Config, answer, counted};
 use base::{Code, Kind, Problem};
-use kernel::{Kernel, SignedIn};
+use kernel::{DoorName, Kernel, SignedIn, Span, SpanKind, Trace};
 use rustls::ServerConfig;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -151,7 +152,9 @@ impl Door {
         self: &Arc<Self>,
         stream: TcpStream,
     ) -> Result<Option<(Wire, Startup, SignedIn)>, Closed> {
-        let mut stream: Box<dyn Stream> = Box::new(stream);
+        let wire = Arc::new(counted::Wire::default());
+        wire.belongs_to(self.kernel.meters().door(DoorName::Postgres));
+        let mut stream: Box<dyn Stream> = Box::new(counted::Counted::new(stream, wire));
         let mut is_secure = false;
         let startup = loop {
             match self.first(&mut stream).await {
@@ -276,13 +279,24 @@ impl Door {
         done.await.unwrap_or_else(|error| Err(broken(format!("a statement broke off: {error}"))))
     }
 
+    /// Begins a trace with a statement, where the ratio says so. Clients of PostgreSQL have no standard way to bring one. The span of the
+    /// door is the moment at which the statement came: what it took is in the spans below.
+    pub(crate) fn traced(&self, operation: &str) -> Option<Trace> {
+        let tracer = self.kernel.tracer();
+        let trace = tracer.at_door(None)?;
+        let now = tracer.now();
+        let span = Span::new(&trace, None, format!("postgres {operation}"), SpanKind::Server);
+        tracer.record(span.between(now, now));
+        Some(trace)
+    }
+
     /// Returns what a client may see of a problem; the detail of a defect goes to the log.
     pub(crate) fn shown(&self, problem: Problem) -> Problem {
         if problem.kind != Kind::Internal {
             return problem;
         }
         let id = format!("{:016x}", self.kernel.entropy().number());
-        (self.report)(&id, &problem);
+        (self.report)(&Defect { id: &id, trace: None, problem: &problem });
         answer::shown(problem, &id)
     }
 }

@@ -505,6 +505,7 @@ impl Session {
                 Call::new(operation, ResourceRef::new("sql", ""), identity.principal).with(args);
             call.scope = identity.scope;
             call.stamp = identity.stamp;
+            call.trace = door.traced(operation);
             Ok(call)
         }
     }

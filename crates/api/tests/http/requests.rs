@@ -88,9 +88,11 @@ fn a_stream_arrives_whole_or_breaks_off() {
 #[test]
 fn pages_answer_without_a_credential() {
     let unit = unit(Config::default());
-    for (path, text) in
-        [("/", "shop: a unit run by Craton"), ("/health/live", "live"), ("/health/ready", "ready")]
-    {
+    for (path, text) in [
+        ("/", "shop: a unit run by Craton"),
+        ("/health/live", r#"{"status":"live"}"#),
+        ("/health/ready", r#"{"status":"ready"}"#),
+    ] {
         let answer = unit.client().send("GET", path, &[], b"").unwrap();
         assert_eq!(answer.status, 200);
         assert!(String::from_utf8_lossy(&answer.body).starts_with(text), "{path}");
@@ -103,6 +105,70 @@ fn pages_answer_without_a_credential() {
     let schema = &put["requestBody"]["content"]["application/json"]["schema"];
     assert_eq!(schema["properties"]["weight"]["$ref"], "#/components/schemas/note.put.Weight");
     assert_eq!(document["components"]["schemas"]["note.put.Weight"], json!({"type": "number"}));
+}
+
+#[test]
+fn metrics_are_for_who_may_see_them() {
+    let token = |unit: &Unit| format!("Bearer {}", unit.right);
+    let unit = unit(Config::default());
+    let answer = unit.client().send("GET", "/metrics", &[], b"").unwrap();
+    assert_eq!(shown(&answer), "401 token.invalid");
+    let wrong = format!("Bearer {}", unit.wrong);
+    let answer = unit.client().send("GET", "/metrics", &[("authorization", &wrong)], b"").unwrap();
+    assert_eq!(shown(&answer), "403 policy.forbidden");
+    let right = token(&unit);
+    let answer = unit.client().send("GET", "/metrics", &[("authorization", &right)], b"").unwrap();
+    assert_eq!(answer.status, 200);
+    assert!(answer.headers["content-type"].starts_with("text/plain; version=0.0.4"));
+    let text = String::from_utf8_lossy(&answer.body);
+    assert!(
+        text.contains("\n# TYPE craton_commits_total counter\ncraton_commits_total "),
+        "{text}"
+    );
+    assert!(!text.contains("craton_door_received_bytes_total{door=\"http\"} 0\n"), "{text}");
+}
+
+#[test]
+fn metrics_are_open_on_this_machine_where_the_configuration_says_so() {
+    let unit = unit(Config { metrics_open_on_loopback: true, ..Config::default() });
+    let answer = unit.client().send("GET", "/metrics", &[], b"").unwrap();
+    assert_eq!(answer.status, 200);
+    // Nothing else is open, and a token that is wrong is not the same as none.
+    assert_eq!(
+        shown(&unit.client().send("GET", "/v1/tokens", &[], b"").unwrap()),
+        "401 token.invalid"
+    );
+    let forged = [("authorization", "Bearer craton_forged")];
+    let answer = unit.client().send("GET", "/metrics", &forged, b"").unwrap();
+    assert_eq!(shown(&answer), "401 token.invalid");
+}
+
+#[test]
+fn a_trace_is_taken_up_and_told() {
+    let unit = unit(Config::default());
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let headers = [JSON, ("traceparent", parent), ("tracestate", "a=1, b=2")];
+    let answer = unit.send("POST", "/v1/notes/a/put", &headers, br#"{"text": "T"}"#);
+    assert_eq!(answer.status, 200);
+    let told = &answer.headers["traceparent"];
+    assert!(
+        told.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-") && told.ends_with("-01"),
+        "{told}"
+    );
+    assert_ne!(told, parent, "the span is the door's own");
+    assert_eq!(answer.headers["tracestate"], "a=1,b=2");
+    let spans = unit.handle.kernel().tracer().spans();
+    let find = |name: &str| spans.iter().find(|span| span.name == name).expect(name);
+    let (door, call) = (find("POST /v1/notes/{name}/put"), find("note.put"));
+    assert_eq!(door.parent.map(|parent| parent.to_string()).as_deref(), Some("00f067aa0ba902b7"));
+    assert_eq!((call.parent, find("commit").parent), (Some(door.id), Some(call.id)));
+    // One that is not written down is passed on as it came; what is no trace is none.
+    let silent = parent.replace("-01", "-00");
+    let answer = unit.send("GET", "/v1/notes/a", &[("traceparent", &silent)], b"");
+    assert_eq!(answer.headers["traceparent"], silent);
+    let answer = unit.send("GET", "/v1/notes/a", &[("traceparent", "rubbish")], b"");
+    assert_eq!(answer.status, 200);
+    assert!(answer.headers.get("traceparent").is_none_or(|told| !told.contains("rubbish")));
 }
 
 #[test]

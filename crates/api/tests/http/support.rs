@@ -180,7 +180,7 @@ pub fn unit(config: Config) -> Unit {
     let address = listener.local_addr().expect("an address");
     let options = Options {
         config: config.clone(),
-        report: Arc::new(|_, _| {}),
+        report: Arc::new(|_| {}),
         ..Options::new("shop", "0.1.0")
     };
     let router = router(handle.clone(), options);

@@ -150,7 +150,7 @@ pub fn unit(config: Config) -> Unit {
         version: "0.1.0".to_owned(),
         tls: None,
         config,
-        report: Arc::new(|_, _| {}),
+        report: Arc::new(|_| {}),
     };
     let (stop, stopped) = oneshot::channel::<()>();
     runtime.spawn(serve_postgres(listener, options, async {

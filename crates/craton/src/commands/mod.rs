@@ -18,7 +18,9 @@ mod secret;
 mod sign_in;
 mod sql;
 mod stream;
+mod support;
 mod table;
+mod trace;
 mod unit;
 mod work;
 
@@ -89,6 +91,10 @@ pub enum Command {
     Ps(running::Ps),
     /// Ends something that runs
     Kill(running::Kill),
+    /// Shows what a call, a process or an order did, as a tree, over all the units it went through
+    Trace(trace::Trace),
+    /// Makes a bundle for whoever helps: versions, configuration, manifests, log, counts; no secrets and no rows
+    Support(support::Support),
     /// Says whether somebody may do something, and which policy decides
     CanI(access::CanI),
     /// Says step by step why somebody may do something, or what is missing
@@ -163,6 +169,8 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
         Command::Ledger(command) => command.run(globals),
         Command::Ps(command) => command.run(globals),
         Command::Kill(command) => command.run(globals),
+        Command::Trace(command) => command.run(globals),
+        Command::Support(command) => command.run(globals),
         Command::CanI(command) => return command.run(globals),
         Command::Why(command) => return command.run(globals),
         Command::Login(command) => command.run(globals),

@@ -3,7 +3,7 @@
 use crate::sql::run::Stop;
 use crate::{Config, Error};
 use base::Time;
-use kernel::Principal;
+use kernel::{Principal, Span, SpanKind, Trace, Tracer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -38,10 +38,28 @@ pub(crate) struct Entry {
     queries: Arc<Queries>,
     number: u64,
     pub(crate) stop: Arc<Stop>,
+    /// The span that is open for it.
+    span: Option<(Arc<Tracer>, Span)>,
+}
+
+impl Entry {
+    /// Keeps a span of the query, from now until its place is given back, where its call is traced. It says nothing of what is asked.
+    pub(crate) fn trace(&mut self, tracer: &Arc<Tracer>, caller: Option<&Trace>) {
+        let Some(caller) = caller.filter(|caller| caller.is_sampled) else { return };
+        let own = tracer.child(caller);
+        let span = Span::new(&own, Some(caller.span), "sql", SpanKind::Internal);
+        let now = tracer.now();
+        self.span = Some((Arc::clone(tracer), span.between(now, now)));
+    }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
+        if let Some((tracer, span)) = self.span.take() {
+            let (start, end) = (span.start, tracer.now());
+            tracer
+                .record(span.between(start, end).with("craton.query", format!("q{}", self.number)));
+        }
         self.queries.table().running.remove(&self.number);
     }
 }
@@ -90,7 +108,7 @@ impl Queries {
             stop: Arc::clone(&stop),
         };
         table.running.insert(number, running);
-        Ok(Entry { queries: Arc::clone(self), number, stop })
+        Ok(Entry { queries: Arc::clone(self), number, stop, span: None })
     }
 
     /// Returns the queries that run, the oldest first.

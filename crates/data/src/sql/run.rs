@@ -9,6 +9,7 @@ use super::queries::Entry;
 use super::state::{self, Asked, Files, Frame};
 use crate::Error;
 use crate::catalog::{Shown, Table};
+use crate::counts::Spills;
 use crate::engine::Shared;
 use base::{Clock, Problem, Time};
 use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
@@ -270,6 +271,7 @@ async fn run(
     let (physical, context) = planned.map_err(|error| {
         Problem::from(Error::Internal { detail: format!("planning: {error}") })
     })??;
+    let _spills = Spills::watch(shared, &physical);
     let mut batches = execute_stream(physical, context).map_err(|error| of_query(&error))?;
     let schema = match query.dialect {
         Dialect::Craton => batches.schema(),

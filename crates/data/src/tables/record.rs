@@ -5,6 +5,7 @@ use super::state::{
     file_key, gone_key, intent_key, state_key,
 };
 use crate::catalog::{LATEST, base_key, base_of};
+use crate::counts;
 use crate::derived::state::{Derived, derived_key};
 use crate::erasure;
 use crate::streams::append::{log_of, set_aside_log_of};
@@ -263,7 +264,11 @@ fn finish(
         state.file_next = state.file_next.max(file.number + 1);
     }
     match intent.work {
-        Work::Seal { end: upto, .. } | Work::Newest { upto } => state.sealed = upto,
+        Work::Seal { end: upto, .. } => {
+            state.sealed = upto;
+            tx.count(counts::SEALS, table);
+        }
+        Work::Newest { upto } => state.sealed = upto,
         Work::Compact { .. } => {}
         Work::Rewrite { keep, erasure, .. } => {
             let gone = rows_of(&removed).saturating_sub(rows_of(adds));

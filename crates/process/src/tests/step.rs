@@ -48,6 +48,7 @@ fn empty() -> Instance {
         path: Vec::new(),
         incident: None,
         parked: Vec::new(),
+        trace: None,
     }
 }
 

@@ -6,6 +6,7 @@
 mod market;
 mod world;
 
+use std::collections::BTreeMap;
 use world::{Trouble, World};
 
 #[test]
@@ -42,4 +43,43 @@ fn the_same_seed_does_the_same_steps() {
     let once = World::new(3, Trouble::All).play(&market);
     let again = World::new(3, Trouble::All).play(&market);
     assert_eq!((once.answers, once.steps), (again.answers, again.steps));
+}
+
+#[test]
+fn one_trace_shows_an_order_over_three_units() {
+    // An order that goes all the way: approved, handed over, delivered.
+    let is_whole = |market: &Vec<Vec<market::Event>>| {
+        let streams: Vec<&str> = market.iter().flatten().map(|event| event.stream).collect();
+        ["orders", "approvals", "handovers", "deliveries"].iter().all(|name| streams.contains(name))
+    };
+    let market =
+        (0..100).map(|seed| market::market(seed, 1)).find(is_whole).expect("such an order");
+    let spans = World::new(5, Trouble::None).play_traced(&market);
+    let shown = || spans.iter().map(|span| span.join(" ")).collect::<Vec<_>>().join("\n");
+    let has = |unit: &str, name: &str| {
+        spans.iter().any(|span| span[0] == unit && span[3].starts_with(name))
+    };
+    for unit in ["retail", "payment", "logistics"] {
+        assert!(has(unit, "element "), "{unit} shows elements of its process:\n{}", shown());
+        assert!(has(unit, "message "), "{unit} took a message:\n{}", shown());
+        assert!(has(unit, "commit"), "{unit} made a commit:\n{}", shown());
+    }
+    for unit in ["payment", "logistics"] {
+        assert!(has(unit, "process "), "{unit} ran a process to its end:\n{}", shown());
+    }
+    let known: BTreeMap<&str, &str> =
+        spans.iter().map(|span| (span[1].as_str(), span[0].as_str())).collect();
+    assert_eq!(known.len(), spans.len(), "no id comes twice:\n{}", shown());
+    let crosses = |from: &str, to: &str| {
+        spans.iter().any(|span| span[0] == to && known.get(span[2].as_str()) == Some(&from))
+    };
+    for (from, to) in [
+        ("driver", "retail"),
+        ("retail", "payment"),
+        ("payment", "retail"),
+        ("retail", "logistics"),
+        ("logistics", "retail"),
+    ] {
+        assert!(crosses(from, to), "something at {to} was caused at {from}:\n{}", shown());
+    }
 }

@@ -5,7 +5,7 @@ use base::{Clock, Entropy, SeededEntropy, Time};
 use data::Data;
 use exchange::{Exchange, Identity, Network, NetworkError, Request, Response};
 use kernel::{
-    Call, Credential, Kernel, Parts, Principal, Reader, ResourceRef, Scan, Signed, Writer,
+    Call, Credential, Kernel, Parts, Principal, Reader, ResourceRef, Scan, Signed, Trace, Writer,
 };
 use process::Processes;
 use process::decisions::{Evaluator, Recorded};
@@ -112,6 +112,8 @@ pub struct World {
     /// Pairs that are cut off from each other, and for how many more steps.
     cuts: Mutex<BTreeMap<(usize, usize), u64>>,
     outcome: Outcome,
+    /// The trace to which the orders belong, where there is one.
+    trace: Option<Trace>,
 }
 
 impl World {
@@ -129,6 +131,7 @@ impl World {
             trouble: Trouble::None,
             cuts: Mutex::new(BTreeMap::new()),
             outcome,
+            trace: None,
         };
         world.prepare();
         world.trouble = trouble;
@@ -136,8 +139,37 @@ impl World {
         world
     }
 
+    /// Plays a market whose orders belong to one trace, and returns its spans: unit, id, parent and name.
+    pub fn play_traced(mut self, windows: &[Vec<Event>]) -> Vec<[String; 4]> {
+        let trace = self.nodes[2].running.kernel.tracer().begin();
+        self.trace = Some(trace.clone());
+        self.play_on(windows);
+        let of_unit = |(name, node): (&&str, &Node)| {
+            let spans = node.running.kernel.tracer().spans();
+            let own = spans.into_iter().filter(|span| span.trace == trace.id);
+            let parent = |span: &kernel::Span| span.parent.map(|parent| parent.to_string());
+            own.map(|span| {
+                let parent = parent(&span).unwrap_or_default();
+                [(*name).to_owned(), span.id.to_string(), parent, span.name]
+            })
+            .collect::<Vec<_>>()
+        };
+        let mut spans: Vec<_> = UNITS.iter().zip(&self.nodes).flat_map(of_unit).collect();
+        // The door that began it is not part of this world.
+        let root = [String::from("driver"), trace.span.to_string(), String::new(), "order".into()];
+        spans.insert(0, root);
+        spans
+    }
+
     /// Plays a market to its end and returns what the units know then.
     pub fn play(mut self, windows: &[Vec<Event>]) -> Outcome {
+        self.play_on(windows);
+        self.set_faults(false);
+        self.collect();
+        self.outcome
+    }
+
+    fn play_on(&mut self, windows: &[Vec<Event>]) {
         for (number, window) in windows.iter().enumerate() {
             for (place, name) in UNITS.iter().enumerate() {
                 for stream in ["orders", "approvals", "handovers", "deliveries", "cancellations"] {
@@ -162,9 +194,6 @@ impl World {
         }
         let last = windows.iter().flatten().map(|event| event.at).max().unwrap_or_default();
         self.advance(Time(last.0 + 1_000), usize::MAX);
-        self.set_faults(false);
-        self.collect();
-        self.outcome
     }
 
     fn advance(&mut self, to: Time, number: usize) {
@@ -367,6 +396,8 @@ impl World {
             Call::new(operation, ResourceRef::new(on.0, on.1), Principal::User("owner".into()))
                 .with(args);
         call.key = Some(key.into());
+        // What begins an order begins its trace; what comes later finds it by the order.
+        call.trace = self.trace.clone().filter(|_| on.1 == "orders");
         for _ in 0..100 {
             match self.nodes[place].running.writer.turn(std::slice::from_ref(&call)).remove(0) {
                 Ok(_) => return,

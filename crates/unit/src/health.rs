@@ -1,0 +1,106 @@
+//! Whether the unit takes requests, and which part of it is to blame where it does not. Peers are no part: what other units do is no
+//! reason to take a unit out of service.
+
+use crate::Error;
+use base::Problem;
+use kernel::Handle;
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+const STARTING: u8 = 0;
+const SERVING: u8 = 1;
+const STOPPING: u8 = 2;
+
+/// Whether the unit takes requests.
+pub(crate) struct Health {
+    state: AtomicU8,
+    folder: PathBuf,
+    disk_bytes_min: u64,
+}
+
+impl Health {
+    /// Returns the health of a unit that starts.
+    pub(crate) fn new(folder: &Path, disk_bytes_min: u64) -> Arc<Self> {
+        let state = AtomicU8::new(STARTING);
+        Arc::new(Self { state, folder: folder.to_owned(), disk_bytes_min })
+    }
+
+    /// Says that the doors are open.
+    pub(crate) fn serves(&self) {
+        self.state.store(SERVING, Ordering::SeqCst);
+    }
+
+    /// Says that the unit was told to stop.
+    pub(crate) fn stops(&self) {
+        self.state.store(STOPPING, Ordering::SeqCst);
+    }
+
+    /// Says whether the unit takes requests. Returns at once.
+    ///
+    /// # Errors
+    /// `unit.not_ready` with the parts that are not.
+    pub(crate) fn check(&self, handle: &Handle) -> Result<(), Problem> {
+        let parts = self.parts(handle);
+        if parts.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::NotReady { parts: parts.join(", ") }.into())
+        }
+    }
+
+    /// Returns the parts that are not ready.
+    pub(crate) fn parts(&self, handle: &Handle) -> Vec<&'static str> {
+        let mut parts = Vec::new();
+        match self.state.load(Ordering::SeqCst) {
+            STARTING => parts.push("doors (the unit starts)"),
+            STOPPING => parts.push("doors (the unit stops)"),
+            _ => {}
+        }
+        if !handle.is_alive() {
+            parts.push("writer");
+        }
+        if handle.kernel().meters().has_failed() {
+            parts.push("store");
+        }
+        if disk_free(&self.folder).is_some_and(|free| free < self.disk_bytes_min) {
+            parts.push("disk");
+        }
+        parts
+    }
+}
+
+/// Returns the problem that a unit has while it starts.
+pub(crate) fn starting() -> Problem {
+    Error::NotReady { parts: "doors (the unit starts)".into() }.into()
+}
+
+/// Returns the bytes that are free for this process on the disk of a folder; nothing where the system does not tell.
+pub(crate) fn disk_free(folder: &Path) -> Option<u64> {
+    let path = CString::new(folder.as_os_str().as_bytes()).ok()?;
+    let mut told = std::mem::MaybeUninit::<libc::statvfs>::zeroed();
+    // SAFETY: the path is ended by a zero, and the call writes one `statvfs` to where it is told, which is large enough.
+    let is_told = unsafe { libc::statvfs(path.as_ptr(), told.as_mut_ptr()) } == 0;
+    if !is_told {
+        return None;
+    }
+    // SAFETY: the call has succeeded and filled it; all zeros are a valid one, too.
+    let told = unsafe { told.assume_init() };
+    // Their widths differ between systems.
+    #[allow(clippy::useless_conversion, reason = "they are narrower elsewhere")]
+    let free = u64::from(told.f_bavail).saturating_mul(u64::from(told.f_frsize));
+    Some(free)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_is_there_has_room_and_one_that_is_not_says_nothing() {
+        assert!(disk_free(&std::env::temp_dir()).is_some_and(|free| 0 < free));
+        assert_eq!(disk_free(Path::new("/there/is/no/such/folder")), None);
+    }
+}
