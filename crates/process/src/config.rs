@@ -32,6 +32,16 @@ pub struct Config {
     pub list_max: usize,
     /// Compiled processes that are remembered.
     pub compiled_max: usize,
+    /// Instances that one bulk operation may act on.
+    pub bulk_instances_max: u64,
+    /// Instances that a bulk operation looks at in one turn.
+    pub bulk_looks_max: usize,
+    /// Calls that a bulk operation makes in one turn.
+    pub bulk_portion_max: usize,
+    /// Problems of single instances that a bulk operation remembers; all are counted.
+    pub bulk_problems_max: usize,
+    /// Bulk operations that are remembered; the oldest that is over goes when another begins.
+    pub bulk_kept_max: usize,
     /// For how many days of business time the history is kept: instances, elements and tasks that are over. For ever where absent.
     pub history_days: Option<u32>,
 }
@@ -52,6 +62,11 @@ impl Default for Config {
             job_seconds: 300,
             list_max: 1_000,
             compiled_max: 1_000,
+            bulk_instances_max: 1_000_000,
+            bulk_looks_max: 500,
+            bulk_portion_max: 50,
+            bulk_problems_max: 100,
+            bulk_kept_max: 100,
             history_days: None,
         }
     }
