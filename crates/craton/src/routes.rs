@@ -122,6 +122,61 @@ pub fn instance_cancel(key: &str) -> Request {
     Request::post(&["instances", key, "cancel"])
 }
 
+/// `instance.set_variables`
+pub fn instance_set_variables(key: &str) -> Request {
+    Request::post(&["instances", key, "set_variables"])
+}
+
+/// `instance.move`
+pub fn instance_move(key: &str) -> Request {
+    Request::post(&["instances", key, "move"])
+}
+
+/// `instance.suspend`
+pub fn instance_suspend(key: &str) -> Request {
+    Request::post(&["instances", key, "suspend"])
+}
+
+/// `instance.resume`
+pub fn instance_resume(key: &str) -> Request {
+    Request::post(&["instances", key, "resume"])
+}
+
+/// `instance.migrate`
+pub fn instance_migrate(key: &str) -> Request {
+    Request::post(&["instances", key, "migrate"])
+}
+
+/// `process.suspend`
+pub fn process_suspend(name: &str) -> Request {
+    Request::post(&["processes", name, "suspend"])
+}
+
+/// `process.resume`
+pub fn process_resume(name: &str) -> Request {
+    Request::post(&["processes", name, "resume"])
+}
+
+/// `bulk.start`
+pub fn bulk_start() -> Request {
+    Request::post(&["bulk", "start"])
+}
+
+/// `bulk.get`
+pub fn bulk_get(number: &str) -> Request {
+    Request::get(&["bulk", number])
+}
+
+/// `bulk.list`
+pub fn bulk_list() -> Request {
+    Request::get(&["bulk"])
+}
+
+/// `bulk.stop`
+pub fn bulk_stop(number: &str) -> Request {
+    Request::post(&["bulk", number, "stop"])
+}
+
 /// `job.list`
 pub fn job_list() -> Request {
     Request::get(&["jobs"])

@@ -42,6 +42,7 @@ pub struct Tx<'a> {
     depth: u32,
     pub(crate) pending: VecDeque<Pending>,
     topics: BTreeSet<String>,
+    has_more: bool,
     business: Time,
     wall: Time,
     /// What is told after the commit: spans, counts, measurements.
@@ -61,6 +62,7 @@ impl<'a> Tx<'a> {
             depth: 0,
             pending: VecDeque::new(),
             topics: BTreeSet::new(),
+            has_more: false,
             business: kernel.clock().business(),
             wall: kernel.clock().wall(),
             told: Told::default(),
@@ -207,6 +209,17 @@ impl<'a> Tx<'a> {
         if !self.topics.contains(topic) {
             self.topics.insert(topic.to_owned());
         }
+    }
+
+    /// Says that there is work for the next turn, which then comes at once, though none is left for this one. For work that is
+    /// done in portions, so that calls from outside come in between.
+    pub fn leave_more(&mut self) {
+        self.has_more = true;
+    }
+
+    /// Returns whether there is work for the next turn.
+    pub(crate) fn has_more(&self) -> bool {
+        self.has_more
     }
 
     /// Makes every decision that was remembered void from this commit on.

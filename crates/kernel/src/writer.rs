@@ -135,7 +135,7 @@ impl Writer {
                 return leave(tx);
             }
             if done == 0 && tx.pending.is_empty() {
-                self.kernel.set_leftovers(false);
+                self.kernel.set_leftovers(tx.has_more());
                 return Ok(());
             }
         }

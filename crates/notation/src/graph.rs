@@ -26,8 +26,13 @@ pub struct Graph {
     pub nodes: Vec<Node>,
     /// All sequence flows.
     pub flows: Vec<Flow>,
-    /// The start events outside every sub-process: one without trigger at most, any number with a message or a timer.
+    /// The start events outside every sub-process: one without trigger at most, any number with a message, a timer or a signal.
     pub starts: Vec<NodeId>,
+    /// The event sub-processes outside every sub-process.
+    pub events: Vec<NodeId>,
+    /// Whether something in it depends on where all tokens stand: an inclusive gateway that joins, or a condition that is
+    /// waited for. Without, nobody needs to look.
+    pub is_looked_over: bool,
 }
 
 /// An element that a token can be at.
@@ -49,6 +54,8 @@ pub struct Node {
     pub outgoing: Vec<FlowId>,
     /// Boundary events attached to it.
     pub boundaries: Vec<NodeId>,
+    /// Event sub-processes directly in it.
+    pub events: Vec<NodeId>,
     /// `zeebe:input`: evaluated over the variables that are visible, written into the element's own.
     pub inputs: Vec<Mapping>,
     /// `zeebe:output`: evaluated over the element's own variables, written outward. Where empty, the whole result is.
@@ -89,17 +96,73 @@ pub enum NodeKind {
         /// The default flow.
         default: Option<FlowId>,
     },
+    /// Takes every outgoing flow whose condition is true, else the default. With several flows in it waits until no token
+    /// can come any more by a flow that has not brought one.
+    InclusiveGateway {
+        /// The default flow.
+        default: Option<FlowId>,
+        /// For each incoming flow, from where a token can still come by it without passing the gateway.
+        reaching: Vec<NodeSet>,
+    },
     /// Waits for a token on each incoming flow, then takes all outgoing ones.
     ParallelGateway,
     /// Waits for the first of the catch events behind it.
     EventGateway,
-    /// An embedded sub-process.
+    /// An embedded sub-process, or a transaction.
     SubProcess {
         /// Its start event.
         start: NodeId,
+        /// Whether a cancel end event in it undoes what it has done.
+        is_transaction: bool,
+    },
+    /// A sub-process that begins when something happens while what it stands in is active.
+    EventSubProcess {
+        /// Its start event.
+        start: NodeId,
+        /// Whether it ends all else in what it stands in.
+        is_interrupting: bool,
+        /// What it waits for.
+        trigger: BoundaryTrigger,
+    },
+    /// Goes on at the event that catches the link.
+    LinkThrow {
+        /// That event.
+        to: NodeId,
+    },
+    /// Throws an escalation outward, and goes on unless what catches it interrupts.
+    ThrowEscalation {
+        /// `escalationCode`.
+        code: String,
+    },
+    /// Sends a signal to all who wait for it.
+    ThrowSignal {
+        /// `bpmn:signal` name.
+        name: String,
     },
     /// A boundary event.
     Boundary(Boundary),
+}
+
+/// A set of nodes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NodeSet(Vec<u64>);
+
+impl NodeSet {
+    /// Adds a node. Returns false where it is in the set already.
+    pub fn insert(&mut self, node: NodeId) -> bool {
+        let (place, bit) = (node.0 as usize / 64, 1 << (node.0 % 64));
+        if self.0.len() <= place {
+            self.0.resize(place + 1, 0);
+        }
+        let is_new = self.0[place] & bit == 0;
+        self.0[place] |= bit;
+        is_new
+    }
+
+    /// Returns whether a node is in the set.
+    pub fn contains(&self, node: NodeId) -> bool {
+        self.0.get(node.0 as usize / 64).is_some_and(|word| word & (1 << (node.0 % 64)) != 0)
+    }
 }
 
 /// What is waited for.
@@ -114,6 +177,13 @@ pub enum Trigger {
     },
     /// A moment.
     Timer(Timer),
+    /// A signal, from anywhere in the unit.
+    Signal {
+        /// `bpmn:signal` name.
+        name: String,
+    },
+    /// That a condition over the variables becomes true.
+    Condition(Expression),
 }
 
 /// When a timer is due. Each expression gives text: RFC 3339 for a date, ISO 8601 for a duration.
@@ -149,6 +219,18 @@ pub enum End {
         /// The activity to undo; all finished ones of the scope where absent.
         activity: Option<NodeId>,
     },
+    /// After throwing an escalation outward.
+    Escalation {
+        /// `escalationCode`.
+        code: String,
+    },
+    /// After sending a signal.
+    Signal {
+        /// `bpmn:signal` name.
+        name: String,
+    },
+    /// The transaction around it, after undoing what is finished in it.
+    Cancel,
 }
 
 /// Work for a worker outside.
@@ -224,13 +306,20 @@ pub struct Boundary {
 /// What a boundary event waits for.
 #[derive(Debug)]
 pub enum BoundaryTrigger {
-    /// A message or a timer.
+    /// A message, a timer, a signal or a condition.
     Event(Trigger),
     /// A BPMN error; any where the code is absent.
     Error {
         /// `errorCode`.
         code: Option<String>,
     },
+    /// An escalation; any where the code is absent.
+    Escalation {
+        /// `escalationCode`.
+        code: Option<String>,
+    },
+    /// The cancel end event of the transaction that it is attached to.
+    Cancel,
     /// Nothing by itself: it names the activity that undoes the one it is attached to, see [`Node::compensation`].
     Compensation,
 }
@@ -244,7 +333,7 @@ pub struct Flow {
     pub from: NodeId,
     /// Where it ends.
     pub to: NodeId,
-    /// Its condition, behind an exclusive gateway.
+    /// Its condition, behind an exclusive or an inclusive gateway.
     pub condition: Option<Expression>,
 }
 
@@ -266,6 +355,32 @@ impl Graph {
     /// Returns a flow.
     pub fn flow(&self, id: FlowId) -> &Flow {
         &self.flows[id.0 as usize]
+    }
+
+    /// Returns the event sub-processes of a scope: of a sub-process, or of the process.
+    pub fn events_of(&self, scope: Option<NodeId>) -> &[NodeId] {
+        match scope {
+            Some(scope) => &self.node(scope).events,
+            None => &self.events,
+        }
+    }
+
+    /// Returns the flow with an id.
+    pub fn find_flow(&self, id: &str) -> Option<FlowId> {
+        let place = self.flows.iter().position(|flow| flow.id == id)?;
+        u32::try_from(place).ok().map(FlowId)
+    }
+
+    /// Returns the scopes that a node stands in, the outermost first.
+    pub fn scopes_of(&self, node: NodeId) -> Vec<NodeId> {
+        let mut scopes = Vec::new();
+        let mut at = self.node(node).scope;
+        while let Some(scope) = at {
+            scopes.push(scope);
+            at = self.node(scope).scope;
+        }
+        scopes.reverse();
+        scopes
     }
 
     /// Returns the node with an element id.

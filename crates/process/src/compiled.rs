@@ -108,6 +108,13 @@ impl Compiled {
         })
     }
 
+    /// Returns the start events of a signal.
+    pub fn signal_starts(&self, signal: &str) -> Vec<NodeId> {
+        let graph = &self.graph;
+        let is_meant = |node: &NodeId| matches!(&graph.node(*node).kind, NodeKind::Start(Some(Trigger::Signal { name })) if name == signal);
+        graph.starts.iter().copied().filter(is_meant).collect()
+    }
+
     /// Returns the messages that start it.
     pub fn message_starts(&self) -> impl Iterator<Item = &str> {
         self.graph.starts.iter().filter_map(|node| match &self.graph.node(*node).kind {

@@ -34,6 +34,16 @@ pub struct Config {
     pub compiled_max: usize,
     /// Keys that are counted for one metric; where there are more, this number is told.
     pub metric_count_max: usize,
+    /// Instances that one bulk operation may act on.
+    pub bulk_instances_max: u64,
+    /// Instances that a bulk operation looks at in one turn.
+    pub bulk_looks_max: usize,
+    /// Calls that a bulk operation makes in one turn.
+    pub bulk_portion_max: usize,
+    /// Problems of single instances that a bulk operation remembers; all are counted.
+    pub bulk_problems_max: usize,
+    /// Bulk operations that are remembered; the oldest that is over goes when another begins.
+    pub bulk_kept_max: usize,
     /// For how many days of business time the history is kept: instances, elements and tasks that are over. For ever where absent.
     pub history_days: Option<u32>,
 }
@@ -55,6 +65,11 @@ impl Default for Config {
             list_max: 1_000,
             compiled_max: 1_000,
             metric_count_max: 100_000,
+            bulk_instances_max: 1_000_000,
+            bulk_looks_max: 500,
+            bulk_portion_max: 50,
+            bulk_problems_max: 100,
+            bulk_kept_max: 100,
             history_days: None,
         }
     }

@@ -59,6 +59,9 @@ impl Processes {
             }
             None => None,
         };
+        if compiled.is_none() {
+            self.forget_suspension(tx, name);
+        }
         self.listen(tx, name, compiled.as_ref())?;
         self.set_start_timers(tx, name, compiled.as_ref())
     }
@@ -184,6 +187,8 @@ impl Engine for Processes {
             runtime("job", "jobs"),
             runtime("task", "tasks"),
             runtime("incident", "incidents"),
+            runtime("signal", "signals"),
+            runtime("bulk", "bulk"),
         ]
     }
 
@@ -207,6 +212,15 @@ impl Engine for Processes {
             "incident" => Ok(self.incident_row(read, name)?.and_then(|row| {
                 found(BTreeMap::from([("process", row.process), ("state", row.code)]), Vec::new())
             })),
+            "bulk" => Ok(self.find_bulk(read, name)?.and_then(|bulk| {
+                let owner = bulk.started_by.to_string();
+                let attributes = BTreeMap::from([
+                    ("process", bulk.order.filter.process),
+                    ("state", bulk.state.as_str().to_owned()),
+                    ("owner", owner),
+                ]);
+                found(attributes, Vec::new())
+            })),
             "instance" | "job" => {
                 let number = match kind {
                     "job" => wire::parse_name(name).map(|(instance, _)| instance),
@@ -214,7 +228,7 @@ impl Engine for Processes {
                 };
                 let Some(number) = number else { return Ok(None) };
                 Ok(self.load(read, number)?.and_then(|instance| {
-                    let state = instance.state.as_str().to_owned();
+                    let state = instance.state_name().to_owned();
                     let mut attributes =
                         BTreeMap::from([("process", instance.process), ("state", state)]);
                     attributes
@@ -257,6 +271,14 @@ impl Engine for Processes {
         if 0 < fired || 0 < done {
             return Ok(done + fired);
         }
+        let offered = self.offer_waiting(tx, budget)?;
+        if 0 < offered {
+            return Ok(offered);
+        }
+        let looked = self.work_bulk(tx)?;
+        if 0 < looked {
+            return Ok(looked);
+        }
         self.forget_history(tx)?;
         self.expire(tx, budget.min(self.config.timers_max))
     }
@@ -282,6 +304,9 @@ impl Engine for Processes {
         address: &Address,
         result: Result<Value, Problem>,
     ) -> Result<(), Problem> {
+        if self.answered_bulk(tx, &address.token, &result)? {
+            return Ok(());
+        }
         let Some((number, element, attempt)) = parse_token(&address.token) else {
             return Err(Error::Stored { detail: format!("the address `{}`", address.token) }.into());
         };

@@ -22,7 +22,7 @@ pub enum Error {
     /// Something that runs, or a version, that is not there.
     #[error("{kind} `{name}` does not exist")]
     NotFound {
-        /// `process`, `instance`, `job`, `task`, `incident` or `decision`.
+        /// `process`, `instance`, `job`, `task`, `incident`, `decision` or `bulk`.
         kind: &'static str,
         /// As asked for.
         name: String,
@@ -117,6 +117,50 @@ pub enum Error {
         /// The instance.
         instance: u64,
     },
+    /// What is suspended takes nothing and starts nothing.
+    #[error("{kind} `{name}` is suspended")]
+    Suspended {
+        /// `process` or `instance`.
+        kind: &'static str,
+        /// Which.
+        name: String,
+    },
+    /// An element that an instance does not stand at, or that a process does not have.
+    #[error("{reason}")]
+    Element {
+        /// What is wrong.
+        reason: String,
+    },
+    /// A token that cannot be moved like this.
+    #[error("{reason} [{rule}]")]
+    Move {
+        /// The rule that is broken.
+        rule: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// An instance that cannot go over to another version like this.
+    #[error("{reason} [{rule}]")]
+    Migrate {
+        /// The rule that is broken.
+        rule: &'static str,
+        /// What is wrong, with the token that would be homeless.
+        reason: String,
+        /// Where it stands.
+        element: String,
+    },
+    /// A bulk operation that cannot be done.
+    #[error("{reason}")]
+    Bulk {
+        /// What is wrong.
+        reason: String,
+    },
+    /// An incident that came again when it was tried again.
+    #[error("{reason}")]
+    Unresolved {
+        /// What happened.
+        reason: &'static str,
+    },
     /// What is stored cannot be read.
     #[error("stored state of processes cannot be read: {detail}")]
     Stored {
@@ -134,6 +178,7 @@ impl Explain for Error {
             Self::NotFound { kind: "task", .. } => Code("task.not_found", Kind::NotFound),
             Self::NotFound { kind: "incident", .. } => Code("incident.not_found", Kind::NotFound),
             Self::NotFound { kind: "decision", .. } => Code("decision.not_found", Kind::NotFound),
+            Self::NotFound { kind: "bulk", .. } => Code("bulk.not_found", Kind::NotFound),
             Self::NotFound { .. } => Code("process.not_found", Kind::NotFound),
             Self::KeyActive { .. } => Code("process.key_active", Kind::Conflict),
             Self::Wait { .. } => Code("process.wait", Kind::Invalid),
@@ -147,6 +192,12 @@ impl Explain for Error {
             Self::Retries { .. } => Code("job.retries", Kind::Exhausted),
             Self::Expired { .. } => Code("message.expired", Kind::Exhausted),
             Self::Cancelled { .. } => Code("process.cancelled", Kind::Conflict),
+            Self::Suspended { .. } => Code("process.suspended", Kind::Conflict),
+            Self::Element { .. } => Code("instance.element", Kind::Invalid),
+            Self::Move { .. } => Code("instance.move", Kind::Conflict),
+            Self::Migrate { .. } => Code("instance.migrate", Kind::Conflict),
+            Self::Bulk { .. } => Code("bulk.invalid", Kind::Invalid),
+            Self::Unresolved { .. } => Code("incident.unresolved", Kind::Conflict),
             Self::Stored { .. } => Code("process.stored", Kind::Internal),
         }
     }
@@ -167,6 +218,12 @@ impl Explain for Error {
             Self::Endless { .. } => "let the loop wait for something, or end it by a condition",
             Self::Retries { .. } => "mend the cause, then `incident.resolve`",
             Self::Expired { .. } => "start the process that waits for it, then `incident.resolve`",
+            Self::Suspended { kind: "process", .. } => "resume it with `process.resume`",
+            Self::Suspended { .. } => "resume it with `instance.resume`",
+            Self::Move { .. } => "docs/errors/instance.move.md explains the rules",
+            Self::Migrate { .. } => {
+                "name a counterpart in `mapping`, or move the token first with `instance.move`"
+            }
             _ => return None,
         };
         Some(hint.into())
@@ -175,6 +232,9 @@ impl Explain for Error {
     fn place(&self) -> Option<Place> {
         match self {
             Self::Spec { place, .. } => Some(place.clone()),
+            Self::Migrate { element, .. } if !element.is_empty() => {
+                Some(Place::pointer(element.clone()))
+            }
             _ => None,
         }
     }

@@ -6,12 +6,13 @@ use crate::error::Error;
 use crate::instance::{Command, Variables};
 use crate::lists::{Page, limit_of};
 use crate::messages::Message;
+use crate::repair::{change, done_or_tried};
 use crate::wire::{self, IncidentRow, key};
-use base::{Period, Problem};
+use base::{Period, Problem, Time};
 use kernel::{Call, Read, Reader, Reply, ResourceRef, Tx};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// How an incident is mended.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -22,6 +23,9 @@ pub(crate) struct Resolve {
     /// Tries of a job from now on; 1 where absent.
     #[serde(default)]
     pub retries: Option<i64>,
+    /// True where it is only tried: the answer says what would happen, and nothing changes.
+    #[serde(default)]
+    pub dry_run: bool,
 }
 
 impl Processes {
@@ -78,19 +82,41 @@ impl Processes {
     /// Changes variables and tries again, in place.
     pub(crate) fn resolve_incident(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         let name = call.resource.name.as_str();
-        let Resolve { variables, retries } = call.parameters()?;
+        let Resolve { variables, retries, dry_run } = call.parameters()?;
         let row = self.incident_row(tx, name)?.ok_or_else(|| not_found(name))?;
-        let (instance, element) = wire::parse_name(name).ok_or_else(|| not_found(name))?;
-        if instance == 0 {
-            tx.delete(key::incident(0, element.into()));
-            self.retry_message(tx, &row, variables)?;
-        } else {
-            let at = tx.time_of(call);
-            let command = Command::Resolve { element, variables, retries };
-            self.deliver(tx, instance, command, Some(at))?;
+        let (number, element) = wire::parse_name(name).ok_or_else(|| not_found(name))?;
+        let at = tx.time_of(call);
+        done_or_tried(tx, dry_run, |tx| {
+            let mut answer = if number == 0 {
+                tx.delete(key::incident(0, element.into()));
+                self.retry_message(tx, &row, variables)?;
+                json!({})
+            } else {
+                let command = Command::Resolve { element, variables, retries };
+                self.resolve_in(tx, number, command, at)?
+            };
+            answer["resolved"] = json!(self.incident_row(tx, name)?.is_none());
+            Ok(answer)
+        })
+    }
+
+    /// Tries again in an instance; tells what has changed in it.
+    fn resolve_in(
+        &self,
+        tx: &mut Tx<'_>,
+        number: u64,
+        command: Command,
+        at: Time,
+    ) -> Result<Value, Problem> {
+        let Some(before) = self.load(tx, number)? else { return Ok(json!({})) };
+        // One that is suspended would only keep it; one that has failed as a whole can be mended all the same.
+        if before.suspended && !command.is_mending() {
+            let name = number.to_string();
+            return Err(Error::Suspended { kind: "instance", name }.into());
         }
-        let is_resolved = self.incident_row(tx, name)?.is_none();
-        Ok(Reply::Value(json!({ "resolved": is_resolved })))
+        let compiled = self.cache.get(tx, &self.config, &before.process, before.version)?;
+        let ran = self.deliver(tx, number, command, Some(at))?;
+        Ok(change(&before, &compiled.graph, &ran, &compiled.graph))
     }
 
     fn retry_message(

@@ -54,7 +54,7 @@ pub struct Instance {
     pub key: u64,
     /// The process.
     pub process: String,
-    /// The version of the process that it runs, to its end.
+    /// The version of the process that it runs, to its end where nobody migrates it.
     pub version: u64,
     /// What the business calls it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -98,15 +98,21 @@ pub struct Instance {
     /// Why it failed as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incident: Option<Incident>,
-    /// What came while it was failed, or what it failed at.
+    /// What came while it was failed or suspended, or what it failed at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parked: Vec<Parked>,
     /// The trace it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) trace: Option<Traced>,
+    /// Whether it takes nothing until it is resumed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspended: bool,
+    /// The ids of what it finished under versions that it ran before, oldest first; `path` comes behind it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<String>,
 }
 
-/// A command that waits until its instance is mended.
+/// A command that waits until its instance is mended or resumed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Parked {
     /// What.
@@ -186,7 +192,17 @@ pub enum Wait {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         left: Option<u32>,
     },
-    /// Tokens on the other flows into a parallel gateway.
+    /// A signal, from anywhere in the unit.
+    Signal {
+        /// Its name.
+        name: String,
+    },
+    /// That a condition becomes true.
+    Condition {
+        /// Whether it was true when it was looked at last.
+        was: bool,
+    },
+    /// Tokens on the other flows into a parallel or an inclusive gateway.
     Join {
         /// Tokens per incoming flow, in the order of the graph.
         tokens: Vec<u32>,
@@ -303,6 +319,16 @@ pub enum Move {
         /// The event that waits for it.
         element: ElementId,
     },
+    /// A transaction is cancelled.
+    Cancel {
+        /// The end event that does it.
+        element: ElementId,
+    },
+    /// An inclusive gateway waits no longer: nothing can come any more.
+    Release {
+        /// The gateway.
+        element: ElementId,
+    },
 }
 
 /// What happens to an instance.
@@ -381,7 +407,23 @@ pub enum Command {
     Variables {
         /// New values.
         variables: Variables,
+        /// Whose: those of an element, or [`ROOT`] for those of the whole.
+        #[serde(default)]
+        scope: ElementId,
     },
+    /// Somebody takes a token from one element to another.
+    Move {
+        /// What is ended.
+        element: ElementId,
+        /// What begins.
+        node: NodeId,
+    },
+    /// It goes over to another version of its process; the step is made with that version's graph.
+    Migrate(Box<Migration>),
+    /// It takes nothing more until it is resumed.
+    Suspend,
+    /// It takes what came meanwhile, in order, and goes on.
+    Resume,
     /// It is ended from outside.
     Cancel {
         /// True where who waits for the result does so, and wants none any more.
@@ -391,7 +433,77 @@ pub enum Command {
     Continue,
 }
 
+impl Command {
+    /// Returns whether it mends an instance, so that one that has failed or is suspended takes it too.
+    pub fn is_mending(&self) -> bool {
+        matches!(
+            self,
+            Self::Resolve { element: ROOT, .. }
+                | Self::Cancel { .. }
+                | Self::Variables { .. }
+                | Self::Move { .. }
+                | Self::Migrate(_)
+                | Self::Suspend
+                | Self::Resume
+        )
+    }
+
+    /// Returns the element whose result it brings, where it brings one.
+    pub fn reported(&self) -> Option<ElementId> {
+        match self {
+            Self::Complete { element, .. }
+            | Self::Fail { element, .. }
+            | Self::Error { element, .. } => Some(*element),
+            _ => None,
+        }
+    }
+}
+
+/// How an instance goes over to another version, worked out by [`crate::migrate`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Migration {
+    /// The version it goes over to.
+    pub version: u64,
+    /// For each element of the old graph that has a counterpart, the one of the new graph.
+    pub nodes: Vec<(NodeId, NodeId)>,
+    /// For each flow of the old graph that has a counterpart, the one of the new graph.
+    pub flows: Vec<(FlowId, FlowId)>,
+    /// For each gateway that waits, its tokens by the flows of the new graph.
+    pub joins: Vec<(ElementId, Vec<u32>)>,
+    /// The ids of what it has finished.
+    pub path: Vec<String>,
+    /// Whether timers are worked out again from when their elements were entered.
+    pub again: bool,
+}
+
 impl Instance {
+    /// Returns whether it takes what comes: it is active and not suspended.
+    pub fn is_open(&self) -> bool {
+        self.state == State::Active && !self.suspended
+    }
+
+    /// Returns how it stands, as text: `suspended` where it is active but takes nothing.
+    pub fn state_name(&self) -> &'static str {
+        if self.state == State::Active && self.suspended {
+            "suspended"
+        } else {
+            self.state.as_str()
+        }
+    }
+
+    /// Returns the scopes that an element is in: [`ROOT`] first, the innermost last.
+    pub fn scopes_of(&self, id: ElementId) -> Vec<ElementId> {
+        let mut scopes = Vec::new();
+        let mut at = self.element(id).map_or(ROOT, |element| element.scope);
+        while let Some(element) = self.element(at) {
+            scopes.push(at);
+            at = element.scope;
+        }
+        scopes.push(ROOT);
+        scopes.reverse();
+        scopes
+    }
+
     /// Returns an active element.
     pub fn element(&self, id: ElementId) -> Option<&Element> {
         self.elements.iter().find(|element| element.id == id)

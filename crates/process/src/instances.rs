@@ -47,13 +47,6 @@ pub(crate) struct Publish {
     pub ttl: Option<Period>,
 }
 
-/// New values of variables.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(crate) struct SetVariables {
-    /// The values.
-    pub variables: Variables,
-}
-
 impl Processes {
     pub(crate) fn start_process(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         let parameters: StartParameters = call.parameters()?;
@@ -61,6 +54,7 @@ impl Processes {
         if parameters.wait && call.reply_to.is_none() {
             return Err(Error::Wait { operation: "process.start" }.into());
         }
+        self.refuse_suspended(tx, process)?;
         let compiled = self.cache.latest(tx, &self.config, process)?;
         let node = compiled.start().ok_or_else(|| Error::NoStart { process: process.into() })?;
         let at = tx.time_of(call);
@@ -150,6 +144,7 @@ impl Processes {
         });
         answer["standing"] = elements.collect();
         answer["incident"] = json!(instance.incident);
+        answer["parked"] = json!(instance.parked.len());
         Ok(Reply::Value(answer))
     }
 
@@ -206,22 +201,5 @@ impl Processes {
         let Some(instance) = self.load(read, number)? else { return Ok(None) };
         let compiled = self.cache.get(read, &self.config, &instance.process, instance.version)?;
         Ok(Some(InstanceRow::new(&instance, &compiled.graph)))
-    }
-
-    pub(crate) fn cancel_instance(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
-        let instance = self.require(tx, &call.resource.name)?;
-        let at = tx.time_of(call);
-        let ran =
-            self.deliver(tx, instance.key, Command::Cancel { is_withdrawn: false }, Some(at))?;
-        Ok(Reply::Value(json!({ "cancelled": ran.is_taken })))
-    }
-
-    pub(crate) fn set_variables(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
-        let parameters: SetVariables = call.parameters()?;
-        let instance = self.require(tx, &call.resource.name)?;
-        let at = tx.time_of(call);
-        let command = Command::Variables { variables: parameters.variables };
-        self.deliver(tx, instance.key, command, Some(at))?;
-        Ok(Reply::Value(json!({})))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::engine::Processes;
 use crate::error::Error;
-use crate::instance::{Command, Instance, Job, Variables, Wait};
+use crate::instance::{Command, Instance, Job, Parked, Variables, Wait};
 use crate::lists::{Page, limit_of};
 use crate::wire::{self, key};
 use base::{Period, Problem, Time};
@@ -192,6 +192,11 @@ impl Processes {
         if instance.element(element).is_some_and(|element| element.incident.is_some()) {
             return Err(Error::JobState { job: name.into(), state: "without retries" }.into());
         }
+        // What was reported while the instance took nothing is kept; once is enough.
+        let is_reported = |parked: &Parked| parked.command.reported() == Some(element);
+        if instance.parked.iter().any(is_reported) {
+            return Err(Error::JobState { job: name.into(), state: "reported already" }.into());
+        }
         let at = tx.time_of(call);
         let ran = self.deliver(tx, instance.key, command(element), Some(at))?;
         if !ran.is_taken {
@@ -254,6 +259,7 @@ impl Processes {
         };
         let state = match (&element.incident, job.until, &job.worker) {
             (Some(_), _, _) => "failed",
+            _ if instance.suspended => "suspended",
             (None, None, _) => "available",
             (None, Some(_), Some(_)) => "held",
             (None, Some(_), None) => "put_off",

@@ -3,9 +3,10 @@
 //! An instance is one value in the store. A pure step function says what it does when something happens to it; the shell
 //! around it loads the value, lets the step decide, does what it asks and stores what came out, all in the kernel's commit.
 //!
-//! Invariants: an instance keeps the version of its process to its end; every key beside it is computed from it; a
-//! message is taken once or becomes an incident; a failure of one instance stops that one.
+//! Invariants: an instance keeps the version of its process to its end, unless somebody migrates it; every key beside it is
+//! computed from it; a message is taken once or becomes an incident; a failure of one instance stops that one.
 
+mod bulk;
 mod compiled;
 mod config;
 mod consume;
@@ -22,12 +23,16 @@ mod lineage;
 mod lists;
 mod messages;
 mod metrics;
+mod migrate;
 mod operations;
 mod relations;
+mod repair;
 mod running;
+mod signals;
 mod spec;
 mod starts;
 mod state;
+mod suspend;
 mod tasks;
 #[cfg(test)]
 mod tests;

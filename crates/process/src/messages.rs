@@ -5,14 +5,15 @@
 //! message start event of the process as it stands, unless an instance with that business or correlation key is active;
 //! else it waits, until its time is up. Messages that wait are taken by their time, then by their arrival, when a
 //! subscription is opened or an instance of their key ends. One that expires becomes an incident; none is dropped.
+//! A process that is suspended is started by none; when it is resumed, what waited starts it.
 
 use crate::compiled::Compiled;
 use crate::engine::Processes;
 use crate::error::Error;
-use crate::instance::{Command, ElementId, Instance, State, Variables, Wait};
+use crate::instance::{Command, ElementId, Instance, Variables, Wait};
 use crate::running::Start;
 use crate::wire::{self, IncidentRow, key};
-use base::{Problem, Time};
+use base::{KeyReader, Problem, Time};
 use kernel::{Principal, Read, Trace, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -78,7 +79,7 @@ impl Processes {
         process: &str,
         name: &str,
     ) -> Result<Option<Arc<Compiled>>, Problem> {
-        if tx.resource("process", process)?.is_none() {
+        if tx.resource("process", process)?.is_none() || self.is_suspended(tx, process)? {
             return Ok(None);
         }
         let compiled = self.cache.latest(tx, &self.config, process)?;
@@ -146,7 +147,7 @@ impl Processes {
         instance: &Instance,
         known: &[ElementId],
     ) -> Result<Option<(ElementId, Message)>, Problem> {
-        if instance.state != State::Active {
+        if !instance.is_open() {
             return Ok(None);
         }
         let mut first: Option<(Time, u64, ElementId, Vec<u8>, Message)> = None;
@@ -184,7 +185,7 @@ impl Processes {
             if key.is_empty() || self.is_key_active(tx, process, &key)? {
                 continue;
             }
-            if tx.resource("process", process)?.is_none() {
+            if tx.resource("process", process)?.is_none() || self.is_suspended(tx, process)? {
                 return Ok(());
             }
             let compiled = self.cache.latest(tx, &self.config, process)?;
@@ -208,6 +209,46 @@ impl Processes {
             }
         }
         Ok(())
+    }
+
+    /// Lets messages that waited for a process to be resumed start it, some at a time. Returns how many it looked at.
+    pub(crate) fn offer_waiting(&self, tx: &mut Tx<'_>, budget: usize) -> Result<usize, Problem> {
+        let resumed = tx.scan_prefix(key::resumed_all().as_ref(), 1)?;
+        let Some((place, after)) = resumed.into_iter().next() else { return Ok(0) };
+        let mut reader = KeyReader::new(&place);
+        let process = reader.text().and_then(|_| reader.text()).unwrap_or_default();
+        let prefix = key::messages_in(&process);
+        let mut from = if after.is_empty() { prefix.as_ref().to_vec() } else { after };
+        from.push(0);
+        let to = base::prefix_end(prefix.as_ref());
+        let found = tx.scan(&from, &to, budget.min(LOOK_MAX), false)?;
+        let (Some((last, _)), false) = (found.last(), self.is_suspended(tx, &process)?) else {
+            tx.delete(place);
+            return Ok(1);
+        };
+        tx.put(place, last.clone());
+        for (message, _) in &found {
+            self.offer(tx, &process, message)?;
+        }
+        Ok(found.len())
+    }
+
+    /// Lets a message that waits start its process, where it can.
+    fn offer(&self, tx: &mut Tx<'_>, process: &str, place: &[u8]) -> Result<(), Problem> {
+        // It may have been taken since: by the end of an instance that an earlier one has started.
+        let Some(bytes) = tx.get(place)? else { return Ok(()) };
+        let message: Message = wire::read(&bytes)?;
+        let Some(compiled) = self.starter_of(tx, process, &message.name)? else { return Ok(()) };
+        if self.is_key_active(tx, process, &message.key)? {
+            return Ok(());
+        }
+        self.drop_kept(tx, place, message.expires);
+        let kept = message.clone();
+        match tx.attempt(|tx| self.start_by(tx, &compiled, message)) {
+            Ok(Some(keys)) => self.released(tx, process, keys),
+            Ok(None) => Ok(()),
+            Err(problem) => self.message_incident(tx, kept, &problem),
+        }
     }
 
     /// Turns messages that nobody took in time into incidents. Returns how many.

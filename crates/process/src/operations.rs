@@ -1,9 +1,13 @@
 //! Every operation on processes, instances, jobs, tasks, incidents and decisions.
 
+use crate::bulk::Order;
 use crate::engine::Processes;
 use crate::incidents::Resolve;
-use crate::instances::{Publish, SetVariables, StartParameters};
+use crate::instances::{Publish, StartParameters};
 use crate::jobs::{Activate, Complete, Fail, JobError, JobRow, activated};
+use crate::repair::{Migrate, MoveToken, SetVariables, Try};
+use crate::signals::PublishSignal;
+use crate::suspend::Suspend;
 use crate::tasks::Assign;
 use kernel::{Operation, Right, decide, operation, read};
 use schemars::JsonSchema;
@@ -28,6 +32,9 @@ const AFTER: (&str, &str) = ("after", "the last of the page before: what `next` 
 /// Every operation of the engine.
 pub(crate) fn operations(engine: &Arc<Processes>) -> Vec<Operation> {
     let mut all = processes(engine);
+    all.extend(instances(engine));
+    all.extend(repairs(engine));
+    all.extend(bulk(engine));
     all.extend(incidents(engine));
     all.extend(jobs(engine));
     all.extend(tasks(engine));
@@ -36,7 +43,7 @@ pub(crate) fn operations(engine: &Arc<Processes>) -> Vec<Operation> {
 }
 
 fn processes(engine: &Arc<Processes>) -> Vec<Operation> {
-    use Right::{Manage, Read, Run};
+    use Right::Run;
     let withdraw = Arc::clone(engine);
     vec![
         operation(
@@ -55,6 +62,34 @@ fn processes(engine: &Arc<Processes>) -> Vec<Operation> {
         )
         .takes(schema::<Publish>()),
         operation(
+            "process.suspend",
+            Run,
+            "Has a process start no new instances until it is resumed; its instances go on.",
+            decide(engine, Processes::suspend_process),
+        )
+        .takes(schema::<Suspend>()),
+        operation(
+            "process.resume",
+            Run,
+            "Has a suspended process start instances again: first what waited for it.",
+            decide(engine, Processes::resume_process),
+        )
+        .takes(schema::<Suspend>()),
+        operation(
+            "signal.publish",
+            Run,
+            "Gives a signal to all who wait for it, and starts the processes that it starts.",
+            decide(engine, Processes::publish_signal),
+        )
+        .on_kind()
+        .takes(schema::<PublishSignal>()),
+    ]
+}
+
+fn instances(engine: &Arc<Processes>) -> Vec<Operation> {
+    use Right::Read;
+    vec![
+        operation(
             "instance.get",
             Read,
             "Shows an active instance.",
@@ -72,24 +107,89 @@ fn processes(engine: &Arc<Processes>) -> Vec<Operation> {
             ("business_key", "with this business key, of the process"),
             ("variable", "with a value of this indexed variable, of the process"),
             ("value", "the value of that variable"),
-            ("state", "`active` or `failed`"),
+            ("state", "`active`, `suspended` or `failed`"),
             PAGE,
             AFTER,
         ])
         .answers(page()),
+    ]
+}
+
+fn repairs(engine: &Arc<Processes>) -> Vec<Operation> {
+    use Right::{Manage, Run};
+    vec![
         operation(
             "instance.cancel",
             Run,
             "Ends an instance and withdraws what it asked for.",
             decide(engine, Processes::cancel_instance),
-        ),
+        )
+        .takes(schema::<Try>()),
         operation(
-            "instance.variables",
+            "instance.suspend",
+            Run,
+            "Has an instance take nothing until it is resumed: no timers, jobs, messages, results.",
+            decide(engine, Processes::suspend_instance),
+        )
+        .takes(schema::<Try>()),
+        operation(
+            "instance.resume",
+            Run,
+            "Has a suspended instance take what came meanwhile, in order, and go on.",
+            decide(engine, Processes::resume_instance),
+        )
+        .takes(schema::<Try>()),
+        operation(
+            "instance.set_variables",
             Manage,
-            "Changes variables of an instance.",
+            "Changes variables of an instance, or of an element of it.",
             decide(engine, Processes::set_variables),
         )
         .takes(schema::<SetVariables>()),
+        operation(
+            "instance.move",
+            Manage,
+            "Ends an element of an instance and begins another in its place.",
+            decide(engine, Processes::move_token),
+        )
+        .takes(schema::<MoveToken>()),
+        operation(
+            "instance.migrate",
+            Manage,
+            "Takes an instance over to another version of its process.",
+            decide(engine, Processes::migrate_instance),
+        )
+        .takes(schema::<Migrate>()),
+    ]
+}
+
+fn bulk(engine: &Arc<Processes>) -> Vec<Operation> {
+    use Right::{Manage, Read};
+    vec![
+        operation(
+            "bulk.start",
+            Manage,
+            "Does to all instances that a filter finds what can be done to one.",
+            decide(engine, Processes::start_bulk),
+        )
+        .on_kind()
+        .takes(schema::<Order>()),
+        operation(
+            "bulk.get",
+            Read,
+            "Shows how far a bulk operation is, and what went wrong.",
+            read(engine, Processes::get_bulk),
+        ),
+        operation("bulk.list", Read, "Lists bulk operations.", read(engine, Processes::list_bulk))
+            .on_kind()
+            .queries(&[PAGE, AFTER])
+            .answers(page()),
+        operation(
+            "bulk.stop",
+            Manage,
+            "Has a bulk operation make no more calls.",
+            decide(engine, Processes::stop_bulk),
+        ),
     ]
 }
 

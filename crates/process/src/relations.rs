@@ -3,6 +3,7 @@
 use crate::engine::Processes;
 use crate::instance::{Instance, Wait};
 use crate::messages::Message;
+use crate::suspend::Suspended;
 use crate::wire::{self, ElementRow, IncidentRow, TaskRow, key};
 use base::{Problem, Time};
 use kernel::{Cell, Column, ColumnType, Read, Reader, Relation, ResourceRef, Scan};
@@ -25,6 +26,7 @@ pub(crate) fn relations(engine: &Arc<Processes>) -> Vec<Relation> {
     let mut all = history(engine);
     all.extend(work(engine));
     all.extend(waiting(engine));
+    all.extend(repairs(engine));
     all
 }
 
@@ -42,7 +44,7 @@ fn history(engine: &Arc<Processes>) -> Vec<Relation> {
                 column("process", Text, "the process").indexed(),
                 column("version", Int, "the version of the process"),
                 column("business_key", Text, "what the business calls it"),
-                column("state", Text, "active, failed, completed or cancelled"),
+                column("state", Text, "active, suspended, failed, completed or cancelled"),
                 column("started_at", Time, "when it began, business time"),
                 column("ended_at", Time, "when it ended, business time"),
                 column("time", Time, "its business clock"),
@@ -105,7 +107,7 @@ fn work(engine: &Arc<Processes>) -> Vec<Relation> {
             vec![
                 column("job", Text, "the name"),
                 column("type", Text, "the type"),
-                column("state", Text, "available, held, put_off or failed"),
+                column("state", Text, "available, held, put_off, suspended or failed"),
                 column("instance", Int, "the instance"),
                 column("process", Text, "the process"),
                 column("element", Text, "the element's id"),
@@ -161,6 +163,47 @@ fn waiting(engine: &Arc<Processes>) -> Vec<Relation> {
                 column("time", Time, "when it was sent, business time"),
                 column("expires", Time, "until when it waits, business time"),
                 column("variables", Text, "what it carries, as JSON"),
+            ],
+        ),
+    ]
+}
+
+fn repairs(engine: &Arc<Processes>) -> Vec<Relation> {
+    use ColumnType::{Int, Text, Time};
+    let column = Column::new;
+    vec![
+        relation(
+            engine,
+            "bulk_operations",
+            "What is or was done to many instances at once.",
+            bulk_operations,
+            vec![
+                column("bulk", Int, "the number"),
+                column("action", Text, "retry, cancel, suspend, resume or migrate"),
+                column("process", Text, "the process whose instances are meant"),
+                column("state", Text, "running, done or stopped"),
+                column("dry_run", ColumnType::Bool, "whether it is only tried"),
+                column("limit", Int, "how many instances at most"),
+                column("looked", Int, "instances that were looked at"),
+                column("found", Int, "instances that the filter found"),
+                column("called", Int, "calls that were made for them"),
+                column("done", Int, "calls that did what they should"),
+                column("failed", Int, "calls that did not"),
+                column("problems", Text, "what went wrong how often as JSON, by code"),
+                column("started_by", Text, "who started it"),
+                column("started_at", Time, "when, business time"),
+                column("ended_at", Time, "when it ended, business time"),
+            ],
+        ),
+        relation(
+            engine,
+            "suspended_processes",
+            "Processes that start no new instances until they are resumed.",
+            suspended_processes,
+            vec![
+                column("process", Text, "the process"),
+                column("suspended_by", Text, "who suspended it"),
+                column("suspended_at", Time, "when, business time"),
             ],
         ),
     ]
@@ -399,6 +442,52 @@ fn timers(_: &Processes, reader: &Reader, _: &Scan, give: Give<'_>) -> Result<()
         }
     };
     each_pair(reader, &key::timers(), &mut cells).map(|_| ())
+}
+
+fn bulk_operations(
+    engine: &Processes,
+    reader: &Reader,
+    _: &Scan,
+    give: Give<'_>,
+) -> Result<(), Problem> {
+    for bulk in engine.bulks(reader)? {
+        let cells = vec![
+            int(bulk.bulk),
+            Cell::Text(bulk.action().into()),
+            Cell::Text(bulk.order.filter.process.clone()),
+            Cell::Text(bulk.state.as_str().into()),
+            Cell::Bool(bulk.order.dry_run),
+            int(bulk.limit),
+            int(bulk.looked),
+            int(bulk.found),
+            int(bulk.called),
+            int(bulk.done),
+            int(bulk.failed),
+            Cell::Text(serde_json::json!(bulk.problems).to_string()),
+            Cell::Text(bulk.started_by.to_string()),
+            instants(bulk.started_at),
+            Cell::time(bulk.ended_at),
+        ];
+        if !give(cells)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn suspended_processes(
+    _: &Processes,
+    reader: &Reader,
+    _: &Scan,
+    give: Give<'_>,
+) -> Result<(), Problem> {
+    let mut cells = |found: &[u8], value: &[u8]| {
+        let mut reader = base::KeyReader::new(found);
+        let process = reader.text().and_then(|_| reader.text());
+        let suspended: Suspended = wire::read(value)?;
+        give(vec![Cell::text(process), Cell::Text(suspended.by), instants(suspended.at)])
+    };
+    each_pair(reader, &key::suspended_all(), &mut cells).map(|_| ())
 }
 
 fn messages(_: &Processes, reader: &Reader, _: &Scan, give: Give<'_>) -> Result<(), Problem> {

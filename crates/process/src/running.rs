@@ -37,6 +37,15 @@ pub(crate) struct Ran {
     pub is_taken: bool,
     /// The instance as it is now; `None` where it is over or was not there.
     pub instance: Option<Instance>,
+    /// How it stands now; `None` where it was not there.
+    pub state: Option<&'static str>,
+}
+
+impl Ran {
+    fn of(is_taken: bool, instance: Instance) -> Self {
+        let state = Some(instance.state_name());
+        Self { is_taken, instance: Some(instance), state }
+    }
 }
 
 impl Processes {
@@ -104,6 +113,8 @@ impl Processes {
             incident: None,
             parked: Vec::new(),
             trace: Traced::begin(tx),
+            suspended: false,
+            earlier: Vec::new(),
         };
         tx.count(metrics::STARTED, &compiled.name);
         let ran = self.attempt(tx, compiled, None, instance, Command::Start { node }, None)?;
@@ -119,11 +130,24 @@ impl Processes {
         at: Option<Time>,
     ) -> Result<Ran, Problem> {
         let Some(instance) = self.load(tx, number)? else {
-            return Ok(Ran { is_taken: false, instance: None });
+            return Ok(Ran { is_taken: false, instance: None, state: None });
         };
         let compiled = self.cache.get(tx, &self.config, &instance.process, instance.version)?;
         let before = wire::index(&instance, &compiled.indexed)?;
-        let (ran, released) = self.attempt(tx, &compiled, Some(before), instance, command, at)?;
+        self.deliver_to(tx, &compiled, before, instance, command, at)
+    }
+
+    /// Lets something happen to an instance that was loaded, with the keys that it has and the version that it shall run.
+    pub(crate) fn deliver_to(
+        &self,
+        tx: &mut Tx<'_>,
+        compiled: &Arc<Compiled>,
+        before: wire::Index,
+        instance: Instance,
+        command: Command,
+        at: Option<Time>,
+    ) -> Result<Ran, Problem> {
+        let (ran, released) = self.attempt(tx, compiled, Some(before), instance, command, at)?;
         if let Some(keys) = released {
             self.released(tx, &compiled.name, keys)?;
         }
@@ -179,7 +203,7 @@ impl Processes {
                 spare.incident = Some(Incident::new(&problem, "", spare.time));
                 spare.parked.push(parked);
                 self.store(tx, &spare, before.unwrap_or_default(), compiled)?;
-                Ok((Ran { is_taken: true, instance: Some(spare) }, None))
+                Ok((Ran::of(true, spare), None))
             }
             other => other,
         }
@@ -214,11 +238,12 @@ impl Processes {
         match instance.state {
             State::Active | State::Failed => {
                 self.store(tx, &instance, before, compiled)?;
-                Ok((Ran { is_taken, instance: Some(instance) }, None))
+                Ok((Ran::of(is_taken, instance), None))
             }
             State::Completed | State::Cancelled => {
+                let state = Some(instance.state_name());
                 let keys = self.finish(tx, compiled, instance, before)?;
-                Ok((Ran { is_taken, instance: None }, Some(keys)))
+                Ok((Ran { is_taken, instance: None, state }, Some(keys)))
             }
         }
     }
@@ -319,7 +344,19 @@ impl Processes {
                 Effect::Forget { element, attempt } => {
                     self.forget_request(tx, &address_of(instance.key, element, attempt))?;
                 }
-                Effect::Activity { element, node, entered, left, is_completed } => {
+                Effect::Signal { name, variables, at } => {
+                    let mut call = Call::new(
+                        "signal.publish",
+                        ResourceRef::new("signal", ""),
+                        Principal::Process(instance.process.clone()),
+                    );
+                    call.on_behalf_of = starter(instance);
+                    call.args =
+                        json!({"signal": name, "variables": variables, "except": instance.key});
+                    call.at = Some(at);
+                    tx.call(call);
+                }
+                Effect::Activity { element, node, entered, left, is_completed, .. } => {
                     let state = if is_completed { "completed" } else { "cancelled" };
                     let row = ElementRow {
                         instance: instance.key,
@@ -386,7 +423,7 @@ pub(crate) fn parse_token(token: &str) -> Option<(u64, ElementId, u32)> {
 }
 
 fn open_subscriptions(instance: &Instance) -> Vec<ElementId> {
-    if instance.state != State::Active {
+    if !instance.is_open() {
         return Vec::new();
     }
     let is_open = |wait: &Wait| matches!(wait, Wait::Message { .. });

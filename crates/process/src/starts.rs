@@ -34,9 +34,11 @@ impl Processes {
         if let Some(bytes) = tx.get(place.as_ref())? {
             for (due, node) in wire::read::<Vec<(Time, NodeId)>>(&bytes)? {
                 tx.delete(key::start_timer(due, process, node.0));
+                tx.delete(key::start_timer_kept(due, process, node.0));
             }
             tx.delete(place);
         }
+        let is_suspended = self.is_suspended(tx, process)?;
         let mut set = Vec::new();
         for node in compiled.iter().flat_map(|compiled| &compiled.graph.starts) {
             let Some(compiled) = compiled else { continue };
@@ -56,7 +58,12 @@ impl Processes {
                 every,
                 left,
             };
-            tx.put(key::start_timer(due, process, node.0), wire::write(&timer)?);
+            let place = if is_suspended {
+                key::start_timer_kept(due, process, node.0)
+            } else {
+                key::start_timer(due, process, node.0)
+            };
+            tx.put(place, wire::write(&timer)?);
             set.push((due, *node));
         }
         self.remember_start_timers(tx, process, &set)

@@ -10,7 +10,7 @@ use crate::instance::{
     Wait,
 };
 use base::{Problem, Time};
-use notation::graph::{Graph, Node, NodeId};
+use notation::graph::{FlowId, Graph, Node, NodeId};
 use serde_json::Value;
 
 /// What a step asks of the outside.
@@ -77,6 +77,15 @@ pub enum Effect {
         /// True where it came to its end by itself.
         is_completed: bool,
     },
+    /// Send a signal to all other instances, and to the processes that it starts.
+    Signal {
+        /// Its name.
+        name: String,
+        /// What it carries.
+        variables: Variables,
+        /// As of when.
+        at: Time,
+    },
     /// A person's task is over.
     TaskEnded {
         /// Which.
@@ -114,6 +123,22 @@ pub fn handle(
     Outcome { effects: step.effects, is_taken }
 }
 
+/// What a token passes on its way, for the suite of token flow.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(test), allow(dead_code, reason = "only the suite reads it"))]
+pub(crate) enum Passed {
+    /// A token comes to an element.
+    Enter(NodeId),
+    /// An element is left.
+    Exit(NodeId),
+    /// A token sets out along a flow.
+    Out(FlowId),
+    /// A token arrives by a flow.
+    In(FlowId),
+    /// The instance is at its end.
+    Over,
+}
+
 /// A step in the making.
 pub(crate) struct Step<'a> {
     pub graph: &'a Graph,
@@ -125,13 +150,8 @@ pub(crate) struct Step<'a> {
 
 impl<'a> Step<'a> {
     fn handle(&mut self, command: Command, at: Option<Time>) -> bool {
-        let is_mending = matches!(
-            command,
-            Command::Resolve { element: ROOT, .. }
-                | Command::Cancel { .. }
-                | Command::Variables { .. }
-        );
-        if self.instance.state == State::Failed && !is_mending {
+        let was_open = self.instance.is_open();
+        if !was_open && !command.is_mending() {
             let is_timer = matches!(command, Command::Timer { .. } | Command::Continue);
             if !is_timer {
                 self.instance.parked.push(Parked { command, at });
@@ -139,8 +159,12 @@ impl<'a> Step<'a> {
             return true;
         }
         let before = self.instance.time;
-        if let Some(at) = at {
-            self.advance(at);
+        let reopens = matches!(command, Command::Resolve { .. } | Command::Resume);
+        match at {
+            Some(at) if was_open => self.advance(at),
+            // What came meanwhile has times of its own, and is taken first.
+            Some(at) if !reopens => self.instance.time = self.instance.time.max(at),
+            _ => {}
         }
         // What an instance does to itself while its time stands still may go on for ever.
         let is_own =
@@ -150,6 +174,12 @@ impl<'a> Step<'a> {
         }
         let is_taken = self.instance.state != State::Completed && self.command(command);
         self.run();
+        if let (false, Some(at)) = (was_open, at)
+            && self.instance.is_open()
+        {
+            self.advance(at);
+            self.run();
+        }
         is_taken
     }
 
@@ -159,11 +189,14 @@ impl<'a> Step<'a> {
             self.instance.time = self.instance.time.max(due);
             self.fire(element, Value::Null);
             self.run();
-            if self.instance.state != State::Active || !self.instance.moves.is_empty() {
+            if !self.instance.is_open() || !self.instance.moves.is_empty() {
                 break;
             }
         }
-        self.instance.time = self.instance.time.max(at);
+        // One that a timer has brought to its end ended then.
+        if self.instance.state != State::Completed {
+            self.instance.time = self.instance.time.max(at);
+        }
     }
 
     fn timer_first(&self) -> Option<(Time, ElementId)> {
@@ -176,10 +209,7 @@ impl<'a> Step<'a> {
 
     fn command(&mut self, command: Command) -> bool {
         match command {
-            Command::Start { node } => {
-                self.instance.moves.push_back(Move::Enter { node, flow: None, scope: ROOT });
-                true
-            }
+            Command::Start { node } => self.start(node),
             Command::Complete { element, variables, by } => self.complete(element, variables, by),
             Command::Result { element, attempt, result } => self.result(element, attempt, result),
             Command::Fail { element, retries, until, message, variables } => {
@@ -199,10 +229,9 @@ impl<'a> Step<'a> {
                 is_due
             }
             Command::Message { element, variables } => {
-                let is_open = self
-                    .instance
-                    .element(element)
-                    .is_some_and(|element| matches!(element.wait, Wait::Message { .. }));
+                let is_open = self.instance.element(element).is_some_and(|element| {
+                    matches!(element.wait, Wait::Message { .. } | Wait::Signal { .. })
+                });
                 if is_open {
                     self.fire(element, Value::Object(variables));
                 }
@@ -211,8 +240,29 @@ impl<'a> Step<'a> {
             Command::Resolve { element, variables, retries } => {
                 self.resolve(element, variables, retries)
             }
-            Command::Variables { variables } => {
-                self.instance.variables.extend(variables);
+            Command::Variables { variables, scope } => {
+                let own = match self.instance.element_mut(scope) {
+                    Some(element) => &mut element.variables,
+                    None if scope == ROOT => &mut self.instance.variables,
+                    None => return false,
+                };
+                own.extend(variables);
+                true
+            }
+            Command::Move { element, node } => self.move_token(element, node),
+            Command::Migrate(migration) => {
+                self.migrate(&migration);
+                true
+            }
+            Command::Suspend => {
+                self.instance.suspended = true;
+                true
+            }
+            Command::Resume => {
+                let was_suspended = std::mem::take(&mut self.instance.suspended);
+                if was_suspended && self.instance.is_open() {
+                    self.take_parked();
+                }
                 true
             }
             Command::Cancel { is_withdrawn } => {
@@ -228,21 +278,53 @@ impl<'a> Step<'a> {
         }
     }
 
+    /// Begins: what the process waits for from its beginning to its end is armed first.
+    fn start(&mut self, node: NodeId) -> bool {
+        let graph: &Graph = self.graph;
+        match self.event_arms(ROOT, &graph.events) {
+            Ok(arms) => {
+                self.arm_all(ROOT, ROOT, arms);
+                self.instance.moves.push_back(Move::Enter { node, flow: None, scope: ROOT });
+            }
+            Err(problem) => {
+                self.fail(&problem);
+                let parked = Parked { command: Command::Start { node }, at: None };
+                self.instance.parked.push(parked);
+            }
+        }
+        true
+    }
+
+    /// Handles what came while it was failed or suspended, in order.
+    fn take_parked(&mut self) {
+        self.instance.moves_count = 0;
+        for parked in std::mem::take(&mut self.instance.parked) {
+            self.handle(parked.command, parked.at);
+        }
+    }
+
     /// Makes the moves that are due, up to the limits.
     fn run(&mut self) {
-        while self.instance.state == State::Active && 0 < self.budget {
-            let Some(next) = self.instance.moves.pop_front() else { return };
+        while self.instance.is_open() {
+            if self.instance.moves.is_empty() && !self.look_over() {
+                return;
+            }
+            if self.budget == 0 {
+                return;
+            }
             if let Err(problem) = self.check_limits() {
-                self.instance.moves.push_front(next);
                 self.fail(&problem);
                 return;
             }
+            let Some(next) = self.instance.moves.pop_front() else { continue };
             self.budget -= 1;
             self.instance.moves_count += 1;
             match next {
                 Move::Enter { node, flow, scope } => self.enter(node, flow, scope),
                 Move::Fire { element } => self.fire(element, Value::Null),
                 Move::Undo { element } => self.undo_next(element),
+                Move::Cancel { element } => self.cancel_transaction(element),
+                Move::Release { element } => self.release(element),
             }
         }
     }
@@ -279,10 +361,7 @@ impl<'a> Step<'a> {
         if id == ROOT {
             let was_failed = self.instance.incident.take().is_some();
             self.instance.state = State::Active;
-            self.instance.moves_count = 0;
-            for parked in std::mem::take(&mut self.instance.parked) {
-                self.handle(parked.command, parked.at);
-            }
+            self.take_parked();
             return was_failed;
         }
         let Some(element) = self.instance.element_mut(id) else { return false };
@@ -302,6 +381,17 @@ impl<'a> Step<'a> {
         }
         true
     }
+
+    /// Notes what a token passes, where the suite of token flow follows it.
+    #[cfg(test)]
+    pub fn passed(&self, passed: Passed) {
+        crate::tests::traces::note(self.graph, passed);
+    }
+
+    /// Notes what a token passes, where the suite of token flow follows it.
+    #[cfg(not(test))]
+    #[inline]
+    pub fn passed(&self, _: Passed) {}
 
     /// Returns the element of the graph at which an active element stands.
     pub fn node_of(&self, id: ElementId) -> Option<&'a Node> {

@@ -109,6 +109,10 @@ impl Processes {
         let parameters: Complete = call.parameters()?;
         let name = call.resource.name.as_str();
         let (instance, element) = self.task_of(tx, name)?;
+        if instance.suspended {
+            let name = instance.key.to_string();
+            return Err(Error::Suspended { kind: "instance", name }.into());
+        }
         let actor = call.actor.name().to_owned();
         if let Some(Wait::Task(task)) = instance.element(element).map(|element| &element.wait) {
             refuse_others(name, task, &actor)?;

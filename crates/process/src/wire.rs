@@ -23,6 +23,12 @@
 //! | `r` 1 | instance | nothing: it has moves to make |
 //! | `r` 2 | process | its start timers |
 //! | `r` 3 | | when the history is looked through for what is old |
+//! | `r` 4 | process | who suspended it, and when |
+//! | `r` 5 | process, due, node | a start timer that waits until its process is resumed |
+//! | `r` 6 | process | how far the messages are looked through that waited for it to be resumed |
+//! | `r` 7 | number | a bulk operation |
+//! | `r` 8 | number | nothing: a bulk operation that is under way |
+//! | `r` 9 | signal, instance, element | nothing: who waits for a signal |
 
 use crate::elements::text_of;
 use crate::error::Error;
@@ -218,6 +224,71 @@ pub mod key {
         incidents().number(instance).number(element)
     }
 
+    /// Who suspended processes.
+    pub fn suspended_all() -> Key {
+        space(b'r', 4)
+    }
+
+    /// Who suspended a process.
+    pub fn suspended(process: &str) -> Key {
+        suspended_all().text(process)
+    }
+
+    /// The start timers of a process that wait until it is resumed.
+    pub fn start_timers_kept(process: &str) -> Key {
+        space(b'r', 5).text(process)
+    }
+
+    /// A start timer that waits until its process is resumed.
+    pub fn start_timer_kept(due: Time, process: &str, node: u32) -> Key {
+        start_timers_kept(process).signed(due.0).number(node.into())
+    }
+
+    /// How far the messages of all resumed processes are looked through.
+    pub fn resumed_all() -> Key {
+        space(b'r', 6)
+    }
+
+    /// How far the messages of a resumed process are looked through.
+    pub fn resumed(process: &str) -> Key {
+        resumed_all().text(process)
+    }
+
+    /// All messages of a process that wait.
+    pub fn messages_in(process: &str) -> Key {
+        messages().text(process)
+    }
+
+    /// Bulk operations.
+    pub fn bulks() -> Key {
+        space(b'r', 7)
+    }
+
+    /// A bulk operation.
+    pub fn bulk(number: u64) -> Key {
+        bulks().number(number)
+    }
+
+    /// Bulk operations that are under way.
+    pub fn bulks_running() -> Key {
+        space(b'r', 8)
+    }
+
+    /// Who waits for any signal.
+    pub fn signals_all() -> Key {
+        space(b'r', 9)
+    }
+
+    /// Who waits for a signal.
+    pub fn signals(name: &str) -> Key {
+        signals_all().text(name)
+    }
+
+    /// All instances.
+    pub fn instances() -> Key {
+        kernel::key(b'i')
+    }
+
     /// The beginnings of all keys that [`super::index`] computes.
     pub fn beside_instances() -> Vec<Key> {
         let parts = (0..4).map(|part| space(b'p', part));
@@ -228,6 +299,7 @@ pub mod key {
             kernel::key(b'm'),
             incidents(),
             ready(),
+            signals_all(),
         ];
         others.into_iter().chain(parts).collect()
     }
@@ -420,7 +492,7 @@ pub struct InstanceRow {
     pub version: u64,
     /// What the business calls it.
     pub business_key: Option<String>,
-    /// `active`, `failed`, `completed` or `cancelled`.
+    /// `active`, `suspended`, `failed`, `completed` or `cancelled`.
     pub state: String,
     /// When it began, business time.
     pub started_at: Time,
@@ -453,14 +525,19 @@ impl InstanceRow {
             process: instance.process.clone(),
             version: instance.version,
             business_key: instance.business_key.clone(),
-            state: instance.state.as_str().into(),
+            state: instance.state_name().into(),
             started_at: instance.started_at,
             ended_at: is_over.then_some(instance.time),
             time: instance.time,
             started_by: instance.started_by.as_ref().map(ToString::to_string),
             on_behalf_of: instance.on_behalf_of.as_ref().map(ToString::to_string),
             variables: Value::Object(instance.variables.clone()),
-            path: instance.path.iter().map(|node| id(*node)).collect(),
+            path: instance
+                .earlier
+                .iter()
+                .cloned()
+                .chain(instance.path.iter().map(|node| id(*node)))
+                .collect(),
             elements: standing.map(|element| id(element.node)).collect(),
             incidents: instance
                 .elements
@@ -493,7 +570,7 @@ pub fn index(instance: &Instance, indexed: &[String]) -> Result<Index, Problem> 
             put(key::instances_by(process, variable, &value).number(number));
         }
     }
-    if !instance.moves.is_empty() && instance.state == State::Active {
+    if !instance.moves.is_empty() && instance.is_open() {
         put(key::ready().number(number));
     }
     if let Some(address) = &instance.reply_to {
@@ -524,8 +601,8 @@ fn index_element(index: &mut Index, instance: &Instance, element: &Element) -> R
             index.insert(with(key::tasks_of(assignee)), Vec::new());
         }
     }
-    // A failed instance takes nothing from outside until it is mended.
-    if instance.state == State::Failed || element.incident.is_some() {
+    // One that has failed or is suspended takes nothing from outside until it is mended or resumed.
+    if !instance.is_open() || element.incident.is_some() {
         return Ok(());
     }
     match &element.wait {
@@ -534,6 +611,9 @@ fn index_element(index: &mut Index, instance: &Instance, element: &Element) -> R
         }
         Wait::Message { name, key } => {
             index.insert(with(key::subscriptions(&instance.process, name, key)), Vec::new());
+        }
+        Wait::Signal { name } => {
+            index.insert(with(key::signals(name)), Vec::new());
         }
         Wait::Job(job) => {
             let key = match job.until {

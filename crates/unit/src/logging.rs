@@ -192,12 +192,6 @@ impl Logger {
         }
     }
 
-    /// Writes a problem that no caller waits for.
-    pub(crate) fn problem(&self, part: &str, problem: &Problem) {
-        let line = Line::new(LogLevel::Error, part, &problem.message);
-        self.write(&Line { code: Some(&problem.code), ..line });
-    }
-
     /// Returns the end of the log file, where there is one.
     pub(crate) fn tail(&self, bytes_max: u64) -> Option<String> {
         use std::io::{Read, Seek, SeekFrom};

@@ -57,19 +57,25 @@ impl Variables {
             Some(all) => object(all)?,
             None => Map::new(),
         };
-        for pair in &self.each {
-            let Some((name, text)) = pair.split_once('=') else {
-                return Err(Error::usage(
-                    format!("`{pair}` is not a variable"),
-                    "write `--var NAME=VALUE`",
-                )
-                .into());
-            };
-            let value = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.into()));
+        for text in &self.each {
+            let (name, value) = pair(text)?;
             variables.insert(name.into(), value);
         }
         Ok(Value::Object(variables))
     }
+}
+
+/// Reads `NAME=VALUE`; the value is JSON where it reads as JSON, else text.
+///
+/// # Errors
+/// `cli.usage` where there is no `=`.
+pub fn pair(text: &str) -> Result<(&str, Value), Problem> {
+    let Some((name, value)) = text.split_once('=') else {
+        let hint = "write `--var NAME=VALUE`";
+        return Err(Error::usage(format!("`{text}` is not a variable"), hint).into());
+    };
+    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.into()));
+    Ok((name, value))
 }
 
 /// Reads a JSON object given as text, as `@FILE`, or as `-` for standard input.

@@ -12,6 +12,7 @@ mod key;
 mod kpi;
 mod lineage;
 mod quality;
+mod repair;
 mod resource;
 mod running;
 mod secret;
@@ -49,6 +50,10 @@ pub enum Command {
     Delete(resource::Delete),
     /// Starts, shows and cancels process instances
     Process(work::Process),
+    /// Repairs instances: changes variables, moves tokens, suspends, resumes, migrates, cancels
+    Instance(repair::Instance),
+    /// Repairs many instances at once: what a filter finds, up to a limit, in the background
+    Bulk(repair::Bulk),
     /// Shows, claims and completes the tasks of people
     Task(work::Task),
     /// Shows, fetches, completes and fails the jobs of programs
@@ -148,6 +153,8 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
         Command::History(command) => command.run(globals),
         Command::Delete(command) => command.run(globals),
         Command::Process(command) => command.run(globals),
+        Command::Instance(command) => command.run(globals),
+        Command::Bulk(command) => command.run(globals),
         Command::Task(command) => command.run(globals),
         Command::Job(command) => command.run(globals),
         Command::Incident(command) => command.run(globals),

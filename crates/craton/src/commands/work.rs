@@ -3,7 +3,7 @@
 use super::input::{Change, Variables};
 use crate::{arguments::Globals, connect, output, output::Column, routes};
 use base::Problem;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// How lists of instances are shown.
 pub(super) const INSTANCES: &[Column] = &[
@@ -91,13 +91,23 @@ enum ProcessCommand {
         /// Only those of this process
         #[arg(long, value_name = "NAME")]
         process: Option<String>,
-        /// Only those in this state: active, failed (SQL knows the ended ones: system.process_instances)
+        /// Only those in this state: active, suspended, failed (SQL knows the ended ones: system.process_instances)
         #[arg(long, value_name = "STATE")]
         state: Option<String>,
         /// So many at most
         #[arg(long, value_name = "N", default_value_t = 100)]
         limit: u32,
     },
+    /// Has a process start no new instances until it is resumed; its instances go on
+    #[command(
+        after_help = "Examples:\n  craton process suspend sell --dry-run\n  craton process suspend sell --instances"
+    )]
+    Suspend(Suspension),
+    /// Has a suspended process start instances again: first what waited for it
+    #[command(
+        after_help = "Examples:\n  craton process resume sell\n  craton process resume sell --instances"
+    )]
+    Resume(Suspension),
     /// Cancels an instance; what it waits for is withdrawn
     #[command(after_help = "Examples:\n  craton process cancel 42")]
     Cancel {
@@ -106,6 +116,27 @@ enum ProcessCommand {
         #[command(flatten)]
         change: Change,
     },
+}
+
+/// What is suspended or resumed.
+#[derive(Debug, clap::Args)]
+pub struct Suspension {
+    /// The process
+    name: String,
+    /// Its instances too, by a bulk operation
+    #[arg(long)]
+    instances: bool,
+    /// Show what would happen and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    change: Change,
+}
+
+impl Suspension {
+    fn body(&self) -> Value {
+        json!({"instances": self.instances, "dry_run": self.dry_run})
+    }
 }
 
 impl Process {
@@ -131,6 +162,17 @@ impl Process {
                     .query("state", state)
                     .query("limit", Some(limit));
                 output::list(globals.output, &client.send(&request)?, INSTANCES)
+            }
+            ProcessCommand::Suspend(suspension) => {
+                let (request, body) =
+                    (routes::process_suspend(&suspension.name), suspension.body());
+                let request = suspension.change.put(request)?.json(&body);
+                output::one(globals.output, &client.send(&request)?)
+            }
+            ProcessCommand::Resume(suspension) => {
+                let (request, body) = (routes::process_resume(&suspension.name), suspension.body());
+                let request = suspension.change.put(request)?.json(&body);
+                output::one(globals.output, &client.send(&request)?)
             }
             ProcessCommand::Cancel { instance, change } => {
                 client.send(&change.put(routes::instance_cancel(bare(&instance)))?)?;

@@ -3,8 +3,10 @@
 use super::elements::attribute;
 use super::problems::{ENDLESS, UNSUPPORTED};
 use super::read::Reader;
-use crate::graph::{BoundaryTrigger, FlowId, Graph, Node, NodeId, NodeKind};
+use super::{events, joins};
+use crate::graph::{BoundaryTrigger, End, FlowId, Graph, NodeId, NodeKind};
 use roxmltree::Node as Xml;
+use std::collections::HashMap;
 
 /// Checks a graph that was read.
 pub(super) fn structure<'a, 'i>(
@@ -14,9 +16,11 @@ pub(super) fn structure<'a, 'i>(
 ) {
     let mut checker = Checker { graph, reader };
     checker.starts(process);
+    checker.caught_once(&graph.events);
     for index in 0..graph.nodes.len() {
         checker.node(index);
         checker.neighbours(index);
+        checker.thrown(index);
     }
     for index in 0..graph.flows.len() {
         checker.flow(index);
@@ -58,7 +62,9 @@ impl<'a, 'i> Checker<'_, '_, 'a, 'i, '_, '_> {
                 other.scope == node.scope
                     && (node.scope.is_some() || matches!(other.kind, NodeKind::Start(None)))
             });
-            if is_second && !has_trigger {
+            if is_second && self.reader.is_event_scope(node.scope) {
+                self.invalid(*index, "start-twice", "is the second start of its sub-process");
+            } else if is_second && !has_trigger {
                 self.invalid(*index, "start-twice", "is the second start event without trigger");
             }
         }
@@ -86,7 +92,34 @@ impl<'a, 'i> Checker<'_, '_, 'a, 'i, '_, '_> {
                     "has a flow out of it; it takes an association",
                 );
             }
-            NodeKind::ExclusiveGateway { default } => self.exclusive(index, *default),
+            NodeKind::Boundary(boundary)
+                if matches!(boundary.trigger, BoundaryTrigger::Cancel)
+                    && !(boundary.is_interrupting && self.is_transaction(boundary.attached_to)) =>
+            {
+                self.invalid(
+                    index,
+                    "cancel-boundary",
+                    "waits for the cancellation of a transaction, so it has to stand at one and interrupt it",
+                );
+            }
+            NodeKind::EventSubProcess { .. }
+                if !node.incoming.is_empty() || !node.outgoing.is_empty() =>
+            {
+                self.invalid(
+                    index,
+                    "event-flow",
+                    "begins by an event, so no flow may lead to it or from it",
+                );
+            }
+            NodeKind::LinkThrow { .. } if !node.outgoing.is_empty() => {
+                self.invalid(index, "link-flow", "throws a link, so no flow may lead from it");
+            }
+            NodeKind::PassThrough if !node.incoming.is_empty() && self.catches_link(index) => {
+                self.invalid(index, "link-flow", "catches a link, so no flow may lead to it");
+            }
+            NodeKind::ExclusiveGateway { default } | NodeKind::InclusiveGateway { default, .. } => {
+                self.exclusive(index, *default)
+            }
             NodeKind::EventGateway => self.event_gateway(index),
             _ if is_end && !node.outgoing.is_empty() => {
                 self.invalid(index, "end-outgoing", "has a flow out of it")
@@ -109,27 +142,105 @@ impl<'a, 'i> Checker<'_, '_, 'a, 'i, '_, '_> {
                 );
             }
         }
-        self.errors_once(node);
+        self.caught_once(&node.boundaries);
+        self.caught_once(&node.events);
     }
 
-    /// Each error is caught once at an activity.
-    fn errors_once(&mut self, node: &Node) {
+    fn is_transaction(&self, node: NodeId) -> bool {
+        matches!(self.graph.node(node).kind, NodeKind::SubProcess { is_transaction: true, .. })
+    }
+
+    fn catches_link(&self, index: usize) -> bool {
+        let xml = self.xml(index);
+        xml.tag_name().name() == "intermediateCatchEvent" && events::link_name(xml).is_some()
+    }
+
+    /// Each error and each escalation is caught once by events that stand at the same place.
+    fn caught_once(&mut self, events: &[NodeId]) {
         let mut seen = Vec::new();
-        for boundary in &node.boundaries {
-            let NodeKind::Boundary(event) = &self.graph.node(*boundary).kind else { continue };
-            let BoundaryTrigger::Error { code } = &event.trigger else { continue };
-            if seen.contains(&code) {
+        for event in events {
+            let caught = match self.trigger(*event) {
+                Some(BoundaryTrigger::Error { code }) => ("error-twice", code.clone()),
+                Some(BoundaryTrigger::Escalation { code }) => ("escalation-twice", code.clone()),
+                _ => continue,
+            };
+            if seen.contains(&caught) {
                 self.invalid(
-                    boundary.0 as usize,
-                    "error-twice",
-                    "catches an error that another event of its activity catches too",
+                    event.0 as usize,
+                    caught.0,
+                    "catches what another event at the same place catches too",
                 );
             }
-            seen.push(code);
+            seen.push(caught);
         }
     }
 
-    /// Behind an exclusive gateway each flow but one needs a condition.
+    /// Returns what a boundary event or an event sub-process waits for.
+    fn trigger(&self, node: NodeId) -> Option<&BoundaryTrigger> {
+        match &self.graph.node(node).kind {
+            NodeKind::Boundary(boundary) => Some(&boundary.trigger),
+            NodeKind::EventSubProcess { trigger, .. } => Some(trigger),
+            _ => None,
+        }
+    }
+
+    /// What end events throw is caught where it has to be.
+    fn thrown(&mut self, index: usize) {
+        let scope = self.graph.nodes[index].scope;
+        match &self.graph.nodes[index].kind {
+            NodeKind::End(End::Error { code }) if !self.is_caught(scope, code) => {
+                let message = "throws an error that nothing around it catches";
+                self.invalid(index, "error-uncaught", message);
+            }
+            NodeKind::End(End::Cancel) => match scope.filter(|scope| self.is_transaction(*scope)) {
+                None => {
+                    let message = "cancels a transaction, but does not stand directly in one";
+                    self.invalid(index, "cancel-scope", message);
+                }
+                Some(scope) => {
+                    let boundaries = &self.graph.node(scope).boundaries;
+                    let is_caught = boundaries.iter().any(|boundary| {
+                        matches!(self.trigger(*boundary), Some(BoundaryTrigger::Cancel))
+                    });
+                    if !is_caught {
+                        let message =
+                            "cancels a transaction at which no boundary event waits for that";
+                        self.invalid(index, "cancel-boundary", message);
+                    }
+                }
+            },
+            _ => {}
+        }
+    }
+
+    /// Whether an error thrown in a scope is caught on its way outward.
+    fn is_caught(&self, scope: Option<NodeId>, code: &str) -> bool {
+        let catches = |events: &[NodeId]| {
+            events.iter().any(|event| match self.trigger(*event) {
+                Some(BoundaryTrigger::Error { code: caught }) => {
+                    caught.as_deref().is_none_or(|caught| caught == code)
+                }
+                _ => false,
+            })
+        };
+        let mut at = scope;
+        // What an event sub-process throws goes past those that stand beside it.
+        let mut is_past = false;
+        loop {
+            if !is_past && catches(self.graph.events_of(at)) {
+                return true;
+            }
+            let Some(scope) = at else { return false };
+            let node = self.graph.node(scope);
+            if catches(&node.boundaries) {
+                return true;
+            }
+            is_past = matches!(node.kind, NodeKind::EventSubProcess { .. });
+            at = node.scope;
+        }
+    }
+
+    /// Behind an exclusive or an inclusive gateway each flow but the default needs a condition.
     fn exclusive(&mut self, index: usize, default: Option<FlowId>) {
         let node = &self.graph.nodes[index];
         if node.outgoing.len() < 2 {
@@ -189,14 +300,18 @@ impl<'a, 'i> Checker<'_, '_, 'a, 'i, '_, '_> {
         let node = &self.graph.nodes[index];
         let activity = match &node.kind {
             NodeKind::ThrowCompensation { activity } => *activity,
-            NodeKind::End(crate::graph::End::Compensation { activity }) => *activity,
+            NodeKind::End(End::Compensation { activity }) => *activity,
             _ => None,
         };
         if let Some(activity) = activity {
             let activity = self.graph.node(activity);
             let can_be_undone = activity.compensation.is_some()
                 || matches!(activity.kind, NodeKind::SubProcess { .. });
-            if !can_be_undone || activity.scope != node.scope {
+            // An event sub-process also undoes what was done in what it stands in.
+            let around = node.scope.filter(|scope| self.reader.is_event_scope(Some(*scope)));
+            let is_near = activity.scope == node.scope
+                || around.is_some_and(|scope| self.graph.node(scope).scope == activity.scope);
+            if !can_be_undone || !is_near {
                 self.invalid(
                     index,
                     "compensation-activity",
@@ -215,12 +330,14 @@ impl<'a, 'i> Checker<'_, '_, 'a, 'i, '_, '_> {
         }
     }
 
-    /// Conditions stand behind exclusive gateways only.
+    /// Conditions stand behind exclusive and inclusive gateways only.
     fn flow(&mut self, index: usize) {
         let flow = &self.graph.flows[index];
-        if flow.condition.is_some()
-            && !matches!(self.graph.node(flow.from).kind, NodeKind::ExclusiveGateway { .. })
-        {
+        let can_choose = matches!(
+            self.graph.node(flow.from).kind,
+            NodeKind::ExclusiveGateway { .. } | NodeKind::InclusiveGateway { .. }
+        );
+        if flow.condition.is_some() && !can_choose {
             let Some(number) = self.reader.flow_ids.get(flow.id.as_str()) else { return };
             let xml = self.reader.flows[number.0 as usize];
             let message =
@@ -233,7 +350,7 @@ impl<'a, 'i> Checker<'_, '_, 'a, 'i, '_, '_> {
     fn reachable(&mut self) {
         let graph = self.graph;
         let mut is_reached = vec![false; graph.nodes.len()];
-        let mut open: Vec<NodeId> = graph.starts.clone();
+        let mut open: Vec<NodeId> = graph.starts.iter().chain(&graph.events).copied().collect();
         while let Some(number) = open.pop() {
             if std::mem::replace(&mut is_reached[number.0 as usize], true) {
                 continue;
@@ -242,8 +359,13 @@ impl<'a, 'i> Checker<'_, '_, 'a, 'i, '_, '_> {
             open.extend(node.outgoing.iter().map(|flow| graph.flow(*flow).to));
             open.extend(&node.boundaries);
             open.extend(node.compensation);
-            if let NodeKind::SubProcess { start } = node.kind {
-                open.push(start);
+            open.extend(&node.events);
+            match node.kind {
+                NodeKind::SubProcess { start, .. } | NodeKind::EventSubProcess { start, .. } => {
+                    open.push(start);
+                }
+                NodeKind::LinkThrow { to } => open.push(to),
+                _ => {}
             }
         }
         for (index, node) in graph.nodes.iter().enumerate() {
@@ -262,7 +384,11 @@ impl<'a, 'i> Checker<'_, '_, 'a, 'i, '_, '_> {
         for circle in circles(graph, &is_instant) {
             let leaves = |number: &NodeId| {
                 let node = graph.node(*number);
-                matches!(node.kind, NodeKind::ExclusiveGateway { .. })
+                let can_choose = matches!(
+                    node.kind,
+                    NodeKind::ExclusiveGateway { .. } | NodeKind::InclusiveGateway { .. }
+                );
+                can_choose
                     && node.outgoing.iter().any(|flow| !circle.contains(&graph.flow(*flow).to))
             };
             if circle.iter().any(leaves) {
@@ -282,7 +408,11 @@ impl<'a, 'i> Checker<'_, '_, 'a, 'i, '_, '_> {
         let number = NodeId(u32::try_from(index).unwrap_or(u32::MAX));
         match &self.graph.nodes[index].kind {
             NodeKind::PassThrough
+            | NodeKind::LinkThrow { .. }
+            | NodeKind::ThrowEscalation { .. }
+            | NodeKind::ThrowSignal { .. }
             | NodeKind::ExclusiveGateway { .. }
+            | NodeKind::InclusiveGateway { .. }
             | NodeKind::ParallelGateway => true,
             // A sub-process passes at once where nothing in it waits.
             NodeKind::SubProcess { .. } => {
@@ -299,13 +429,21 @@ impl<'a, 'i> Checker<'_, '_, 'a, 'i, '_, '_> {
 
 /// Returns the circles among the nodes that are instant: sets in which each reaches each.
 fn circles(graph: &Graph, is_instant: &[bool]) -> Vec<Vec<NodeId>> {
+    let links: HashMap<NodeId, Vec<NodeId>> = joins::links(graph);
     let follow = |from: NodeId, forward: bool| -> Vec<NodeId> {
         let node = graph.node(from);
         let flows = if forward { &node.outgoing } else { &node.incoming };
-        let ends = flows
+        let mut ends: Vec<NodeId> = flows
             .iter()
-            .map(|flow| if forward { graph.flow(*flow).to } else { graph.flow(*flow).from });
-        ends.filter(|to| is_instant[to.0 as usize]).collect()
+            .map(|flow| if forward { graph.flow(*flow).to } else { graph.flow(*flow).from })
+            .collect();
+        match node.kind {
+            NodeKind::LinkThrow { to } if forward => ends.push(to),
+            _ if !forward => ends.extend(links.get(&from).into_iter().flatten()),
+            _ => {}
+        }
+        ends.retain(|to| is_instant[to.0 as usize]);
+        ends
     };
     // Kosaraju: the order in which a search ends, then a search backward in the opposite order.
     let mut order = Vec::new();

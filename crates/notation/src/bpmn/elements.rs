@@ -57,12 +57,20 @@ pub(super) fn text_of(node: Node<'_, '_>) -> String {
 pub(super) fn is_flow_node(name: &str) -> bool {
     is_activity(name)
         || is_event(name)
-        || matches!(name, "exclusiveGateway" | "parallelGateway" | "eventBasedGateway")
+        || matches!(
+            name,
+            "exclusiveGateway" | "inclusiveGateway" | "parallelGateway" | "eventBasedGateway"
+        )
 }
 
 /// Whether an element is a task or a sub-process.
 pub(super) fn is_activity(name: &str) -> bool {
-    is_task(name) || name == "subProcess"
+    is_task(name) || is_sub_process(name)
+}
+
+/// Whether an element is a sub-process of a kind that runs.
+pub(super) fn is_sub_process(name: &str) -> bool {
+    matches!(name, "subProcess" | "transaction")
 }
 
 /// Whether an element is a task.

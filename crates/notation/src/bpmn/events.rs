@@ -19,7 +19,7 @@ pub(super) fn kind<'a, 'i>(
     match node.tag_name().name() {
         "startEvent" => start(reader, node, definition, scope),
         "endEvent" => end(reader, node, definition),
-        "intermediateThrowEvent" => throw(reader, node, definition),
+        "intermediateThrowEvent" => throw(reader, node, definition, scope),
         "intermediateCatchEvent" => catch(reader, node, definition),
         _ => boundary(reader, node, definition),
     }
@@ -46,7 +46,12 @@ fn definition<'a, 'i>(
             "messageEventDefinition"
             | "timerEventDefinition"
             | "errorEventDefinition"
+            | "escalationEventDefinition"
+            | "signalEventDefinition"
+            | "conditionalEventDefinition"
+            | "linkEventDefinition"
             | "compensateEventDefinition"
+            | "cancelEventDefinition"
             | "terminateEventDefinition" => Some(Some(*only)),
             _ => {
                 reader.problems.unsupported(*only, "");
@@ -66,7 +71,12 @@ fn name_of(definition: Option<Xml<'_, '_>>) -> &'static str {
         Some("messageEventDefinition") => "message",
         Some("timerEventDefinition") => "timer",
         Some("errorEventDefinition") => "error",
+        Some("escalationEventDefinition") => "escalation",
+        Some("signalEventDefinition") => "signal",
+        Some("conditionalEventDefinition") => "condition",
+        Some("linkEventDefinition") => "link",
         Some("compensateEventDefinition") => "compensation",
+        Some("cancelEventDefinition") => "cancel",
         Some(_) => "terminate",
     }
 }
@@ -88,6 +98,10 @@ fn start<'a, 'i>(
     definition: Option<Xml<'a, 'i>>,
     scope: Option<NodeId>,
 ) -> Option<NodeKind> {
+    // What starts an event sub-process is read with it, see `event_start`.
+    if reader.is_event_scope(scope) {
+        return Some(NodeKind::Start(None));
+    }
     let trigger = match (name_of(definition), definition) {
         ("none", _) => None,
         (kind, _) if scope.is_some() => {
@@ -102,9 +116,73 @@ fn start<'a, 'i>(
         ("timer", Some(definition)) => {
             Some(Trigger::Timer(timer(reader, node, definition, Use::Start)?))
         }
+        ("signal", Some(definition)) => {
+            Some(Trigger::Signal { name: signal(reader, node, definition)? })
+        }
         (kind, _) => return refuse(reader, node, kind),
     };
     Some(NodeKind::Start(trigger))
+}
+
+/// Returns what starts an event sub-process, read from its start event, and whether it interrupts.
+pub(super) fn event_start<'a, 'i>(
+    reader: &mut Reader<'a, 'i, '_, '_>,
+    node: Xml<'a, 'i>,
+) -> Option<(bool, BoundaryTrigger)> {
+    let definition = definition(reader, node)?;
+    let is_interrupting = !is_false(node, "isInterrupting");
+    match (name_of(definition), definition) {
+        ("none", _) => {
+            reader.problems.invalid(
+                node,
+                "event-start",
+                "starts an event sub-process, but says by nothing when",
+            );
+            None
+        }
+        ("message" | "timer" | "error" | "escalation" | "signal" | "condition", Some(part)) => {
+            Some((is_interrupting, caught(reader, node, part, is_interrupting)?))
+        }
+        (kind, _) => {
+            refuse(reader, node, kind);
+            None
+        }
+    }
+}
+
+/// Returns what an event at the border of an activity, or at the start of an event sub-process, waits for.
+fn caught<'a, 'i>(
+    reader: &mut Reader<'a, 'i, '_, '_>,
+    node: Xml<'a, 'i>,
+    definition: Xml<'a, 'i>,
+    is_interrupting: bool,
+) -> Option<BoundaryTrigger> {
+    Some(match name_of(Some(definition)) {
+        "message" => BoundaryTrigger::Event(message(reader, node, definition, true)?),
+        "timer" => {
+            let purpose = if is_interrupting { Use::Once } else { Use::Again };
+            BoundaryTrigger::Event(Trigger::Timer(timer(reader, node, definition, purpose)?))
+        }
+        "signal" => {
+            BoundaryTrigger::Event(Trigger::Signal { name: signal(reader, node, definition)? })
+        }
+        "condition" => {
+            BoundaryTrigger::Event(Trigger::Condition(condition(reader, node, definition)?))
+        }
+        "escalation" => {
+            BoundaryTrigger::Escalation { code: code(reader, node, definition, ESCALATION).ok()? }
+        }
+        _ => {
+            if !is_interrupting {
+                reader.problems.invalid(
+                    node,
+                    "error-interrupts",
+                    "catches an error, so it has to interrupt",
+                );
+            }
+            BoundaryTrigger::Error { code: code(reader, node, definition, ERROR).ok()? }
+        }
+    })
 }
 
 fn end<'a, 'i>(
@@ -116,18 +194,14 @@ fn end<'a, 'i>(
         ("none", _) => End::None,
         ("terminate", _) => End::Terminate,
         ("message", _) => return work(reader, node),
-        ("error", Some(definition)) => match error_code(reader, node, definition) {
-            Ok(Some(code)) => End::Error { code },
-            Ok(None) => {
-                reader.problems.invalid(
-                    node,
-                    "error-code",
-                    "throws an error but names none by `errorRef`",
-                );
-                return None;
-            }
-            Err(()) => return None,
-        },
+        ("error", Some(definition)) => {
+            End::Error { code: thrown(reader, node, definition, ERROR)? }
+        }
+        ("escalation", Some(definition)) => {
+            End::Escalation { code: thrown(reader, node, definition, ESCALATION)? }
+        }
+        ("signal", Some(definition)) => End::Signal { name: signal(reader, node, definition)? },
+        ("cancel", _) => End::Cancel,
         ("compensation", Some(definition)) => {
             End::Compensation { activity: compensated(reader, node, definition)? }
         }
@@ -140,6 +214,7 @@ fn throw<'a, 'i>(
     reader: &mut Reader<'a, 'i, '_, '_>,
     node: Xml<'a, 'i>,
     definition: Option<Xml<'a, 'i>>,
+    scope: Option<NodeId>,
 ) -> Option<NodeKind> {
     match (name_of(definition), definition) {
         ("none", _) => Some(NodeKind::PassThrough),
@@ -147,8 +222,31 @@ fn throw<'a, 'i>(
         ("compensation", Some(definition)) => {
             Some(NodeKind::ThrowCompensation { activity: compensated(reader, node, definition)? })
         }
+        ("escalation", Some(definition)) => {
+            Some(NodeKind::ThrowEscalation { code: thrown(reader, node, definition, ESCALATION)? })
+        }
+        ("signal", Some(definition)) => {
+            Some(NodeKind::ThrowSignal { name: signal(reader, node, definition)? })
+        }
+        ("link", _) => {
+            let to = link_name(node).and_then(|name| reader.link(name, scope));
+            if to.is_none() {
+                reader.problems.invalid(
+                    node,
+                    "link-target",
+                    "throws a link that not exactly one event of its scope catches",
+                );
+            }
+            Some(NodeKind::LinkThrow { to: to? })
+        }
         (kind, _) => refuse(reader, node, kind),
     }
+}
+
+/// Returns the name of the link that an event throws or catches; no name is a name too.
+pub(super) fn link_name<'a>(node: Xml<'a, '_>) -> Option<&'a str> {
+    child(node, "linkEventDefinition")
+        .map(|definition| definition.attribute("name").unwrap_or_default().trim())
 }
 
 fn catch<'a, 'i>(
@@ -163,6 +261,13 @@ fn catch<'a, 'i>(
         ("timer", Some(definition)) => {
             Some(NodeKind::Catch(Trigger::Timer(timer(reader, node, definition, Use::Once)?)))
         }
+        ("signal", Some(definition)) => {
+            Some(NodeKind::Catch(Trigger::Signal { name: signal(reader, node, definition)? }))
+        }
+        ("condition", Some(definition)) => {
+            Some(NodeKind::Catch(Trigger::Condition(condition(reader, node, definition)?)))
+        }
+        ("link", _) => Some(NodeKind::PassThrough),
         (kind, _) => refuse(reader, node, kind),
     }
 }
@@ -174,23 +279,10 @@ fn boundary<'a, 'i>(
 ) -> Option<NodeKind> {
     let is_interrupting = !is_false(node, "cancelActivity");
     let trigger = match (name_of(definition), definition) {
-        ("message", Some(definition)) => {
-            BoundaryTrigger::Event(message(reader, node, definition, true)?)
+        ("message" | "timer" | "error" | "escalation" | "signal" | "condition", Some(part)) => {
+            caught(reader, node, part, is_interrupting)?
         }
-        ("timer", Some(definition)) => {
-            let purpose = if is_interrupting { Use::Once } else { Use::Again };
-            BoundaryTrigger::Event(Trigger::Timer(timer(reader, node, definition, purpose)?))
-        }
-        ("error", Some(definition)) => {
-            if !is_interrupting {
-                reader.problems.invalid(
-                    node,
-                    "error-interrupts",
-                    "catches an error, so it has to interrupt",
-                );
-            }
-            BoundaryTrigger::Error { code: error_code(reader, node, definition).ok()? }
-        }
+        ("cancel", _) => BoundaryTrigger::Cancel,
         ("compensation", Some(_)) => BoundaryTrigger::Compensation,
         (kind, _) => return refuse(reader, node, kind),
     };
@@ -271,37 +363,123 @@ pub(super) fn message<'a, 'i>(
     Some(Trigger::Message { name: name.into(), correlation_key })
 }
 
-/// Returns the code of the error that an event refers to.
-fn error_code<'a, 'i>(
+/// How errors and escalations are written.
+#[derive(Clone, Copy)]
+struct Thrown {
+    /// What it is, with its article.
+    noun: &'static str,
+    /// The element that has the code.
+    element: &'static str,
+    /// The attribute of an event that names that element.
+    reference: &'static str,
+    /// The attribute with the code.
+    code: &'static str,
+    /// The rule that there is a code.
+    rule: &'static str,
+}
+
+const ERROR: Thrown = Thrown {
+    noun: "an error",
+    element: "error",
+    reference: "errorRef",
+    code: "errorCode",
+    rule: "error-code",
+};
+
+const ESCALATION: Thrown = Thrown {
+    noun: "an escalation",
+    element: "escalation",
+    reference: "escalationRef",
+    code: "escalationCode",
+    rule: "escalation-code",
+};
+
+/// Returns the code that an event throws.
+fn thrown<'a, 'i>(
     reader: &mut Reader<'a, 'i, '_, '_>,
     node: Xml<'a, 'i>,
     definition: Xml<'a, 'i>,
+    form: Thrown,
+) -> Option<String> {
+    let found = code(reader, node, definition, form).ok()?;
+    if found.is_none() {
+        let message = format!("throws {} but names none by `{}`", form.noun, form.reference);
+        reader.problems.invalid(node, form.rule, &message);
+    }
+    found
+}
+
+/// Returns the code of the error or escalation that an event refers to.
+fn code<'a, 'i>(
+    reader: &mut Reader<'a, 'i, '_, '_>,
+    node: Xml<'a, 'i>,
+    definition: Xml<'a, 'i>,
+    form: Thrown,
 ) -> Result<Option<String>, ()> {
-    let Some(id) = attribute(definition, "errorRef") else { return Ok(None) };
-    let Some(error) = reader.globals.get(id).filter(|global| global.tag_name().name() == "error")
-    else {
-        reader.problems.invalid(
-            node,
-            "reference-unknown",
-            &format!("has the `errorRef` `{id}`, which is no error"),
-        );
+    let Some(id) = attribute(definition, form.reference) else { return Ok(None) };
+    let found = reader.globals.get(id).copied();
+    let Some(found) = found.filter(|global| global.tag_name().name() == form.element) else {
+        let message = format!("has the `{}` `{id}`, which is no {}", form.reference, form.element);
+        reader.problems.invalid(node, "reference-unknown", &message);
         return Err(());
     };
-    match attribute(*error, "errorCode") {
+    match attribute(found, form.code) {
         Some(code) if code.starts_with('=') => {
-            reader.problems.unsupported(node, "an `errorCode` that is FEEL, of");
+            let what = format!("an `{}` that is FEEL, of", form.code);
+            reader.problems.unsupported(node, &what);
             Err(())
         }
         Some(code) => Ok(Some(code.into())),
         None => {
-            reader.problems.invalid(
-                node,
-                "error-code",
-                &format!("refers to the error `{id}`, which has no `errorCode`"),
-            );
+            let message =
+                format!("refers to the {} `{id}`, which has no `{}`", form.element, form.code);
+            reader.problems.invalid(node, form.rule, &message);
             Err(())
         }
     }
+}
+
+/// Returns the name of the signal that an event refers to.
+fn signal<'a, 'i>(
+    reader: &mut Reader<'a, 'i, '_, '_>,
+    node: Xml<'a, 'i>,
+    definition: Xml<'a, 'i>,
+) -> Option<String> {
+    let Some(id) = attribute(definition, "signalRef") else {
+        reader.problems.invalid(node, "signal-missing", "names no signal by `signalRef`");
+        return None;
+    };
+    let found = reader.globals.get(id).copied();
+    let Some(found) = found.filter(|global| global.tag_name().name() == "signal") else {
+        let message = format!("has the `signalRef` `{id}`, which is no signal");
+        reader.problems.invalid(node, "reference-unknown", &message);
+        return None;
+    };
+    match attribute(found, "name") {
+        Some(name) if name.starts_with('=') => {
+            reader.problems.unsupported(found, "a name that is FEEL, of the signal");
+            None
+        }
+        Some(name) => Some(name.into()),
+        None => {
+            reader.problems.invalid(node, "signal-name", "is about a signal that has no name");
+            None
+        }
+    }
+}
+
+/// Returns the condition that an event waits for.
+fn condition<'a, 'i>(
+    reader: &mut Reader<'a, 'i, '_, '_>,
+    node: Xml<'a, 'i>,
+    definition: Xml<'a, 'i>,
+) -> Option<Expression> {
+    let text = child(definition, "condition").map(text_of).unwrap_or_default();
+    if text.is_empty() {
+        reader.problems.invalid(node, "condition-empty", "waits for a condition but has none");
+        return None;
+    }
+    Expression::compile_feel(&text).map_err(|error| reader.problems.feel(node, error)).ok()
 }
 
 /// Returns the activity that a compensation event undoes.

@@ -6,6 +6,7 @@
 mod check;
 mod elements;
 mod events;
+mod joins;
 mod problems;
 mod read;
 mod tasks;

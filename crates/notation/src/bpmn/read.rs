@@ -1,11 +1,11 @@
 //! Reads a BPMN document into a graph: first all ids, then each element with its references.
 
 use super::elements::{
-    BPMN, attribute, child, children, is_activity, is_flow_node, is_modelling_only, is_task,
-    is_true, text_of,
+    BPMN, attribute, child, children, is_activity, is_flow_node, is_modelling_only, is_sub_process,
+    is_task, is_true, text_of,
 };
 use super::problems::TOO_LARGE;
-use super::{NODES_MAX, Problems, check, events, tasks};
+use super::{NODES_MAX, Problems, check, events, joins, tasks};
 use crate::feel::Expression;
 use crate::graph::{BoundaryTrigger, Flow, FlowId, Graph, Node, NodeId, NodeKind};
 use roxmltree::Node as Xml;
@@ -34,9 +34,13 @@ pub(super) fn graph(
         );
         return None;
     }
-    let graph = reader.build(process);
+    let mut graph = reader.build(process);
     check::structure(&graph, &mut reader, process);
-    reader.problems.is_empty().then_some(graph)
+    if !reader.problems.is_empty() {
+        return None;
+    }
+    joins::prepare(&mut graph);
+    Some(graph)
 }
 
 /// Finds the process: the one named, else the only executable one, else the only one.
@@ -95,7 +99,7 @@ pub(super) struct Reader<'a, 'i, 'p, 's> {
     associations: Vec<Xml<'a, 'i>>,
     /// All elements of BPMN by id.
     all: HashMap<&'a str, Xml<'a, 'i>>,
-    /// `message` and `error` elements by id.
+    /// `message`, `error`, `escalation` and `signal` elements by id.
     pub globals: HashMap<&'a str, Xml<'a, 'i>>,
     pub flow_ids: HashMap<&'a str, FlowId>,
 }
@@ -109,7 +113,7 @@ impl<'a, 'i, 'p, 's> Reader<'a, 'i, 'p, 's> {
             if seen.insert(id, node).is_some() {
                 problems.invalid(node, "id-twice", "has an id that another element has too");
             }
-            if matches!(node.tag_name().name(), "message" | "error") {
+            if matches!(node.tag_name().name(), "message" | "error" | "escalation" | "signal") {
                 globals.insert(id, node);
             }
         }
@@ -145,14 +149,10 @@ impl<'a, 'i, 'p, 's> Reader<'a, 'i, 'p, 's> {
             self.problems.invalid(node, "id-missing", "has no id");
             return;
         };
-        if is_true(node, "triggeredByEvent") {
-            self.problems.unsupported(node, "the event sub-process");
-            return;
-        }
         let number = NodeId(u32::try_from(self.raw.len()).unwrap_or(u32::MAX));
         self.raw.push(Raw { xml: node, id, scope });
         self.ids.insert(id, number);
-        if node.tag_name().name() == "subProcess" && self.raw.len() <= NODES_MAX {
+        if is_sub_process(node.tag_name().name()) && self.raw.len() <= NODES_MAX {
             self.collect(node, Some(number));
         }
     }
@@ -172,12 +172,14 @@ impl<'a, 'i, 'p, 's> Reader<'a, 'i, 'p, 's> {
         let flows = self.build_flows(&mut nodes);
         self.attach(&mut nodes);
         self.compensate(&mut nodes);
+        let events = gather_events(&mut nodes);
         let starts = (0..).map(NodeId).zip(&nodes);
         let starts = starts
             .filter(|(_, node)| node.scope.is_none() && matches!(node.kind, NodeKind::Start(_)));
         let starts = starts.map(|(number, _)| number).collect();
         let id = attribute(process, "id").unwrap_or_default().to_string();
-        Graph { id, name: attribute(process, "name").map(String::from), nodes, flows, starts }
+        let name = attribute(process, "name").map(String::from);
+        Graph { id, name, nodes, flows, starts, events, is_looked_over: false }
     }
 
     fn build_node(&mut self, index: usize) -> Node {
@@ -185,10 +187,14 @@ impl<'a, 'i, 'p, 's> Reader<'a, 'i, 'p, 's> {
         self.check_parts(xml);
         let kind = match xml.tag_name().name() {
             name if is_task(name) => tasks::kind(self, xml),
-            "subProcess" => self.sub_process(xml, index),
+            name if is_sub_process(name) => self.sub_process(xml, index),
             "exclusiveGateway" => {
                 Some(NodeKind::ExclusiveGateway { default: self.default_flow(xml) })
             }
+            "inclusiveGateway" => Some(NodeKind::InclusiveGateway {
+                default: self.default_flow(xml),
+                reaching: Vec::new(),
+            }),
             "parallelGateway" => Some(NodeKind::ParallelGateway),
             "eventBasedGateway" => self.event_gateway(xml),
             _ => events::kind(self, xml, scope),
@@ -204,6 +210,7 @@ impl<'a, 'i, 'p, 's> Reader<'a, 'i, 'p, 's> {
             incoming: Vec::new(),
             outgoing: Vec::new(),
             boundaries: Vec::new(),
+            events: Vec::new(),
             inputs,
             outputs,
             compensation: None,
@@ -216,7 +223,7 @@ impl<'a, 'i, 'p, 's> Reader<'a, 'i, 'p, 's> {
         for part in children(node) {
             let part_name = part.tag_name().name();
             let is_known = is_modelling_only(part_name)
-                || name == "subProcess" && !part_name.ends_with("LoopCharacteristics")
+                || is_sub_process(name) && !part_name.ends_with("LoopCharacteristics")
                 || super::elements::is_event(name)
                     && (part_name.ends_with("EventDefinition")
                         || part_name == "eventDefinitionRef")
@@ -233,7 +240,8 @@ impl<'a, 'i, 'p, 's> Reader<'a, 'i, 'p, 's> {
         if is_true(node, "instantiate") {
             self.problems.unsupported(node, "`instantiate` on");
         }
-        if attribute(node, "default").is_some() && name != "exclusiveGateway" {
+        let has_default = matches!(name, "exclusiveGateway" | "inclusiveGateway");
+        if attribute(node, "default").is_some() && !has_default {
             self.problems.unsupported(node, "a default flow of");
         }
         tasks::check_extensions(self, node);
@@ -245,12 +253,37 @@ impl<'a, 'i, 'p, 's> Reader<'a, 'i, 'p, 's> {
             .raw
             .iter()
             .position(|raw| raw.scope == Some(number) && raw.xml.tag_name().name() == "startEvent");
-        match start {
-            Some(start) => Some(NodeKind::SubProcess { start: self.number(start) }),
-            None => {
-                self.problems.invalid(node, "start-missing", "has no start event");
-                None
-            }
+        let Some(start) = start else {
+            self.problems.invalid(node, "start-missing", "has no start event");
+            return None;
+        };
+        let (first, is_transaction) = (self.number(start), node.tag_name().name() == "transaction");
+        if !self.is_event_scope(Some(number)) {
+            return Some(NodeKind::SubProcess { start: first, is_transaction });
+        }
+        let xml = self.raw[start].xml;
+        let (is_interrupting, trigger) = events::event_start(self, xml)?;
+        Some(NodeKind::EventSubProcess { start: first, is_interrupting, trigger })
+    }
+
+    /// Whether a scope is an event sub-process.
+    pub fn is_event_scope(&self, scope: Option<NodeId>) -> bool {
+        scope.is_some_and(|scope| {
+            let xml = self.raw[scope.0 as usize].xml;
+            xml.tag_name().name() == "subProcess" && is_true(xml, "triggeredByEvent")
+        })
+    }
+
+    /// Returns the event that catches the link of an event that throws one: the only one of that name in its scope.
+    pub fn link(&self, name: &str, scope: Option<NodeId>) -> Option<NodeId> {
+        let mut found = (0..).map(NodeId).zip(&self.raw).filter(|(_, raw)| {
+            raw.scope == scope
+                && raw.xml.tag_name().name() == "intermediateCatchEvent"
+                && events::link_name(raw.xml) == Some(name)
+        });
+        match (found.next(), found.next()) {
+            (Some((number, _)), None) => Some(number),
+            _ => None,
         }
     }
 
@@ -350,7 +383,8 @@ impl<'a, 'i, 'p, 's> Reader<'a, 'i, 'p, 's> {
             let NodeKind::Boundary(boundary) = &nodes[index].kind else { continue };
             let host = boundary.attached_to;
             let xml = self.raw[index].xml;
-            if !is_activity(self.raw[host.0 as usize].xml.tag_name().name()) {
+            let is_event = self.is_event_scope(Some(host));
+            if is_event || !is_activity(self.raw[host.0 as usize].xml.tag_name().name()) {
                 self.problems.invalid(
                     xml,
                     "boundary-host",
@@ -425,4 +459,20 @@ impl<'a, 'i, 'p, 's> Reader<'a, 'i, 'p, 's> {
     pub fn is_handler(&self, number: NodeId) -> bool {
         is_true(self.raw[number.0 as usize].xml, "isForCompensation")
     }
+}
+
+/// Gives each scope its event sub-processes; returns those outside every sub-process.
+fn gather_events(nodes: &mut [Node]) -> Vec<NodeId> {
+    let mut outside = Vec::new();
+    for index in 0..nodes.len() {
+        if !matches!(nodes[index].kind, NodeKind::EventSubProcess { .. }) {
+            continue;
+        }
+        let number = NodeId(u32::try_from(index).unwrap_or(u32::MAX));
+        match nodes[index].scope {
+            Some(scope) => nodes[scope.0 as usize].events.push(number),
+            None => outside.push(number),
+        }
+    }
+    outside
 }

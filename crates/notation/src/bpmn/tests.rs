@@ -1,6 +1,6 @@
 use super::*;
 use crate::graph::{BoundaryTrigger, End};
-use crate::graph::{Graph, Mapping, NodeKind, Timer, Trigger};
+use crate::graph::{Graph, Mapping, NodeId, NodeKind, NodeSet, Timer, Trigger};
 use expect_test::{Expect, expect};
 use std::fmt::Write;
 
@@ -95,6 +95,9 @@ fn show_kind(graph: &Graph, kind: &NodeKind) -> String {
         NodeKind::End(End::Compensation { activity }) => {
             format!("end undoing {:?}", activity.map(|node| &graph.node(node).id))
         }
+        NodeKind::End(End::Escalation { code }) => format!("end with escalation {code}"),
+        NodeKind::End(End::Signal { name }) => format!("end with signal {name}"),
+        NodeKind::End(End::Cancel) => "end cancelling".into(),
         NodeKind::End(End::Terminate) => "end all".into(),
         NodeKind::End(End::None) => "end".into(),
         NodeKind::PassThrough => "pass".into(),
@@ -135,18 +138,45 @@ fn show_kind(graph: &Graph, kind: &NodeKind) -> String {
         }
         NodeKind::ParallelGateway => "and".into(),
         NodeKind::EventGateway => "first of".into(),
-        NodeKind::SubProcess { start } => format!("sub from {}", graph.node(*start).id),
+        NodeKind::InclusiveGateway { default, reaching } => {
+            let from = |set: &NodeSet| -> Vec<&str> {
+                let numbers = (0..).map(NodeId).zip(&graph.nodes);
+                let inside = numbers.filter(|(number, _)| set.contains(*number));
+                inside.map(|(_, node)| node.id.as_str()).collect()
+            };
+            let default = default.map(|flow| &graph.flow(flow).id);
+            let reaching: Vec<_> = reaching.iter().map(from).collect();
+            format!("or default {default:?} reached from {reaching:?}")
+        }
+        NodeKind::LinkThrow { to } => format!("link to {}", graph.node(*to).id),
+        NodeKind::ThrowEscalation { code } => format!("escalate {code}"),
+        NodeKind::ThrowSignal { name } => format!("signal {name}"),
+        NodeKind::SubProcess { start, is_transaction } => {
+            let word = if *is_transaction { "transaction" } else { "sub" };
+            format!("{word} from {}", graph.node(*start).id)
+        }
+        NodeKind::EventSubProcess { start, is_interrupting, trigger } => {
+            let word = if *is_interrupting { "interrupts" } else { "beside" };
+            format!("from {}, {word} {}", graph.node(*start).id, show_boundary(trigger))
+        }
         NodeKind::Boundary(boundary) => {
             let host = &graph.node(boundary.attached_to).id;
             let word = if boundary.is_interrupting { "interrupts" } else { "beside" };
             match &boundary.trigger {
-                BoundaryTrigger::Event(trigger) => {
-                    format!("{word} {host} on {}", show_trigger(trigger))
-                }
-                BoundaryTrigger::Error { code } => format!("{word} {host} on error {code:?}"),
                 BoundaryTrigger::Compensation => format!("compensation of {host}"),
+                trigger => format!("{word} {host} {}", show_boundary(trigger)),
             }
         }
+    }
+}
+
+fn show_boundary(trigger: &BoundaryTrigger) -> String {
+    match trigger {
+        BoundaryTrigger::Event(trigger) => format!("on {}", show_trigger(trigger)),
+        BoundaryTrigger::Error { code } => format!("on error {code:?}"),
+        BoundaryTrigger::Escalation { code } => format!("on escalation {code:?}"),
+        BoundaryTrigger::Cancel => "on cancel".into(),
+        BoundaryTrigger::Compensation => "for compensation".into(),
     }
 }
 
@@ -158,6 +188,8 @@ fn show_trigger(trigger: &Trigger) -> String {
                 correlation_key.as_ref().map(|key| key.text().to_string())
             )
         }
+        Trigger::Signal { name } => format!("signal {name}"),
+        Trigger::Condition(condition) => format!("condition {}", condition.text()),
         Trigger::Timer(Timer::Date(date)) => format!("date {}", date.text()),
         Trigger::Timer(Timer::Duration(duration)) => format!("duration {}", duration.text()),
         Trigger::Timer(Timer::Cycle { repetitions, every }) => {
@@ -192,6 +224,7 @@ fn every_kind_of_element_compiles() {
         <bpmn:intermediateThrowEvent id="note"/>
         <bpmn:endEvent id="e"><bpmn:terminateEventDefinition/></bpmn:endEvent>
         <bpmn:endEvent id="e2"><bpmn:errorEventDefinition errorRef="err"/></bpmn:endEvent>
+        <bpmn:subProcess id="esp" triggeredByEvent="true"><bpmn:startEvent id="es"><bpmn:errorEventDefinition/></bpmn:startEvent></bpmn:subProcess>
         <bpmn:endEvent id="e3"><bpmn:extensionElements><zeebe:taskDefinition type="mail"/></bpmn:extensionElements><bpmn:messageEventDefinition/></bpmn:endEvent>
         s > job
         job > call
@@ -228,6 +261,8 @@ fn every_kind_of_element_compiles() {
             note: pass -> e
             e: end all
             e2: end with error E1
+            esp: from es, interrupts on error None
+            esp/es: start
             e3: job mail x3 {}
         "#]],
     );
@@ -288,48 +323,155 @@ fn scopes_boundaries_and_compensation_compile() {
 }
 
 #[test]
+fn inclusive_gateways_links_and_signals_compile() {
+    check_full(
+        r#"<bpmn:startEvent id="s"/>
+        <bpmn:startEvent id="s2"><bpmn:signalEventDefinition signalRef="sig"/></bpmn:startEvent>
+        <bpmn:inclusiveGateway id="split" default="split_b"/>
+        <bpmn:task id="a"/>
+        <bpmn:intermediateCatchEvent id="b"><bpmn:signalEventDefinition signalRef="sig"/></bpmn:intermediateCatchEvent>
+        <bpmn:intermediateThrowEvent id="throw"><bpmn:linkEventDefinition name="on"/></bpmn:intermediateThrowEvent>
+        <bpmn:intermediateCatchEvent id="caught"><bpmn:linkEventDefinition name="on"/></bpmn:intermediateCatchEvent>
+        <bpmn:inclusiveGateway id="join"/>
+        <bpmn:intermediateCatchEvent id="c"><bpmn:conditionalEventDefinition><bpmn:condition>=n &gt; 5</bpmn:condition></bpmn:conditionalEventDefinition></bpmn:intermediateCatchEvent>
+        <bpmn:intermediateThrowEvent id="t"><bpmn:signalEventDefinition signalRef="sig"/></bpmn:intermediateThrowEvent>
+        <bpmn:endEvent id="e"><bpmn:signalEventDefinition signalRef="sig"/></bpmn:endEvent>
+        s > split
+        s2 > split
+        <bpmn:sequenceFlow id="sa" sourceRef="split" targetRef="a"><bpmn:conditionExpression>=x</bpmn:conditionExpression></bpmn:sequenceFlow>
+        split > b
+        a > join
+        b > throw
+        caught > join
+        join > c
+        c > t
+        t > e"#,
+        r#"<bpmn:signal id="sig" name="now"/>"#,
+        expect![[r#"
+            s: start -> split
+            s2: start by signal now -> split
+            split: or default Some("split_b") reached from [["s"], ["s2"]] -> a if =x, b
+            a: pass -> join
+            b: wait for signal now -> throw
+            throw: link to caught
+            caught: pass -> join
+            join: or default None reached from [["s", "s2", "split", "a"], ["s", "s2", "split", "b", "throw", "caught"]] -> c
+            c: wait for condition =n > 5 -> t
+            t: signal now -> e
+            e: end with signal now
+        "#]],
+    );
+}
+
+#[test]
+fn event_sub_processes_escalations_and_transactions_compile() {
+    check_full(
+        r#"<bpmn:startEvent id="s"/>
+        <bpmn:transaction id="tx">
+        <bpmn:startEvent id="s2"/>
+        <bpmn:intermediateThrowEvent id="esc"><bpmn:escalationEventDefinition escalationRef="late"/></bpmn:intermediateThrowEvent>
+        <bpmn:endEvent id="e2"><bpmn:cancelEventDefinition/></bpmn:endEvent>
+        <bpmn:subProcess id="event" triggeredByEvent="true">
+        <bpmn:startEvent id="s3" isInterrupting="false"><bpmn:timerEventDefinition><bpmn:timeCycle>R/PT5M</bpmn:timeCycle></bpmn:timerEventDefinition></bpmn:startEvent>
+        <bpmn:endEvent id="e3"><bpmn:escalationEventDefinition escalationRef="late"/></bpmn:endEvent>
+        s3 > e3
+        </bpmn:subProcess>
+        s2 > esc
+        esc > e2
+        </bpmn:transaction>
+        <bpmn:boundaryEvent id="b1" attachedToRef="tx"><bpmn:cancelEventDefinition/></bpmn:boundaryEvent>
+        <bpmn:boundaryEvent id="b2" attachedToRef="tx" cancelActivity="false"><bpmn:escalationEventDefinition escalationRef="late"/></bpmn:boundaryEvent>
+        <bpmn:subProcess id="any" triggeredByEvent="true"><bpmn:startEvent id="s4"><bpmn:escalationEventDefinition/></bpmn:startEvent></bpmn:subProcess>
+        s > tx"#,
+        r#"<bpmn:escalation id="late" escalationCode="LATE"/>"#,
+        expect![[r#"
+            s: start -> tx
+            tx: transaction from s2
+            tx/s2: start -> esc
+            tx/esc: escalate LATE -> e2
+            tx/e2: end cancelling
+            tx/event: from s3, beside on None times every PT5M
+            event/s3: start -> e3
+            event/e3: end with escalation LATE
+            b1: interrupts tx on cancel
+            b2: beside tx on escalation Some("LATE")
+            any: from s4, interrupts on escalation None
+            any/s4: start
+        "#]],
+    );
+}
+
+#[test]
+fn events_that_cannot_come_or_go_anywhere_are_refused() {
+    check_full(
+        r#"<bpmn:startEvent id="s"/>
+        <bpmn:subProcess id="e1" triggeredByEvent="true"><bpmn:startEvent id="x1"/></bpmn:subProcess>
+        <bpmn:subProcess id="e2" triggeredByEvent="true"><bpmn:startEvent id="x2"><bpmn:errorEventDefinition errorRef="err"/></bpmn:startEvent></bpmn:subProcess>
+        <bpmn:subProcess id="e3" triggeredByEvent="true"><bpmn:startEvent id="x3"><bpmn:errorEventDefinition errorRef="err"/></bpmn:startEvent></bpmn:subProcess>
+        <bpmn:subProcess id="e4" triggeredByEvent="true"><bpmn:startEvent id="x4"><bpmn:compensateEventDefinition/></bpmn:startEvent></bpmn:subProcess>
+        <bpmn:boundaryEvent id="b1" attachedToRef="e2"><bpmn:errorEventDefinition/></bpmn:boundaryEvent>
+        <bpmn:task id="t"/>
+        <bpmn:boundaryEvent id="b2" attachedToRef="t"><bpmn:cancelEventDefinition/></bpmn:boundaryEvent>
+        <bpmn:intermediateThrowEvent id="l1"><bpmn:linkEventDefinition name="nowhere"/></bpmn:intermediateThrowEvent>
+        <bpmn:intermediateCatchEvent id="l2"><bpmn:linkEventDefinition name="here"/></bpmn:intermediateCatchEvent>
+        <bpmn:intermediateThrowEvent id="l3"><bpmn:linkEventDefinition name="here"/></bpmn:intermediateThrowEvent>
+        <bpmn:intermediateThrowEvent id="n1"><bpmn:signalEventDefinition/></bpmn:intermediateThrowEvent>
+        <bpmn:intermediateThrowEvent id="n2"><bpmn:signalEventDefinition signalRef="sig"/></bpmn:intermediateThrowEvent>
+        <bpmn:intermediateThrowEvent id="n3"><bpmn:escalationEventDefinition/></bpmn:intermediateThrowEvent>
+        <bpmn:intermediateCatchEvent id="n4"><bpmn:conditionalEventDefinition/></bpmn:intermediateCatchEvent>
+        <bpmn:endEvent id="can"><bpmn:cancelEventDefinition/></bpmn:endEvent>
+        <bpmn:endEvent id="err_end"><bpmn:errorEventDefinition errorRef="other"/></bpmn:endEvent>
+        s > e2
+        s > l2
+        l3 > t"#,
+        r#"<bpmn:error id="err" errorCode="E"/><bpmn:error id="other" errorCode="O"/><bpmn:signal id="sig"/>"#,
+        expect![[r#"
+            bpmn.invalid at 5:50 (x1): `startEvent` `x1` starts an event sub-process, but says by nothing when [event-start]
+            bpmn.invalid at 6:1 (e2): `subProcess` `e2` begins by an event, so no flow may lead to it or from it [event-flow]
+            bpmn.invalid at 7:1 (e3): `subProcess` `e3` catches what another event at the same place catches too [error-twice]
+            bpmn.unsupported at 8:50 (x4): the form `compensation` of `startEvent` `x4` is not supported
+            bpmn.invalid at 9:1 (b1): `boundaryEvent` `b1` is attached to something that is no activity [boundary-host]
+            bpmn.invalid at 11:1 (b2): `boundaryEvent` `b2` waits for the cancellation of a transaction, so it has to stand at one and interrupt it [cancel-boundary]
+            bpmn.invalid at 12:1 (l1): `intermediateThrowEvent` `l1` throws a link that not exactly one event of its scope catches [link-target]
+            bpmn.invalid at 13:1 (l2): `intermediateCatchEvent` `l2` catches a link, so no flow may lead to it [link-flow]
+            bpmn.invalid at 14:1 (l3): `intermediateThrowEvent` `l3` throws a link, so no flow may lead from it [link-flow]
+            bpmn.invalid at 15:1 (n1): `intermediateThrowEvent` `n1` names no signal by `signalRef` [signal-missing]
+            bpmn.invalid at 16:1 (n2): `intermediateThrowEvent` `n2` is about a signal that has no name [signal-name]
+            bpmn.invalid at 17:1 (n3): `intermediateThrowEvent` `n3` throws an escalation but names none by `escalationRef` [escalation-code]
+            bpmn.invalid at 18:1 (n4): `intermediateCatchEvent` `n4` waits for a condition but has none [condition-empty]
+            bpmn.invalid at 19:1 (can): `endEvent` `can` cancels a transaction, but does not stand directly in one [cancel-scope]
+            bpmn.invalid at 20:1 (err_end): `endEvent` `err_end` throws an error that nothing around it catches [error-uncaught]
+        "#]],
+    );
+}
+
+#[test]
 fn what_does_not_run_is_refused() {
     check(
         r#"<bpmn:startEvent id="s"/>
-        <bpmn:inclusiveGateway id="or"/>
         <bpmn:complexGateway id="cg"/>
         <bpmn:callActivity id="ca"/>
-        <bpmn:transaction id="tx"/>
         <bpmn:adHocSubProcess id="ah"/>
-        <bpmn:subProcess id="esp" triggeredByEvent="true"><bpmn:startEvent id="x1"/></bpmn:subProcess>
         <bpmn:task id="t"><bpmn:multiInstanceLoopCharacteristics/></bpmn:task>
         <bpmn:task id="t2"><bpmn:standardLoopCharacteristics/></bpmn:task>
-        <bpmn:intermediateThrowEvent id="sig"><bpmn:signalEventDefinition/></bpmn:intermediateThrowEvent>
-        <bpmn:intermediateThrowEvent id="esc"><bpmn:escalationEventDefinition/></bpmn:intermediateThrowEvent>
-        <bpmn:intermediateCatchEvent id="con"><bpmn:conditionalEventDefinition/></bpmn:intermediateCatchEvent>
-        <bpmn:intermediateCatchEvent id="lin"><bpmn:linkEventDefinition/></bpmn:intermediateCatchEvent>
         <bpmn:intermediateCatchEvent id="two"><bpmn:messageEventDefinition/><bpmn:timerEventDefinition/></bpmn:intermediateCatchEvent>
         <bpmn:intermediateThrowEvent id="tt"><bpmn:timerEventDefinition/></bpmn:intermediateThrowEvent>
-        <bpmn:endEvent id="can"><bpmn:cancelEventDefinition/></bpmn:endEvent>
         <bpmn:serviceTask id="li"><bpmn:extensionElements><zeebe:executionListeners/><zeebe:taskDefinition type="x"/></bpmn:extensionElements></bpmn:serviceTask>
         <bpmn:userTask id="cu"><bpmn:extensionElements><zeebe:assignmentDefinition candidateUsers="a,b"/></bpmn:extensionElements></bpmn:userTask>
         <bpmn:task id="df" default="x"/>
-        s > or
-        or > t"#,
+        s > cg
+        cg > t"#,
         expect![[r#"
-            bpmn.unsupported at 5:1 (or): `inclusiveGateway` `or` is not supported
-            bpmn.unsupported at 6:1 (cg): `complexGateway` `cg` is not supported
-            bpmn.unsupported at 7:1 (ca): `callActivity` `ca` is not supported
-            bpmn.unsupported at 8:1 (tx): `transaction` `tx` is not supported
-            bpmn.unsupported at 9:1 (ah): `adHocSubProcess` `ah` is not supported
-            bpmn.unsupported at 10:1 (esp): the event sub-process `esp` is not supported
-            bpmn.unsupported at 11:19 (t): `multiInstanceLoopCharacteristics` of `task` `t` is not supported
-            bpmn.unsupported at 12:20 (t2): `standardLoopCharacteristics` of `task` `t2` is not supported
-            bpmn.unsupported at 13:39 (sig): `signalEventDefinition` of `intermediateThrowEvent` `sig` is not supported
-            bpmn.unsupported at 14:39 (esc): `escalationEventDefinition` of `intermediateThrowEvent` `esc` is not supported
-            bpmn.unsupported at 15:39 (con): `conditionalEventDefinition` of `intermediateCatchEvent` `con` is not supported
-            bpmn.unsupported at 16:39 (lin): `linkEventDefinition` of `intermediateCatchEvent` `lin` is not supported
-            bpmn.unsupported at 17:1 (two): more than one event definition on `two` is not supported
-            bpmn.unsupported at 18:1 (tt): the form `timer` of `intermediateThrowEvent` `tt` is not supported
-            bpmn.unsupported at 19:25 (can): `cancelEventDefinition` of `endEvent` `can` is not supported
-            bpmn.unsupported at 20:51 (li): `executionListeners` of `serviceTask` `li` is not supported
-            bpmn.unsupported at 21:1 (cu): `candidateUsers` of `cu` is not supported
-            bpmn.unsupported at 22:1 (df): a default flow of `df` is not supported
+            bpmn.unsupported at 5:1 (cg): `complexGateway` `cg` is not supported
+            bpmn.unsupported at 6:1 (ca): `callActivity` `ca` is not supported
+            bpmn.unsupported at 7:1 (ah): `adHocSubProcess` `ah` is not supported
+            bpmn.unsupported at 8:19 (t): `multiInstanceLoopCharacteristics` of `task` `t` is not supported
+            bpmn.unsupported at 9:20 (t2): `standardLoopCharacteristics` of `task` `t2` is not supported
+            bpmn.unsupported at 10:1 (two): more than one event definition on `two` is not supported
+            bpmn.unsupported at 11:1 (tt): the form `timer` of `intermediateThrowEvent` `tt` is not supported
+            bpmn.unsupported at 12:51 (li): `executionListeners` of `serviceTask` `li` is not supported
+            bpmn.unsupported at 13:1 (cu): `candidateUsers` of `cu` is not supported
+            bpmn.unsupported at 14:1 (df): a default flow of `df` is not supported
         "#]],
     );
 }

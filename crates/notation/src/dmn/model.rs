@@ -4,7 +4,7 @@ use super::input::Inputs;
 use super::{CODES, check};
 use crate::feel::from_feel;
 use crate::{Error, xml};
-use dsntk_model::{Decision, Definitions, DmnElement, NamedElement};
+use dsntk_model::{Definitions, DmnElement, NamedElement};
 use dsntk_model_evaluator::ModelEvaluator;
 use serde_json::{Map, Value};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,6 +24,8 @@ pub struct Model {
     namespace: String,
     name: String,
     decisions: Vec<DecisionName>,
+    /// Decision services: several decisions under one name.
+    services: Vec<DecisionName>,
     inputs: Inputs,
     /// How many texts there are, where every decision is sure to end soon.
     bounded_texts: Option<usize>,
@@ -54,14 +56,11 @@ impl Model {
         let built = built.unwrap_or_else(|_| Err("the model cannot be understood".into()));
         let (definitions, evaluator) =
             built.map_err(|reason| check::refused(CODES.malformed, &reason, None))?;
-        let names = |decision: &Decision| DecisionName {
-            id: decision.id().to_string(),
-            name: decision.name().to_string(),
-        };
-        let decisions = definitions.decisions().iter().map(names).collect();
+        let decisions = definitions.decisions().iter().map(names_of).collect();
+        let services = definitions.decision_services().iter().map(names_of).collect();
         let (namespace, name) =
             (definitions.namespace().to_string(), definitions.name().to_string());
-        Ok(Self { namespace, name, decisions, inputs, bounded_texts, evaluator })
+        Ok(Self { namespace, name, decisions, services, inputs, bounded_texts, evaluator })
     }
 
     /// Returns all decisions, in the order of the file.
@@ -77,13 +76,15 @@ impl Model {
         self.bounded_texts.is_some_and(|texts| texts.saturating_mul(bytes.max(64)) <= WORK_MAX)
     }
 
-    /// Returns the decision with an id or else a name.
+    /// Returns the decision, or else the decision service, with an id or else a name.
     pub fn find(&self, decision: &str) -> Option<&DecisionName> {
-        let by_id = self.decisions.iter().find(|known| known.id == decision);
-        by_id.or_else(|| self.decisions.iter().find(|known| known.name == decision))
+        let all = || self.decisions.iter().chain(&self.services);
+        let by_id = all().find(|known| known.id == decision);
+        by_id.or_else(|| all().find(|known| known.name == decision))
     }
 
-    /// Evaluates a decision, named by its id or its name. A table with several outputs gives an object for each row.
+    /// Evaluates a decision or a decision service, named by its id or its name. A table with several outputs gives an object for
+    /// each row, a service with several decisions an object with their names.
     ///
     /// Unless [`Model::is_bounded`], it may take long or recurse deep: call it only in a process that may be killed.
     ///
@@ -91,8 +92,8 @@ impl Model {
     /// `dmn.unknown` where there is no such decision, `dmn.failed` where it has no value.
     pub fn evaluate(&self, decision: &str, input: &Map<String, Value>) -> Result<Value, Error> {
         let Some(known) = self.find(decision) else {
-            let names =
-                self.decisions.iter().flat_map(|known| [known.id.as_str(), known.name.as_str()]);
+            let all = self.decisions.iter().chain(&self.services);
+            let names = all.flat_map(|known| [known.id.as_str(), known.name.as_str()]);
             let nearest = base::nearest(decision, names).map(String::from);
             return Err(Error::DecisionUnknown {
                 decision: crate::text::shorten(decision),
@@ -111,6 +112,10 @@ impl Model {
         let outcome = outcome.unwrap_or_else(|_| Err("the evaluator broke down".into()));
         outcome.map_err(|reason| Error::DecisionFailed { decision: known.id.clone(), reason })
     }
+}
+
+fn names_of<T: DmnElement + NamedElement>(element: &T) -> DecisionName {
+    DecisionName { id: element.id().to_string(), name: element.name().to_string() }
 }
 
 fn build(source: &str) -> Result<(Definitions, Arc<ModelEvaluator>), String> {

@@ -2,10 +2,10 @@
 
 use crate::error::Error;
 use crate::instance::{ElementId, Move, Wait};
-use crate::state::Step;
-use base::{Period, Problem};
+use crate::state::{Passed, Step};
+use base::{Period, Problem, Time};
 use notation::feel::Expression;
-use notation::graph::{Boundary, BoundaryTrigger, Node, NodeId, NodeKind, Timer, Trigger};
+use notation::graph::{Boundary, BoundaryTrigger, NodeId, NodeKind, Timer, Trigger};
 use serde_json::Value;
 
 impl Step<'_> {
@@ -19,12 +19,19 @@ impl Step<'_> {
                 };
                 Ok(Wait::Message { name: name.clone(), key })
             }
-            Trigger::Timer(timer) => self.await_timer(id, timer),
+            Trigger::Timer(timer) => self.await_timer(id, timer, self.instance.time),
+            Trigger::Signal { name } => Ok(Wait::Signal { name: name.clone() }),
+            Trigger::Condition(_) => Ok(Wait::Condition { was: false }),
         }
     }
 
-    fn await_timer(&self, id: ElementId, timer: &Timer) -> Result<Wait, Problem> {
-        let now = self.instance.time;
+    /// Returns when a timer is due that is set at `now`.
+    pub(super) fn await_timer(
+        &self,
+        id: ElementId,
+        timer: &Timer,
+        now: Time,
+    ) -> Result<Wait, Problem> {
         Ok(match timer {
             Timer::Date(date) => {
                 Wait::Timer { due: self.instant(id, date)?, every: None, left: None }
@@ -58,32 +65,50 @@ impl Step<'_> {
     pub(super) fn boundary_arms(
         &self,
         id: ElementId,
-        node: &Node,
+        boundaries: &[NodeId],
     ) -> Result<Vec<(NodeId, Wait)>, Problem> {
         let mut arms = Vec::new();
-        for boundary in &node.boundaries {
+        for boundary in boundaries {
             let NodeKind::Boundary(Boundary { trigger: BoundaryTrigger::Event(trigger), .. }) =
                 &self.graph.node(*boundary).kind
             else {
                 continue;
             };
-            let is_void =
-                matches!(trigger, Trigger::Timer(Timer::Cycle { repetitions: Some(0), .. }));
-            if !is_void {
+            if !is_void(trigger) {
                 arms.push((*boundary, self.await_trigger(id, trigger)?));
             }
         }
         Ok(arms)
     }
 
-    /// Arms an event for an activity or an event gateway.
-    pub(super) fn arm(&mut self, host: ElementId, node: NodeId, wait: Wait) {
-        let scope = self.instance.element(host).map_or(0, |element| element.scope);
-        let id = self.add(node, scope);
-        if let Some(element) = self.instance.element_mut(id) {
-            element.host = Some(host);
+    /// Returns what an element of the graph waits for from outside: a catch event, a boundary event, the start event of an event
+    /// sub-process.
+    pub(super) fn trigger_of(&self, node: NodeId) -> Option<&Trigger> {
+        let node = self.graph.node(node);
+        let trigger = match (&node.kind, node.scope) {
+            (NodeKind::Catch(trigger), _) => return Some(trigger),
+            (NodeKind::Boundary(boundary), _) => &boundary.trigger,
+            (NodeKind::Start(_), Some(scope)) => match &self.graph.node(scope).kind {
+                NodeKind::EventSubProcess { trigger, .. } => trigger,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        match trigger {
+            BoundaryTrigger::Event(trigger) => Some(trigger),
+            _ => None,
         }
-        self.set_wait(id, wait);
+    }
+
+    /// Arms events: for an activity, an event gateway, or what an event sub-process stands in.
+    pub(crate) fn arm_all(&mut self, host: ElementId, scope: ElementId, arms: Vec<(NodeId, Wait)>) {
+        for (node, wait) in arms {
+            let id = self.add(node, scope);
+            if let Some(element) = self.instance.element_mut(id) {
+                element.host = Some(host);
+            }
+            self.set_wait(id, wait);
+        }
     }
 
     /// Disarms all events of an element.
@@ -96,6 +121,7 @@ impl Step<'_> {
         let Some(element) = self.instance.element(id) else { return };
         let host = element.host;
         match (&self.graph.node(element.node).kind, host) {
+            (NodeKind::Start(_), Some(scope)) => self.start_handler(id, scope, result),
             (NodeKind::Boundary(boundary), Some(host)) if boundary.is_interrupting => {
                 self.interrupt(id, host, result);
             }
@@ -113,6 +139,9 @@ impl Step<'_> {
     /// A boundary event ends its activity and goes on in its place.
     pub(super) fn interrupt(&mut self, id: ElementId, host: ElementId, result: Value) {
         self.detach(id);
+        if let Some(host) = self.instance.element(host) {
+            self.passed(Passed::Exit(host.node));
+        }
         let undoes = self.instance.element(host).and_then(|element| element.undoes);
         self.terminate(host);
         if let Some(thrower) = undoes {
@@ -123,9 +152,17 @@ impl Step<'_> {
 
     /// A boundary event sends a token of its own and leaves its activity as it is.
     fn branch(&mut self, id: ElementId, result: Value) {
+        let Some(element) = self.instance.element(id) else { return };
+        let (node, scope) = (element.node, element.scope);
+        self.spend(id);
+        let token = self.add(node, scope);
+        self.leave(token, result);
+    }
+
+    /// Has an event that came wait for the next time, where there is one.
+    pub(super) fn spend(&mut self, id: ElementId) {
         let now = self.instance.time;
         let Some(element) = self.instance.element_mut(id) else { return };
-        let (node, scope) = (element.node, element.scope);
         let is_spent = match &mut element.wait {
             Wait::Timer { every: None, .. } | Wait::Timer { left: Some(0), .. } => true,
             Wait::Timer { due, every: Some(every), left } => {
@@ -142,14 +179,17 @@ impl Step<'_> {
         if is_spent {
             self.remove(id);
         }
-        let token = self.add(node, scope);
-        self.leave(token, result);
     }
 
-    fn detach(&mut self, id: ElementId) {
+    pub(super) fn detach(&mut self, id: ElementId) {
         if let Some(element) = self.instance.element_mut(id) {
             element.host = None;
             element.wait = Wait::Entry;
         }
     }
+}
+
+/// Whether what is waited for can never come.
+pub(super) fn is_void(trigger: &Trigger) -> bool {
+    matches!(trigger, Trigger::Timer(Timer::Cycle { repetitions: Some(0), .. }))
 }

@@ -4,24 +4,39 @@ mod activity;
 mod compensation;
 mod event;
 mod gateway;
+mod handler;
 mod mapping;
+mod repair;
 mod scope;
+mod signal;
 
 pub(crate) use mapping::{text_of, wrong};
 
-use crate::instance::{Element, ElementId, Finished, Move, Wait};
-use crate::state::{Effect, Step};
+use crate::instance::{Element, ElementId, Finished, Move, ROOT, Wait};
+use crate::state::{Effect, Passed, Step};
 use base::Problem;
-use notation::graph::{FlowId, Node, NodeId, NodeKind};
+use notation::graph::{End, FlowId, Node, NodeId, NodeKind};
 use serde_json::Value;
 
 impl Step<'_> {
     /// A token comes to an element.
     pub(crate) fn enter(&mut self, node: NodeId, flow: Option<FlowId>, scope: ElementId) {
         let found = self.graph.node(node);
-        if matches!(found.kind, NodeKind::ParallelGateway) && 1 < found.incoming.len() {
-            self.join(node, flow, scope);
-            return;
+        if let Some(flow) = flow {
+            self.passed(Passed::In(flow));
+            self.passed(Passed::Enter(node));
+            // A token that comes by no flow was put there by hand, and waits for no other.
+            match found.kind {
+                NodeKind::ParallelGateway if 1 < found.incoming.len() => {
+                    self.join(node, flow, scope);
+                    return;
+                }
+                NodeKind::InclusiveGateway { .. } if 1 < found.incoming.len() => {
+                    self.gather(node, flow, scope);
+                    return;
+                }
+                _ => {}
+            }
         }
         let id = self.add(node, scope);
         self.begin(id);
@@ -38,17 +53,25 @@ impl Step<'_> {
         let Some(node) = self.node_of(id) else { return Ok(()) };
         self.map_inputs(id, node)?;
         match &node.kind {
-            NodeKind::Start(_) | NodeKind::PassThrough | NodeKind::Boundary(_) => {
-                self.leave(id, Value::Null);
-            }
+            NodeKind::Start(_)
+            | NodeKind::PassThrough
+            | NodeKind::LinkThrow { .. }
+            | NodeKind::Boundary(_) => self.leave(id, Value::Null),
             NodeKind::ParallelGateway => self.depart(id, &node.outgoing),
             NodeKind::ExclusiveGateway { default } => self.choose(id, node, *default)?,
+            NodeKind::InclusiveGateway { default, .. } => self.split(id, node, *default)?,
             NodeKind::EventGateway => self.await_first(id, node)?,
             NodeKind::End(end) => self.end(id, end)?,
-            NodeKind::SubProcess { start } => {
+            NodeKind::SubProcess { start, .. } | NodeKind::EventSubProcess { start, .. } => {
                 self.wait(id, node, Wait::Inside)?;
                 self.instance.moves.push_back(Move::Enter { node: *start, flow: None, scope: id });
             }
+            NodeKind::ThrowEscalation { code } => {
+                if self.escalate(id, code) {
+                    self.leave(id, Value::Null);
+                }
+            }
+            NodeKind::ThrowSignal { name } => self.signal(id, name),
             NodeKind::Catch(trigger) => {
                 let wait = self.await_trigger(id, trigger)?;
                 self.wait(id, node, wait)?;
@@ -66,11 +89,15 @@ impl Step<'_> {
     /// Has an element wait, with its boundary events armed. Changes nothing where one of these cannot be armed.
     fn wait(&mut self, id: ElementId, node: &Node, wait: Wait) -> Result<(), Problem> {
         let is_armed = self.instance.elements.iter().any(|element| element.host == Some(id));
-        let arms = if is_armed { Vec::new() } else { self.boundary_arms(id, node)? };
-        self.set_wait(id, wait);
-        for (node, wait) in arms {
-            self.arm(id, node, wait);
+        let (mut around, mut inside) = (Vec::new(), Vec::new());
+        if !is_armed {
+            around = self.boundary_arms(id, &node.boundaries)?;
+            inside = self.event_arms(id, &node.events)?;
         }
+        let scope = self.instance.element(id).map_or(ROOT, |element| element.scope);
+        self.set_wait(id, wait);
+        self.arm_all(id, scope, around);
+        self.arm_all(id, id, inside);
         Ok(())
     }
 
@@ -101,6 +128,9 @@ impl Step<'_> {
     fn depart(&mut self, id: ElementId, flows: &[FlowId]) {
         let Some(element) = self.remove(id) else { return };
         let node = self.graph.node(element.node);
+        if !matches!(node.kind, NodeKind::End(End::Terminate)) {
+            self.passed(Passed::Exit(element.node));
+        }
         self.record(&element, true);
         let scope = element.scope;
         let undoes = element.undoes;
@@ -109,11 +139,16 @@ impl Step<'_> {
             self.instance.moves.push_back(Move::Undo { element: thrower });
             return;
         }
+        if let NodeKind::LinkThrow { to } = node.kind {
+            self.instance.moves.push_back(Move::Enter { node: to, flow: None, scope });
+            return;
+        }
         self.follow(flows, scope);
     }
 
     fn follow(&mut self, flows: &[FlowId], scope: ElementId) {
         for flow in flows {
+            self.passed(Passed::Out(*flow));
             let node = self.graph.flow(*flow).to;
             self.instance.moves.push_back(Move::Enter { node, flow: Some(*flow), scope });
         }
@@ -143,6 +178,7 @@ impl Step<'_> {
             kind,
             NodeKind::Start(_)
                 | NodeKind::ExclusiveGateway { .. }
+                | NodeKind::InclusiveGateway { .. }
                 | NodeKind::ParallelGateway
                 | NodeKind::EventGateway
         );
@@ -152,7 +188,7 @@ impl Step<'_> {
         if is_completed && self.instance.path.len() < self.config.path_max {
             self.instance.path.push(element.node);
         }
-        if !matches!(kind, NodeKind::PassThrough | NodeKind::End(_)) {
+        if !matches!(kind, NodeKind::PassThrough | NodeKind::LinkThrow { .. } | NodeKind::End(_)) {
             let (entered, left) = (element.entered, self.instance.time);
             let (id, node) = (element.id, element.node);
             self.effects.push(Effect::Activity { element: id, node, entered, left, is_completed });

@@ -2,10 +2,25 @@
 
 use crate::error::Error;
 use crate::instance::{Element, ElementId, Move, ROOT, State, Wait};
-use crate::state::{Effect, Step};
+use crate::state::{Effect, Passed, Step};
 use base::Problem;
 use notation::graph::{BoundaryTrigger, End, NodeId, NodeKind};
 use serde_json::{Value, json};
+
+/// What is thrown outward, by its code.
+#[derive(Debug, Clone, Copy)]
+enum Thrown<'a> {
+    Error(&'a str),
+    Escalation(&'a str),
+}
+
+/// What catches it.
+enum Catcher {
+    /// A boundary event of an active element.
+    Boundary { node: NodeId, host: ElementId, is_interrupting: bool },
+    /// An event sub-process of an active scope.
+    Handler { node: NodeId, scope: ElementId },
+}
 
 impl Step<'_> {
     /// A token comes to an end event.
@@ -14,17 +29,7 @@ impl Step<'_> {
             End::None => self.leave(id, Value::Null),
             End::Terminate => {
                 let scope = self.instance.element(id).map_or(ROOT, |element| element.scope);
-                let others: Vec<ElementId> = self
-                    .instance
-                    .elements
-                    .iter()
-                    .filter(|other| other.scope == scope && other.id != id && other.host.is_none())
-                    .map(|other| other.id)
-                    .collect();
-                others.into_iter().for_each(|other| self.terminate(other));
-                self.instance
-                    .moves
-                    .retain(|next| !matches!(next, Move::Enter { scope: of, .. } if *of == scope));
+                self.clear(scope, Some(id));
                 self.leave(id, Value::Null);
             }
             End::Error { code } => {
@@ -38,6 +43,14 @@ impl Step<'_> {
                 }
             }
             End::Compensation { activity } => self.undo(id, *activity),
+            End::Escalation { code } => {
+                if self.escalate(id, code) {
+                    self.leave(id, Value::Null);
+                }
+            }
+            End::Signal { name } => self.signal(id, name),
+            // What is on its way arrives first, as at every other end.
+            End::Cancel => self.instance.moves.push_back(Move::Cancel { element: id }),
         }
         Ok(())
     }
@@ -60,6 +73,8 @@ impl Step<'_> {
             return;
         }
         if scope == ROOT {
+            self.passed(Passed::Over);
+            self.close(ROOT);
             self.instance.state = State::Completed;
         } else {
             self.leave(scope, Value::Null);
@@ -67,7 +82,7 @@ impl Step<'_> {
     }
 
     /// Throws a BPMN error from an element outward. Returns false where nothing catches it. `with_any` says whether
-    /// boundary events without a code catch it too.
+    /// events without a code catch it too.
     pub(super) fn throw(
         &mut self,
         from: ElementId,
@@ -75,31 +90,88 @@ impl Step<'_> {
         result: Value,
         with_any: bool,
     ) -> bool {
+        match self.catcher(from, Thrown::Error(code), with_any) {
+            Some(Catcher::Boundary { node, host, .. }) => {
+                let scope = self.instance.element(host).map_or(ROOT, |element| element.scope);
+                let id = self.add(node, scope);
+                self.interrupt(id, host, result);
+                true
+            }
+            Some(Catcher::Handler { node, scope }) => {
+                self.begin_handler(node, scope, result);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Throws an escalation from an element outward. Returns whether the element still stands: nothing interrupted it.
+    pub(super) fn escalate(&mut self, from: ElementId, code: &str) -> bool {
+        match self.catcher(from, Thrown::Escalation(code), true) {
+            Some(Catcher::Boundary { node, host, is_interrupting }) => {
+                let scope = self.instance.element(host).map_or(ROOT, |element| element.scope);
+                let id = self.add(node, scope);
+                if is_interrupting {
+                    self.interrupt(id, host, Value::Null);
+                } else {
+                    self.leave(id, Value::Null);
+                }
+            }
+            Some(Catcher::Handler { node, scope }) => {
+                self.begin_handler(node, scope, Value::Null);
+            }
+            None => {}
+        }
+        self.instance.element(from).is_some()
+    }
+
+    /// Looks outward for what catches something thrown: at each border first what stands inside it, then what stands at it.
+    fn catcher(&self, from: ElementId, thrown: Thrown<'_>, with_any: bool) -> Option<Catcher> {
         let mut at = from;
         while let Some(element) = self.instance.element(at) {
-            if let Some(boundary) = self.catcher(element, code, with_any) {
-                let scope = element.scope;
-                let id = self.add(boundary, scope);
-                self.interrupt(id, at, result);
-                return true;
+            let here = self.graph.node(element.node);
+            if let Some(node) = self.find_catcher(&here.boundaries, thrown, with_any) {
+                let kind = &self.graph.node(node).kind;
+                let is_interrupting =
+                    matches!(kind, NodeKind::Boundary(boundary) if boundary.is_interrupting);
+                return Some(Catcher::Boundary { node, host: at, is_interrupting });
+            }
+            // What an event sub-process throws goes past those that stand beside it.
+            if !matches!(here.kind, NodeKind::EventSubProcess { .. }) {
+                let events = self.graph.events_of(here.scope);
+                if let Some(node) = self.find_catcher(events, thrown, with_any) {
+                    return Some(Catcher::Handler { node, scope: element.scope });
+                }
             }
             at = element.scope;
         }
-        false
+        None
     }
 
-    fn catcher(&self, element: &Element, code: &str, with_any: bool) -> Option<NodeId> {
-        let boundaries = &self.graph.node(element.node).boundaries;
-        let matching = |wanted: Option<&str>| {
-            boundaries.iter().copied().find(|boundary| match &self.graph.node(*boundary).kind {
-                NodeKind::Boundary(boundary) => match &boundary.trigger {
-                    BoundaryTrigger::Error { code } => code.as_deref() == wanted,
-                    _ => false,
-                },
+    /// Returns the event that catches something by its code, else one that catches any.
+    fn find_catcher(
+        &self,
+        events: &[NodeId],
+        thrown: Thrown<'_>,
+        with_any: bool,
+    ) -> Option<NodeId> {
+        let catches = |event: NodeId, wanted: Option<&str>| {
+            let trigger = match &self.graph.node(event).kind {
+                NodeKind::Boundary(boundary) => &boundary.trigger,
+                NodeKind::EventSubProcess { trigger, .. } => trigger,
+                _ => return false,
+            };
+            match (trigger, thrown) {
+                (BoundaryTrigger::Error { code }, Thrown::Error(_))
+                | (BoundaryTrigger::Escalation { code }, Thrown::Escalation(_)) => {
+                    code.as_deref() == wanted
+                }
                 _ => false,
-            })
+            }
         };
-        matching(Some(code)).or_else(|| if with_any { matching(None) } else { None })
+        let (Thrown::Error(code) | Thrown::Escalation(code)) = thrown;
+        let find = |wanted| events.iter().copied().find(|event| catches(*event, wanted));
+        find(Some(code)).or_else(|| if with_any { find(None) } else { None })
     }
 
     /// Ends everything in a scope.
@@ -138,7 +210,10 @@ impl Step<'_> {
         self.instance.finished.retain(|finished| !gone.contains(&finished.scope));
         self.instance.moves.retain(|next| match next {
             Move::Enter { scope, .. } => !gone.contains(scope),
-            Move::Fire { element } | Move::Undo { element } => !gone.contains(element),
+            Move::Fire { element }
+            | Move::Undo { element }
+            | Move::Cancel { element }
+            | Move::Release { element } => !gone.contains(element),
         });
     }
 

@@ -1,5 +1,10 @@
-//! Tests of the engine: the step function over models written as lines, and the whole over a store in memory.
+//! Tests of the engine: the step function over models written as lines, the whole over a store in memory, and the public suite of
+//! token flow.
 
+mod completed;
+mod events;
 mod model;
+mod repair;
 mod step;
+pub(crate) mod traces;
 mod unit;

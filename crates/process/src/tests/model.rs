@@ -4,11 +4,14 @@
 //! start s                         job a TYPE              call c OPERATION RESOURCE
 //! start s message NAME            user u                  decide d DECISION VARIABLE
 //! start s timer R/PT1H            script x VARIABLE = FEEL
-//! end e [terminate | error CODE | undo [ACTIVITY]]
-//! xor g [default FLOW]            and g                   event g
-//! sub p {  …  }                   throw t undo [ACTIVITY] task n
-//! catch c message NAME KEY        catch c timer PT5M      catch c date =FEEL
-//! boundary b on A [beside] (message NAME KEY | timer PT5M | cycle R/PT5M | date =FEEL | error [CODE] | undo HANDLER)
+//! start s [beside] TRIGGER, in an event sub-process
+//! end e [terminate | cancel | error CODE | escalate CODE | signal NAME | undo [ACTIVITY]]
+//! xor g [default FLOW]            or g [default FLOW]     and g        event g
+//! sub p {  …  }                   tx p {  …  }            on p {  …  }, an event sub-process
+//! throw t (undo [ACTIVITY] | escalate CODE | signal NAME | link NAME)        task n
+//! catch c (message NAME KEY | timer PT5M | date =FEEL | signal NAME | when FEEL | link NAME)
+//! boundary b on A [beside] (TRIGGER | undo HANDLER | cancel)
+//! TRIGGER: message NAME KEY | timer PT5M | cycle R/PT5M | date =FEEL | signal NAME | when FEEL | error [CODE] | escalate [CODE]
 //! in A NAME = FEEL                out A NAME = FEEL
 //! a > b > c                       a > b if FEEL
 //! ```
@@ -52,7 +55,7 @@ pub(super) fn bpmn(lines: &str) -> String {
             _ if words.get(1).is_some_and(|word| word == ">") => flow(&mut model, &scope, line),
             _ => {
                 model.elements.push((scope, words.clone()));
-                if words[0] == "sub" {
+                if matches!(words[0].as_str(), "sub" | "tx" | "on") {
                     scopes.push(words[1].clone());
                 }
             }
@@ -112,6 +115,11 @@ fn element(model: &mut Model, words: &[&str]) -> String {
         format!(r#"<bpmn:{tag} id="{id}"{attributes}>{inner}</bpmn:{tag}>"#)
     };
     match words[0] {
+        "start" if rest.first() == Some(&"beside") => wrap(
+            "startEvent",
+            r#" isInterrupting="false""#,
+            &format!("{}{}", extended(""), event(model, id, &rest[1..])),
+        ),
         "start" => wrap("startEvent", "", &format!("{}{}", extended(""), event(model, id, rest))),
         "end" => wrap("endEvent", "", &event(model, id, rest)),
         "task" => wrap("task", "", &extended("")),
@@ -120,13 +128,18 @@ fn element(model: &mut Model, words: &[&str]) -> String {
             "",
             &format!("{}{}", extended(""), event(model, id, rest)),
         ),
-        "throw" => wrap("intermediateThrowEvent", "", &event(model, id, rest)),
+        "throw" => wrap(
+            "intermediateThrowEvent",
+            "",
+            &format!("{}{}", extended(""), event(model, id, rest)),
+        ),
         "and" => wrap("parallelGateway", "", ""),
         "event" => wrap("eventBasedGateway", "", ""),
-        "xor" => {
+        "xor" | "or" => {
             let default =
                 rest.get(1).map(|to| format!(r#" default="{id}_{to}""#)).unwrap_or_default();
-            wrap("exclusiveGateway", &default, "")
+            let tag = if words[0] == "or" { "inclusiveGateway" } else { "exclusiveGateway" };
+            wrap(tag, &default, "")
         }
         "user" => {
             let more = rest.join(" ");
@@ -166,9 +179,11 @@ fn element(model: &mut Model, words: &[&str]) -> String {
                 rest[0]
             )),
         ),
-        "sub" => {
+        "sub" | "tx" | "on" => {
             let inner = inside(model, id);
-            wrap("subProcess", "", &format!("{}{inner}", extended("")))
+            let tag = if words[0] == "tx" { "transaction" } else { "subProcess" };
+            let mark = if words[0] == "on" { r#" triggeredByEvent="true""# } else { "" };
+            wrap(tag, mark, &format!("{}{inner}", extended("")))
         }
         "boundary" => {
             let is_beside = rest.get(2) == Some(&"beside");
@@ -225,6 +240,24 @@ fn event(model: &mut Model, id: &str, words: &[&str]) -> String {
             }
             None => "<bpmn:errorEventDefinition/>".into(),
         },
+        Some(&"escalate") => match words.get(1) {
+            Some(code) => {
+                write!(model.beside, r#"<bpmn:escalation id="{id}_x" escalationCode="{code}"/>"#)
+                    .expect("text");
+                format!(r#"<bpmn:escalationEventDefinition escalationRef="{id}_x"/>"#)
+            }
+            None => "<bpmn:escalationEventDefinition/>".into(),
+        },
+        Some(&"signal") => {
+            write!(model.beside, r#"<bpmn:signal id="{id}_s" name="{text}"/>"#).expect("text");
+            format!(r#"<bpmn:signalEventDefinition signalRef="{id}_s"/>"#)
+        }
+        Some(&"when") => format!(
+            "<bpmn:conditionalEventDefinition><bpmn:condition>={}</bpmn:condition></bpmn:conditionalEventDefinition>",
+            escape(&text)
+        ),
+        Some(&"link") => format!(r#"<bpmn:linkEventDefinition name="{text}"/>"#),
+        Some(&"cancel") => "<bpmn:cancelEventDefinition/>".into(),
         Some(&"undo") => {
             let activity = words
                 .get(1)

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::fmt::Write;
 
 /// Runs commands, one a line, against a model and compares what comes out. Times are seconds: `@10 complete a x=1`.
-fn check(model: &str, commands: &str, expected: Expect) {
+pub(super) fn check(model: &str, commands: &str, expected: Expect) {
     check_within(&Config::default(), model, commands, expected);
 }
 
@@ -49,6 +49,8 @@ fn empty() -> Instance {
         incident: None,
         parked: Vec::new(),
         trace: None,
+        suspended: false,
+        earlier: Vec::new(),
     }
 }
 
@@ -108,6 +110,13 @@ impl Run<'_> {
             "message" => Command::Message { element, variables },
             "resolve" => Command::Resolve { element, variables, retries: None },
             "cancel" => Command::Cancel { is_withdrawn: false },
+            "suspend" => Command::Suspend,
+            "resume" => Command::Resume,
+            "set" => Command::Variables { variables, scope: element },
+            "move" => Command::Move {
+                element,
+                node: self.graph.find(words[2]).expect("an element of the model"),
+            },
             "continue" => Command::Continue,
             other => panic!("no command `{other}`"),
         };
@@ -169,6 +178,7 @@ impl Run<'_> {
             }
             Effect::Script { text, variables, .. } => format!("script {text} {}", json!(variables)),
             Effect::Forget { .. } => "forget script".into(),
+            Effect::Signal { name, variables, .. } => format!("signal {name} {}", json!(variables)),
             Effect::TaskEnded { task, completed_by, .. } => {
                 format!("task {} ended by {completed_by:?}", task.kind)
             }
@@ -180,7 +190,7 @@ impl Run<'_> {
 
     fn stand(&mut self) {
         let instance = &self.instance;
-        let mut line = format!("  {}", instance.state.as_str());
+        let mut line = format!("  {}", instance.state_name());
         if let Some(incident) = &instance.incident {
             write!(line, " {}", incident.code).expect("text");
         }
@@ -192,6 +202,8 @@ impl Run<'_> {
                 Wait::Task(task) => format!("task {:?} {:?}", task.assignee, task.candidates),
                 Wait::Message { name, key } => format!("message {name} {key}"),
                 Wait::Timer { due, .. } => format!("timer {}", due.0 / 1_000),
+                Wait::Signal { name } => format!("signal {name}"),
+                Wait::Condition { was } => format!("condition {was}"),
                 Wait::Join { tokens } => format!("join {tokens:?}"),
                 Wait::First => "first".into(),
                 Wait::Inside => "inside".into(),

@@ -94,26 +94,26 @@ impl Engine for Stub {
     }
 }
 
-struct Unit {
-    kernel: Arc<Kernel>,
-    writer: Writer,
-    store: Arc<MemoryStore>,
+pub(super) struct Unit {
+    pub kernel: Arc<Kernel>,
+    pub writer: Writer,
+    pub store: Arc<MemoryStore>,
 }
 
 impl Unit {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self::over(Arc::new(MemoryStore::new()))
     }
 
-    fn over(store: Arc<MemoryStore>) -> Self {
+    pub fn over(store: Arc<MemoryStore>) -> Self {
         Self::with(store, kernel::Config::default())
     }
 
-    fn with(store: Arc<MemoryStore>, config: kernel::Config) -> Self {
+    pub fn with(store: Arc<MemoryStore>, config: kernel::Config) -> Self {
         Self::with_limits(store, config, Config::default())
     }
 
-    fn with_limits(store: Arc<MemoryStore>, config: kernel::Config, limits: Config) -> Self {
+    pub fn with_limits(store: Arc<MemoryStore>, config: kernel::Config, limits: Config) -> Self {
         let (kernel, writer) = Kernel::new(Parts {
             store: Arc::clone(&store) as Arc<dyn store::Store>,
             clock: Arc::new(DrivenClock::new(Time(0), SystemClock::new())),
@@ -125,7 +125,7 @@ impl Unit {
         Self { kernel, writer, store }
     }
 
-    fn manifests(&mut self, manifests: Vec<Value>) -> Result<Value, Problem> {
+    pub fn manifests(&mut self, manifests: Vec<Value>) -> Result<Value, Problem> {
         let owner = json!({"apiVersion": "craton/v1", "kind": "User", "metadata": {"name": "ana"}, "spec": {"roles": ["owner"]}});
         let all: Vec<Value> = std::iter::once(owner).chain(manifests).collect();
         let call = Call::new(
@@ -137,7 +137,7 @@ impl Unit {
     }
 
     /// Applies a process `p` that listens to the stream `events`, with the row's `type` as message and `id` as key.
-    fn process(&mut self, lines: &str, messages: &[&str]) {
+    pub fn process(&mut self, lines: &str, messages: &[&str]) {
         let on: Vec<Value> = messages
             .iter()
             .map(|name| json!({"stream": "events", "when": format!("type = \"{name}\""), "message": name, "key": "id", "ttl": "P1D"}))
@@ -150,7 +150,7 @@ impl Unit {
         .unwrap_or_else(|problem| panic!("{problem:?}"));
     }
 
-    fn turn(&mut self, call: Call) -> Result<Value, Problem> {
+    pub fn turn(&mut self, call: Call) -> Result<Value, Problem> {
         let mut replies = self.writer.turn(&[call]);
         while self.writer.has_leftovers() {
             self.writer.turn(&[]);
@@ -158,7 +158,7 @@ impl Unit {
         replies.remove(0).map(Reply::into_value)
     }
 
-    fn call(&mut self, operation: &str, resource: &str, args: Value) -> Result<Value, Problem> {
+    pub fn call(&mut self, operation: &str, resource: &str, args: Value) -> Result<Value, Problem> {
         let (kind, name) = resource.split_once('/').unwrap_or((resource, ""));
         let call =
             Call::new(operation, ResourceRef::new(kind, name), Principal::User("ana".into()))
@@ -169,22 +169,22 @@ impl Unit {
         self.turn(call)
     }
 
-    fn ok(&mut self, operation: &str, resource: &str, args: Value) -> Value {
+    pub fn ok(&mut self, operation: &str, resource: &str, args: Value) -> Value {
         self.call(operation, resource, args)
             .unwrap_or_else(|problem| panic!("{operation}: {problem:?}"))
     }
 
     /// Appends an event; `at` is in seconds.
-    fn event(&mut self, name: &str, id: &str, at: i64) {
+    pub fn event(&mut self, name: &str, id: &str, at: i64) {
         let row = json!({"type": name, "id": id, "at": Time(at * 1_000)});
         self.ok("stream.append", "stream/events", json!({ "row": row }));
     }
 
-    fn advance(&mut self, seconds: i64) {
+    pub fn advance(&mut self, seconds: i64) {
         self.ok("clock.advance", "clock", json!({"to": Time(seconds * 1_000)}));
     }
 
-    fn rows(&self, name: &str, columns: &[&str]) -> Vec<String> {
+    pub fn rows(&self, name: &str, columns: &[&str]) -> Vec<String> {
         let reader = Reader::new(&self.kernel, Principal::User("ana".into())).expect("a reader");
         let relations = self.kernel.relations(&reader).expect("relations");
         let relation =
@@ -210,11 +210,11 @@ impl Unit {
         rows
     }
 
-    fn states(&self) -> Vec<String> {
+    pub fn states(&self) -> Vec<String> {
         self.rows("process_instances", &["instance", "business_key", "state", "time", "path"])
     }
 
-    fn calls(&self) -> Vec<String> {
+    pub fn calls(&self) -> Vec<String> {
         let reader = Reader::new(&self.kernel, Principal::User("ana".into())).expect("a reader");
         let chunks = reader.chunks("calls", 0, 1 << 20).expect("chunks");
         chunks
@@ -225,7 +225,7 @@ impl Unit {
     }
 
     /// Says that no key is left but those of the kernel.
-    fn assert_clean(&self) {
+    pub fn assert_clean(&self) {
         let reader = Reader::new(&self.kernel, Principal::User("ana".into())).expect("a reader");
         let (from, to) = (kernel::key(b'i').bytes(), kernel::key(b'r').bytes());
         let left = reader.scan(&from, &to, 100, false).expect("keys");
@@ -244,7 +244,7 @@ fn show(cell: &Cell) -> String {
     }
 }
 
-fn manifest(kind: &str, name: &str, spec: Value) -> Value {
+pub(super) fn manifest(kind: &str, name: &str, spec: Value) -> Value {
     json!({"apiVersion": "craton/v1", "kind": kind, "metadata": {"name": name}, "spec": spec})
 }
 
@@ -279,7 +279,7 @@ fn an_early_message_waits_and_one_that_expires_is_an_incident() {
         ["0-1 message.expired o9"]
     );
     unit.event("placed", "o9", 90_000);
-    assert_eq!(unit.ok("incident.resolve", "incident/0-1", json!({})), json!({"resolved": true}));
+    assert_eq!(unit.ok("incident.resolve", "incident/0-1", json!({}))["resolved"], true);
     assert_eq!(unit.states().len(), 2);
     assert!(unit.states().iter().all(|state| state.contains("completed")), "{:?}", unit.states());
     unit.assert_clean();
@@ -668,7 +668,7 @@ fn a_unique_start_is_refused_while_another_runs() {
             [0]["instance"],
         1
     );
-    unit.ok("instance.variables", "instance/1", json!({"variables": {"n": 1}}));
+    unit.ok("instance.set_variables", "instance/1", json!({"variables": {"n": 1}}));
     assert_eq!(unit.ok("instance.get", "instance/1", json!({}))["variables"], json!({"n": 1}));
     unit.ok("instance.cancel", "instance/1", json!({}));
     assert_eq!(
