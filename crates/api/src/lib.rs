@@ -21,6 +21,7 @@ mod request;
 mod route;
 mod router;
 mod server;
+mod share;
 
 pub use config::Config;
 pub use error::Error;

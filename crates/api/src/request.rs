@@ -146,6 +146,7 @@ pub(crate) fn call(brought: Brought<'_>, identity: Identity) -> Result<Call, Pro
     let operation = &line.operation;
     let mut call = Call::new(operation.name, resource, identity.principal);
     call.scope = identity.scope;
+    call.bytes = body.len() as u64;
     call.key = key(headers)?;
     let mut args = parameters(line, query)?;
     if let Some(at) = args.remove("at") {

@@ -21,6 +21,7 @@ mod replay;
 mod report;
 mod routes;
 mod supervise;
+mod top;
 
 use std::process::ExitCode;
 

@@ -10,7 +10,15 @@ use std::sync::Arc;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
 /// What everybody who is known may ask; the lists among it show only what one may see.
-const OPEN_TO_USERS: [&str; 3] = ["policy.check", "unit.whoami", "task.list"];
+const OPEN_TO_USERS: [&str; 7] = [
+    "policy.check",
+    "unit.whoami",
+    "task.list",
+    "running.list",
+    "running.kill",
+    "running.pause",
+    "running.resume",
+];
 
 /// An operation as the document describes it.
 struct Listed {

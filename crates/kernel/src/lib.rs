@@ -4,8 +4,10 @@
 //! changes something runs on the one thread that owns the partition's [`Writer`]; calls that arrive while a commit is on
 //! its way to the disk share the next one. Engines plug in through [`Engine`]; none knows another.
 
+mod admit;
 mod apply;
 mod audit;
+mod bucket;
 mod config;
 mod ending;
 mod engine;
@@ -18,19 +20,26 @@ mod lending;
 mod lineage;
 mod log;
 mod manifest;
+mod memory;
 mod operation;
 mod policy;
 mod principal;
+mod queue;
+mod quota;
 mod read;
 mod relation;
 mod resource;
+mod running;
 mod scram;
 mod space;
 mod system;
 mod token;
 mod tx;
+mod usage;
+mod works;
 mod writer;
 
+pub use bucket::Rate;
 pub use config::Config;
 pub use ending::Ending;
 pub use engine::{Engine, Found, KindOf, Signed};
@@ -43,16 +52,20 @@ pub use lending::{Lending, LentColumn, Open, Page, Pages};
 pub use lineage::{Edge, End, How};
 pub use log::{FORMAT_ROWS, forget_old, rows, rows_from};
 pub use manifest::{Manifest, Metadata, documents};
+pub use memory::{Memory, Part, Reserved};
 pub use operation::{
     Address, Body, Call, Handler, Operation, Reply, Right, Target, decide, operation, read,
 };
 pub use policy::Decision;
 pub use principal::Principal;
+pub use quota::{Limits, QueryLimits};
 pub use read::{Read, Reader};
 pub use relation::{Cell, Column, ColumnType, Relation, Rows, Scan};
 pub use resource::{Resource, ResourceRef};
+pub use running::{Act, Give, Running, Signal, Wanted};
 pub use scram::{Challenge, Proof, SignedIn};
 pub use space::key;
 pub use token::Token;
 pub use tx::Tx;
+pub use works::{Work, Works};
 pub use writer::Writer;

@@ -67,6 +67,9 @@ pub struct Call {
     /// The scope of the token that authenticated the caller: rights it was cut down to, empty for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scope: Vec<String>,
+    /// How many bytes came in for it, as the door counted them.
+    #[serde(skip)]
+    pub bytes: u64,
     /// By which the caller ends what runs for the call, where it may want to.
     #[serde(skip)]
     pub ending: Option<Ending>,
@@ -88,6 +91,7 @@ impl Call {
             reply_to: None,
             depth: 0,
             scope: Vec::new(),
+            bytes: 0,
             ending: None,
         }
     }

@@ -6,8 +6,12 @@ use crate::engine::{Engine, Found, KindOf};
 use crate::excerpt::Excerpt;
 use crate::operation::{Call, Operation, Reply, Right, Target, decide, operation, read};
 use crate::policy::BUILT_IN;
+use crate::quota::{self, QuotaSpec};
 use crate::relation::{Cell, Column, ColumnType, Relation, Scan};
-use crate::{Error, Kernel, Principal, Read, Reader, ResourceRef, Token, Tx, lineage, space};
+use crate::running::{self, Act, Give, Signal, Wanted};
+use crate::{
+    Error, Kernel, Principal, Read, Reader, ResourceRef, Token, Tx, lineage, space, usage,
+};
 use base::{Problem, Time};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -105,6 +109,17 @@ impl Engine for System {
                 is_grant: true,
                 roles: listed_roles,
             },
+            KindOf {
+                name: "quota",
+                manifest: "Quota",
+                plural: "quotas",
+                schema: schemars::schema_for!(QuotaSpec).to_value(),
+                check: |spec| serde_json::from_value::<QuotaSpec>(spec.clone()).map(|_| ()),
+                // Who could lift his own quota would have none.
+                is_grant: true,
+                roles: no_roles,
+            },
+            runtime("running", "running"),
             runtime("resource", "resources"),
             runtime("token", "tokens"),
             runtime("clock", "clocks"),
@@ -115,7 +130,7 @@ impl Engine for System {
 
     fn operations(self: Arc<Self>) -> Vec<Operation> {
         use Right::{Manage, Read};
-        vec![
+        let mut all = vec![
             operation("resource.apply", Manage, "Applies manifests, all of them or none.", decide(&self, |_, tx, call| apply_or_plan(tx, call)))
                 .on_kind()
                 .takes(json!({
@@ -180,11 +195,41 @@ impl Engine for System {
                     },
                 })),
             operation("unit.whoami", Read, "Says who the caller is and which roles he holds.", read(&self, |_, reader, _| whoami(reader))).on_kind(),
-        ]
+        ];
+        all.extend(running::operations(&self));
+        all
     }
 
     fn relations(self: Arc<Self>, _read: &dyn Read) -> Result<Vec<Relation>, Problem> {
-        Ok(vec![resources_relation(), audit_relation(), meters_relation(), lineage::relation()])
+        Ok(vec![
+            resources_relation(),
+            audit_relation(),
+            meters_relation(),
+            lineage::relation(),
+            running::relation(),
+            usage::quotas(),
+            usage::memory(),
+        ])
+    }
+
+    fn running(
+        &self,
+        read: &dyn Read,
+        caller: &Principal,
+        wanted: &Wanted,
+        give: Give<'_>,
+    ) -> Result<(), Problem> {
+        if wanted.is_of("work") { running::works(read, caller, give) } else { Ok(()) }
+    }
+
+    fn signal(
+        &self,
+        read: &dyn Read,
+        caller: &Principal,
+        id: &str,
+        signal: Signal,
+    ) -> Result<Option<Act>, Problem> {
+        running::signal_work(read, caller, id, signal)
     }
 
     fn find(&self, read: &dyn Read, kind: &str, name: &str) -> Result<Option<Found>, Problem> {
@@ -203,6 +248,9 @@ impl Engine for System {
         new: Option<&crate::Resource>,
     ) -> Result<(), Problem> {
         let Some(new) = new else { return Ok(()) };
+        if new.kind == "quota" {
+            quota::check(tx, new)?;
+        }
         let Some(kind) = tx.kernel().kind(&new.kind) else { return Ok(()) };
         for role in (kind.roles)(&new.spec) {
             if !BUILT_IN.contains(&role.as_str()) && tx.resource("role", &role)?.is_none() {
@@ -322,7 +370,7 @@ fn whoami(reader: &Reader) -> Result<Reply, Problem> {
     Ok(Reply::Value(json!({"principal": reader.caller(), "roles": roles})))
 }
 
-fn system_relation(
+pub(crate) fn system_relation(
     name: &str,
     summary: &str,
     columns: Vec<Column>,

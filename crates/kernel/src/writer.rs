@@ -1,5 +1,6 @@
 //! The one thread's work: calls in, one commit, replies out.
 
+use crate::admit::Asked;
 use crate::operation::Handler;
 use crate::tx::Pending;
 use crate::{Call, Error, Kernel, Operation, Read, Reply, Tx, space};
@@ -40,7 +41,7 @@ impl Writer {
             Err(error) => return refuse_all(calls, &error.into()),
         };
         let mut tx = Tx::new(&kernel, snapshot.as_ref());
-        let replies: Vec<_> = calls.iter().map(|call| run(&mut tx, call)).collect();
+        let replies: Vec<_> = calls.iter().map(|call| run_first(&mut tx, call)).collect();
         if let Err(problem) = self.work(&mut tx).and_then(|()| kernel.audit.flush(&mut tx)) {
             kernel.forget();
             kernel.set_leftovers(true);
@@ -121,25 +122,47 @@ impl Writer {
     }
 }
 
-/// Runs one call in a savepoint of its own, through the whole kernel path, with its audit line.
+/// Runs a call that came from a door: under a permit of its own.
+fn run_first(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+    run_under(tx, call, true)
+}
+
+/// Runs a call that another one led to, in the same turn: under the permit of that one.
 pub(crate) fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+    run_under(tx, call, false)
+}
+
+/// Runs one call in a savepoint of its own, through the whole kernel path, with its audit line.
+fn run_under(tx: &mut Tx<'_>, call: &Call, has_permit: bool) -> Result<Reply, Problem> {
     let kernel = Arc::clone(tx.kernel());
     let operation = kernel.operation(&call.operation)?;
     let result = tx.attempt(|tx| {
-        let decision = kernel.admit(tx, operation, call)?;
+        let decision = kernel.authorise(tx, operation, call)?;
+        let permit = match has_permit {
+            true => {
+                let kernel: &Kernel = &kernel;
+                let asked = Asked { kernel, read: &*tx, operation, call, is_placed: true };
+                Some(kernel.admission().permit(&asked)?)
+            }
+            false => None,
+        };
         // After the decision: who has lost the right does not get the old reply either.
         if let Some(reply) = remembered(tx, call)? {
             return Ok(reply);
         }
         let reply = match &operation.handler {
             Handler::Decide(decide) => decide(tx, call)?,
-            Handler::Read(_) => read_inside(&kernel, call)?,
+            // Over the last commit, as any other read.
+            Handler::Read(_) => kernel.read_inside(call)?,
         };
         remember(tx, call, &reply)?;
         if !operation.is_counted {
             kernel.audit.line(tx, operation, call, &decision)?;
         }
-        Ok(reply)
+        Ok(match permit {
+            Some(permit) => permit.around(reply, kernel.clock()),
+            None => reply,
+        })
     });
     tx.settle();
     match &result {
@@ -153,11 +176,6 @@ pub(crate) fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
 fn count(kernel: &Kernel, operation: &Operation, call: &Call) {
     let wall = kernel.clock().wall();
     kernel.audit.count(wall, &call.actor.to_string(), operation.name, &call.resource.to_string());
-}
-
-/// A read that an engine asks for runs over the last commit, as any other read.
-fn read_inside(kernel: &Arc<Kernel>, call: &Call) -> Result<Reply, Problem> {
-    kernel.read(call)
 }
 
 fn run_pending(tx: &mut Tx<'_>, pending: Pending) -> Result<(), Problem> {

@@ -1,8 +1,9 @@
 //! Puts a unit together from its folder.
 
 use crate::network::Https;
+use crate::node::Nodes;
 use crate::rest::Rest;
-use crate::{Clock, Config, Error, files};
+use crate::{Clock, Config, Error, files, host};
 use base::{DrivenClock, Problem, SystemClock, SystemEntropy, Time};
 use data::Data;
 use exchange::{Exchange, Identity, Network};
@@ -22,6 +23,7 @@ pub(crate) struct Assembly {
     pub exchange: Arc<Exchange>,
     pub network: Arc<dyn Network>,
     pub rest: Arc<Rest>,
+    pub nodes: Arc<Nodes>,
 }
 
 impl Assembly {
@@ -54,6 +56,11 @@ pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
     let network: Arc<dyn Network> = Arc::new(Https::new(config.exchange.response_bytes_max));
     exchange.set_network(Arc::clone(&network));
     let rest = Arc::new(Rest::new(Arc::clone(&exchange)));
+    let nodes = Arc::new(Nodes::new(folder, config.disk_free_megabytes_min << 20));
+    let mut kernel_limits = config.kernel.clone();
+    let memory_max = config.memory_megabytes_max.map(|megabytes| megabytes << 20);
+    kernel_limits.memory_bytes_max =
+        memory_max.or(kernel_limits.memory_bytes_max).or_else(host::memory_default);
     let (kernel, writer) = Kernel::new(Parts {
         store: Arc::new(store),
         clock,
@@ -63,10 +70,11 @@ pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
             Arc::clone(&processes) as Arc<dyn kernel::Engine>,
             Arc::clone(&exchange) as Arc<dyn kernel::Engine>,
             Arc::clone(&rest) as Arc<dyn kernel::Engine>,
+            Arc::clone(&nodes) as Arc<dyn kernel::Engine>,
         ],
-        config: config.kernel.clone(),
+        config: kernel_limits,
     })?;
-    Ok(Assembly { config, kernel, writer, data, processes, exchange, network, rest })
+    Ok(Assembly { config, kernel, writer, data, processes, exchange, network, rest, nodes })
 }
 
 /// Reports a problem that no caller waits for.

@@ -40,6 +40,13 @@ pub struct Config {
     /// Megabytes of memory that one worker may take.
     #[serde(default = "half_gigabyte")]
     pub worker_megabytes_max: u64,
+    /// Megabytes of memory that the unit may take, its workers left out; 75 of 100 parts of what the machine or its control group has
+    /// where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_megabytes_max: Option<u64>,
+    /// Megabytes that are kept free on the disk: below, what adds data is refused with `disk.full`.
+    #[serde(default = "quarter_gigabyte")]
+    pub disk_free_megabytes_min: u64,
     /// Limits of the kernel.
     #[serde(default)]
     pub kernel: kernel::Config,
@@ -66,6 +73,10 @@ fn system_clock() -> Clock {
 
 fn second() -> u64 {
     1_000
+}
+
+fn quarter_gigabyte() -> u64 {
+    256
 }
 
 fn half_gigabyte() -> u64 {

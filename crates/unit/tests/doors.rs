@@ -15,7 +15,15 @@ use store::MemoryStore;
 /// What anybody may ask: who this unit is.
 const OPEN_TO_ALL: [&str; 1] = ["exchange.card"];
 /// What everybody who is known may ask.
-const OPEN_TO_USERS: [&str; 3] = ["policy.check", "unit.whoami", "task.list"];
+const OPEN_TO_USERS: [&str; 7] = [
+    "policy.check",
+    "unit.whoami",
+    "task.list",
+    "running.list",
+    "running.kill",
+    "running.pause",
+    "running.resume",
+];
 
 /// What no person may do: only another unit, by its signature, or a part of this one.
 const NOT_FOR_PEOPLE: [&str; 4] =

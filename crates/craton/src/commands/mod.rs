@@ -16,6 +16,7 @@ mod running;
 mod sql;
 mod stream;
 mod table;
+mod top;
 mod unit;
 mod work;
 
@@ -78,10 +79,18 @@ pub enum Command {
     Contract(exchange::Contract),
     /// Shows what is owed between the units, contract by contract
     Ledger(exchange::Ledger),
-    /// Shows everything that runs: process instances, queries, jobs, calls between units
+    /// Shows everything that runs: process instances, queries, background work, jobs, calls between units
     Ps(running::Ps),
+    /// Shows the machine and what runs on it, and lets you end and pause it
+    Top(top::Top),
     /// Ends something that runs
     Kill(running::Kill),
+    /// Has something that runs pause: an instance, a whole process, background work
+    Pause(running::Pause),
+    /// Has something that pauses go on
+    Resume(running::Resume),
+    /// Limits a user, a peer or a query from now on, until the unit stops or the time is up
+    Limit(running::Limit),
     /// Says whether somebody may do something, and which policy decides
     CanI(access::CanI),
     /// Makes, shows and revokes tokens
@@ -143,7 +152,11 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
         Command::Contract(command) => command.run(globals),
         Command::Ledger(command) => command.run(globals),
         Command::Ps(command) => command.run(globals),
+        Command::Top(command) => command.run(globals),
         Command::Kill(command) => command.run(globals),
+        Command::Pause(command) => command.run(globals),
+        Command::Resume(command) => command.run(globals),
+        Command::Limit(command) => command.run(globals),
         Command::CanI(command) => return command.run(globals),
         Command::Token(command) => command.run(globals),
         Command::Clock(command) => command.run(globals),

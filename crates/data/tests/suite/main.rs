@@ -12,6 +12,7 @@ mod metrics;
 mod postgres;
 mod quality;
 mod rights;
+mod running;
 mod streams;
 mod support;
 mod tables;
