@@ -23,3 +23,5 @@ echo "--- five minutes of appends over four connections: Arrow, Arrow with a der
 "$python" benches/ingest.py target/release/craton
 "$python" benches/ingest.py target/release/craton --derived
 "$python" benches/ingest.py target/release/craton --form ndjson
+echo "--- quiet users beside one that floods and one that joins"
+"$python" benches/noisy.py target/release/craton --report target/noisy.json

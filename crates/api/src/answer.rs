@@ -1,6 +1,7 @@
 //! Answers as they go over the wire: JSON, streams, pages, problems.
 
 use crate::error::status;
+use crate::share::Request;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use base::{Kind, Problem};
@@ -10,7 +11,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 /// The media type of problems (RFC 9457).
@@ -19,8 +20,8 @@ pub(crate) const PROBLEM: &str = "application/problem+json";
 /// The beginning of a problem's `type`; the code follows.
 pub(crate) const PROBLEM_TYPE: &str = "urn:craton:error:";
 
-/// Seconds after which a refused request may be worth repeating.
-const RETRY_SECONDS: &str = "1";
+/// Seconds after which a refused request may be worth repeating, where the refusal does not say it.
+const RETRY_SECONDS: u64 = 1;
 
 /// The pieces of a streamed answer.
 pub(crate) type Pieces = Box<dyn Iterator<Item = Result<Vec<u8>, Problem>> + Send>;
@@ -52,11 +53,17 @@ pub(crate) fn refusal(problem: &Problem) -> Response<Body> {
     let mut response = full(status, PROBLEM, problem_json(problem));
     match number {
         401 => put(&mut response, header::WWW_AUTHENTICATE, "Bearer realm=\"craton\""),
-        429 | 503 => put(&mut response, header::RETRY_AFTER, RETRY_SECONDS),
+        429 | 503 => put(&mut response, header::RETRY_AFTER, &retry_seconds(problem)),
         408 => put(&mut response, header::CONNECTION, "close"),
         _ => {}
     }
     response
+}
+
+/// Returns what `Retry-After` says: whole seconds, rounded up.
+fn retry_seconds(problem: &Problem) -> String {
+    let seconds = problem.retry_ms.map_or(RETRY_SECONDS, |ms| ms.div_ceil(1_000).max(1));
+    seconds.to_string()
 }
 
 /// Sets a header.
@@ -90,6 +97,9 @@ pub(crate) fn problem_json(problem: &Problem) -> Vec<u8> {
     if let Some(place) = &problem.place {
         object.insert("place".into(), json!(place));
     }
+    if let Some(retry_ms) = problem.retry_ms {
+        object.insert("retry_ms".into(), json!(retry_ms));
+    }
     if !problem.also.is_empty() {
         object.insert("also".into(), json!(problem.also));
     }
@@ -101,8 +111,10 @@ pub(crate) fn raw_refusal(problem: &Problem) -> Vec<u8> {
     let body = problem_json(problem);
     let number = status(&problem.code, problem.kind);
     let reason = StatusCode::from_u16(number).ok().and_then(|status| status.canonical_reason());
-    let retry =
-        if number == 503 { format!("retry-after: {RETRY_SECONDS}\r\n") } else { String::new() };
+    let retry = match number {
+        503 => format!("retry-after: {}\r\n", retry_seconds(problem)),
+        _ => String::new(),
+    };
     let mut bytes = format!(
         "HTTP/1.1 {number} {}\r\ncontent-type: {PROBLEM}\r\ncontent-length: {}\r\ncache-control: no-store\r\n\
          x-content-type-options: nosniff\r\n{retry}connection: close\r\n\r\n",
@@ -134,7 +146,7 @@ pub(crate) fn shown(problem: Problem, id: &str) -> Problem {
 pub(crate) struct Streamed {
     next: Next,
     streams: Arc<Semaphore>,
-    _request: OwnedSemaphorePermit,
+    _request: Request,
 }
 
 type Made = (Pieces, Option<Result<Vec<u8>, Problem>>);
@@ -146,12 +158,12 @@ enum Next {
 }
 
 impl Streamed {
-    /// Returns a body that begins with `first`. The permit of the request is held until the body ends.
+    /// Returns a body that begins with `first`. The place of the request is held until the body ends.
     pub(crate) fn new(
         first: Option<Vec<u8>>,
         pieces: Pieces,
         streams: Arc<Semaphore>,
-        request: OwnedSemaphorePermit,
+        request: Request,
     ) -> Self {
         let rest = first.is_some().then_some(pieces);
         Self { next: Next::Ready(first, rest), streams, _request: request }

@@ -4,6 +4,7 @@ use crate::{Config, Error};
 use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, header};
 use base::Problem;
+use kernel::{Memory, Part, Reserved};
 use std::pin::pin;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -16,8 +17,8 @@ const UNIT: usize = 1_024;
 pub(crate) struct Held {
     /// The bytes.
     pub bytes: Vec<u8>,
-    /// Given back when the request is done.
-    pub _memory: Option<OwnedSemaphorePermit>,
+    /// Its share of the memory for bodies, and of the unit's. Given back when the request is done.
+    pub _memory: Option<(OwnedSemaphorePermit, Reserved)>,
 }
 
 /// Returns the memory that all bodies together may take.
@@ -29,12 +30,13 @@ pub(crate) fn memory(config: &Config) -> Arc<Semaphore> {
 /// Reads a body.
 ///
 /// # Errors
-/// `http.body_too_large`, `http.body_truncated`, `http.timeout`, `http.busy`.
+/// `http.body_too_large`, `http.body_truncated`, `http.timeout`, `http.busy`, `memory.exhausted`.
 pub(crate) async fn read(
     body: Body,
     headers: &HeaderMap,
     config: &Config,
     memory: &Arc<Semaphore>,
+    unit: &Arc<Memory>,
 ) -> Result<Held, Problem> {
     let limit = config.body_bytes_max;
     let announced = headers
@@ -43,15 +45,17 @@ pub(crate) async fn read(
     if announced.is_some_and(|length| limit < length) {
         return Err(Error::BodyTooLarge { limit }.into());
     }
-    let units = announced.unwrap_or(limit).div_ceil(UNIT);
+    let length = announced.unwrap_or(limit);
+    let units = length.div_ceil(UNIT);
     let units = u32::try_from(units).unwrap_or(u32::MAX);
     let share = timeout(config.body_stall_max(), Arc::clone(memory).acquire_many_owned(units));
     let busy = Error::Busy { what: "bytes for bodies", limit: config.bodies_bytes_max };
     let Ok(Ok(share)) = share.await else { return Err(busy.into()) };
+    let reserved = unit.reserve(Part::Bodies, length as u64)?;
     let bytes = timeout(config.body_time_max(), collect(body, announced, config))
         .await
         .map_err(|_| Error::Timeout { part: "body" })??;
-    Ok(Held { bytes, _memory: Some(share) })
+    Ok(Held { bytes, _memory: Some((share, reserved)) })
 }
 
 async fn collect(body: Body, announced: Option<usize>, config: &Config) -> Result<Vec<u8>, Error> {

@@ -29,6 +29,8 @@ pub struct Config {
     pub connections_max: usize,
     /// Requests at the same time; further ones are refused with `http.busy`.
     pub requests_max: usize,
+    /// Of the places for requests, reads and PostgreSQL's connections: so many hundredths one principal may take.
+    pub principal_percent: usize,
     /// Reads that run at the same time, each on a thread; further ones wait.
     pub reads_max: usize,
     /// Streamed answers of which the next piece is made at the same time; further ones wait.
@@ -67,6 +69,7 @@ impl Default for Config {
             handshake_seconds_max: 10,
             connections_max: 1_024,
             requests_max: 512,
+            principal_percent: 75,
             reads_max: 128,
             streams_max: 64,
             drain_seconds_max: 10,

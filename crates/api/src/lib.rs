@@ -22,6 +22,7 @@ mod request;
 mod route;
 mod router;
 mod server;
+mod share;
 mod sign_in;
 mod visit;
 

@@ -236,6 +236,7 @@ fn problem_schema() -> Value {
                 "conflict", "exhausted", "unavailable", "internal",
             ]},
             "hint": {"type": "string", "description": "What to do next."},
+            "retry_ms": {"type": "integer", "description": "After how many milliseconds it is worth repeating."},
             "place": {
                 "type": "object",
                 "description": "Where in the request.",

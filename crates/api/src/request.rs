@@ -191,6 +191,7 @@ pub(crate) fn call(brought: Brought<'_>, identity: Identity) -> Result<Call, Pro
     call.scope = identity.scope;
     call.stamp = identity.stamp;
     call.source = source;
+    call.bytes = body.len() as u64;
     call.key = key(headers)?;
     let mut args = parameters(line, query)?;
     if let Some(at) = args.remove("at") {

@@ -6,6 +6,7 @@ use crate::connection::Source;
 use crate::counted::Wire;
 use crate::request::{self, Brought, Shown};
 use crate::route::{Door, Line, METRICS, Page, Routes, lines, segments};
+use crate::share::{self, Lines, Request as Place, Shares};
 use crate::visit::{Defect, Visit};
 use crate::{Config, Error, openapi};
 use axum::body::{Body, Bytes, HttpBody};
@@ -71,11 +72,13 @@ pub fn router(handle: Handle, options: Options) -> axum::Router {
     let lines = lines(handle.kernel());
     let document = openapi::document(&lines, &options.title, &options.version).to_string();
     let limit = |limit: usize| Arc::new(Semaphore::new(limit.clamp(1, Semaphore::MAX_PERMITS)));
+    let Config { requests_max, reads_max, principal_percent, .. } = options.config;
     let edge = Edge {
         routes: Routes::new(lines),
         document: document.into(),
-        requests: limit(options.config.requests_max),
-        reads: limit(options.config.reads_max),
+        requests: limit(requests_max),
+        shares: Shares::new(share::most(requests_max, principal_percent)),
+        reads: Lines::new(reads_max, share::most(reads_max, principal_percent)),
         streams: limit(options.config.streams_max),
         memory: body::memory(&options.config),
         handle,
@@ -120,7 +123,9 @@ pub(crate) struct Edge {
     routes: Routes,
     document: Bytes,
     requests: Arc<Semaphore>,
-    reads: Arc<Semaphore>,
+    /// How many of them each principal has.
+    shares: Arc<Shares>,
+    reads: Lines,
     streams: Arc<Semaphore>,
     memory: Arc<Semaphore>,
 }
@@ -224,7 +229,6 @@ impl Edge {
 
     /// Takes a request to an operation from its credential to its answer.
     async fn operate(self: Arc<Self>, task: Task, body: Body) -> Result<Response<Body>, Problem> {
-        let permit = self.enter()?;
         let mut task = task;
         let is_change = !matches!(task.head.method, Method::GET | Method::HEAD);
         if matches!(task.shown, Shown::Cookie(_))
@@ -237,12 +241,13 @@ impl Edge {
             Shown::None => self.open_to_all_here(&task),
             shown => shown.token().and_then(|token| self.handle.kernel().remembered(token)),
         };
+        let place = self.place(&task, identity.as_ref())?;
         let is_empty = body.is_end_stream();
         if !is_empty && identity.is_none() && task.shown != Shown::Signature {
             // Nobody whom we do not know makes us read a body.
             let edge = Arc::clone(&self);
             let (same, known) = self
-                .blocking(move || {
+                .blocking(None, move || {
                     let known = edge.identify(&task);
                     (task, known)
                 })
@@ -265,10 +270,11 @@ impl Edge {
             }
             identity => {
                 let edge = Arc::clone(&self);
-                self.blocking(move || edge.decide(task, bytes, identity)).await??
+                let who = identity.as_ref().map(|identity| identity.principal.clone());
+                self.blocking(who, move || edge.decide(task, bytes, identity)).await??
             }
         };
-        let response = self.finish(outcome, permit).await;
+        let response = self.finish(outcome, place).await;
         drop(memory);
         response
     }
@@ -300,6 +306,21 @@ impl Edge {
         })
     }
 
+    /// Takes a place for a request. Who is known to be over its quota is refused before anything is done for it.
+    fn place(&self, task: &Task, identity: Option<&Identity>) -> Result<Place, Problem> {
+        let share = match identity {
+            Some(Identity { principal, .. }) => {
+                let operation = task.line.operation.name;
+                self.handle.kernel().knock(principal, operation, &task.resource)?;
+                let limit = self.shares.most();
+                let busy = || Error::Busy { what: "places for requests of one caller", limit };
+                Some(self.shares.take(principal).ok_or_else(busy)?)
+            }
+            None => None,
+        };
+        Ok(Place { _place: self.enter()?, _share: share })
+    }
+
     /// Returns whether the store answers now: nobody waits for it on the sockets' thread.
     fn is_prompt(&self) -> bool {
         self.handle.kernel().store().is_prompt()
@@ -308,7 +329,8 @@ impl Edge {
     /// Reads the body, after its media type was looked at.
     async fn body(&self, task: &Task, body: Body) -> Result<Held, Problem> {
         request::media(&task.line, &task.head.headers)?;
-        body::read(body, &task.head.headers, &self.options.config, &self.memory).await
+        let unit = self.handle.kernel().memory();
+        body::read(body, &task.head.headers, &self.options.config, &self.memory, unit).await
     }
 
     /// Says who sends a request without a signature. Somebody without a credential goes on only where the policies let
@@ -357,11 +379,7 @@ impl Edge {
     }
 
     /// Runs what changes something and answers.
-    async fn finish(
-        &self,
-        outcome: Outcome,
-        permit: OwnedSemaphorePermit,
-    ) -> Result<Response<Body>, Problem> {
+    async fn finish(&self, outcome: Outcome, place: Place) -> Result<Response<Body>, Problem> {
         let outcome = match outcome {
             Outcome::Call(call) => self.submit(*call).await?,
             outcome => outcome,
@@ -369,7 +387,7 @@ impl Edge {
         Ok(match outcome {
             Outcome::Json(bytes) => answer::full(StatusCode::OK, JSON, bytes),
             Outcome::Stream(media, first, pieces) => {
-                let body = Streamed::new(first, pieces, Arc::clone(&self.streams), permit);
+                let body = Streamed::new(first, pieces, Arc::clone(&self.streams), place);
                 answer::full(StatusCode::OK, media, Body::new(body))
             }
             Outcome::Later | Outcome::Call(_) => {
@@ -390,19 +408,20 @@ impl Edge {
         let stopped = |_| Problem::from(kernel::Error::Stopping);
         let reply = receive.await.map_err(stopped)??;
         match reply {
-            Reply::Stream { .. } => self.blocking(move || outcome(reply)).await?,
+            Reply::Stream { .. } => self.blocking(None, move || outcome(reply)).await?,
             reply => outcome(reply),
         }
     }
 
-    /// Runs something on a thread, within the limit of such threads.
+    /// Runs something on a thread, within the limit of such threads and the share of who wants it.
     pub(crate) async fn blocking<T: Send + 'static>(
         &self,
+        who: Option<Principal>,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
         let broken = |text: String| Problem::new(Code("kernel.internal", Kind::Internal), text);
-        let permit = Arc::clone(&self.reads).acquire_owned().await;
-        let permit = permit.map_err(|error| broken(error.to_string()))?;
+        let permit = self.reads.take(who.as_ref()).await;
+        let permit = permit.ok_or_else(|| broken("there are no threads for reads".into()))?;
         let done = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             work()

@@ -70,7 +70,8 @@ impl Edge {
     async fn ask(self: &Arc<Self>, call: Call) -> Result<Value, Problem> {
         let _permit = self.enter()?;
         let handle = self.handle.clone();
-        Ok(self.blocking(move || handle.call(call)).await??.into_value())
+        let who = Some(call.actor.clone());
+        Ok(self.blocking(who, move || handle.call(call)).await??.into_value())
     }
 }
 

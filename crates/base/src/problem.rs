@@ -131,6 +131,11 @@ pub trait Explain: std::error::Error {
     fn place(&self) -> Option<Place> {
         None
     }
+
+    /// Returns after how many milliseconds it is worth repeating, where that is known.
+    fn retry_ms(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// An error in the form in which it leaves a unit.
@@ -149,6 +154,9 @@ pub struct Problem {
     /// Where in the input.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub place: Option<Place>,
+    /// After how many milliseconds it is worth repeating, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub retry_ms: Option<u64>,
     /// Further problems of the same input, when all of them were looked for.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub also: Vec<Problem>,
@@ -164,6 +172,7 @@ impl Problem {
             message: message.into(),
             hint: None,
             place: None,
+            retry_ms: None,
             also: Vec::new(),
         }
     }
@@ -207,6 +216,7 @@ impl<E: Explain> From<E> for Problem {
             message,
             hint: error.hint(),
             place: error.place(),
+            retry_ms: error.retry_ms(),
             also: Vec::new(),
         }
     }

@@ -316,6 +316,7 @@ fn problem(status: u16, value: &Value) -> Option<Problem> {
         message: text("message").or_else(|| text("detail")).or_else(|| text("title"))?,
         hint: text("hint"),
         place,
+        retry_ms: value.get("retry_ms").and_then(Value::as_u64),
         also: also.into_iter().flatten().filter_map(|further| problem(status, further)).collect(),
     })
 }

@@ -22,6 +22,7 @@ mod replay;
 mod report;
 mod routes;
 mod supervise;
+mod top;
 
 use std::process::ExitCode;
 

@@ -282,6 +282,21 @@ pub fn sql_cancel(id: &str) -> Request {
     Request::post(&["sql", "cancel"]).json(&serde_json::json!({"id": id}))
 }
 
+/// `running.list`
+pub fn running_list() -> Request {
+    Request::get(&["running"])
+}
+
+/// `running.kill`, `running.pause`, `running.resume`, `running.limit`
+pub fn running_tell(verb: &str) -> Request {
+    Request::post(&["running", verb])
+}
+
+/// `node.list`
+pub fn node_list() -> Request {
+    Request::get(&["nodes"])
+}
+
 /// `metric.query`
 pub fn metric_query(name: &str) -> Request {
     Request::post(&["metrics", name, "query"])

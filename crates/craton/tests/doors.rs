@@ -11,8 +11,18 @@ use std::sync::Arc;
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
 /// What everybody who is known may ask; the lists among it show only what one may see.
-const OPEN_TO_USERS: [&str; 6] =
-    ["policy.check", "policy.why", "unit.whoami", "unit.batch", "task.list", "session.list"];
+const OPEN_TO_USERS: [&str; 10] = [
+    "policy.check",
+    "policy.why",
+    "unit.whoami",
+    "unit.batch",
+    "task.list",
+    "session.list",
+    "running.list",
+    "running.kill",
+    "running.pause",
+    "running.resume",
+];
 
 /// How one signs in: whoever tries is told that what he shows is wrong.
 const SIGN_IN: [&str; 3] = ["session.create", "session.begin", "session.finish"];

@@ -104,6 +104,8 @@ pub struct Config {
     pub queries_max: usize,
     /// Threads that run queries.
     pub query_threads: usize,
+    /// How far the system puts these threads behind all others, as `nice` counts it: 0 to 19.
+    pub query_nice: i32,
     /// Bytes that one query may hold.
     pub query_bytes_max: usize,
     /// Bytes that all queries together may hold.
@@ -196,6 +198,7 @@ impl Default for Config {
             catalogue_cells_max: 4_000_000,
             queries_max: 16,
             query_threads: 2,
+            query_nice: 10,
             query_bytes_max: 256 << 20,
             queries_bytes_max: 512 << 20,
             spill_folder: None,

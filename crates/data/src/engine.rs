@@ -23,7 +23,8 @@ use crate::streams::tail::Tail;
 use crate::tables::scan::Extent;
 use crate::tables::state::{File, State};
 use crate::{
-    Config, Error, counts, derived, lend, lineage, metrics, operations, quality, relations, tables,
+    Config, Error, counts, derived, lend, lineage, metrics, operations, quality, relations,
+    running, tables, threads,
 };
 use base::{Problem, Time};
 use datafusion::common::TableReference;
@@ -31,8 +32,8 @@ use datafusion::execution::SessionState;
 use datafusion::execution::cache::cache_manager::{CacheManager, CacheManagerConfig};
 use datafusion::logical_expr::LogicalPlan;
 use kernel::{
-    Address, Column, Edge, End, Engine, Exposition, Found, KindOf, Operation, Read, Reader,
-    Relation, Reply, Resource, Tx,
+    Act, Address, Column, Edge, End, Engine, Exposition, Found, Give, KindOf, Operation, Principal,
+    Read, Reader, Relation, Reply, Resource, Signal, Tx, Wanted,
 };
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -206,6 +207,7 @@ impl Shared {
                 // One for planning and one for a page of another unit, for each query.
                 .max_blocking_threads(2 * self.config.queries_max.max(1))
                 .thread_name("sql")
+                .on_thread_start(threads::step_back(self.config.query_nice))
                 .thread_stack_size(guard::STACK_BYTES)
                 .enable_time()
                 .build()
@@ -670,6 +672,43 @@ impl Engine for Data {
 
     fn metrics(&self, reader: &Reader, out: &mut Exposition) -> Result<(), Problem> {
         counts::tell(&self.shared, reader, out)
+    }
+
+    fn running(
+        &self,
+        read: &dyn Read,
+        caller: &Principal,
+        wanted: &Wanted,
+        give: Give<'_>,
+    ) -> Result<(), Problem> {
+        running::running(&self.shared, read, caller, wanted, give)
+    }
+
+    fn signal(
+        &self,
+        read: &dyn Read,
+        caller: &Principal,
+        id: &str,
+        signal: Signal,
+    ) -> Result<Option<Act>, Problem> {
+        running::signal(&self.shared, read, caller, id, signal)
+    }
+
+    fn stored(&self, read: &dyn Read, resource: &Resource) -> Result<u64, Problem> {
+        running::stored(&self.shared, read, resource)
+    }
+
+    fn kept(&self) -> Vec<(&'static str, u64)> {
+        vec![("columns", self.shared.tail.bytes())]
+    }
+
+    fn let_go(&self) {
+        self.shared.tail.clear();
+        self.shared.latest.clear();
+        self.shared.files.get_file_metadata_cache().clear();
+        if let Some(statistics) = self.shared.files.get_file_statistic_cache() {
+            statistics.clear();
+        }
     }
 
     fn lineage(&self, reader: &Reader) -> Result<Vec<Edge>, Problem> {

@@ -155,6 +155,14 @@ pub enum Error {
         /// Which limit.
         what: String,
     },
+    /// All places for queries that the caller may take are taken.
+    #[error("there is no place for another query: {own} of the caller run, {all} in all")]
+    Busy {
+        /// How many of the caller run.
+        own: usize,
+        /// How many run in all.
+        all: usize,
+    },
     /// A query that took too long.
     #[error("the query was ended after {ms} ms")]
     Timeout {
@@ -222,6 +230,11 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// After how many milliseconds it is worth asking again for a place among the queries.
+    pub(crate) const RETRY_MS: u64 = 1_000;
+}
+
 impl Explain for Error {
     fn code(&self) -> Code {
         match self {
@@ -244,6 +257,7 @@ impl Explain for Error {
             Self::Sql { .. } => Code("sql.invalid", Kind::Invalid),
             Self::NotAllowed { .. } => Code("sql.not_allowed", Kind::Invalid),
             Self::Exhausted { .. } => Code("sql.exhausted", Kind::Exhausted),
+            Self::Busy { .. } => Code("sql.busy", Kind::Exhausted),
             Self::Timeout { .. } => Code("sql.timeout", Kind::Exhausted),
             Self::Cancelled => Code("sql.cancelled", Kind::Conflict),
             Self::NoQuery { .. } => Code("sql.not_found", Kind::NotFound),
@@ -291,6 +305,9 @@ impl Explain for Error {
                 "send one SELECT, EXPLAIN or SHOW TABLES; data comes in through `stream.append`"
             }
             Self::Exhausted { .. } => "filter or group more, or add a LIMIT",
+            Self::Busy { .. } => {
+                "repeat it when one of them has ended: `craton ps` shows what runs"
+            }
             Self::Timeout { .. } => "filter more, or ask for more time up to the limit of the unit",
             Self::NoQuery { .. } => "`craton ps` shows what runs",
             Self::Lent { .. } => {
@@ -299,6 +316,10 @@ impl Explain for Error {
             Self::Cancelled | Self::Internal { .. } => return None,
         };
         Some(hint.into())
+    }
+
+    fn retry_ms(&self) -> Option<u64> {
+        matches!(self, Self::Busy { .. }).then_some(Self::RETRY_MS)
     }
 
     fn place(&self) -> Option<Place> {

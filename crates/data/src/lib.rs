@@ -21,9 +21,11 @@ mod operations;
 mod quality;
 mod relations;
 mod rights;
+mod running;
 mod sql;
 mod streams;
 mod tables;
+mod threads;
 
 pub use catalog::ViewSpec;
 pub use config::Config;

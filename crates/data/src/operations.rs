@@ -11,14 +11,16 @@ use crate::sql::guard::{self, Dialect, Text};
 use crate::sql::parameters::Parameter;
 use crate::sql::postgres::About;
 use crate::sql::postgres::types::Type;
-use crate::sql::queries::Running;
+use crate::sql::queries::{self, Asker, Running};
 use crate::sql::run::{self, Format, Query, What};
 use crate::streams::body::MEDIA;
 use crate::streams::{append, read as reading};
 use crate::tables::record::{self, Wish};
 use crate::{Config, Error, counts};
 use base::Problem;
-use kernel::{Call, Operation, Read, Reader, Reply, ResourceRef, Right, decide, operation, read};
+use kernel::{
+    Call, Operation, Principal, Read, Reader, Reply, ResourceRef, Right, decide, operation, read,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -395,12 +397,11 @@ fn query(data: &Data, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
 fn answer(data: &Data, reader: &Reader, call: &Call, request: Request) -> Result<Reply, Problem> {
     let shared = &data.shared;
     let kernel = reader.kernel();
-    let wall = kernel.clock().wall();
     if shared.config.parameters_max < request.parameters.len() {
         let what = format!("{} parameters", shared.config.parameters_max);
         return Err(Error::Exhausted { what }.into());
     }
-    let mut entry = shared.queries.enter(&shared.config, reader.caller(), &request.sql, wall)?;
+    let mut entry = queries::enter(shared, reader, &Asker::caller(reader, &request.sql))?;
     entry.trace(kernel.tracer(), call.trace.as_ref());
     if let Some(ending) = &call.ending {
         let stop = Arc::clone(&entry.stop);
@@ -498,12 +499,18 @@ const NOT_SHOWN: &str = "(not shown)";
 
 /// Returns the running queries that a caller may see: its own, or all where it may cancel them. What others ask can name
 /// values that a role hides from the caller.
-pub(crate) fn visible(shared: &Shared, reader: &Reader) -> Result<Vec<Running>, Problem> {
-    let is_all = reader.allows("sql.cancel", &ResourceRef::new("sql", ""))?;
-    let is_restricted = reader.kernel().is_restricted(reader, reader.caller())?;
+pub(crate) fn visible(
+    shared: &Shared,
+    read: &dyn Read,
+    caller: &Principal,
+) -> Result<Vec<Running>, Problem> {
+    let kernel = read.kernel();
+    let is_all =
+        kernel.is_allowed(read, "sql.cancel", &ResourceRef::new("sql", ""), caller, None)?;
+    let is_restricted = kernel.is_restricted(read, caller)?;
     let mut visible = Vec::new();
     for mut running in shared.queries.list() {
-        let is_own = running.principal == *reader.caller();
+        let is_own = running.principal == *caller;
         if is_restricted && !is_own {
             running.text = NOT_SHOWN.into();
         }
@@ -515,7 +522,7 @@ pub(crate) fn visible(shared: &Shared, reader: &Reader) -> Result<Vec<Running>, 
 }
 
 fn list(data: &Data, reader: &Reader, _call: &Call) -> Result<Reply, Problem> {
-    let running = visible(&data.shared, reader)?.into_iter().map(|running| {
+    let running = visible(&data.shared, reader, reader.caller())?.into_iter().map(|running| {
         json!({"id": running.id, "principal": running.principal, "sql": running.text, "since": running.since})
     });
     Ok(Reply::Value(running.collect()))

@@ -250,7 +250,7 @@ fn queries(shared: &Arc<Shared>) -> Relation {
     let shared = Arc::downgrade(shared);
     let rows: kernel::Rows = Arc::new(move |reader, _scan, row| {
         let Some(shared) = shared.upgrade() else { return Ok(()) };
-        for running in crate::operations::visible(&shared, reader)? {
+        for running in crate::operations::visible(&shared, reader, reader.caller())? {
             let cells = vec![
                 Cell::Text(running.id),
                 Cell::Text(running.principal.to_string()),

@@ -2,6 +2,7 @@
 
 use crate::manifest::{API_VERSION, Manifest, suggestion};
 use crate::operation::{Call, Reply};
+use crate::resource::APPLICATION;
 use crate::writer::run;
 use crate::{
     Error, Kernel, KindOf, Principal, Read, Reader, Resource, ResourceRef, Tx, policy, space,
@@ -11,9 +12,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-
-/// The label that tells which application a resource belongs to.
-const APPLICATION: &str = "craton/application";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

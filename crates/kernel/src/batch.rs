@@ -83,7 +83,7 @@ pub(crate) fn batch(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
     }
     let mut results = Vec::with_capacity(batch.calls.len());
     for (place, one) in batch.calls.into_iter().enumerate() {
-        let result = made(tx.kernel(), call, one).and_then(|call| writer::run(tx, &call));
+        let result = made(tx.kernel(), call, one).and_then(|call| writer::run_beside(tx, &call));
         results.push(match result {
             Ok(reply) => json!({"value": reply.into_value()}),
             Err(problem) => json!({"problem": told(problem, place)}),

@@ -1,5 +1,6 @@
 //! What an engine offers to the kernel.
 
+use crate::running::{Act, Give, Signal, Wanted};
 use crate::{
     Address, Column, Edge, End, Exposition, Operation, Principal, Promise, Read, Reader, Relation,
     Resource, ResourceRef, Tx,
@@ -205,6 +206,51 @@ pub trait Engine: Send + Sync {
     ) -> Result<Option<u64>, Problem> {
         Ok(None)
     }
+
+    /// Gives what runs in it and what the caller may see of that, until `give` has enough. What is not wanted may be left out.
+    ///
+    /// # Errors
+    /// Where the store cannot be read, or what `give` says.
+    fn running(
+        &self,
+        _read: &dyn Read,
+        _caller: &Principal,
+        _wanted: &Wanted,
+        _give: Give<'_>,
+    ) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    /// Says how something that runs in it is told something, or tells it. `None`: nothing of this id runs here, or the caller may
+    /// not see it.
+    ///
+    /// # Errors
+    /// It cannot be told this, or the caller may not.
+    fn signal(
+        &self,
+        _read: &dyn Read,
+        _caller: &Principal,
+        _id: &str,
+        _signal: Signal,
+    ) -> Result<Option<Act>, Problem> {
+        Ok(None)
+    }
+
+    /// Returns about how many bytes it holds for a declared resource, on the disk and in the log.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn stored(&self, _read: &dyn Read, _resource: &Resource) -> Result<u64, Problem> {
+        Ok(0)
+    }
+
+    /// Returns what it keeps in memory to be quick: names and bytes.
+    fn kept(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
+
+    /// Lets go of what it keeps in memory to be quick.
+    fn let_go(&self) {}
 
     /// Is told, after every commit, which topics were notified in it (see [`Tx::notify`]). Must return at once.
     fn committed(&self, _topics: &BTreeSet<String>) {}

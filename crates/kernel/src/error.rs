@@ -90,6 +90,40 @@ pub enum Error {
         /// How many.
         queued: usize,
     },
+    /// A quota is used up for now.
+    #[error("{whom} may not use more: {what}")]
+    Quota {
+        /// Whom the quota limits.
+        whom: String,
+        /// Which limit, and how much it is.
+        what: String,
+        /// After how many milliseconds it is worth repeating, where that is known.
+        retry_ms: Option<u64>,
+    },
+    /// The memory of the unit is used up for now.
+    #[error("the unit has no memory left for {bytes} bytes of {what}")]
+    Memory {
+        /// What it is for.
+        what: &'static str,
+        /// How much was asked for.
+        bytes: u64,
+    },
+    /// The disk of the unit is almost full.
+    #[error("the disk of the unit has {free} bytes left, {least} are kept free")]
+    DiskFull {
+        /// How much is free.
+        free: u64,
+        /// How much is to stay free.
+        least: u64,
+    },
+    /// Something that runs and cannot be told this.
+    #[error("{what} cannot be {verb}")]
+    Unsupported {
+        /// What runs.
+        what: String,
+        /// What was wanted.
+        verb: &'static str,
+    },
     /// A limit of the kernel.
     #[error("{what} exceeds the limit of {limit}")]
     TooLarge {
@@ -133,6 +167,10 @@ impl Explain for Error {
             Self::Grant { .. } => Code("policy.grant", Kind::Forbidden),
             Self::KeyReused => Code("call.key_reused", Kind::Conflict),
             Self::Busy { .. } => Code("kernel.busy", Kind::Exhausted),
+            Self::Quota { .. } => Code("quota.exceeded", Kind::Exhausted),
+            Self::Memory { .. } => Code("memory.exhausted", Kind::Exhausted),
+            Self::DiskFull { .. } => Code("disk.full", Kind::Exhausted),
+            Self::Unsupported { .. } => Code("running.unsupported", Kind::Conflict),
             Self::TooLarge { .. } => Code("call.too_large", Kind::Invalid),
             Self::NotInBatch { .. } => Code("call.not_in_batch", Kind::Invalid),
             Self::Stopping => Code("kernel.stopping", Kind::Unavailable),
@@ -170,6 +208,17 @@ impl Explain for Error {
                 "a batch has operations that change something and take JSON; send this one alone"
                     .into(),
             ),
+            Self::Quota { retry_ms: Some(ms), .. } => Some(format!("repeat it in {}", shown(*ms))),
+            Self::Quota { .. } => {
+                Some("`system.quotas` shows what is used; a `retention` makes room".into())
+            }
+            Self::Memory { .. } => {
+                Some("repeat it a little later; `craton ps` shows what takes memory".into())
+            }
+            Self::DiskFull { .. } => {
+                Some("make room on the disk: `craton top` shows how much there is".into())
+            }
+            Self::Unsupported { .. } => Some("`craton ps` shows of which kind it is".into()),
             Self::Stopping => Some("repeat it when the unit is up again".into()),
             Self::ClockNotDriven => Some("start the unit with `clock = \"driven\"`".into()),
             _ => None,
@@ -182,4 +231,18 @@ impl Explain for Error {
             _ => None,
         }
     }
+
+    fn retry_ms(&self) -> Option<u64> {
+        match self {
+            Self::Quota { retry_ms, .. } => *retry_ms,
+            Self::Busy { .. } | Self::Memory { .. } => Some(1_000),
+            Self::DiskFull { .. } => Some(10_000),
+            _ => None,
+        }
+    }
+}
+
+/// Returns a time to wait, for people.
+fn shown(ms: u64) -> String {
+    if ms < 1_000 { format!("{ms} ms") } else { format!("{}.{} s", ms / 1_000, ms % 1_000 / 100) }
 }

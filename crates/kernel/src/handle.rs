@@ -1,12 +1,14 @@
 //! The partition's thread and the way to it.
 
+use crate::admit::Place;
 use crate::kernel::Recognised;
 use crate::metrics::Outcome;
 use crate::operation::Handler;
-use crate::{Call, Credential, Error, Identity, Kernel, Reply, Writer};
+use crate::queue::{Most, Next, Queue, Refused};
+use crate::{Call, Config, Credential, Error, Identity, Kernel, Reply, Writer};
 use base::Problem;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -14,17 +16,47 @@ use std::time::Duration;
 /// What is done with the reply.
 type Done = Box<dyn FnOnce(Result<Reply, Problem>) + Send>;
 
-enum Message {
-    Call(Call, Done),
-    Stop,
+/// What a call costs in the queue besides its body, in bytes.
+const CALL_COST: usize = 512;
+
+/// Calls that a batch may have in any case: fewer would only wait for the disk.
+const BATCH_CALLS_MIN: usize = 128;
+
+/// How long several principals count as waiting after they did.
+const CONTENDED: Duration = Duration::from_secs(1);
+
+/// A call that waits for its turn.
+struct Message {
+    call: Call,
+    done: Done,
+    /// Given back when the call has its reply.
+    _place: Place,
 }
 
 /// The way to the partition's thread, for every door.
 #[derive(Clone)]
 pub struct Handle {
     kernel: Arc<Kernel>,
-    queue: SyncSender<Message>,
+    entrance: Arc<Entrance>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+/// Closes the queue when nobody can send any more.
+struct Entrance(Arc<Queue<Message>>);
+
+impl Drop for Entrance {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// Drops what waits when the thread ends, also by a panic: whoever waits for a reply hears that there will be none.
+struct Exit(Arc<Queue<Message>>);
+
+impl Drop for Exit {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
 }
 
 /// Starts the partition's thread.
@@ -33,13 +65,16 @@ pub struct Handle {
 /// `kernel.internal` where the system gives no thread.
 pub fn spawn(writer: Writer) -> Result<Handle, Problem> {
     let kernel = Arc::clone(writer.kernel());
-    let (queue, calls) = sync_channel(kernel.config().queue_calls_max);
+    let config = kernel.config();
+    let queue = Arc::new(Queue::new(config.queue_calls_max, config.turn_bytes));
+    let exit = Exit(Arc::clone(&queue));
     let thread = std::thread::Builder::new()
         .name("partition".into())
         .stack_size(8 << 20)
-        .spawn(move || serve(writer, &calls))
+        .spawn(move || serve(writer, &exit))
         .map_err(|error| Error::Internal { detail: error.to_string() })?;
-    Ok(Handle { kernel, queue, thread: Arc::new(Mutex::new(Some(thread))) })
+    let thread = Arc::new(Mutex::new(Some(thread)));
+    Ok(Handle { kernel, entrance: Arc::new(Entrance(queue)), thread })
 }
 
 impl Handle {
@@ -65,26 +100,34 @@ impl Handle {
 
     /// Has a call that changes something run on the partition's thread; `done` gets the reply after the commit.
     pub fn submit(&self, mut call: Call, done: Done) {
-        call.received = Some(self.kernel.clock().monotonic());
+        let clock = self.kernel.clock();
+        call.received = Some(clock.monotonic());
+        let place = match self.kernel.admission().place(clock.as_ref(), &call) {
+            Ok(place) => place,
+            Err(problem) => return self.refuse(&call, done, problem),
+        };
+        let (who, cost) = (call.actor.clone(), CALL_COST.saturating_add(call.body.len()));
         // Counted before, so that it is never below zero.
-        let queue = &self.kernel.meters().queue;
-        queue.fetch_add(1, Ordering::Relaxed);
-        let sent = self.queue.try_send(Message::Call(call, done));
+        let waiting = &self.kernel.meters().queue;
+        waiting.fetch_add(1, Ordering::Relaxed);
+        let sent = self.entrance.0.push(&who, cost, Message { call, done, _place: place });
         if sent.is_err() {
-            queue.fetch_sub(1, Ordering::Relaxed);
+            waiting.fetch_sub(1, Ordering::Relaxed);
         }
         match sent {
             Ok(()) => {}
-            Err(TrySendError::Full(Message::Call(call, done))) => {
-                let outcome = Outcome::Problem(base::Kind::Exhausted);
-                self.kernel.called(&call.operation, outcome, Duration::ZERO);
-                done(Err(Error::Busy { queued: self.kernel.config().queue_calls_max }.into()));
+            Err(Refused::Full(message, queued)) => {
+                self.refuse(&message.call, message.done, Error::Busy { queued }.into());
             }
-            Err(TrySendError::Disconnected(Message::Call(_, done))) => {
-                done(Err(Error::Stopping.into()))
-            }
-            Err(_) => {}
+            Err(Refused::Closed(message)) => (message.done)(Err(Error::Stopping.into())),
         }
+    }
+
+    /// Refuses a call that did not come as far as the partition's thread.
+    fn refuse(&self, call: &Call, done: Done, problem: Problem) {
+        self.kernel.note_refused(call, &problem);
+        self.kernel.called(&call.operation, Outcome::Problem(problem.kind), Duration::ZERO);
+        done(Err(problem));
     }
 
     /// Runs any call and waits for its reply: reads here, the others on the partition's thread.
@@ -117,7 +160,7 @@ impl Handle {
     pub fn stop(&self) {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
-            let _ = self.queue.send(Message::Stop);
+            self.entrance.0.close();
             let _ = thread.join();
         }
     }
@@ -126,56 +169,90 @@ impl Handle {
 /// The longest that the thread sleeps: counted audit lines are committed in this time (law 2).
 const IDLE: Duration = Duration::from_secs(5);
 
-fn serve(mut writer: Writer, calls: &Receiver<Message>) {
+fn serve(mut writer: Writer, exit: &Exit) {
+    let Exit(queue) = exit;
+    let clock = Arc::clone(writer.kernel().clock());
+    let mut pace = Pace::new(writer.kernel().config());
     loop {
-        let next = calls.try_recv().or_else(|_| calls.recv_timeout(pause(&writer)));
-        match next {
-            Ok(Message::Call(call, done)) => {
-                if !take_turn(&mut writer, calls, call, done) {
-                    return;
-                }
+        let timeout = if queue.is_empty() { pause(&writer) } else { Duration::ZERO };
+        match queue.next(timeout, |lines| pace.most(lines, clock.monotonic())) {
+            Next::Batch(batch) => {
+                let (began, count) = (clock.monotonic(), batch.len());
+                take_turn(&mut writer, batch);
+                pace.took(count, clock.monotonic().saturating_sub(began));
             }
-            Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => {
+            Next::Idle => {
+                writer.turn(&[]);
+            }
+            Next::Closed => {
                 writer.turn(&[]);
                 return;
-            }
-            Err(RecvTimeoutError::Timeout) => {
-                writer.turn(&[]);
             }
         }
     }
 }
 
-/// Takes what has queued up, within the limits of a batch. Returns false where the thread is to end.
-fn take_turn(writer: &mut Writer, calls: &Receiver<Message>, call: Call, done: Done) -> bool {
-    let (calls_max, bytes_max) = {
-        let config = writer.kernel().config();
-        (config.batch_calls_max, config.batch_bytes_max)
-    };
-    let mut bytes = call.body.len();
-    let (mut batch, mut waiting) = (vec![call], vec![done]);
-    let mut is_going_on = true;
-    while batch.len() < calls_max && bytes < bytes_max {
-        match calls.try_recv() {
-            Ok(Message::Call(call, done)) => {
-                bytes += call.body.len();
-                batch.push(call);
-                waiting.push(done);
-            }
-            Ok(Message::Stop) => {
-                is_going_on = false;
-                break;
-            }
-            Err(_) => break,
-        }
+fn take_turn(writer: &mut Writer, batch: Vec<Message>) {
+    let (mut calls, mut waiting) = (Vec::new(), Vec::new());
+    for Message { call, done, _place } in batch {
+        calls.push(call);
+        waiting.push((done, _place));
     }
-    let taken = i64::try_from(batch.len()).unwrap_or(i64::MAX);
+    let taken = i64::try_from(calls.len()).unwrap_or(i64::MAX);
     writer.kernel().meters().queue.fetch_sub(taken, Ordering::Relaxed);
-    let replies = writer.turn(&batch);
-    for (done, reply) in waiting.into_iter().zip(replies) {
+    let replies = writer.turn(&calls);
+    for ((done, place), reply) in waiting.into_iter().zip(replies) {
+        drop(place);
         done(reply);
     }
-    is_going_on
+}
+
+/// How large batches are: as large as they may be while one principal is alone, and so large that they take some milliseconds while
+/// several wait.
+struct Pace {
+    count_max: usize,
+    cost_max: usize,
+    time_max: Duration,
+    /// How long a call took of late, its share of the commit included; zero where nothing is known.
+    call: Duration,
+    contended_until: Duration,
+}
+
+impl Pace {
+    fn new(config: &Config) -> Self {
+        let calls_cost = config.batch_calls_max.saturating_mul(CALL_COST);
+        Self {
+            count_max: config.batch_calls_max,
+            cost_max: config.batch_bytes_max.saturating_add(calls_cost),
+            time_max: Duration::from_millis(config.batch_ms_max),
+            call: Duration::ZERO,
+            contended_until: Duration::ZERO,
+        }
+    }
+
+    fn most(&mut self, lines: usize, now: Duration) -> Most {
+        if 1 < lines {
+            self.contended_until = now.saturating_add(CONTENDED);
+        }
+        let is_free = self.contended_until <= now || self.call.is_zero();
+        let count = if is_free {
+            self.count_max
+        } else {
+            let fits = self.time_max.as_nanos() / self.call.as_nanos();
+            let fits = usize::try_from(fits).unwrap_or(usize::MAX).max(BATCH_CALLS_MIN);
+            self.count_max.min(fits)
+        };
+        Most { count, cost: self.cost_max }
+    }
+
+    /// Takes note of a batch. Small ones say little: they mostly wait for the disk.
+    fn took(&mut self, count: usize, time: Duration) {
+        if count < BATCH_CALLS_MIN / 2 {
+            return;
+        }
+        let call = time / u32::try_from(count).unwrap_or(u32::MAX);
+        self.call = if self.call.is_zero() { call } else { (self.call * 3 + call) / 4 };
+    }
 }
 
 /// Returns how long the thread may sleep before there is work without a call.
@@ -190,4 +267,25 @@ fn pause(writer: &Writer) -> Duration {
     let Ok(Some(due)) = writer.due() else { return IDLE };
     let millis = due.0.saturating_sub(clock.business().0);
     Duration::from_millis(u64::try_from(millis).unwrap_or(0)).clamp(Duration::from_millis(1), IDLE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_are_cut_to_their_time_only_while_several_wait() {
+        let config = Config { batch_ms_max: 10, batch_calls_max: 1_000, ..Config::default() };
+        let (mut pace, second) = (Pace::new(&config), Duration::from_secs(1));
+        assert_eq!(pace.most(5, second).count, 1_000, "nothing is known yet");
+        pace.took(1_000, Duration::from_millis(50));
+        assert_eq!(pace.most(5, second).count, 200, "50 us a call, 10 ms a batch");
+        assert_eq!(pace.most(1, second + CONTENDED / 2).count, 200, "they waited a moment ago");
+        assert_eq!(pace.most(1, second + CONTENDED).count, 1_000, "one is alone");
+        pace.took(1_000, Duration::from_secs(10));
+        assert_eq!(pace.most(2, second * 9).count, BATCH_CALLS_MIN);
+        let before = pace.call;
+        pace.took(3, Duration::from_secs(10));
+        assert_eq!(pace.call, before, "a small batch says nothing");
+    }
 }

@@ -1,21 +1,23 @@
 //! What all threads share: the store, the clocks, the tables, the policies. Reads end here.
 
+use crate::admit::{Admission, Asked};
 use crate::audit::Audit;
 use crate::excerpt::{Excerpts, Through};
 use crate::holders::Holders;
 use crate::levels::Levels;
 use crate::metrics::{Meters, Outcome, call_span};
-use crate::operation::Handler;
+use crate::operation::{Handler, Look};
 use crate::policy::{Decision, Policies};
+use crate::quota::{Limits, Quotas};
 use crate::read::{Read, Reader};
 use crate::secrets::{Secrets, Vault};
 use crate::sign_in::{self, SignIn, Vouched, Web};
 use crate::system::System;
-use crate::trace::Tracer;
+use crate::trace::{Trace, Tracer};
 use crate::writer::Writer;
 use crate::{
-    Call, Config, Engine, Error, Found, KindOf, Operation, Principal, Relation, Reply, Resource,
-    ResourceRef, Signed, Token, space, tx,
+    Call, Config, Engine, Error, Found, KindOf, Memory, Operation, Principal, Relation, Reply,
+    Resource, ResourceRef, Signed, Token, Works, space, tx,
 };
 use base::{Clock, Entropy, Problem, nearest};
 use std::any::Any;
@@ -117,6 +119,10 @@ pub struct Kernel {
     rights: AtomicU64,
     pub(crate) holders: Holders,
     pub(crate) sign_in: SignIn,
+    admission: Admission,
+    quotas: RwLock<BTreeMap<u64, Arc<Quotas>>>,
+    memory: Arc<Memory>,
+    works: Arc<Works>,
 }
 
 impl Kernel {
@@ -144,6 +150,10 @@ impl Kernel {
         let (clock, entropy) = (Arc::clone(&parts.clock), Arc::clone(&parts.entropy));
         let tracer = Arc::new(Tracer::new(clock, entropy, &parts.config));
         let kernel = Arc::new(Self {
+            admission: Admission::new(&parts.config),
+            quotas: RwLock::default(),
+            memory: Arc::new(Memory::new(parts.config.memory_bytes_max)),
+            works: Arc::default(),
             store: parts.store,
             clock: parts.clock,
             entropy: parts.entropy,
@@ -209,6 +219,66 @@ impl Kernel {
     /// Returns the engines, the kernel's own first.
     pub fn engines(&self) -> &[Arc<dyn Engine>] {
         &self.engines
+    }
+
+    /// Returns the memory of the unit, from which whoever takes much asks for it.
+    pub fn memory(&self) -> &Arc<Memory> {
+        &self.memory
+    }
+
+    /// Returns the list of what the unit does in the background.
+    pub fn works(&self) -> &Arc<Works> {
+        &self.works
+    }
+
+    /// Returns what a principal may use now, by its quotas.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn limits(&self, read: &dyn Read, who: &Principal) -> Result<Limits, Problem> {
+        self.admission.limits(self, read, who)
+    }
+
+    /// Refuses a caller who is known to be over its quota before a door does anything for its call. The refusal is audited; a call
+    /// that passes is looked at again once its rights are known.
+    ///
+    /// # Errors
+    /// `quota.exceeded`.
+    pub fn knock(
+        &self,
+        who: &Principal,
+        operation: &str,
+        resource: &ResourceRef,
+    ) -> Result<(), Problem> {
+        let outcome = self.admission.knock(self.clock.as_ref(), who);
+        if let Err(problem) = &outcome {
+            let (actor, resource) = (who.to_string(), resource.to_string());
+            self.audit.refuse(self.clock.wall(), &actor, operation, &resource, &problem.code);
+            self.called(operation, Outcome::of(&outcome), Duration::ZERO);
+        }
+        outcome
+    }
+
+    /// Takes note of how many bytes are free on the disk of the unit, and how many are to stay free: what adds data is refused
+    /// below. Returns whether it is.
+    pub fn observe_disk(&self, free: u64, least: u64) -> bool {
+        self.admission.observe_disk(free, least)
+    }
+
+    /// Returns how many calls got a permit since the unit started, and how many got none.
+    pub fn calls(&self) -> (u64, u64) {
+        self.admission.calls()
+    }
+
+    pub(crate) fn admission(&self) -> &Admission {
+        &self.admission
+    }
+
+    /// Notes the refusal of a call that did not come to where it would have left a line.
+    pub(crate) fn note_refused(&self, call: &Call, problem: &Problem) {
+        let (actor, resource) = (call.actor.to_string(), call.resource.to_string());
+        let wall = self.clock.wall();
+        self.audit.refuse(wall, &actor, &call.operation, &resource, &problem.code);
     }
 
     /// Returns the rows of a chunk as JSON lines, whatever its format.
@@ -398,11 +468,9 @@ impl Kernel {
         let operation = self.operation(&call.operation)?;
         let Some(prepare) = &operation.prepare else { return Ok(()) };
         let reader = Reader::new(self, call.actor.clone())?;
-        let outcome = self.admit(&reader, operation, call).and_then(|_| prepare(&reader, call));
+        let outcome = self.authorise(&reader, operation, call).and_then(|_| prepare(&reader, call));
         if let Err(problem) = &outcome {
-            let (wall, actor) = (self.clock.wall(), call.actor.to_string());
-            let resource = call.resource.to_string();
-            self.audit.refuse(wall, &actor, operation.name, &resource, &problem.code);
+            self.note_refused(call, problem);
         }
         outcome
     }
@@ -428,36 +496,76 @@ impl Kernel {
         result
     }
 
+    /// Looks for a call that came from a door: under a permit of its own.
     fn look(self: &Arc<Self>, call: &Call) -> Result<Reply, Problem> {
-        let operation = self.operation(&call.operation)?;
-        let Handler::Read(look) = &operation.handler else {
-            return Err(Error::Internal {
-                detail: format!("`{}` changes something", call.operation),
-            }
-            .into());
-        };
+        let (operation, look) = self.looking(call)?;
         let reader = Reader::new(self, call.actor.clone())?;
-        let (actor, resource) = (call.actor.to_string(), call.resource.to_string());
         let is_held = match &call.stamp {
             Some(stamp) => self.confirm(&reader, stamp, false),
             None => Ok(()),
         };
-        match is_held.and_then(|()| self.admit(&reader, operation, call)) {
-            Ok(_) => self.audit.count(self.clock.wall(), &actor, operation.name, &resource),
+        let permitted =
+            is_held.and_then(|()| self.authorise(&reader, operation, call)).and_then(|_| {
+                let kernel: &Self = self;
+                let is_placed = false;
+                self.admission.permit(&Asked { kernel, read: &reader, operation, call, is_placed })
+            });
+        let result = match permitted {
+            Ok(permit) => {
+                self.note_read(operation, call);
+                look(&reader, call).map(|reply| permit.around(reply, &self.clock))
+            }
             Err(problem) => {
-                let wall = self.clock.wall();
-                self.audit.refuse(wall, &actor, operation.name, &resource, &problem.code);
-                return Err(self.vault.masks.problem(problem));
+                self.note_refused(call, &problem);
+                Err(problem)
+            }
+        };
+        result.map_err(|problem| self.vault.masks.problem(problem))
+    }
+
+    /// Runs an operation that only looks for a call that was admitted already: an engine asks for it in the turn of another. `own` is
+    /// the trace of the call, where it has one: what is done for it is caused by it.
+    pub(crate) fn read_inside(
+        self: &Arc<Self>,
+        call: &Call,
+        own: Option<&Trace>,
+    ) -> Result<Reply, Problem> {
+        let traced = |own: &Trace| Cow::Owned(Call { trace: Some(own.clone()), ..call.clone() });
+        let traced = own.filter(|own| own.is_sampled).map_or(Cow::Borrowed(call), traced);
+        let call: &Call = traced.as_ref();
+        let (operation, look) = self.looking(call)?;
+        let reader = Reader::new(self, call.actor.clone())?;
+        match self.authorise(&reader, operation, call) {
+            Ok(_) => self.note_read(operation, call),
+            Err(problem) => {
+                self.note_refused(call, &problem);
+                return Err(problem);
             }
         }
-        look(&reader, call).map_err(|problem| self.vault.masks.problem(problem))
+        look(&reader, call)
+    }
+
+    fn looking(&self, call: &Call) -> Result<(&Operation, &Look), Problem> {
+        let operation = self.operation(&call.operation)?;
+        match &operation.handler {
+            Handler::Read(look) => Ok((operation, look)),
+            Handler::Decide(_) => {
+                let detail = format!("`{}` changes something", call.operation);
+                Err(Error::Internal { detail }.into())
+            }
+        }
+    }
+
+    fn note_read(&self, operation: &Operation, call: &Call) {
+        let (actor, resource) = (call.actor.to_string(), call.resource.to_string());
+        self.audit.count(self.clock.wall(), &actor, operation.name, &resource);
     }
 
     /// Finds the resource of a call and decides whether the call may go on.
     ///
     /// # Errors
     /// `resource.not_found` where there is none, or where the caller may not even see it; `policy.forbidden`.
-    pub(crate) fn admit(
+    pub(crate) fn authorise(
         &self,
         read: &dyn Read,
         operation: &Operation,
@@ -635,8 +743,29 @@ impl Kernel {
         Ok(policies)
     }
 
-    /// Forgets policies and resources that were read from a commit that did not happen.
+    /// Returns the quotas as they stand.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub(crate) fn quotas(&self, read: &dyn Read) -> Result<Arc<Quotas>, Problem> {
+        let epoch = self.epoch(read)?;
+        let held = self.quotas.read().unwrap_or_else(PoisonError::into_inner).get(&epoch).cloned();
+        if let Some(quotas) = held {
+            return Ok(quotas);
+        }
+        let quotas = Arc::new(Quotas::load(read)?);
+        let mut guard = self.quotas.write().unwrap_or_else(PoisonError::into_inner);
+        guard.insert(epoch, Arc::clone(&quotas));
+        while 2 < guard.len() {
+            guard.pop_first();
+        }
+        Ok(quotas)
+    }
+
+    /// Forgets policies, quotas and resources that were read from a commit that did not happen.
     pub(crate) fn forget(&self) {
+        self.quotas.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.admission.forget();
         self.policies.write().unwrap_or_else(PoisonError::into_inner).clear();
         self.decoded.write().unwrap_or_else(PoisonError::into_inner).clear();
         self.levels.forget();
@@ -725,8 +854,9 @@ impl Kernel {
         *self.commit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes void what was remembered of tokens.
+    /// Makes void what was remembered of tokens and of quotas.
     pub(crate) fn rights_changed(&self) {
+        self.admission.forget();
         self.rights.fetch_add(1, Ordering::SeqCst);
     }
 

@@ -4,9 +4,11 @@
 //! changes something runs on the one thread that owns the partition's [`Writer`]; calls that arrive while a commit is on
 //! its way to the disk share the next one. Engines plug in through [`Engine`]; none knows another.
 
+mod admit;
 mod apply;
 mod audit;
 mod batch;
+mod bucket;
 mod config;
 mod ending;
 mod engine;
@@ -21,13 +23,17 @@ mod levels;
 mod lineage;
 mod log;
 mod manifest;
+mod memory;
 mod metrics;
 mod operation;
 mod policy;
 mod principal;
+mod queue;
+mod quota;
 mod read;
 mod relation;
 mod resource;
+mod running;
 mod scram;
 pub mod secrets;
 mod sign_in;
@@ -36,8 +42,11 @@ mod system;
 mod token;
 mod trace;
 mod tx;
+mod usage;
+mod works;
 mod writer;
 
+pub use bucket::Rate;
 pub use config::Config;
 pub use ending::Ending;
 pub use engine::{Engine, Found, KindOf, Signed};
@@ -51,6 +60,7 @@ pub use levels::Promise;
 pub use lineage::{Edge, End, How};
 pub use log::{Age, FORMAT_ROWS, forget_old, rows, rows_from};
 pub use manifest::{Manifest, Metadata, documents};
+pub use memory::{Memory, Part, Reserved};
 pub use metrics::{Counter, DoorName, Exposition, Histogram, Meters, Sample, Traffic};
 pub use operation::{
     Address, Body, Call, Handler, Operation, Prepared, Reply, Right, Target, decide, operation,
@@ -58,13 +68,16 @@ pub use operation::{
 };
 pub use policy::Decision;
 pub use principal::Principal;
+pub use quota::{Limits, QueryLimits};
 pub use read::{Read, Reader};
 pub use relation::{Cell, Column, ColumnType, Relation, Rows, Scan};
 pub use resource::{Resource, ResourceRef};
+pub use running::{Act, Give, Running, Signal, Wanted};
 pub use scram::{Challenge, Proof, SignedIn};
 pub use sign_in::{Session, Web, WebRequest, WebResponse};
 pub use space::key;
 pub use token::Token;
 pub use trace::{Batch, Span, SpanId, SpanKind, Trace, TraceId, Tracer};
 pub use tx::Tx;
+pub use works::{Work, Works};
 pub use writer::Writer;

@@ -76,6 +76,9 @@ pub struct Call {
     /// When it was handed in, on the monotonic clock of this process.
     #[serde(skip)]
     pub received: Option<Duration>,
+    /// How many bytes came in for it, as the door counted them.
+    #[serde(skip)]
+    pub bytes: u64,
     /// By which the caller ends what runs for the call, where it may want to.
     #[serde(skip)]
     pub ending: Option<Ending>,
@@ -124,6 +127,7 @@ impl Call {
             scope: Vec::new(),
             trace: None,
             received: None,
+            bytes: 0,
             ending: None,
             stamp: None,
             source: None,

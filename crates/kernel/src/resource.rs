@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// The label that tells which application a resource belongs to.
+pub(crate) const APPLICATION: &str = "craton/application";
+
 /// Points at a resource by kind and name, written `stream/orders`. An empty name means the kind as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ResourceRef {

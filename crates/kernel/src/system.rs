@@ -8,10 +8,13 @@ use crate::levels::{self, LevelSpec};
 use crate::metrics::MEDIA;
 use crate::operation::{Call, Operation, Reply, Right, Target, decide, operation, read};
 use crate::policy::{self, BUILT_IN};
+use crate::quota::{self, QuotaSpec};
 use crate::relation::{Cell, Column, ColumnType, Relation, Scan};
+use crate::running::{self, Act, Give, Signal, Wanted};
 use crate::sign_in::{self, ProviderSpec};
 use crate::{
-    Error, Kernel, Principal, Read, Reader, Resource, ResourceRef, Token, Tx, batch, lineage, space,
+    Error, Kernel, Principal, Read, Reader, Resource, ResourceRef, Token, Tx, batch, lineage,
+    space, usage,
 };
 use base::{Problem, Time};
 use serde::Deserialize;
@@ -131,6 +134,17 @@ impl Engine for System {
                 is_grant: false,
                 roles: no_roles,
             },
+            KindOf {
+                name: "quota",
+                manifest: "Quota",
+                plural: "quotas",
+                schema: schemars::schema_for!(QuotaSpec).to_value(),
+                check: |spec| serde_json::from_value::<QuotaSpec>(spec.clone()).map(|_| ()),
+                // Who could lift his own quota would have none.
+                is_grant: true,
+                roles: no_roles,
+            },
+            runtime("running", "running"),
             runtime("resource", "resources"),
             runtime("token", "tokens"),
             runtime("session", "sessions"),
@@ -142,7 +156,7 @@ impl Engine for System {
 
     fn operations(self: Arc<Self>) -> Vec<Operation> {
         use Right::{Manage, Read, Run};
-        vec![
+        let mut all = vec![
             operation("resource.apply", Manage, "Applies manifests, all of them or none.", decide(&self, |_, tx, call| apply_or_plan(tx, call)))
                 .on_kind()
                 .takes(json!({
@@ -268,7 +282,9 @@ impl Engine for System {
                 .on_kind()
                 .answers(json!({"type": "string", "contentMediaType": "text/plain"})),
             operation("unit.whoami", Read, "Says who the caller is and which roles he holds.", read(&self, |_, reader, _| whoami(reader))).on_kind(),
-        ]
+        ];
+        all.extend(running::operations(&self));
+        all
     }
 
     fn relations(self: Arc<Self>, _read: &dyn Read) -> Result<Vec<Relation>, Problem> {
@@ -281,7 +297,30 @@ impl Engine for System {
             crate::metrics::relation(),
             crate::trace::relation(),
             levels::relation(),
+            running::relation(),
+            usage::quotas(),
+            usage::memory(),
         ])
+    }
+
+    fn running(
+        &self,
+        read: &dyn Read,
+        caller: &Principal,
+        wanted: &Wanted,
+        give: Give<'_>,
+    ) -> Result<(), Problem> {
+        if wanted.is_of("work") { running::works(read, caller, give) } else { Ok(()) }
+    }
+
+    fn signal(
+        &self,
+        read: &dyn Read,
+        caller: &Principal,
+        id: &str,
+        signal: Signal,
+    ) -> Result<Option<Act>, Problem> {
+        running::signal_work(read, caller, id, signal)
     }
 
     fn find(&self, read: &dyn Read, kind: &str, name: &str) -> Result<Option<Found>, Problem> {
@@ -316,6 +355,9 @@ impl Engine for System {
         }
         if new.kind == "user" {
             check_identity(tx, new)?;
+        }
+        if new.kind == "quota" {
+            quota::check(tx, new)?;
         }
         let Some(kind) = tx.kernel().kind(&new.kind) else { return Ok(()) };
         for role in (kind.roles)(&new.spec) {
@@ -468,7 +510,7 @@ fn whoami(reader: &Reader) -> Result<Reply, Problem> {
     Ok(Reply::Value(json!({"principal": reader.caller(), "roles": roles})))
 }
 
-fn system_relation(
+pub(crate) fn system_relation(
     name: &str,
     summary: &str,
     columns: Vec<Column>,

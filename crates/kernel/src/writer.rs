@@ -1,5 +1,6 @@
 //! The one thread's work: calls in, one commit, replies out.
 
+use crate::admit::Asked;
 use crate::metrics::{Outcome, Watch};
 use crate::operation::Handler;
 use crate::secrets::refuse_written;
@@ -54,7 +55,7 @@ impl Writer {
         if let Err(problem) = kernel.levels.refresh(&tx) {
             return refuse_all(calls, &problem);
         }
-        let replies: Vec<_> = calls.iter().map(|call| run(&mut tx, call)).collect();
+        let replies: Vec<_> = calls.iter().map(|call| run_first(&mut tx, call)).collect();
         let worked = self.work(&mut tx).and_then(|()| kernel.audit.flush(&mut tx));
         let worked = worked.and_then(|()| kernel.levels.flush(&mut tx));
         watch.take(&mut tx);
@@ -142,15 +143,41 @@ impl Writer {
     }
 }
 
-/// Runs one call in a savepoint of its own, through the whole kernel path, with its audit line and its span.
+/// Under which permit a call runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Under {
+    /// Its own.
+    Own,
+    /// Its own, but its answer is a part of another, with which it is counted.
+    OwnInside,
+    /// That of the call which led to it.
+    Other,
+}
+
+/// Runs a call that came from a door: under a permit of its own.
+fn run_first(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+    run_under(tx, call, Under::Own)
+}
+
+/// Runs a call that came together with others: under a permit of its own too, for to send many at once is no way round a quota.
+pub(crate) fn run_beside(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+    run_under(tx, call, Under::OwnInside)
+}
+
+/// Runs a call that another one led to, in the same turn: under the permit of that one.
 pub(crate) fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+    run_under(tx, call, Under::Other)
+}
+
+/// Runs one call in a savepoint of its own, through the whole kernel path, with its audit line and its span.
+fn run_under(tx: &mut Tx<'_>, call: &Call, under: Under) -> Result<Reply, Problem> {
     let opened = tx.open(call);
-    let result = run_path(tx, call);
+    let result = run_path(tx, call, under);
     tx.close(opened, call, &result);
     result
 }
 
-fn run_path(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+fn run_path(tx: &mut Tx<'_>, call: &Call, under: Under) -> Result<Reply, Problem> {
     let kernel = Arc::clone(tx.kernel());
     let operation = kernel.operation(&call.operation)?;
     let heard = kernel.heard(operation, call);
@@ -160,7 +187,15 @@ fn run_path(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
             // It may have waited while its credential was revoked.
             kernel.confirm(tx, stamp, tx.changes_rights())?;
         }
-        let decision = kernel.admit(tx, operation, call)?;
+        let decision = kernel.authorise(tx, operation, call)?;
+        let permit = match under {
+            Under::Own | Under::OwnInside => {
+                let kernel: &Kernel = &kernel;
+                let asked = Asked { kernel, read: &*tx, operation, call, is_placed: true };
+                Some(kernel.admission().permit(&asked)?)
+            }
+            Under::Other => None,
+        };
         refuse_written(operation, call)?;
         if operation.prepare.is_some() && call.prepared.is_none() {
             return Err(sign_in::Error::Unprepared { operation: call.operation.clone() }.into());
@@ -171,13 +206,17 @@ fn run_path(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         }
         let reply = match &operation.handler {
             Handler::Decide(decide) => decide(tx, call)?,
-            Handler::Read(_) => read_inside(&kernel, call)?,
+            // Over the last commit, as any other read.
+            Handler::Read(_) => kernel.read_inside(call, tx.trace())?,
         };
         remember(tx, call, &reply)?;
         if !operation.is_counted {
             kernel.audit.line(tx, operation, call, &decision)?;
         }
-        Ok(reply)
+        Ok(match permit {
+            Some(permit) if under == Under::Own => permit.around(reply, kernel.clock()),
+            _ => reply,
+        })
     });
     tx.settle();
     let result = result.map_err(|problem| kernel.masks().problem(problem));
@@ -192,11 +231,6 @@ fn run_path(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
 fn count(kernel: &Kernel, operation: &Operation, call: &Call) {
     let wall = kernel.clock().wall();
     kernel.audit.count(wall, &call.actor.to_string(), operation.name, &call.resource.to_string());
-}
-
-/// A read that an engine asks for runs over the last commit, as any other read.
-fn read_inside(kernel: &Arc<Kernel>, call: &Call) -> Result<Reply, Problem> {
-    kernel.read(call)
 }
 
 fn run_pending(tx: &mut Tx<'_>, pending: Pending) -> Result<(), Problem> {

@@ -227,6 +227,11 @@ impl Cache {
         self.held().remove(&(name.to_owned(), version));
     }
 
+    /// Forgets all versions: each is compiled again when it is needed.
+    pub fn clear(&self) {
+        self.held().clear();
+    }
+
     fn held(&self) -> MutexGuard<'_, HashMap<(String, u64), (Arc<Resource>, Arc<Compiled>)>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }

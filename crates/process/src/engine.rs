@@ -12,8 +12,8 @@ use crate::spec::{DecisionSpec, ProcessSpec};
 use crate::wire::{self, key};
 use base::{Place, Problem, Time};
 use kernel::{
-    Address, Edge, Engine, Exposition, Found, KindOf, Operation, Read, Reader, Relation, Resource,
-    ResourceRef, Tx,
+    Act, Address, Edge, Engine, Exposition, Found, Give, KindOf, Operation, Principal, Read,
+    Reader, Relation, Resource, ResourceRef, Signal, Tx, Wanted,
 };
 use notation::graph::NodeKind;
 use serde_json::{Value, json};
@@ -281,6 +281,31 @@ impl Engine for Processes {
         }
         self.forget_history(tx)?;
         self.expire(tx, budget.min(self.config.timers_max))
+    }
+
+    fn running(
+        &self,
+        read: &dyn Read,
+        caller: &Principal,
+        wanted: &Wanted,
+        give: Give<'_>,
+    ) -> Result<(), Problem> {
+        self.active(read, caller, wanted, give)
+    }
+
+    fn signal(
+        &self,
+        read: &dyn Read,
+        _caller: &Principal,
+        id: &str,
+        signal: Signal,
+    ) -> Result<Option<Act>, Problem> {
+        self.tell(read, id, signal)
+    }
+
+    fn let_go(&self) {
+        self.cache.clear();
+        *self.decoded.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn reads_from(&self, read: &dyn Read, log: &str) -> Result<Option<u64>, Problem> {

@@ -6,6 +6,7 @@
 //! Invariants: an instance keeps the version of its process to its end, unless somebody migrates it; every key beside it is
 //! computed from it; a message is taken once or becomes an incident; a failure of one instance stops that one.
 
+mod active;
 mod bulk;
 mod compiled;
 mod config;

@@ -2,10 +2,11 @@
 
 use crate::fetch::Fetches;
 use crate::network::Https;
+use crate::node::Nodes;
 use crate::providers::Providers;
 use crate::rest::Rest;
 use crate::sight::Sight;
-use crate::{Clock, Config, Error, files, secret_key};
+use crate::{Clock, Config, Error, files, host, secret_key};
 use base::{DrivenClock, Problem, SystemClock, SystemEntropy, Time};
 use data::Data;
 use exchange::{Exchange, Identity, Network};
@@ -25,6 +26,7 @@ pub(crate) struct Assembly {
     pub exchange: Arc<Exchange>,
     pub network: Arc<dyn Network>,
     pub rest: Arc<Rest>,
+    pub nodes: Arc<Nodes>,
     pub sight: Arc<Sight>,
 }
 
@@ -61,6 +63,11 @@ pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
     let rest = Arc::new(Rest::new(Arc::clone(&exchange)));
     let fetches = Fetches::new(config.fetch_megabytes_max);
     let sight = Arc::new(Sight::new(folder, exchange.identity().unit()));
+    let nodes = Arc::new(Nodes::new(folder, config.disk_free_megabytes_min << 20));
+    let mut kernel_limits = config.kernel.clone();
+    let memory_max = config.memory_megabytes_max.map(|megabytes| megabytes << 20);
+    kernel_limits.memory_bytes_max =
+        memory_max.or(kernel_limits.memory_bytes_max).or_else(host::memory_default);
     let (kernel, writer) = Kernel::new(Parts {
         store: Arc::new(store),
         clock,
@@ -72,12 +79,13 @@ pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
             Arc::clone(&rest) as Arc<dyn kernel::Engine>,
             Arc::new(fetches),
             Arc::clone(&sight) as Arc<dyn kernel::Engine>,
+            Arc::clone(&nodes) as Arc<dyn kernel::Engine>,
         ],
-        config: config.kernel.clone(),
+        config: kernel_limits,
     })?;
     kernel.unlock(&unit, secret_key::source(folder, &config.secret_key))?;
     kernel.set_web(Arc::new(Providers::new(folder)));
-    Ok(Assembly { config, kernel, writer, data, processes, exchange, network, rest, sight })
+    Ok(Assembly { config, kernel, writer, data, processes, exchange, network, rest, nodes, sight })
 }
 
 /// Reports a problem that no caller waits for, to the log.

@@ -98,6 +98,13 @@ pub struct Config {
     /// Levels of single parts: rooms of Craton such as `exchange`, or libraries such as `rustls`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub log_levels: BTreeMap<String, LogLevel>,
+    /// Megabytes of memory that the unit may take, its workers left out; 75 of 100 parts of what the machine or its control group has
+    /// where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_megabytes_max: Option<u64>,
+    /// Megabytes that are kept free on the disk: below, what adds data is refused with `disk.full`.
+    #[serde(default = "quarter_gigabyte")]
+    pub disk_free_megabytes_min: u64,
     /// Limits of the kernel.
     #[serde(default)]
     pub kernel: kernel::Config,
@@ -159,6 +166,10 @@ fn spans() -> usize {
 
 fn disk_bytes() -> u64 {
     64 << 20
+}
+
+fn quarter_gigabyte() -> u64 {
+    256
 }
 
 fn half_gigabyte() -> u64 {

@@ -65,6 +65,12 @@ pub(crate) fn read(path: &Path) -> Result<String, Error> {
     std::fs::read_to_string(path).map_err(|source| Error::File { path: path.to_owned(), source })
 }
 
+/// Returns how many entries a folder has; 0 where it cannot be read.
+#[expect(clippy::disallowed_methods, reason = "this is the home of a unit's files")]
+pub(crate) fn count(folder: &Path) -> u64 {
+    std::fs::read_dir(folder).map_or(0, |entries| entries.count() as u64)
+}
+
 /// Makes a folder and its parents.
 #[expect(clippy::disallowed_methods, reason = "this is the home of a unit's files")]
 pub(crate) fn make_folder(path: &Path) -> Result<(), Error> {

@@ -2,7 +2,9 @@
 
 use crate::assembly::{Assembly, assemble, report, thread};
 use crate::health::{self, Health};
+use crate::host::thread_cpu_ms;
 use crate::logging::{Line, LogLevel, Logger};
+use crate::node::Nodes;
 use crate::otlp::Exporter;
 use crate::rest::Rest;
 use crate::sight::{Running, VERSION};
@@ -13,7 +15,7 @@ use crate::{Config, Error, LogFormat, network, tls};
 use base::Problem;
 use data::{Data, Keeper, Round};
 use exchange::{Exchange, Network};
-use kernel::{Call, Handle, Principal, Reader, Reply, ResourceRef, Tracer};
+use kernel::{Call, Handle, Principal, Reader, Reply, ResourceRef, Tracer, Work};
 use process::decisions::{Recorded, pending};
 use serde_json::json;
 use std::net::SocketAddr;
@@ -54,13 +56,15 @@ pub fn run(folder: &Path) -> Result<(), Problem> {
     let assembled = assemble(folder);
     // Whoever was told to wait is served by the doors themselves from now on.
     early.end(&runtime);
-    let Assembly { config, kernel, writer, data, exchange, network, rest, sight, .. } = assembled?;
+    let Assembly { config, kernel, writer, data, exchange, network, rest, nodes, sight, .. } =
+        assembled?;
     let keeper = Keeper::new(&data, &kernel);
     let handle = kernel::spawn(writer)?;
     network::commits(&handle, &exchange);
     let tables = (keeper, data);
+    let watched = (&nodes, &logger);
     let background =
-        Background::start(&config, &handle, tables, &exchange, network, &rest, &logger)?;
+        Background::start(&config, &handle, tables, &exchange, network, &rest, watched)?;
     let (own, seen) = (Arc::clone(&logger), Arc::clone(&health));
     sight.runs(Some(Running { logger: own, health: seen, handle: handle.clone() }));
     // On a terminal the lines below say the same.
@@ -75,7 +79,7 @@ pub fn run(folder: &Path) -> Result<(), Problem> {
     runtime.block_on(doors.serve(&config, handle.clone(), shown_by_doors, &health, &logger));
     println!("unit {} drains", config.name);
     told("the unit drains");
-    background.stop(&rest);
+    background.stop(&rest, &nodes);
     handle.stop();
     sight.runs(None);
     runtime.shutdown_timeout(Duration::from_secs(2));
@@ -322,7 +326,7 @@ impl Background {
         exchange: &Arc<Exchange>,
         network: Arc<dyn Network>,
         rest: &Arc<Rest>,
-        logger: &Arc<Logger>,
+        (nodes, logger): (&Arc<Nodes>, &Arc<Logger>),
     ) -> Result<Self, Problem> {
         let is_stopping = Arc::new(AtomicBool::new(false));
         let mut threads = Vec::new();
@@ -332,22 +336,34 @@ impl Background {
         if let Some(sending) = Sending::new(config, exporter, &tracer, logger, &is_stopping)? {
             threads.push(thread("spans", move || sending.run())?);
         }
+        let works = handle.kernel().works();
+        let enter =
+            |name: &str, summary: &str| works.enter(name, summary, handle.kernel().clock().wall());
+        let watch = {
+            let (kernel, nodes) = (Arc::clone(handle.kernel()), Arc::clone(nodes));
+            let is_stopping = Arc::clone(&is_stopping);
+            move || nodes.watch(&kernel, &is_stopping)
+        };
+        threads.push(thread("watch", watch)?);
         let decisions = {
             let (config, handle, rest) = (config.clone(), handle.clone(), Arc::clone(rest));
             let is_stopping = Arc::clone(&is_stopping);
-            move || decide(&config, &handle, &rest, &is_stopping)
+            let work = enter("decisions", "evaluates decisions and scripts");
+            move || decide(&config, &handle, &rest, &is_stopping, &work)
         };
         threads.push(thread("decisions", decisions)?);
         let tables = {
             let (handle, rest) = (handle.clone(), Arc::clone(rest));
             let is_stopping = Arc::clone(&is_stopping);
-            move || keep(keeper, &handle, &rest, &is_stopping)
+            let work = enter("tables", "looks after tables and materialised views");
+            move || keep(keeper, &handle, &rest, &is_stopping, &work)
         };
         threads.push(thread("tables", tables)?);
         let kpis = {
             let (handle, rest) = (handle.clone(), Arc::clone(rest));
             let is_stopping = Arc::clone(&is_stopping);
-            move || measure(&handle, &rest, &is_stopping)
+            let work = enter("kpis", "evaluates KPIs and quality rules");
+            move || measure(&handle, &rest, &is_stopping, &work)
         };
         threads.push(thread("kpis", kpis)?);
         let sending = network::sender(handle, exchange, network);
@@ -359,11 +375,12 @@ impl Background {
         Ok(Self { is_stopping, data, exchange: Arc::clone(exchange), tracer, threads })
     }
 
-    fn stop(self, rest: &Rest) {
+    fn stop(self, rest: &Rest, nodes: &Nodes) {
         self.is_stopping.store(true, Ordering::SeqCst);
         rest.decisions.ring();
         rest.tables.ring();
         rest.kpis.ring();
+        nodes.ring();
         // What these threads ask in SQL ends with them.
         self.data.stop();
         self.exchange.stop();
@@ -376,12 +393,19 @@ impl Background {
     }
 }
 
+/// How often a thread that pauses looks whether it is to go on.
+const PAUSED: Duration = Duration::from_millis(500);
+
 /// Looks after the tables: what is due is looked for now and then, and when somebody asks.
-fn keep(mut keeper: Keeper, handle: &Handle, rest: &Rest, is_stopping: &AtomicBool) {
+fn keep(mut keeper: Keeper, handle: &Handle, rest: &Rest, is_stopping: &AtomicBool, work: &Work) {
     /// How often rows that wait in the log are looked at.
     const EVERY: Duration = Duration::from_millis(500);
     while !is_stopping.load(Ordering::SeqCst) {
         let seen = rest.tables.count();
+        if work.is_paused() {
+            rest.tables.wait(seen, EVERY);
+            continue;
+        }
         let round = keeper.round(&mut |call| handle.call(call));
         if is_stopping.load(Ordering::SeqCst) {
             // What was under way is begun or finished by the next process.
@@ -389,7 +413,7 @@ fn keep(mut keeper: Keeper, handle: &Handle, rest: &Rest, is_stopping: &AtomicBo
         }
         keeper.troubles().iter().for_each(report);
         match round {
-            Ok(Round::Worked) => {}
+            Ok(Round::Worked) => work.worked(thread_cpu_ms()),
             Ok(Round::Rest) => rest.tables.wait(seen, EVERY),
             Err(problem) => {
                 // It is left alone for a while; what else is due is looked at as often as ever.
@@ -401,15 +425,20 @@ fn keep(mut keeper: Keeper, handle: &Handle, rest: &Rest, is_stopping: &AtomicBo
 }
 
 /// Evaluates the decisions and scripts that wait, in a worker process, and records the results.
-fn decide(config: &Config, handle: &Handle, rest: &Rest, is_stopping: &AtomicBool) {
+fn decide(config: &Config, handle: &Handle, rest: &Rest, is_stopping: &AtomicBool, work: &Work) {
     /// Decisions that are looked up at once and recorded in one call at most.
     const BATCH: usize = 256;
     let mut worker = Worker::new(config);
     loop {
         let seen = rest.decisions.count();
-        match decide_some(handle, &mut worker, BATCH, is_stopping) {
+        let decided = match work.is_paused() {
+            true => Ok(0),
+            false => decide_some(handle, &mut worker, BATCH, is_stopping),
+        };
+        match decided {
+            Ok(0) if work.is_paused() => rest.decisions.wait(seen, PAUSED),
             Ok(0) => rest.decisions.wait(seen, Duration::from_secs(5)),
-            Ok(_) => {}
+            Ok(_) => work.worked(thread_cpu_ms()),
             Err(problem) => {
                 report(&problem);
                 rest.decisions.wait(seen, Duration::from_millis(200));
@@ -445,17 +474,25 @@ fn decide_some(
 }
 
 /// Evaluates KPIs and quality rules that wait, and records the results. What fails is tried again after a while.
-fn measure(handle: &Handle, rest: &Rest, is_stopping: &AtomicBool) {
+fn measure(handle: &Handle, rest: &Rest, is_stopping: &AtomicBool, work: &Work) {
     /// What is looked up at once.
     const BATCH: usize = 64;
     /// How long what failed waits, where nothing new comes.
     const AGAIN: Duration = Duration::from_secs(30);
     loop {
         let seen = rest.kpis.count();
-        let pause = match measure_some(handle, BATCH, is_stopping) {
+        let measured = match work.is_paused() {
+            true => Ok((0, 0)),
+            false => measure_some(handle, BATCH, is_stopping),
+        };
+        let pause = match measured {
+            Ok((0, 0)) if work.is_paused() => PAUSED,
             Ok((0, 0)) => Duration::from_secs(5),
             Ok((0, _)) => AGAIN,
-            Ok(_) => Duration::ZERO,
+            Ok(_) => {
+                work.worked(thread_cpu_ms());
+                Duration::ZERO
+            }
             Err(problem) => {
                 report(&problem);
                 Duration::from_millis(200)

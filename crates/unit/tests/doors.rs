@@ -16,8 +16,18 @@ use store::MemoryStore;
 const OPEN_TO_ALL: [&str; 4] =
     ["exchange.card", "session.create", "session.begin", "session.finish"];
 /// What everybody who is known may ask.
-const OPEN_TO_USERS: [&str; 6] =
-    ["policy.check", "policy.why", "unit.whoami", "unit.batch", "task.list", "session.list"];
+const OPEN_TO_USERS: [&str; 10] = [
+    "policy.check",
+    "policy.why",
+    "unit.whoami",
+    "unit.batch",
+    "task.list",
+    "session.list",
+    "running.list",
+    "running.kill",
+    "running.pause",
+    "running.resume",
+];
 
 /// What no person may do: only another unit, by its signature, a part of this one, or a program whose role names it.
 const NOT_FOR_PEOPLE: [&str; 5] =

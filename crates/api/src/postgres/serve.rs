@@ -6,6 +6,7 @@ use super::scram::{self, Exchange};
 use super::session::Session;
 use super::wire::{Body, Closed, Message, Severity, Stream, Wire, put, text};
 use crate::router::Report;
+use crate::share::{self, Shares};
 use crate::visit::Defect;
 use crate::{Config, answer, counted};
 use base::{Code, Kind, Problem};
@@ -55,6 +56,8 @@ pub(crate) struct Door {
     pub version: String,
     pub config: Config,
     pub sessions: Sessions,
+    /// How many connections each principal has.
+    shares: Arc<Shares>,
     /// Threads that wait for the kernel.
     pub queries: Arc<Semaphore>,
     report: Report,
@@ -76,6 +79,10 @@ pub async fn serve_postgres(
         kernel: options.kernel,
         version: options.version,
         sessions: Sessions::default(),
+        shares: Shares::new(share::most(
+            options.config.postgres_connections_max,
+            options.config.principal_percent,
+        )),
         queries: limit(options.config.postgres_queries_max),
         report: options.report,
         tls: options.tls.map(TlsAcceptor::from),
@@ -131,7 +138,12 @@ impl Door {
         let time = self.config.postgres_sign_in_time_max();
         let signed_in = timeout(time, self.begin(stream)).await;
         // Who says nothing in time is told nothing: it may be no client at all.
-        let Ok(Ok(Some((wire, startup, signed_in)))) = signed_in else { return };
+        let Ok(Ok(Some((mut wire, startup, signed_in)))) = signed_in else { return };
+        let Some(_share) = self.shares.take(&signed_in.identity.principal) else {
+            let problem = Error::Busy { limit: self.shares.most() }.into();
+            wire.refuse(&problem, Severity::Fatal, None);
+            return wire.close().await;
+        };
         Session::new(Arc::clone(self), wire, &startup.parameters, signed_in).serve(stopped).await;
     }
 

@@ -6,7 +6,18 @@ use api::probe::Doors;
 use kernel::{Operation, ResourceRef};
 
 const OPEN_TO_ALL: [&str; 1] = ["exchange.card"];
-const OPEN_TO_USERS: [&str; 4] = ["policy.check", "unit.whoami", "unit.batch", "task.list"];
+const OPEN_TO_USERS: [&str; 10] = [
+    "policy.check",
+    "policy.why",
+    "unit.whoami",
+    "unit.batch",
+    "task.list",
+    "session.list",
+    "running.list",
+    "running.kill",
+    "running.pause",
+    "running.resume",
+];
 
 #[test]
 fn every_operation_refuses_whoever_may_not() {

@@ -3,6 +3,7 @@
 
 mod documents;
 mod doors;
+mod limits;
 mod requests;
 mod support;
 mod tls;

@@ -3,6 +3,7 @@
 use crate::support::{Client, Message, message, olga_herself, startup, text, unit, words};
 use api::Config;
 use kernel::{Call, ResourceRef};
+use serde_json::json;
 
 fn parse(name: &str, sql: &str, types: &[u32]) -> Vec<u8> {
     let mut body = [text(name), text(sql)].concat();
@@ -231,4 +232,34 @@ fn connections_above_the_limit_are_told_so() {
     second.send(&startup(&[("user", "olga")]));
     assert_eq!(words(&second.read_to('E')), "E:53300");
     drop(first);
+}
+
+/// The most calls that a test makes until one is over a quota of one a second.
+const CALLS_MAX: usize = 1_000;
+
+#[test]
+fn a_statement_over_the_quota_is_refused_and_the_session_goes_on() {
+    let unit = unit(Config::default());
+    let quota = json!({"apiVersion": "craton/v1", "kind": "Quota", "metadata": {"name": "slow"}, "spec": {"for": "user/olga", "rate": 1}});
+    let apply = Call::new("resource.apply", ResourceRef::new("resource", ""), olga_herself());
+    unit.handle.call(apply.with(json!({"manifests": [quota]}))).expect("a quota");
+    let mut client = unit.client();
+    let refused = (0..CALLS_MAX).map(|_| client.query("SELECT 1"));
+    let refused = refused.into_iter().find(|answer| words(answer) != "T D:0 C:SELECT 1 Z:I");
+    let refused = refused.expect("one a second is soon used up");
+    assert_eq!(words(&refused), "E:53400 Z:I");
+    let field = |name: u8| refused[0].field(name).unwrap_or_default();
+    assert!(field(b'M').starts_with("user:olga may not use more: 1 calls a second"));
+    assert!(field(b'H').starts_with("repeat it in "), "{}", field(b'H'));
+    assert_eq!(words(&client.query("SHOW timezone")), "T D:UTC C:SHOW Z:I");
+}
+
+#[test]
+fn one_user_takes_no_more_than_his_share_of_the_connections() {
+    let unit = unit(Config { postgres_connections_max: 4, ..Config::default() });
+    let held = [unit.client(), unit.client(), unit.client()];
+    let mut fourth = unit.stranger();
+    let end = fourth.sign_in("olga", &unit.token);
+    assert!(words(&end).ends_with("E:53300"), "{}", words(&end));
+    drop(held);
 }

@@ -21,6 +21,7 @@ mod sql;
 mod stream;
 mod support;
 mod table;
+mod top;
 mod trace;
 mod unit;
 mod work;
@@ -92,14 +93,22 @@ pub enum Command {
     Contract(exchange::Contract),
     /// Shows what is owed between the units, contract by contract
     Ledger(exchange::Ledger),
-    /// Shows everything that runs: process instances, queries, jobs, calls between units
+    /// Shows everything that runs: process instances, queries, background work, jobs, calls between units
     Ps(running::Ps),
+    /// Shows the machine and what runs on it, and lets you end and pause it
+    Top(top::Top),
     /// Ends something that runs
     Kill(running::Kill),
     /// Shows what a call, a process or an order did, as a tree, over all the units it went through
     Trace(trace::Trace),
     /// Makes a bundle for whoever helps: versions, configuration, manifests, log, counts; no secrets and no rows
     Support(support::Support),
+    /// Has something that runs pause: an instance, a whole process, background work
+    Pause(running::Pause),
+    /// Has something that pauses go on
+    Resume(running::Resume),
+    /// Limits a user, a peer or a query from now on, until the unit stops or the time is up
+    Limit(running::Limit),
     /// Says whether somebody may do something, and which policy decides
     CanI(access::CanI),
     /// Says step by step why somebody may do something, or what is missing
@@ -175,9 +184,13 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
         Command::Contract(command) => command.run(globals),
         Command::Ledger(command) => command.run(globals),
         Command::Ps(command) => command.run(globals),
+        Command::Top(command) => command.run(globals),
         Command::Kill(command) => command.run(globals),
         Command::Trace(command) => command.run(globals),
         Command::Support(command) => command.run(globals),
+        Command::Pause(command) => command.run(globals),
+        Command::Resume(command) => command.run(globals),
+        Command::Limit(command) => command.run(globals),
         Command::CanI(command) => return command.run(globals),
         Command::Why(command) => return command.run(globals),
         Command::Login(command) => command.run(globals),

@@ -1,131 +1,295 @@
-//! `ps`, `kill`: everything that runs.
+//! `ps`, `kill`, `pause`, `resume`, `limit`: everything that runs.
 
 use crate::{
     arguments::Globals, client::Client, client::Request, connect, error::Error, output,
-    output::Column, routes,
+    output::Column, output::Format, routes,
 };
 use base::{Kind, Problem};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-const TABLE: [Column; 6] = [
+const TABLE: [Column; 9] = [
     Column("ID", &["id"]),
     Column("KIND", &["kind"]),
     Column("WHAT", &["what"]),
-    Column("WHO", &["who"]),
+    Column("WHO", &["principal"]),
+    Column("FOR", &["on_behalf_of"]),
     Column("SINCE", &["since"]),
+    Column("CPU MS", &["cpu_ms"]),
+    Column("MEMORY", &["memory_bytes"]),
     Column("STATE", &["state"]),
 ];
+const OUTCOMES: [Column; 2] = [Column("ID", &["id"]), Column("OUTCOME", &["outcome"])];
 /// So many of each kind at most.
 const EACH_MAX: u32 = 1_000;
+/// The kinds that the unit lists as one.
+const LISTED: [&str; 3] = ["instance", "query", "work"];
 
-/// A kind of thing that runs: how it is listed, and which fields say what, who and since.
-struct Running {
-    kind: &'static str,
-    list: fn(&Client) -> Result<Vec<Value>, Problem>,
-    id: &'static str,
-    what: &'static str,
-    who: &'static str,
-    since: &'static str,
-}
-
-const KINDS: [Running; 4] = [
-    Running {
-        kind: "instance",
-        list: |client| items(client, &routes::instance_list().query("limit", Some(EACH_MAX))),
-        id: "instance",
-        what: "process",
-        who: "started_by",
-        since: "started_at",
-    },
-    Running {
-        kind: "query",
-        list: |client| items(client, &routes::sql_list()),
-        id: "id",
-        what: "sql",
-        who: "principal",
-        since: "since",
-    },
-    Running {
-        kind: "job",
-        list: |client| items(client, &routes::job_list().query("limit", Some(EACH_MAX))),
-        id: "job",
-        what: "type",
-        who: "worker",
-        since: "created_at",
-    },
-    Running {
-        kind: "call",
-        list: open_calls,
-        id: "id",
-        what: "capability",
-        who: "actor",
-        since: "at",
-    },
-];
-
-/// Shows everything that runs: process instances, queries, jobs, calls between units
+/// Shows everything that runs: process instances, queries, background work, jobs, calls between units
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  craton ps\n  craton ps --kind query\n  craton ps -o json")]
+#[command(
+    after_help = "Examples:\n  craton ps\n  craton ps --kind query\n  craton ps --who user:ana -o json"
+)]
 pub struct Ps {
-    /// Only this kind: instance, query, job, call
-    #[arg(long, value_name = "KIND", value_parser = ["instance", "query", "job", "call"])]
+    /// Only this kind: instance, query, work, job, call
+    #[arg(long, value_name = "KIND", value_parser = ["instance", "query", "work", "job", "call"])]
     kind: Option<String>,
+    /// Only what this principal runs, or what runs on behalf of it
+    #[arg(long, value_name = "WHO")]
+    who: Option<String>,
 }
 
 impl Ps {
     /// Shows one table of all kinds.
     pub fn run(self, globals: &Globals) -> Result<(), Problem> {
         let client = connect::client(globals)?;
-        let wanted = KINDS
-            .iter()
-            .filter(|running| self.kind.as_deref().is_none_or(|kind| kind == running.kind));
+        let is_wanted = |kind: &str| self.kind.as_deref().is_none_or(|wanted| wanted == kind);
         let mut all = Vec::new();
-        for running in wanted {
-            all.extend((running.list)(&client)?.iter().map(|item| common(running, item)));
+        if LISTED.iter().any(|kind| is_wanted(kind)) {
+            let request = routes::running_list()
+                .query("kind", self.kind.as_deref())
+                .query("principal", self.who.as_deref());
+            all.extend(items(&client, &request)?);
+        }
+        if is_wanted("job") {
+            let request = routes::job_list().query("limit", Some(EACH_MAX));
+            all.extend(items(&client, &request)?.iter().map(job));
+        }
+        if is_wanted("call") {
+            all.extend(open_calls(&client)?.iter().map(call));
+        }
+        if let Some(who) = &self.who {
+            all.retain(|item| {
+                item["principal"] == who.as_str() || item["on_behalf_of"] == who.as_str()
+            });
         }
         output::list(globals.output, &json!({"items": all}), &TABLE)
+    }
+}
+
+/// What is meant: one thing by its id, or all that fit.
+#[derive(Debug, clap::Args)]
+struct Meant {
+    /// What, as `craton ps` shows it
+    #[arg(conflicts_with_all = ["kind", "who", "resource", "state"])]
+    id: Option<String>,
+    /// All of this kind: instance, query, work
+    #[arg(long, value_name = "KIND", value_parser = LISTED)]
+    kind: Option<String>,
+    /// All that this principal runs, or that runs on behalf of it
+    #[arg(long, value_name = "WHO")]
+    who: Option<String>,
+    /// All of this resource, for example `process/sell`
+    #[arg(long, value_name = "RESOURCE")]
+    resource: Option<String>,
+    /// All in this state, for example `failed`
+    #[arg(long, value_name = "STATE")]
+    state: Option<String>,
+    /// Do it; without, what fits is only shown
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Meant {
+    /// Tells what is meant something, and says what came of it.
+    fn tell(self, globals: &Globals, request: Request, done: &str) -> Result<(), Problem> {
+        let client = connect::client(globals)?;
+        if let Some(id) = &self.id {
+            let answer = client.send(&request.json(&json!({ "id": id })))?;
+            return match globals.output {
+                Format::Table => {
+                    output::line(format!("{id} {done}"));
+                    Ok(())
+                }
+                format => output::list(format, &answer, &OUTCOMES),
+            };
+        }
+        let mut filter = Map::new();
+        let fields = [
+            ("kind", &self.kind),
+            ("principal", &self.who),
+            ("resource", &self.resource),
+            ("state", &self.state),
+        ];
+        for (name, value) in fields {
+            filter.extend(value.iter().map(|value| (name.to_owned(), Value::from(value.as_str()))));
+        }
+        if filter.is_empty() {
+            let hint = "name it as `craton ps` shows it, or say which with `--kind`, `--who`, `--resource`, `--state`";
+            return Err(Error::usage("it is not said what is meant", hint).into());
+        }
+        if !self.yes {
+            let list = routes::running_list()
+                .query("kind", self.kind.as_deref())
+                .query("principal", self.who.as_deref())
+                .query("resource", self.resource.as_deref())
+                .query("state", self.state.as_deref());
+            output::list(globals.output, &client.send(&list)?, &TABLE)?;
+            if globals.output == Format::Table {
+                output::line("nothing was done; `--yes` does it");
+            }
+            return Ok(());
+        }
+        let answer = client.send(&request.json(&Value::Object(filter)))?;
+        output::list(globals.output, &answer, &OUTCOMES)
     }
 }
 
 /// Ends something that runs
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  craton kill instance/42\n  craton kill query/7\n  craton kill call/payment/c12\n\nThe ids are those of `craton ps`. An instance is cancelled, a query ended, a call withdrawn."
+    after_help = "Examples:\n  craton kill instance/42\n  craton kill query/q7\n  craton kill call/payment/c12\n  craton kill --resource process/sell --state failed --yes\n\nThe ids are those of `craton ps`. An instance is cancelled, a query ended, a call withdrawn."
 )]
 pub struct Kill {
-    /// What to end, as `KIND/ID`
-    id: String,
+    #[command(flatten)]
+    meant: Meant,
 }
 
 impl Kill {
     /// Ends it.
     pub fn run(self, globals: &Globals) -> Result<(), Problem> {
         let hint = "write it as `craton ps` shows it: instance/…, query/…, call/…";
-        let Some((kind, id)) = self.id.split_once('/').filter(|(_, id)| !id.is_empty()) else {
-            return Err(
-                Error::usage(format!("`{}` does not say what to end", self.id), hint).into()
-            );
+        let Some(id) = self.meant.id.clone() else {
+            return self.meant.tell(globals, routes::running_tell("kill"), "ended");
         };
-        let request = match kind {
-            "instance" => routes::instance_cancel(id),
-            "query" => routes::sql_cancel(id),
-            "call" => match id.split_once('/') {
-                Some((contract, call)) => routes::contract_withdraw(contract, call),
-                None => return Err(Error::usage("a call is named call/CONTRACT/ID", hint).into()),
-            },
-            "job" => {
+        match id.split_once('/').filter(|(_, id)| !id.is_empty()) {
+            None => Err(Error::usage(format!("`{id}` does not say what to end"), hint).into()),
+            Some(("call", call)) => {
+                let Some((contract, call)) = call.split_once('/') else {
+                    return Err(Error::usage("a call is named call/CONTRACT/ID", hint).into());
+                };
+                connect::client(globals)?.send(&routes::contract_withdraw(contract, call))?;
+                output::line(format!("{id} ended"));
+                Ok(())
+            }
+            Some(("job", _)) => {
                 let hint = "cancel the instance that the job belongs to";
-                return Err(Error::usage("a job cannot be ended by itself", hint).into());
+                Err(Error::usage("a job cannot be ended by itself", hint).into())
             }
-            other => {
-                return Err(
-                    Error::usage(format!("there is no kind `{other}` that runs"), hint).into()
-                );
+            Some(("instance" | "query" | "work", _)) => {
+                self.meant.tell(globals, routes::running_tell("kill"), "ended")
             }
-        };
-        connect::client(globals)?.send(&request)?;
-        output::line(format!("{kind}/{id} ended"));
-        Ok(())
+            Some((other, _)) => {
+                Err(Error::usage(format!("there is no kind `{other}` that runs"), hint).into())
+            }
+        }
+    }
+}
+
+/// Has something that runs pause: an instance, a whole process, background work
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  craton pause instance/42\n  craton pause process/sell\n  craton pause work/tables\n  craton pause --resource process/sell --yes"
+)]
+pub struct Pause {
+    #[command(flatten)]
+    meant: Meant,
+}
+
+impl Pause {
+    /// Has it pause.
+    pub fn run(self, globals: &Globals) -> Result<(), Problem> {
+        self.meant.tell(globals, routes::running_tell("pause"), "pauses")
+    }
+}
+
+/// Has something that pauses go on
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  craton resume instance/42\n  craton resume process/sell\n  craton resume work/tables\n  craton resume --state suspended --yes"
+)]
+pub struct Resume {
+    #[command(flatten)]
+    meant: Meant,
+}
+
+impl Resume {
+    /// Has it go on.
+    pub fn run(self, globals: &Globals) -> Result<(), Problem> {
+        self.meant.tell(globals, routes::running_tell("resume"), "goes on")
+    }
+}
+
+/// Limits a user, a peer or a query from now on, until the unit stops or the time is up
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  craton limit user:ana --rate 10 --lasting PT10M\n  craton limit user:ana --memory 67108864 --time PT5S\n  craton limit query/q7 --time PT5S\n  craton limit user:ana --clear\n\nWhat is to hold for good is a manifest of kind Quota."
+)]
+pub struct Limit {
+    /// Whom: `user:NAME`, `peer:UNIT`, or a query as `craton ps` shows it
+    whom: String,
+    /// Calls a second
+    #[arg(long, value_name = "N")]
+    rate: Option<u64>,
+    /// Calls at once after a rest; as many as a second where absent
+    #[arg(long, value_name = "N", requires = "rate")]
+    burst: Option<u64>,
+    /// Calls at the same time
+    #[arg(long, value_name = "N")]
+    concurrency: Option<u64>,
+    /// Bytes of bodies a second
+    #[arg(long, value_name = "BYTES")]
+    bytes: Option<u64>,
+    /// Bytes of memory of one query
+    #[arg(long, value_name = "BYTES")]
+    memory: Option<u64>,
+    /// How long one query may take, for example PT5S
+    #[arg(long, value_name = "DURATION")]
+    time: Option<String>,
+    /// Rows of the result of one query
+    #[arg(long, value_name = "N")]
+    rows: Option<u64>,
+    /// Queries at the same time
+    #[arg(long, value_name = "N")]
+    queries: Option<u64>,
+    /// For how long, for example PT10M; until the unit stops where absent
+    #[arg(long, value_name = "DURATION")]
+    lasting: Option<String>,
+    /// Take such a limit away
+    #[arg(long)]
+    clear: bool,
+}
+
+impl Limit {
+    /// Limits.
+    pub fn run(self, globals: &Globals) -> Result<(), Problem> {
+        let is_query = self.whom.starts_with("query/");
+        let mut body = json!({});
+        body[if is_query { "id" } else { "principal" }] = self.whom.as_str().into();
+        let numbers = [
+            ("rate", self.rate),
+            ("burst", self.burst),
+            ("concurrency", self.concurrency),
+            ("bytes", self.bytes),
+            ("memory", self.memory),
+            ("rows", self.rows),
+            ("queries", self.queries),
+        ];
+        for (name, number) in numbers {
+            if let Some(number) = number {
+                body[name] = number.into();
+            }
+        }
+        for (name, text) in [("time", self.time), ("lasting", self.lasting)] {
+            if let Some(text) = text {
+                body[name] = text.into();
+            }
+        }
+        if self.clear {
+            body["clear"] = true.into();
+        }
+        let request = routes::running_tell("limit").json(&body);
+        let answer = connect::client(globals)?.send(&request)?;
+        match globals.output {
+            Format::Table if self.clear => {
+                output::line(format!("{} has its quotas and no other limit", self.whom));
+                Ok(())
+            }
+            Format::Table => {
+                output::line(format!("{} is limited", self.whom));
+                Ok(())
+            }
+            format => output::one(format, &answer),
+        }
     }
 }
 
@@ -157,12 +321,21 @@ fn open_calls(client: &Client) -> Result<Vec<Value>, Problem> {
     Ok(calls)
 }
 
-fn common(running: &Running, item: &Value) -> Value {
-    let id = format!("{}/{}", running.kind, output::plain(&item[running.id]));
+/// Returns a job with the columns of everything that runs.
+fn job(item: &Value) -> Value {
+    common("job", &item["job"], item, ["type", "worker", "created_at"])
+}
+
+/// Returns an open call with the columns of everything that runs.
+fn call(item: &Value) -> Value {
+    common("call", &item["id"], item, ["capability", "actor", "at"])
+}
+
+fn common(kind: &str, id: &Value, item: &Value, [what, who, since]: [&str; 3]) -> Value {
     let state = item.get("state").cloned().unwrap_or_else(|| "running".into());
     json!({
-        "id": id, "kind": running.kind, "what": item[running.what], "who": item[running.who],
-        "since": item[running.since], "state": state,
+        "id": format!("{kind}/{}", output::plain(id)), "kind": kind, "what": item[what],
+        "principal": item[who], "since": item[since], "state": state,
     })
 }
 
@@ -172,13 +345,14 @@ mod tests {
 
     #[test]
     fn everything_that_runs_has_the_same_columns() {
-        let item = common(
-            &KINDS[0],
-            &json!({"instance": 42, "process": "sell", "state": "active", "started_at": "t"}),
-        );
+        let item = job(&json!({"job": "42-1", "type": "pack", "worker": null, "created_at": "t"}));
         assert_eq!(
             item,
-            json!({"id": "instance/42", "kind": "instance", "what": "sell", "who": null, "since": "t", "state": "active"})
+            json!({"id": "job/42-1", "kind": "job", "what": "pack", "principal": null, "since": "t", "state": "running"})
         );
+        for Column(_, keys) in TABLE {
+            let is_known = ["on_behalf_of", "cpu_ms", "memory_bytes"].contains(&keys[0]);
+            assert!(is_known || item.get(keys[0]).is_some(), "{keys:?}");
+        }
     }
 }

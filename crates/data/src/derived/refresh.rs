@@ -11,7 +11,7 @@ use crate::lend::pager::bytes_of;
 use crate::sql::guard::Text;
 use crate::sql::memory::QueryPool;
 use crate::sql::problem::of_query;
-use crate::sql::queries::Entry;
+use crate::sql::queries::{self, Asker, Entry};
 use crate::sql::run::{Stop, with_turns};
 use crate::sql::state::{self, Files, Frame};
 use crate::tables::file::{self, Take};
@@ -61,7 +61,9 @@ pub(crate) fn refresh(
     let catalog = Catalog::new(shared, reader.as_ref(), Some(Arc::clone(&reader)), None);
     let tables = catalog.view(view, spec)?;
     check_own(&view.name, spec, &catalog)?;
-    let mut planning = session(shared, reader.business(), Arc::default())?;
+    let config = &shared.config;
+    let pool = QueryPool::new(config.query_bytes_max, Arc::default(), config.queries_bytes_max);
+    let mut planning = session(shared, reader.business(), Arc::new(pool), Arc::default())?;
     let plan = state::plan(&mut planning, &shared.config, Text::own(&spec.sql), &tables)?;
     let base = Derived {
         digest,
@@ -93,18 +95,16 @@ pub(crate) fn refresh(
 fn session(
     shared: &Arc<Shared>,
     business: base::Time,
+    pool: Arc<QueryPool>,
     stop: Arc<Stop>,
 ) -> Result<SessionState, Problem> {
-    let config = &shared.config;
-    let all = Arc::clone(&shared.query_bytes);
-    let pool = QueryPool::new(config.query_bytes_max, all, config.queries_bytes_max);
     let frame = Frame {
         business,
-        pool: Arc::new(pool),
+        pool,
         stop,
         files: Some(Files { blobs: Arc::clone(&shared.blobs), cache: Arc::clone(&shared.files) }),
     };
-    state::new(config, frame)
+    state::new(&shared.config, frame)
 }
 
 /// A renewal that is due: it has a place among the queries, under which it is listed and can be ended.
@@ -125,8 +125,9 @@ impl<'w> Work<'w> {
     ) -> Result<Self, Problem> {
         let clock = reader.kernel().clock();
         let text = format!("view {}: {}", view.name, spec.sql);
-        let entry = shared.queries.enter(&shared.config, reader.caller(), &text, clock.wall())?;
-        let session = session(shared, reader.business(), Arc::clone(&entry.stop))?;
+        let entry = queries::enter(shared, reader, &Asker::caller(reader, &text))?;
+        let pool = Arc::clone(&entry.progress.pool);
+        let session = session(shared, reader.business(), pool, Arc::clone(&entry.stop))?;
         Ok(Self { shared, clock, session, entry, folder: folder(&view.name) })
     }
 
@@ -183,6 +184,7 @@ impl<'w> Work<'w> {
         let schema: SchemaRef = plan.schema();
         let plan: Arc<dyn ExecutionPlan> = Arc::new(CoalescePartitionsExec::new(plan));
         let plan = with_turns(plan).map_err(|error| of_query(&error))?;
+        entry.progress.runs(&plan);
         let context = state::context(&session, &plan)?;
         let mut rows = Rows::of(shared, Arc::clone(clock), entry, (plan, context))?;
         let mut room = Room::of(&shared.config, &kept.files);

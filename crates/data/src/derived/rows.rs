@@ -92,6 +92,7 @@ async fn hand(
     let mut batches = execute_stream(plan, context).map_err(|error| of_query(&error))?;
     while let Some(batch) = batches.next().await {
         let batch = batch.map_err(|error| of_query(&error))?;
+        entry.progress.made(batch.num_rows(), 0);
         // A failure to send means that nobody waits any more; the work ends at the next turn.
         let _ = send.send(Ok(Some(batch))).await;
     }

@@ -6,9 +6,8 @@ use crate::Error;
 use crate::catalog::{Catalog, Table};
 use crate::engine::Shared;
 use crate::sql::guard::Text;
-use crate::sql::memory::QueryPool;
 use crate::sql::problem::of_query;
-use crate::sql::queries::Entry;
+use crate::sql::queries::{self, Asker, Entry};
 use crate::sql::run::{Message, launch, with_turns};
 use crate::sql::state::{self, Files, Frame};
 use base::{Problem, Time};
@@ -45,7 +44,10 @@ pub(crate) fn lend(shared: &Arc<Shared>, reader: &Reader, call: &Call) -> Result
     let lending: Lending = call.parameters()?;
     let (kernel, config) = (reader.kernel(), &shared.config);
     let text = format!("lent: {}", lending.relation);
-    let entry = shared.queries.enter(config, reader.caller(), &text, kernel.clock().wall())?;
+    // Whoever reads what is lent takes the place, not the part of the unit that hands it out.
+    let payer = call.on_behalf_of.as_ref().unwrap_or_else(|| reader.caller());
+    let asker = Asker { who: reader.caller(), payer, text: &text };
+    let entry = queries::enter(shared, reader, &asker)?;
     // A view of the store that lives as long as the query: all pages show one commit.
     let own = Arc::new(Reader::new(kernel, reader.caller().clone())?);
     let catalog =
@@ -114,11 +116,9 @@ impl Work {
         planner: &Handle,
     ) -> Result<(Arc<dyn ExecutionPlan>, Arc<TaskContext>), Problem> {
         let (shared, config) = (&self.shared, &self.shared.config);
-        let all = Arc::clone(&shared.query_bytes);
-        let pool = QueryPool::new(config.query_bytes_max, all, config.queries_bytes_max);
         let frame = Frame {
             business: self.business,
-            pool: Arc::new(pool),
+            pool: Arc::clone(&self.entry.progress.pool),
             stop: Arc::clone(&self.entry.stop),
             files: Some(Files {
                 blobs: Arc::clone(&shared.blobs),
@@ -128,7 +128,9 @@ impl Work {
         let mut state = state::new(config, frame)?;
         let plan = plan::lent(&mut state, config, &self.lending, &self.tables)?;
         let physical = planner.block_on(state.create_physical_plan(&plan)).and_then(with_turns);
-        Ok((physical.map_err(|error| of_query(&error))?, state.task_ctx()))
+        let physical = physical.map_err(|error| of_query(&error))?;
+        self.entry.progress.runs(&physical);
+        Ok((physical, state.task_ctx()))
     }
 }
 

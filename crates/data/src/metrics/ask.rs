@@ -4,6 +4,7 @@ use crate::Error;
 use crate::catalog::Table;
 use crate::engine::Shared;
 use crate::sql::guard::Dialect;
+use crate::sql::queries::{self, Asker};
 use crate::sql::run::{self, Format, Query, What};
 use base::{Problem, Time};
 use kernel::{Principal, Read, Reader};
@@ -33,7 +34,8 @@ pub(crate) fn rows(
 ) -> Result<Vec<Value>, Problem> {
     let Question { who, sql, tables, business, rows_max } = question;
     let clock = Arc::clone(reader.kernel().clock());
-    let entry = shared.queries.enter(&shared.config, who, &sql, clock.wall())?;
+    let asker = Asker { who, payer: reader.caller(), text: &sql };
+    let entry = queries::enter(shared, reader, &asker)?;
     let query = Query {
         sql,
         dialect: Dialect::Craton,

@@ -9,6 +9,7 @@ use crate::catalog::Catalog;
 use crate::engine::Data;
 use crate::rights::{Named, decide};
 use crate::sql::guard::Dialect;
+use crate::sql::queries::{self, Asker};
 use crate::sql::run::{self, Format, Query, What};
 use base::Problem;
 use kernel::{Call, Read, Reader, Reply};
@@ -68,8 +69,7 @@ pub(crate) fn query(data: &Data, reader: &Reader, call: &Call) -> Result<Reply, 
     let limit = ask.limit.unwrap_or(LIMIT).min(shared.config.result_rows_max);
     let sql = text(&metric, &shape, limit);
     let kernel = reader.kernel();
-    let wall = kernel.clock().wall();
-    let entry = shared.queries.enter(&shared.config, reader.caller(), &sql, wall)?;
+    let entry = queries::enter(shared, reader, &Asker::caller(reader, &sql))?;
     let behalf = call.on_behalf_of.clone();
     let catalog = Catalog::new(shared, own.as_ref(), Some(Arc::clone(&own)), behalf);
     let source = catalog.metric(&metric, &shape, &[], None)?;

@@ -1,11 +1,70 @@
-//! The queries that run now: listed, counted, ended.
+//! The queries that run now: listed, counted, limited, ended. Places are shared out: whoever runs many leaves room for others.
 
+use crate::engine::Shared;
+use crate::sql::memory::QueryPool;
 use crate::sql::run::Stop;
 use crate::{Config, Error};
-use base::Time;
-use kernel::{Principal, Span, SpanKind, Trace, Tracer};
+use base::{Problem, Time};
+use datafusion::execution::memory_pool::MemoryPool;
+use datafusion::physical_plan::ExecutionPlan;
+use kernel::{Principal, QueryLimits, Read, Reader, Span, SpanKind, Trace, Tracer};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+/// How far a query has come, and what it may use.
+pub(crate) struct Progress {
+    /// The memory that it holds.
+    pub(crate) pool: Arc<QueryPool>,
+    rows: AtomicU64,
+    bytes: AtomicU64,
+    rows_max: AtomicUsize,
+    /// How it is carried out, for as long as it is.
+    plan: OnceLock<Weak<dyn ExecutionPlan>>,
+}
+
+impl Progress {
+    /// Takes note of how the query is carried out.
+    pub(crate) fn runs(&self, plan: &Arc<dyn ExecutionPlan>) {
+        // There is one plan for each query.
+        let _ = self.plan.set(Arc::downgrade(plan));
+    }
+
+    /// Counts what was made.
+    pub(crate) fn made(&self, rows: usize, bytes: usize) {
+        self.rows.fetch_add(rows as u64, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Returns how many rows the result may have at most, of those that it asked for.
+    pub(crate) fn rows_max(&self, asked: usize) -> usize {
+        asked.min(self.rows_max.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        self.pool.reserved() as u64
+    }
+
+    /// Returns the processor time of its steps, as they count it; nothing before it is planned.
+    pub(crate) fn cpu_ms(&self) -> Option<u64> {
+        let plan = self.plan.get()?.upgrade()?;
+        Some(u64::try_from(nanos(&plan) / 1_000_000).unwrap_or(u64::MAX))
+    }
+}
+
+/// Returns the nanoseconds that the steps of a plan have counted.
+fn nanos(plan: &Arc<dyn ExecutionPlan>) -> u128 {
+    let own = plan.metrics().and_then(|metrics| metrics.elapsed_compute()).unwrap_or(0);
+    own as u128 + plan.children().into_iter().map(nanos).sum::<u128>()
+}
 
 /// A query that runs.
 #[derive(Clone)]
@@ -14,6 +73,9 @@ pub(crate) struct Running {
     pub(crate) principal: Principal,
     pub(crate) text: String,
     pub(crate) since: Time,
+    pub(crate) progress: Arc<Progress>,
+    /// Whose place it takes.
+    payer: Principal,
     stop: Arc<Stop>,
 }
 
@@ -37,7 +99,10 @@ pub(crate) struct Queries {
 pub(crate) struct Entry {
     queries: Arc<Queries>,
     number: u64,
+    /// Milliseconds that the query may take by the quotas of who asks.
+    ms_max: u64,
     pub(crate) stop: Arc<Stop>,
+    pub(crate) progress: Arc<Progress>,
     /// The span that is open for it.
     span: Option<(Arc<Tracer>, Span)>,
 }
@@ -50,6 +115,11 @@ impl Entry {
         let span = Span::new(&own, Some(caller.span), "sql", SpanKind::Internal);
         let now = tracer.now();
         self.span = Some((Arc::clone(tracer), span.between(now, now)));
+    }
+
+    /// Returns how many milliseconds the query may take at most, of those that it asked for.
+    pub(crate) fn ms_max(&self, asked: u64) -> u64 {
+        asked.min(self.ms_max)
     }
 }
 
@@ -76,39 +146,87 @@ impl Drop for Pin {
     }
 }
 
+/// Who asks what.
+pub(crate) struct Asker<'a> {
+    /// As whom.
+    pub(crate) who: &'a Principal,
+    /// Whose place and whose quotas count.
+    pub(crate) payer: &'a Principal,
+    pub(crate) text: &'a str,
+}
+
+impl<'a> Asker<'a> {
+    /// Returns the caller of an operation, who asks for himself.
+    pub(crate) fn caller(reader: &'a Reader, text: &'a str) -> Self {
+        Self { who: reader.caller(), payer: reader.caller(), text }
+    }
+}
+
+/// Takes a place for a query.
+///
+/// # Errors
+/// [`Error::Busy`] where there is none left for who asks, [`Error::Cancelled`] once the unit stops, `quota.exceeded`, or where the
+/// store cannot be read.
+pub(crate) fn enter(shared: &Shared, reader: &Reader, asker: &Asker<'_>) -> Result<Entry, Problem> {
+    let (kernel, config) = (reader.kernel(), &shared.config);
+    let limits = kernel.limits(reader, asker.payer)?.queries;
+    let bytes =
+        limits.bytes.map_or(usize::MAX, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+    let pool = QueryPool::new(
+        config.query_bytes_max.min(bytes),
+        Arc::clone(&shared.query_bytes),
+        config.queries_bytes_max,
+    );
+    let rows = limits.rows.map_or(usize::MAX, |rows| usize::try_from(rows).unwrap_or(usize::MAX));
+    let progress = Progress {
+        pool: Arc::new(pool.of_unit(Arc::clone(kernel.memory()))),
+        rows: AtomicU64::new(0),
+        bytes: AtomicU64::new(0),
+        rows_max: AtomicUsize::new(rows),
+        plan: OnceLock::new(),
+    };
+    let running = Running {
+        id: String::new(),
+        principal: asker.who.clone(),
+        text: asker.text.chars().take(1_000).collect(),
+        since: kernel.clock().wall(),
+        progress: Arc::new(progress),
+        payer: asker.payer.clone(),
+        stop: Arc::default(),
+    };
+    shared.queries.enter(config, &limits, running)
+}
+
 impl Queries {
-    /// Takes a place for a query.
-    ///
-    /// # Errors
-    /// [`Error::Exhausted`] where there is none left, [`Error::Cancelled`] once the unit stops.
-    pub(crate) fn enter(
+    fn enter(
         self: &Arc<Self>,
         config: &Config,
-        principal: &Principal,
-        text: &str,
-        since: Time,
-    ) -> Result<Entry, Error> {
+        limits: &QueryLimits,
+        mut running: Running,
+    ) -> Result<Entry, Problem> {
         let mut table = self.table();
         if table.is_closed {
-            return Err(Error::Cancelled);
+            return Err(Error::Cancelled.into());
         }
-        if config.queries_max <= table.running.len() {
-            return Err(Error::Exhausted {
-                what: format!("{} queries at the same time", config.queries_max),
-            });
+        let own = table.running.values().filter(|other| other.payer == running.payer).count();
+        if limits.concurrency.is_some_and(|limit| limit <= own as u64) {
+            let what = format!("{own} queries at the same time");
+            let (whom, retry_ms) = (running.payer.to_string(), Some(Error::RETRY_MS));
+            return Err(kernel::Error::Quota { whom, what, retry_ms }.into());
+        }
+        let payers: BTreeSet<&Principal> =
+            table.running.values().map(|other| &other.payer).chain([&running.payer]).collect();
+        let all = table.running.len();
+        if config.queries_max <= all || share(config.queries_max, payers.len()) <= own {
+            return Err(Error::Busy { own, all }.into());
         }
         table.next += 1;
         let number = table.next;
-        let stop = Arc::new(Stop::default());
-        let running = Running {
-            id: format!("q{number}"),
-            principal: principal.clone(),
-            text: text.chars().take(1_000).collect(),
-            since,
-            stop: Arc::clone(&stop),
-        };
+        running.id = format!("q{number}");
+        let (stop, progress) = (Arc::clone(&running.stop), Arc::clone(&running.progress));
         table.running.insert(number, running);
-        Ok(Entry { queries: Arc::clone(self), number, stop, span: None })
+        let ms_max = limits.ms.unwrap_or(u64::MAX);
+        Ok(Entry { queries: Arc::clone(self), number, ms_max, stop, progress, span: None })
     }
 
     /// Returns the queries that run, the oldest first.
@@ -155,7 +273,109 @@ impl Queries {
         running.map(|running| running.stop.set()).ok_or_else(|| Error::NoQuery { id: shown() })
     }
 
+    /// Limits a query that runs: what it holds it keeps, and from now on it gets no more. Milliseconds count from now.
+    ///
+    /// # Errors
+    /// `sql.internal` where there are no threads.
+    pub(crate) fn limit(
+        shared: &Shared,
+        running: &Running,
+        limits: &QueryLimits,
+    ) -> Result<(), Problem> {
+        let number = |limit: u64| usize::try_from(limit).unwrap_or(usize::MAX);
+        if let Some(bytes) = limits.bytes {
+            running.progress.pool.lower(number(bytes));
+        }
+        if let Some(rows) = limits.rows {
+            running.progress.rows_max.fetch_min(number(rows), Ordering::Relaxed);
+        }
+        if let Some(ms) = limits.ms {
+            let stop = Arc::downgrade(&running.stop);
+            shared.runtime()?.spawn(async move {
+                tokio::time::sleep(std::time::Duration::from_millis(ms)).await;
+                // The query may be over by then.
+                if let Some(stop) = stop.upgrade() {
+                    stop.set();
+                }
+            });
+        }
+        Ok(())
+    }
+
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns how many of the places one of so many may take: a quarter is kept for whoever has none, the rest is shared out.
+fn share(places: usize, among: usize) -> usize {
+    ((places - places / 4) / among.max(1)).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn running(payer: &str) -> Running {
+        let payer = Principal::User(payer.into());
+        let pool = Arc::new(QueryPool::new(1 << 20, Arc::default(), 1 << 20));
+        let progress = Progress {
+            pool,
+            rows: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            rows_max: AtomicUsize::new(usize::MAX),
+            plan: OnceLock::new(),
+        };
+        Running {
+            id: String::new(),
+            principal: payer.clone(),
+            text: "SELECT 1".into(),
+            since: Time(0),
+            progress: Arc::new(progress),
+            payer,
+            stop: Arc::default(),
+        }
+    }
+
+    /// Has a principal begin as many queries as it may.
+    fn fill(queries: &Arc<Queries>, payer: &str, limits: &QueryLimits) -> (Vec<Entry>, String) {
+        let config = Config { queries_max: 16, ..Config::default() };
+        let mut entries = Vec::new();
+        loop {
+            match queries.enter(&config, limits, running(payer)) {
+                Ok(entry) => entries.push(entry),
+                Err(problem) => return (entries, problem.code),
+            }
+        }
+    }
+
+    #[test]
+    fn who_runs_many_queries_leaves_room_for_others() {
+        let (queries, none) = (Arc::new(Queries::default()), QueryLimits::default());
+        let (ana, code) = fill(&queries, "ana", &none);
+        assert_eq!((ana.len(), code.as_str()), (12, "sql.busy"));
+        let (bob, _) = fill(&queries, "bob", &none);
+        assert_eq!(bob.len(), 4, "what is left; ana has more than her share by now");
+        drop(ana);
+        let (ana, _) = fill(&queries, "ana", &none);
+        assert_eq!(ana.len(), 6);
+        let (eve, _) = fill(&queries, "eve", &none);
+        assert_eq!(eve.len(), 4);
+        drop((ana, bob, eve));
+        assert!(queries.list().is_empty());
+    }
+
+    #[test]
+    fn a_quota_of_queries_is_kept() {
+        let queries = Arc::new(Queries::default());
+        let limits = QueryLimits { concurrency: Some(2), ms: Some(50), ..QueryLimits::default() };
+        let (held, code) = fill(&queries, "ana", &limits);
+        assert_eq!((held.len(), code.as_str()), (2, "quota.exceeded"));
+        assert_eq!((held[0].ms_max(30), held[0].ms_max(1_000)), (30, 50));
+    }
+
+    #[test]
+    fn one_place_is_for_whoever_comes_first() {
+        assert_eq!((share(1, 1), share(1, 5), share(16, 1), share(16, 100)), (1, 1, 12, 1));
     }
 }

@@ -131,7 +131,8 @@ pub(crate) fn start(
     clock: Arc<dyn Clock>,
     query: Query,
 ) -> Result<Pieces, Problem> {
-    let (stop, ms, own) = (Arc::clone(&query.entry.stop), query.ms_max, Arc::clone(shared));
+    let (stop, own) = (Arc::clone(&query.entry.stop), Arc::clone(shared));
+    let ms = query.entry.ms_max(query.ms_max);
     let work = |send: Sender<Message>| async move { run(&own, &Arc::new(query), &send).await };
     let mut pieces = launch(shared, clock, stop, ms, work)?;
     pieces.fill()?;
@@ -272,6 +273,8 @@ async fn run(
         Problem::from(Error::Internal { detail: format!("planning: {error}") })
     })??;
     let _spills = Spills::watch(shared, &physical);
+    let progress = Arc::clone(&query.entry.progress);
+    progress.runs(&physical);
     let mut batches = execute_stream(physical, context).map_err(|error| of_query(&error))?;
     let schema = match query.dialect {
         Dialect::Craton => batches.schema(),
@@ -283,21 +286,24 @@ async fn run(
         let batch = batch.map_err(|error| of_query(&error))?;
         let batch = under(batch, query.dialect, &schema)?;
         rows += batch.num_rows();
-        if query.rows_max < rows {
-            return Err(
-                Error::Exhausted { what: format!("{} rows of result", query.rows_max) }.into()
-            );
+        let rows_max = progress.rows_max(query.rows_max);
+        if rows_max < rows {
+            return Err(Error::Exhausted { what: format!("{rows_max} rows of result") }.into());
         }
+        progress.made(batch.num_rows(), 0);
         for from in (0..batch.num_rows()).step_by(1_024) {
             let part = batch.slice(from, (batch.num_rows() - from).min(1_024));
             writer.write(&part)?;
             if PIECE_BYTES <= writer.bytes() {
+                progress.made(0, writer.bytes());
                 // A failure to send means that nobody waits any more; the query ends at the next turn.
                 let _ = send.send(Message::Piece(writer.take())).await;
             }
         }
     }
-    let _ = send.send(Message::Piece(writer.finish()?)).await;
+    let last = writer.finish()?;
+    progress.made(0, last.len());
+    let _ = send.send(Message::Piece(last)).await;
     Ok(())
 }
 
@@ -307,11 +313,9 @@ fn plan(
     planner: &Handle,
 ) -> Result<(Arc<dyn ExecutionPlan>, Arc<TaskContext>), Problem> {
     let config = &shared.config;
-    let all = Arc::clone(&shared.query_bytes);
-    let pool = super::memory::QueryPool::new(config.query_bytes_max, all, config.queries_bytes_max);
     let frame = Frame {
         business: query.business,
-        pool: Arc::new(pool),
+        pool: Arc::clone(&query.entry.progress.pool),
         stop: Arc::clone(&query.entry.stop),
         files: Some(Files { blobs: Arc::clone(&shared.blobs), cache: Arc::clone(&shared.files) }),
     };

@@ -167,6 +167,11 @@ impl Tail {
             .collect()
     }
 
+    /// Returns how many bytes are kept.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.held().bytes as u64
+    }
+
     /// Forgets everything.
     pub(crate) fn clear(&self) {
         let mut held = self.held();

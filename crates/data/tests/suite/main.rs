@@ -13,6 +13,7 @@ mod postgres;
 mod quality;
 mod renewal;
 mod rights;
+mod running;
 mod streams;
 mod support;
 mod tables;

@@ -198,7 +198,7 @@ impl Kernel {
         asked.scope.clone_from(&call.scope);
         let (actor, resource) = (asked.actor.to_string(), asked.resource.to_string());
         let wall = self.clock().wall();
-        if let Err(problem) = self.admit(read, operation, &asked) {
+        if let Err(problem) = self.authorise(read, operation, &asked) {
             self.audit.refuse(wall, &actor, operation.name, &resource, &problem.code);
             return Err(problem);
         }

@@ -734,3 +734,34 @@ fn a_process_says_what_it_reads_writes_calls_and_starts() {
     let declared = unit.rows("lineage", &["declared_by", "version"]);
     assert!(declared.iter().all(|line| line == "process/p 1"), "{declared:?}");
 }
+
+#[test]
+fn active_instances_are_in_the_list_of_what_runs_and_are_ended_there() {
+    let mut unit = Unit::new();
+    unit.process("start s\n user a\n end e\n s > a > e", &[]);
+    for key in ["one", "two"] {
+        unit.ok("process.start", "process/p", json!({"business_key": key}));
+    }
+    let list = |unit: &mut Unit, filter: Value| -> Vec<Value> {
+        let answer = unit.ok("running.list", "running", filter);
+        answer["items"].as_array().expect("items").clone()
+    };
+    let all = list(&mut unit, json!({"resource": "process/p"}));
+    let shown = all.iter().map(|item| json!([item["id"], item["what"], item["state"]]));
+    assert_eq!(
+        shown.collect::<Value>(),
+        json!([["instance/1", "p one", "active"], ["instance/2", "p two", "active"]])
+    );
+    assert_eq!(list(&mut unit, json!({"id": "instance/2"})).len(), 1);
+    assert_eq!(list(&mut unit, json!({"resource": "process/q"})), Vec::<Value>::new());
+    unit.ok("running.kill", "running", json!({"id": "instance/1"}));
+    assert_eq!(list(&mut unit, json!({})).len(), 1);
+    let told = unit.ok("running.kill", "running", json!({"kind": "instance", "state": "active"}));
+    assert_eq!(told["items"], json!([{"id": "instance/2", "outcome": "done"}]));
+    let gone = unit.call("running.kill", "running", json!({"id": "instance/2"}));
+    assert_eq!(gone.expect_err("it is over").kind, base::Kind::NotFound);
+    let limited =
+        unit.call("running.limit", "running", json!({"id": "instance/9", "time": "PT1S"}));
+    assert_eq!(limited.expect_err("an instance is not limited").code, "running.unsupported");
+    unit.assert_clean();
+}

@@ -1,0 +1,541 @@
+//! Everything that runs, in one list, and what can be done with it: end it, have it pause, have it go on, limit it.
+//!
+//! Engines tell what runs in them ([`Engine::running`](crate::Engine::running)) and say how it is told something
+//! ([`Engine::signal`](crate::Engine::signal)): most often by an operation, which is then called as whoever asked, with his rights.
+//! So nobody ends by `running.kill` what he could not end by the operation of its kind.
+
+use crate::bucket::Rate;
+use crate::operation::{Call, Operation, Reply, Right, decide, operation, read};
+use crate::quota::{Limits, QueryLimits};
+use crate::relation::{Cell, Column, ColumnType, Relation, Scan};
+use crate::system::System;
+use crate::writer::run;
+use crate::{Error, Principal, Read, Reader, ResourceRef, Tx};
+use base::{Period, Problem, Time};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Something that runs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Running {
+    /// `KIND/ID`, for example `query/q7` or `instance/42`.
+    pub id: String,
+    /// `query`, `instance`, `work`.
+    pub kind: &'static str,
+    /// What runs, in a line.
+    pub what: String,
+    /// The resource that it belongs to, where there is one.
+    pub resource: Option<String>,
+    /// Who runs it.
+    pub principal: String,
+    /// For whom.
+    pub on_behalf_of: Option<String>,
+    /// Since when: wall time; business time for instances.
+    pub since: Time,
+    /// How much processor time it took in milliseconds, where that is known.
+    pub cpu_ms: Option<u64>,
+    /// How many bytes of memory it holds, where that is known.
+    pub memory_bytes: Option<u64>,
+    /// How many rows it has made so far, where it makes rows.
+    pub rows: Option<u64>,
+    /// How many bytes it has made so far, where it makes bytes.
+    pub bytes: Option<u64>,
+    /// How it stands: `running`, `paused`, `active`, `failed`, `suspended`.
+    pub state: String,
+}
+
+/// Which of all that runs is meant; what is absent does not matter.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Wanted {
+    /// This one.
+    pub id: Option<String>,
+    /// Of this kind.
+    pub kind: Option<String>,
+    /// Of this principal, or on behalf of it.
+    pub principal: Option<String>,
+    /// Of this resource.
+    pub resource: Option<String>,
+    /// In this state.
+    pub state: Option<String>,
+    /// So many at most.
+    pub limit: Option<usize>,
+}
+
+impl Wanted {
+    /// Returns whether something of a kind can be meant; who knows that need not look.
+    pub fn is_of(&self, kind: &str) -> bool {
+        let by_id = self.id.as_ref().and_then(|id| id.split_once('/')).map(|(kind, _)| kind);
+        self.kind.as_ref().is_none_or(|wanted| wanted == kind)
+            && by_id.is_none_or(|wanted| wanted == kind)
+    }
+
+    /// Returns whether this is meant.
+    pub fn is(&self, running: &Running) -> bool {
+        let fits = |wanted: &Option<String>, value: &str| {
+            wanted.as_ref().is_none_or(|wanted| wanted == value)
+        };
+        let is_his = self.principal.as_ref().is_none_or(|wanted| {
+            *wanted == running.principal || running.on_behalf_of.as_ref() == Some(wanted)
+        });
+        fits(&self.id, &running.id)
+            && fits(&self.kind, running.kind)
+            && fits(&self.resource, running.resource.as_deref().unwrap_or_default())
+            && fits(&self.state, &running.state)
+            && is_his
+    }
+
+    fn is_empty(&self) -> bool {
+        let Self { id, kind, principal, resource, state, limit: _ } = self;
+        [id, kind, principal, resource, state].into_iter().all(Option::is_none)
+    }
+}
+
+/// What something that runs can be told.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Signal {
+    /// To end.
+    Kill,
+    /// To pause.
+    Pause,
+    /// To go on.
+    Resume,
+    /// To use no more than this.
+    Limit(QueryLimits),
+}
+
+impl Signal {
+    /// Returns the word for what is wanted, as in *it cannot be paused*.
+    pub fn participle(self) -> &'static str {
+        match self {
+            Self::Kill => "ended",
+            Self::Pause => "paused",
+            Self::Resume => "resumed",
+            Self::Limit(_) => "limited by itself",
+        }
+    }
+
+    /// Returns the refusal of something that cannot be told this.
+    pub fn unsupported(self, what: impl Into<String>) -> Problem {
+        Error::Unsupported { what: what.into(), verb: self.participle() }.into()
+    }
+}
+
+/// How something is told.
+#[derive(Debug)]
+pub enum Act {
+    /// It was told.
+    Done,
+    /// By this operation on this resource, with these parameters, as whoever asks.
+    Operation(&'static str, ResourceRef, Value),
+}
+
+/// Gives what runs to `give`, which returns false when it has enough.
+pub type Give<'a> = &'a mut dyn FnMut(Running) -> Result<bool, Problem>;
+
+/// Gives everything that runs and that a caller may see.
+///
+/// # Errors
+/// Where the store cannot be read, or what `give` says.
+pub(crate) fn each(
+    read: &dyn Read,
+    caller: &Principal,
+    wanted: &Wanted,
+    give: Give<'_>,
+) -> Result<(), Problem> {
+    let kernel = Arc::clone(read.kernel());
+    let mut is_wanted = true;
+    for engine in kernel.engines() {
+        if is_wanted {
+            engine.running(read, caller, wanted, &mut |running| {
+                if wanted.is(&running) {
+                    is_wanted = give(running)?;
+                }
+                Ok(is_wanted)
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// Every operation on what runs.
+pub(crate) fn operations(system: &Arc<System>) -> Vec<Operation> {
+    let told = |name, right, summary, signal| {
+        operation(name, right, summary, decide(system, move |_, tx, call| tell(tx, call, signal)))
+            .on_kind()
+            .takes(filter_schema())
+            .answers(list_schema())
+    };
+    vec![
+        operation(
+            "running.list",
+            Right::Read,
+            "Lists what runs: queries, process instances, background work.",
+            read(system, |_, reader, call| list(reader, call)),
+        )
+        .on_kind()
+        .queries(&[
+            ("id", "this one, `KIND/ID`"),
+            ("kind", "of this kind: `query`, `instance` or `work`"),
+            ("principal", "of this principal, or on behalf of it"),
+            ("resource", "of this resource, for example `process/order-to-delivery`"),
+            ("state", "in this state"),
+            ("limit", "so many at most"),
+        ])
+        .answers(list_schema()),
+        told(
+            "running.kill",
+            Right::Run,
+            "Ends what runs: one thing, or all that fit.",
+            Signal::Kill,
+        ),
+        told("running.pause", Right::Run, "Has what runs pause.", Signal::Pause),
+        told("running.resume", Right::Run, "Has what pauses go on.", Signal::Resume),
+        operation(
+            "running.limit",
+            Right::Manage,
+            "Limits a principal or a query from now on, until the unit stops or the time is up.",
+            decide(system, |_, tx, call| limit(tx, call)),
+        )
+        .on_kind()
+        .takes(limit_schema()),
+    ]
+}
+
+fn filter_schema() -> Value {
+    let text = || json!({"type": "string"});
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "id": {"type": "string", "description": "This one: `query/q7`, `instance/42`, `process/NAME`, `work/tables`."},
+            "kind": text(), "principal": text(), "resource": text(), "state": text(),
+            "limit": {"type": "integer", "minimum": 1},
+        },
+    })
+}
+
+fn list_schema() -> Value {
+    json!({
+        "type": "object",
+        "properties": {"items": {"type": "array", "items": {"type": "object"}}},
+    })
+}
+
+fn limit_schema() -> Value {
+    let number = |summary: &str| json!({"type": "integer", "minimum": 1, "description": summary});
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "principal": {"type": "string", "description": "Whom: `user:NAME` or `peer:UNIT`."},
+            "id": {"type": "string", "description": "Or which query: `query/q7`."},
+            "rate": number("Calls a second."),
+            "burst": number("Calls at once; as many as a second where absent."),
+            "concurrency": number("Calls at the same time."),
+            "bytes": number("Bytes of bodies a second."),
+            "memory": number("Bytes of memory of one query."),
+            "time": {"type": "string", "description": "How long one query may take: `PT5S`."},
+            "rows": number("Rows of the result of one query."),
+            "queries": number("Queries at the same time."),
+            "lasting": {"type": "string", "description": "For how long: `PT10M`; until the unit stops where absent."},
+            "clear": {"type": "boolean", "description": "Takes such a limit away."},
+        },
+    })
+}
+
+fn list(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
+    let text = |name: &str| call.text(name).map(str::to_owned);
+    let wanted = Wanted {
+        id: text("id"),
+        kind: text("kind"),
+        principal: text("principal"),
+        resource: text("resource"),
+        state: text("state"),
+        limit: None,
+    };
+    let limit = call.number("limit")?.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let most = most(limit, reader);
+    let mut items = Vec::new();
+    let mut has_more = false;
+    each(reader, reader.caller(), &wanted, &mut |running| {
+        has_more = items.len() == most;
+        if !has_more {
+            items.push(running);
+        }
+        Ok(!has_more)
+    })?;
+    Reply::of(&json!({"items": items, "more": has_more}))
+}
+
+fn most(limit: Option<usize>, read: &dyn Read) -> usize {
+    let most = read.kernel().config().running_max;
+    limit.unwrap_or(most).min(most)
+}
+
+/// `running.kill`, `running.pause`, `running.resume`: by its id one thing, or what fits a filter.
+fn tell(tx: &mut Tx<'_>, call: &Call, signal: Signal) -> Result<Reply, Problem> {
+    let wanted: Wanted = call.parameters()?;
+    if let Some(id) = &wanted.id {
+        tell_one(tx, call, id, signal)?;
+        return Ok(Reply::Value(json!({"items": [{"id": id, "outcome": "done"}]})));
+    }
+    if wanted.is_empty() {
+        let reason = "say which: by its `id`, or by a filter".into();
+        return Err(Error::Parameters { reason }.into());
+    }
+    let most = most(wanted.limit, tx);
+    let mut ids = Vec::new();
+    each(tx, &call.actor, &wanted, &mut |running| {
+        ids.push(running.id);
+        Ok(ids.len() < most)
+    })?;
+    // One that refuses does not hold up the others: each call has a savepoint of its own, and leaves its line in the audit.
+    let items = ids.into_iter().map(|id| {
+        let told = tell_one(tx, call, &id, signal);
+        let outcome = told.map_or_else(|problem| problem.code, |()| "done".into());
+        json!({"id": id, "outcome": outcome})
+    });
+    let items: Vec<Value> = items.collect();
+    Ok(Reply::Value(json!({ "items": items })))
+}
+
+fn tell_one(tx: &mut Tx<'_>, call: &Call, id: &str, signal: Signal) -> Result<(), Problem> {
+    let kernel = Arc::clone(tx.kernel());
+    for engine in kernel.engines() {
+        match engine.signal(tx, &call.actor, id, signal)? {
+            None => {}
+            Some(Act::Done) => return Ok(()),
+            Some(Act::Operation(operation, resource, args)) => {
+                let mut inner = Call::new(operation, resource, call.actor.clone()).with(args);
+                inner.on_behalf_of.clone_from(&call.on_behalf_of);
+                inner.scope.clone_from(&call.scope);
+                inner.at = call.at;
+                return run(tx, &inner).map(|_| ());
+            }
+        }
+    }
+    Err(not_found(id))
+}
+
+/// Returns that nothing of this id runs, or none that the caller may see.
+pub(crate) fn not_found(id: &str) -> Problem {
+    let shown: String = id.chars().take(80).collect();
+    Error::NotFound { resource: format!("`{shown}`") }.into()
+}
+
+/// `running.limit`.
+fn limit(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Limit {
+        principal: Option<Principal>,
+        id: Option<String>,
+        rate: Option<u64>,
+        burst: Option<u64>,
+        concurrency: Option<u64>,
+        bytes: Option<u64>,
+        memory: Option<u64>,
+        time: Option<Period>,
+        rows: Option<u64>,
+        queries: Option<u64>,
+        lasting: Option<Period>,
+        #[serde(default)]
+        clear: bool,
+    }
+    let wanted: Limit = call.parameters()?;
+    let wrong = |reason: &str| Problem::from(Error::Parameters { reason: reason.into() });
+    let rate = |per_second: u64, burst: u64| Rate { per_second: per_second.max(1), burst };
+    let queries = QueryLimits {
+        concurrency: wanted.queries,
+        bytes: wanted.memory,
+        ms: wanted.time.map(|time| u64::try_from(time.0).unwrap_or(0).max(1)),
+        rows: wanted.rows,
+    };
+    let limits = Limits {
+        calls: wanted.rate.map(|calls| rate(calls, wanted.burst.unwrap_or(calls).max(1))),
+        concurrency: wanted.concurrency,
+        bytes: wanted.bytes.map(|bytes| rate(bytes, bytes.max(1))),
+        queries,
+    };
+    if limits == Limits::default() && !wanted.clear {
+        return Err(wrong(
+            "say how much: `rate`, `concurrency`, `bytes`, `memory`, `time` or `rows`",
+        ));
+    }
+    let who = match (wanted.principal, wanted.id) {
+        (Some(who @ (Principal::User(_) | Principal::Peer(_))), None) => who,
+        (None, Some(id)) => {
+            tell_one(tx, call, &id, Signal::Limit(queries))?;
+            return Ok(Reply::Value(json!({ "id": id })));
+        }
+        (Some(_), None) => return Err(wrong("users and peers can be limited")),
+        _ => return Err(wrong("say whom: `principal`, or the `id` of a query")),
+    };
+    if let Principal::User(name) = &who
+        && tx.resource("user", name)?.is_none()
+    {
+        return Err(Error::NotFound { resource: format!("user/{name}") }.into());
+    }
+    let lasting =
+        wanted.lasting.map(|period| Duration::from_millis(u64::try_from(period.0).unwrap_or(0)));
+    let kernel = tx.kernel();
+    let now = kernel.clock().monotonic();
+    kernel.admission().force(&who, (!wanted.clear).then_some(limits), now, lasting);
+    Ok(Reply::Value(json!({"principal": who, "limits": (!wanted.clear).then_some(limits)})))
+}
+
+/// Gives the background work of the unit to those who may limit others.
+pub(crate) fn works(read: &dyn Read, caller: &Principal, give: Give<'_>) -> Result<(), Problem> {
+    if !may_manage(read, caller)? {
+        return Ok(());
+    }
+    for work in read.kernel().works().list() {
+        let running = Running {
+            id: format!("work/{}", work.name),
+            kind: "work",
+            what: work.summary,
+            resource: None,
+            principal: format!("unit:{}", work.name),
+            on_behalf_of: None,
+            since: work.since,
+            cpu_ms: Some(work.cpu_ms),
+            memory_bytes: None,
+            rows: None,
+            bytes: None,
+            state: if work.is_paused { "paused" } else { "running" }.into(),
+        };
+        if !give(running)? {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Tells a piece of background work something, where the id is of one.
+pub(crate) fn signal_work(
+    read: &dyn Read,
+    caller: &Principal,
+    id: &str,
+    signal: Signal,
+) -> Result<Option<Act>, Problem> {
+    let Some(name) = id.strip_prefix("work/") else { return Ok(None) };
+    let works = read.kernel().works();
+    if !works.has(name) || !may_manage(read, caller)? {
+        return Ok(None);
+    }
+    match signal {
+        Signal::Pause => works.pause(name, true),
+        Signal::Resume => works.pause(name, false),
+        Signal::Kill | Signal::Limit(_) => return Err(signal.unsupported("background work")),
+    };
+    Ok(Some(Act::Done))
+}
+
+fn may_manage(read: &dyn Read, caller: &Principal) -> Result<bool, Problem> {
+    let running = ResourceRef::new("running", "");
+    read.kernel().is_allowed(read, "running.limit", &running, caller, None)
+}
+
+/// `system.running`.
+pub(crate) fn relation() -> Relation {
+    use ColumnType::{Int, Text, Time};
+    let columns = vec![
+        Column::new("id", Text, "`KIND/ID`, for `craton kill`.").indexed(),
+        Column::new("kind", Text, "`query`, `instance` or `work`.").indexed(),
+        Column::new("what", Text, "What runs."),
+        Column::new("resource", Text, "The resource that it belongs to."),
+        Column::new("principal", Text, "Who runs it."),
+        Column::new("on_behalf_of", Text, "For whom."),
+        Column::new("since", Time, "Since when: wall time; business time for instances."),
+        Column::new("cpu_ms", Int, "Processor time in milliseconds; null where not known."),
+        Column::new("memory_bytes", Int, "Memory that it holds; null where not known."),
+        Column::new("rows", Int, "Rows that it has made so far; null where it makes none."),
+        Column::new("bytes", Int, "Bytes that it has made so far; null where it makes none."),
+        Column::new("state", Text, "`running`, `paused`, `active`, `failed` or `suspended`."),
+    ];
+    let rows =
+        |reader: &Reader, scan: &Scan, row: &mut dyn FnMut(Vec<Cell>) -> Result<bool, Problem>| {
+            let equal = |column: usize| {
+                scan.equals.iter().find_map(|(number, cell)| match cell {
+                    Cell::Text(text) if *number == column => Some(text.clone()),
+                    _ => None,
+                })
+            };
+            let wanted = Wanted { id: equal(0), kind: equal(1), ..Wanted::default() };
+            each(reader, reader.caller(), &wanted, &mut |running| row(cells(running)))
+        };
+    Relation {
+        schema: "system".into(),
+        name: "running".into(),
+        summary: "Everything that runs, as far as the reader may see it.".into(),
+        columns,
+        resource: ResourceRef::new("relation", "system.running"),
+        rows: Arc::new(rows),
+        pages: None,
+    }
+}
+
+fn cells(running: Running) -> Vec<Cell> {
+    let int = |number: Option<u64>| {
+        number.map_or(Cell::Null, |number| Cell::Int(i64::try_from(number).unwrap_or(i64::MAX)))
+    };
+    vec![
+        Cell::Text(running.id),
+        Cell::Text(running.kind.into()),
+        Cell::Text(running.what),
+        Cell::text(running.resource),
+        Cell::Text(running.principal),
+        Cell::text(running.on_behalf_of),
+        Cell::Time(running.since.0),
+        int(running.cpu_ms),
+        int(running.memory_bytes),
+        int(running.rows),
+        int(running.bytes),
+        Cell::Text(running.state),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query() -> Running {
+        Running {
+            id: "query/q7".into(),
+            kind: "query",
+            what: "SELECT 1".into(),
+            resource: None,
+            principal: "user:ana".into(),
+            on_behalf_of: Some("user:bob".into()),
+            since: Time(0),
+            cpu_ms: None,
+            memory_bytes: None,
+            rows: None,
+            bytes: None,
+            state: "running".into(),
+        }
+    }
+
+    #[test]
+    fn filters_must_all_fit() {
+        let check = |filter: Value| {
+            let wanted: Wanted = serde_json::from_value(filter).expect("a filter");
+            (wanted.is(&query()), wanted.is_of("query"), wanted.is_of("instance"))
+        };
+        assert_eq!(check(json!({})), (true, true, true));
+        assert_eq!(check(json!({"kind": "query", "principal": "user:bob"})), (true, true, false));
+        assert_eq!(check(json!({"id": "query/q7", "state": "running"})), (true, true, false));
+        assert_eq!(check(json!({"id": "instance/7"})), (false, false, true));
+        assert_eq!(check(json!({"principal": "user:eve"})), (false, true, true));
+        assert_eq!(check(json!({"resource": "process/sell"})), (false, true, true));
+    }
+
+    #[test]
+    fn a_filter_that_says_nothing_is_known() {
+        assert!(Wanted { limit: Some(3), ..Wanted::default() }.is_empty());
+        assert!(!Wanted { state: Some("failed".into()), ..Wanted::default() }.is_empty());
+    }
+}

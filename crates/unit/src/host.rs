@@ -1,0 +1,201 @@
+//! What the machine says of itself: processors, memory, disk, files. Read from `/proc` and the system's calls when it is asked; where
+//! the system does not tell something as Linux does, that is 0.
+
+use crate::files;
+use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// Of the memory that the machine or its control group gives: so many hundredths a unit may take where nothing else is said.
+const MEMORY_PERCENT: u64 = 75;
+
+/// What the machine has, and what is used of it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Facts {
+    /// What it is called.
+    pub name: String,
+    /// Processors that the unit may use.
+    pub cpus: u64,
+    /// How long they were busy, and how long they were there, all together, in the system's ticks.
+    pub busy: u64,
+    pub ticks: u64,
+    /// How many wanted to run, over 1, 5 and 15 minutes.
+    pub load: [f64; 3],
+    /// Bytes of memory of the machine, and how many are available.
+    pub memory_total: u64,
+    pub memory_available: u64,
+    /// Bytes of the disk of the unit's folder, and how many are free for it.
+    pub disk_total: u64,
+    pub disk_free: u64,
+    /// File handles of the process, and how many it may have.
+    pub files_open: u64,
+    pub files_max: u64,
+    /// Bytes of memory of the process, files that it only looks at left out.
+    pub resident: u64,
+}
+
+impl Facts {
+    /// Returns what can be said now.
+    pub(crate) fn look(folder: &Path) -> Self {
+        let (busy, ticks) = busy_of(&text("/proc/stat")).unwrap_or_default();
+        let (memory_total, memory_available) = memory_of(&text("/proc/meminfo"));
+        let (disk_total, disk_free) = disk(folder);
+        let cpus = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+        Self {
+            name: text("/proc/sys/kernel/hostname").trim().to_owned(),
+            cpus,
+            busy,
+            ticks,
+            load: load_of(&text("/proc/loadavg")),
+            memory_total,
+            memory_available,
+            disk_total,
+            disk_free,
+            files_open: files::count(Path::new("/proc/self/fd")),
+            files_max: files_max(),
+            resident: resident_of(&text("/proc/self/status")),
+        }
+    }
+
+    /// Returns how busy the processors were since an earlier look, in hundredths.
+    pub(crate) fn cpu_percent(&self, earlier: &Self) -> f64 {
+        let ticks = self.ticks.saturating_sub(earlier.ticks);
+        if ticks == 0 {
+            return 0.0;
+        }
+        self.busy.saturating_sub(earlier.busy) as f64 * 100.0 / ticks as f64
+    }
+}
+
+/// Returns how many bytes of memory a unit may take where its configuration does not say it: a part of what its control group gives,
+/// or the machine. Nothing where neither is known.
+pub(crate) fn memory_default() -> Option<u64> {
+    let (total, _) = memory_of(&text("/proc/meminfo"));
+    let machine = Some(total).filter(|total| *total != 0);
+    let least = [machine, group_limit()].into_iter().flatten().min();
+    least.map(|bytes| bytes / 100 * MEMORY_PERCENT)
+}
+
+/// Returns the processor time of the calling thread in milliseconds.
+pub(crate) fn thread_cpu_ms() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the call writes one `timespec` to where it is told, which lives on.
+    let is_told = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) } == 0;
+    if !is_told {
+        return 0;
+    }
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    seconds * 1_000 + u64::try_from(time.tv_nsec).unwrap_or_default() / 1_000_000
+}
+
+fn text(path: &str) -> String {
+    files::read(Path::new(path)).unwrap_or_default()
+}
+
+/// Returns the least limit of the control groups that the process is in (version 2, else version 1).
+fn group_limit() -> Option<u64> {
+    let groups = text("/proc/self/cgroup");
+    let path = groups.lines().find_map(|line| line.strip_prefix("0::"));
+    let mut least = None;
+    let mut at = Some(Path::new(path.unwrap_or("/")));
+    while let Some(group) = at {
+        let file = format!("/sys/fs/cgroup{}/memory.max", group.display());
+        least =
+            [least, text(&file.replace("//", "/")).trim().parse().ok()].into_iter().flatten().min();
+        at = group.parent();
+    }
+    least.or_else(|| text("/sys/fs/cgroup/memory/memory.limit_in_bytes").trim().parse().ok())
+}
+
+/// Returns busy and all ticks of the first line of `/proc/stat`.
+fn busy_of(stat: &str) -> Option<(u64, u64)> {
+    let mut words = stat.lines().next()?.split_ascii_whitespace();
+    let is_all = words.next()? == "cpu";
+    // user nice system idle iowait irq softirq steal; guests are counted under user already.
+    let ticks: Vec<u64> = words.take(8).map(|word| word.parse().unwrap_or(0)).collect();
+    let idle = ticks.get(3)? + ticks.get(4)?;
+    let all: u64 = ticks.iter().sum();
+    is_all.then_some((all - idle, all))
+}
+
+/// Returns total and available bytes of `/proc/meminfo`.
+fn memory_of(info: &str) -> (u64, u64) {
+    let field = |name: &str| kilobytes(info, name).unwrap_or_default();
+    (field("MemTotal:"), field("MemAvailable:"))
+}
+
+/// Returns the memory that is the process's own, of `/proc/self/status`.
+fn resident_of(status: &str) -> u64 {
+    let own = kilobytes(status, "RssAnon:").or_else(|| kilobytes(status, "VmRSS:"));
+    own.unwrap_or_default()
+}
+
+fn kilobytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find(|line| line.starts_with(name))?;
+    let number: u64 = line.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    Some(number << 10)
+}
+
+fn load_of(text: &str) -> [f64; 3] {
+    let mut words = text.split_ascii_whitespace().map(|word| word.parse().unwrap_or(0.0));
+    [(); 3].map(|()| words.next().unwrap_or(0.0))
+}
+
+/// Returns total and free bytes of the disk on which a folder lies.
+fn disk(folder: &Path) -> (u64, u64) {
+    let Ok(path) = CString::new(folder.as_os_str().as_bytes()) else { return (0, 0) };
+    let mut found = std::mem::MaybeUninit::<libc::statvfs>::zeroed();
+    // SAFETY: the path ends with a zero byte and lives on; the call writes one `statvfs` to where it is told.
+    let is_told = unsafe { libc::statvfs(path.as_ptr(), found.as_mut_ptr()) } == 0;
+    if !is_told {
+        return (0, 0);
+    }
+    // SAFETY: the call has succeeded and filled it; all zeros are a valid one, too.
+    let found = unsafe { found.assume_init() };
+    (found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize)
+}
+
+fn files_max() -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the call writes one `rlimit` to where it is told, which lives on.
+    let is_told = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == 0;
+    if is_told { limit.rlim_cur } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_of_linux_are_read() {
+        assert_eq!(busy_of("cpu  10 1 4 80 5 0 0 0 3 0\ncpu0 1 1\n"), Some((15, 100)));
+        assert_eq!(busy_of("intr 5"), None);
+        let info = "MemTotal:       16 kB\nMemFree: 1 kB\nMemAvailable:    8 kB\n";
+        assert_eq!(memory_of(info), (16 << 10, 8 << 10));
+        assert_eq!(load_of("0.50 1.25 2.00 1/300 42\n"), [0.5, 1.25, 2.0]);
+        assert_eq!(resident_of("VmRSS:\t 9 kB\nRssAnon:\t 4 kB\n"), 4 << 10);
+        assert_eq!(resident_of("VmRSS:\t 9 kB\n"), 9 << 10);
+        assert_eq!((resident_of(""), load_of("")), (0, [0.0; 3]));
+    }
+
+    #[test]
+    fn processors_are_as_busy_as_their_ticks_say() {
+        let facts = |busy, ticks| Facts { busy, ticks, ..Facts::default() };
+        assert_eq!(facts(130, 300).cpu_percent(&facts(100, 200)), 30.0);
+        assert_eq!(facts(100, 200).cpu_percent(&facts(100, 200)), 0.0);
+    }
+
+    #[test]
+    fn this_machine_has_something_of_everything() {
+        if !cfg!(target_os = "linux") {
+            return;
+        }
+        let facts = Facts::look(Path::new("."));
+        assert!(0 < facts.cpus && 0 < facts.ticks && 0 < facts.resident, "{facts:?}");
+        assert!(facts.memory_available <= facts.memory_total && 0 < facts.memory_total);
+        assert!(facts.disk_free <= facts.disk_total && 0 < facts.disk_total);
+        assert!(2 < facts.files_open && facts.files_open <= facts.files_max);
+        let most = memory_default().expect("a machine has memory");
+        assert!(0 < most && most < facts.memory_total);
+    }
+}
