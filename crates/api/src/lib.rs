@@ -21,12 +21,14 @@ mod request;
 mod route;
 mod router;
 mod server;
+mod standby;
 
 pub use config::Config;
 pub use error::Error;
 pub use openapi::document;
-pub use postgres::{Postgres, serve_postgres};
+pub use postgres::{Postgres, serve_postgres, turn_postgres_away};
 pub use reference::reference;
 pub use route::{Line, lines};
 pub use router::{Options, Ready, Report, router};
 pub use server::{serve, serve_tls};
+pub use standby::{Away, standby};

@@ -2,15 +2,17 @@
 
 use crate::network::Https;
 use crate::rest::Rest;
+use crate::stored::{self, Stored};
 use crate::{Clock, Config, Error, files};
 use base::{DrivenClock, Problem, SystemClock, SystemEntropy, Time};
 use data::Data;
 use exchange::{Exchange, Identity, Network};
 use kernel::{Kernel, Parts, Writer};
 use process::Processes;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
-use store::{FileBlobs, JournaledStore, SqliteStore};
+use store::{JournaledStore, Lease};
 
 /// A unit, put together and not yet running.
 pub(crate) struct Assembly {
@@ -22,6 +24,10 @@ pub(crate) struct Assembly {
     pub exchange: Arc<Exchange>,
     pub network: Arc<dyn Network>,
     pub rest: Arc<Rest>,
+    /// The hold on a store that other nodes share.
+    pub lease: Option<Arc<Lease>>,
+    /// What keeps a second process of this node out, where that is not the caller's business.
+    pub lock: Option<File>,
 }
 
 impl Assembly {
@@ -36,10 +42,21 @@ impl Assembly {
 /// Where the folder is no unit or its store cannot be opened.
 pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
     let config = Config::read(folder)?;
+    let lock = stored::lock(folder, &config)?;
+    let stored = stored::open(folder, &config)?;
+    Ok(Assembly { lock, ..assemble_over(folder, config, stored)? })
+}
+
+/// As [`assemble`], over a store that is open.
+pub(crate) fn assemble_over(
+    folder: &Path,
+    config: Config,
+    stored: Stored,
+) -> Result<Assembly, Problem> {
+    let Stored { tables, blobs, lease } = stored;
     let identity = Identity::from_text(&files::read(&folder.join(files::KEY))?)?;
     let certificate = files::read(&folder.join(files::CERTIFICATE))?;
-    let tables = SqliteStore::open(folder.join(files::STORE), &config.store)?;
-    let store = JournaledStore::open(Arc::new(tables))?;
+    let store = JournaledStore::open(tables)?;
     let clock: Arc<dyn base::Clock> = match config.clock {
         Clock::System => Arc::new(SystemClock::new()),
         Clock::Driven => Arc::new(DrivenClock::new(Time(0), SystemClock::new())),
@@ -47,7 +64,7 @@ pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
     let processes = Arc::new(Processes::new(config.process.clone()));
     let mut limits = config.data.clone();
     limits.spill_folder.get_or_insert_with(|| folder.join(files::SPILL));
-    let data = Data::new(limits, Arc::new(FileBlobs::new(folder)));
+    let data = Data::new(limits, blobs);
     let card = identity.card(Some(&config.url()), Some(&certificate));
     let exchange = Exchange::new(identity, card, config.exchange.clone(), Arc::new(SystemEntropy));
     let exchange = Arc::new(exchange.started(clock.wall()));
@@ -66,7 +83,18 @@ pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
         ],
         config: config.kernel.clone(),
     })?;
-    Ok(Assembly { config, kernel, writer, data, processes, exchange, network, rest })
+    Ok(Assembly {
+        config,
+        kernel,
+        writer,
+        data,
+        processes,
+        exchange,
+        network,
+        rest,
+        lease,
+        lock: None,
+    })
 }
 
 /// Reports a problem that no caller waits for.

@@ -54,6 +54,12 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// Another node does the unit's work.
+    #[error("this node stands by: {reason}")]
+    Standby {
+        /// Who holds the store, or why it cannot be had.
+        reason: String,
+    },
     /// A decision or script took too long or too much memory.
     #[error("the evaluation was ended: {reason}")]
     Ended {
@@ -79,6 +85,7 @@ impl Explain for Error {
             Self::Listen { .. } => Code("unit.listen", Kind::Conflict),
             Self::NotLoopback { .. } => Code("unit.not_loopback", Kind::Invalid),
             Self::Key { .. } => Code("unit.key", Kind::Invalid),
+            Self::Standby { .. } => Code("unit.standby", Kind::Unavailable),
             Self::Ended { .. } => Code("decision.ended", Kind::Exhausted),
             Self::System { .. } => Code("unit.system", Kind::Unavailable),
         }
@@ -95,6 +102,9 @@ impl Explain for Error {
                 "plain HTTP stays on 127.0.0.1; other units come in by TLS at `listen_peers`"
                     .into(),
             ),
+            Self::Standby { .. } => {
+                Some("ask the node that is ready; this one takes over when that one is gone".into())
+            }
             Self::Ended { .. } => {
                 Some("make the expression smaller, or raise `decision_ms_max`".into())
             }

@@ -1,26 +1,40 @@
 //! Starts a unit, keeps it running, and stops it without losing a call.
 
-use crate::assembly::{Assembly, assemble, report, thread};
+use crate::assembly::{Assembly, assemble, assemble_over, report, thread};
 use crate::rest::Rest;
+use crate::standby::Standby;
 use crate::worker::Worker;
-use crate::{Config, Error, network, tls};
+use crate::{Config, Error, network, stored, tls};
 use base::Problem;
 use data::{Keeper, Round};
 use exchange::{Exchange, Network};
 use kernel::{Call, Handle, Principal, Reader, Reply, ResourceRef};
 use process::decisions::{Recorded, pending};
 use serde_json::json;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use store::Lease;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 /// The version that a unit tells.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Runs the unit of a folder until it is told to stop by SIGTERM or SIGINT.
+/// How the work of a unit ended.
+enum Ended {
+    /// The unit was told to stop.
+    Told,
+    /// Another node has taken the store.
+    Lost {
+        /// Its number.
+        epoch: u64,
+    },
+}
+
+/// Runs the unit of a folder until it is told to stop by SIGTERM or SIGINT. Where another node holds the store, it stands by.
 ///
 /// # Errors
 /// Where it cannot start.
@@ -37,19 +51,51 @@ pub fn run(folder: &Path) -> Result<(), Problem> {
         .map_err(|source| Error::System { what: "runtime", source })?;
     let doors = runtime.block_on(Doors::open(&config))?;
     let tls = tls::server(folder)?;
-    let Assembly { config, kernel, writer, data, exchange, network, rest, .. } = assemble(folder)?;
+    let _lock = stored::lock(folder, &config)?;
+    let stopped = told(&runtime);
+    let mut standby = Standby::new(folder, &config, Arc::clone(&tls), stopped.clone());
+    let ended = match runtime.block_on(standby.wait(&doors))? {
+        Some(stored) => {
+            let assembly = assemble_over(folder, config.clone(), stored)?;
+            serve(&runtime, doors, assembly, tls, stopped)?
+        }
+        None => Ended::Told,
+    };
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    println!("unit {} has stopped", config.name);
+    match ended {
+        Ended::Told => Ok(()),
+        // Started again, it stands by.
+        Ended::Lost { epoch } => Err(store::Error::Fenced { epoch }.into()),
+    }
+}
+
+/// Serves calls until the unit is told to stop, or another node takes the store.
+fn serve(
+    runtime: &tokio::runtime::Runtime,
+    doors: Doors,
+    assembly: Assembly,
+    tls: Arc<rustls::ServerConfig>,
+    stopped: watch::Receiver<bool>,
+) -> Result<Ended, Problem> {
+    let Assembly { config, kernel, writer, data, exchange, network, rest, lease, .. } = assembly;
     let keeper = Keeper::new(&data, &kernel);
     let handle = kernel::spawn(writer)?;
     network::commits(&handle, &exchange);
     let background = Background::start(&config, &handle, keeper, &exchange, network, &rest)?;
+    let listeners = runtime.block_on(async { doors.listeners() })?;
+    // What drains takes no new connections.
+    drop(doors);
     println!("unit {} is up: {}", config.name, shown(&config));
-    runtime.block_on(doors.serve(&config, handle.clone(), tls));
+    let serving = listeners.serve(&config, handle.clone(), tls, stopped, lease.clone());
+    let ended = runtime.block_on(serving);
     println!("unit {} drains", config.name);
     background.stop(&rest);
     handle.stop();
-    runtime.shutdown_timeout(Duration::from_secs(2));
-    println!("unit {} has stopped", config.name);
-    Ok(())
+    if let Some(lease) = lease {
+        lease.release();
+    }
+    Ok(ended)
 }
 
 /// Checks a unit's store while the unit is not running; returns what is wrong, a line each.
@@ -57,7 +103,7 @@ pub fn run(folder: &Path) -> Result<(), Problem> {
 /// # Errors
 /// Where it cannot be opened.
 pub fn verify(folder: &Path) -> Result<Vec<String>, Problem> {
-    let Assembly { kernel, processes, exchange, .. } = assemble(folder)?;
+    let Assembly { kernel, processes, exchange, lock: _lock, .. } = assemble(folder)?;
     let mut faults = kernel.store().verify()?;
     let reader = Reader::new(&kernel, Principal::Unit("verify".into()))?;
     faults.extend(processes.verify(&reader)?);
@@ -73,11 +119,18 @@ fn shown(config: &Config) -> String {
     format!("http://{} and https://{}{postgres}", config.listen, config.listen_peers)
 }
 
-/// The listeners.
-struct Doors {
-    plain: TcpListener,
-    peers: TcpListener,
-    postgres: Option<TcpListener>,
+/// The addresses that are listened on, from start to stop.
+pub(crate) struct Doors {
+    plain: StdListener,
+    peers: StdListener,
+    postgres: Option<StdListener>,
+}
+
+/// The listeners of the doors, for as long as the unit serves or stands by.
+pub(crate) struct Listeners {
+    pub plain: TcpListener,
+    pub peers: TcpListener,
+    pub postgres: Option<TcpListener>,
 }
 
 impl Doors {
@@ -100,9 +153,34 @@ impl Doors {
         })
     }
 
-    async fn serve(self, config: &Config, handle: Handle, tls: Arc<rustls::ServerConfig>) {
+    /// Returns listeners; to be called where the runtime is known. Who connects between two of them waits.
+    pub(crate) fn listeners(&self) -> Result<Listeners, Error> {
+        let again = |listener: &StdListener| {
+            let copied = listener.try_clone().and_then(TcpListener::from_std);
+            copied.map_err(|source| Error::System { what: "listener", source })
+        };
+        Ok(Listeners {
+            plain: again(&self.plain)?,
+            peers: again(&self.peers)?,
+            postgres: self.postgres.as_ref().map(again).transpose()?,
+        })
+    }
+}
+
+impl Listeners {
+    async fn serve(
+        self,
+        config: &Config,
+        handle: Handle,
+        tls: Arc<rustls::ServerConfig>,
+        stopped: watch::Receiver<bool>,
+        lease: Option<Arc<Lease>>,
+    ) -> Ended {
         let mut options = api::Options::new(&config.name, VERSION);
         options.config = config.api.clone();
+        if let Some(lease) = lease.clone() {
+            options.ready = Arc::new(move || lease.check().map_err(Problem::from));
+        }
         let postgres = api::Postgres {
             kernel: Arc::clone(handle.kernel()),
             version: VERSION.to_owned(),
@@ -111,32 +189,59 @@ impl Doors {
             report: Arc::clone(&options.report),
         };
         let router = api::router(handle, options);
-        let (stop, stopped) = tokio::sync::watch::channel(false);
-        let wait = |mut stopped: tokio::sync::watch::Receiver<bool>| async move {
-            // The sender lives below; an error would mean that the unit is gone already.
-            let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
-        };
+        let (stop, stopping) = watch::channel(false);
         let plain =
-            api::serve(self.plain, router.clone(), config.api.clone(), wait(stopped.clone()));
+            api::serve(self.plain, router.clone(), config.api.clone(), until(stopping.clone()));
         let peers =
-            api::serve_tls(self.peers, tls, router, config.api.clone(), wait(stopped.clone()));
+            api::serve_tls(self.peers, tls, router, config.api.clone(), until(stopping.clone()));
         let sql = async {
             if let Some(listener) = self.postgres {
-                api::serve_postgres(listener, postgres, wait(stopped)).await;
+                api::serve_postgres(listener, postgres, until(stopping)).await;
             }
         };
-        let signals = async {
-            told_to_stop().await;
+        let end = async {
+            let ended = tokio::select! {
+                () = until(stopped) => Ended::Told,
+                epoch = lost(lease) => Ended::Lost { epoch },
+            };
             let _ = stop.send(true);
+            ended
         };
-        tokio::join!(plain, peers, sql, signals);
+        let ((), (), (), ended) = tokio::join!(plain, peers, sql, end);
+        ended
     }
 }
 
-async fn listen(address: &str) -> Result<TcpListener, Error> {
+/// Waits until something is over.
+pub(crate) async fn until(mut stopped: watch::Receiver<bool>) {
+    // An error would mean that who tells is gone: then it is over as well.
+    let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
+}
+
+/// Waits until another node has taken the store, and returns its number; for ever where nobody else can.
+async fn lost(lease: Option<Arc<Lease>>) -> u64 {
+    let Some(lease) = lease else { return std::future::pending().await };
+    let mut lost = lease.lost();
+    let taken = lost.wait_for(Option::is_some).await;
+    taken.ok().and_then(|epoch| *epoch).unwrap_or_default()
+}
+
+async fn listen(address: &str) -> Result<StdListener, Error> {
     TcpListener::bind(address)
         .await
+        .and_then(TcpListener::into_std)
         .map_err(|source| Error::Listen { address: address.to_owned(), source })
+}
+
+/// Returns what tells that the unit is to stop.
+fn told(runtime: &tokio::runtime::Runtime) -> watch::Receiver<bool> {
+    let (sender, stopped) = watch::channel(false);
+    runtime.spawn(async move {
+        told_to_stop().await;
+        // Nobody listens any more where the unit has ended by itself.
+        let _ = sender.send(true);
+    });
+    stopped
 }
 
 async fn told_to_stop() {
