@@ -33,6 +33,9 @@ const TEXT: &str = "text/plain; charset=utf-8";
 /// Says whether a unit is ready for requests.
 pub type Ready = Arc<dyn Fn() -> Result<(), Problem> + Send + Sync>;
 
+/// Says why a unit takes no requests. Must return at once.
+pub type Away = Arc<dyn Fn() -> Problem + Send + Sync>;
+
 /// Writes a defect to the log, with its id.
 pub type Report = Arc<dyn Fn(&Defect<'_>) + Send + Sync>;
 
@@ -103,13 +106,14 @@ async fn answer(State(edge): State<Arc<Edge>>, mut request: Request) -> Response
     response
 }
 
-/// Returns the routes of a unit that does not take requests yet: it lives, and everything else is refused with why.
-pub fn waiting(problem: Problem) -> axum::Router {
+/// Returns the routes of a unit that does not take requests yet: it lives, and everything else is refused with why, so that callers
+/// wait or go to another node.
+pub fn waiting(away: Away) -> axum::Router {
     axum::Router::new().fallback(move |request: Request| {
         let is_live = request.uri().path() == "/health/live";
         let mut response = match is_live {
             true => answer::full(StatusCode::OK, JSON, LIVE),
-            false => answer::refusal(&problem),
+            false => answer::refusal(&away()),
         };
         answer::secure(&mut response);
         std::future::ready(response)

@@ -37,6 +37,27 @@ pub enum Error {
     /// Something else has the store open.
     #[error("the store is in use by another process")]
     InUse,
+    /// Another node holds the store.
+    #[error("node `{node}` holds the store")]
+    Held {
+        /// Which.
+        node: String,
+    },
+    /// This node's hold on the store has run out, since it could not be renewed.
+    #[error("this node could not renew its lease of the store")]
+    Lease,
+    /// The database holds the store of another unit.
+    #[error("the database holds the store of another unit, `{unit}`")]
+    Foreign {
+        /// Whose, by its id.
+        unit: String,
+    },
+    /// The database cannot be reached the way it is configured.
+    #[error("the database cannot be used as it is configured: {reason}")]
+    Address {
+        /// What is wrong.
+        reason: String,
+    },
     /// What is stored contradicts itself.
     #[error("the store is damaged: {reason}")]
     Damaged {
@@ -55,6 +76,10 @@ impl Explain for Error {
             Self::Unknown => Code("store.unknown", Kind::Unavailable),
             Self::Newer { .. } => Code("store.newer", Kind::Conflict),
             Self::InUse => Code("store.in_use", Kind::Conflict),
+            Self::Held { .. } => Code("store.held", Kind::Conflict),
+            Self::Lease => Code("store.lease", Kind::Unavailable),
+            Self::Foreign { .. } => Code("store.foreign", Kind::Conflict),
+            Self::Address { .. } => Code("store.address", Kind::Invalid),
             Self::Damaged { .. } => Code("store.damaged", Kind::Internal),
         }
     }
@@ -69,6 +94,12 @@ impl Explain for Error {
                 "repeat the call with the same idempotency key: it tells what became of it"
             }
             Self::Newer { .. } => "run the version of craton that wrote it, or a newer one",
+            Self::Held { .. } => "ask that node, or stop it: this one can take over then",
+            Self::Lease => {
+                "repeat the call with the same idempotency key, at whichever node is ready"
+            }
+            Self::Foreign { .. } => "give each unit a database, or a `schema`, of its own",
+            Self::Address { .. } => "correct `[store.postgres]` in `unit.toml`",
             Self::Damaged { .. } => "run `craton verify`, and restore a backup",
         };
         Some(hint.into())

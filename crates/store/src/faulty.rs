@@ -65,6 +65,10 @@ impl Store for FaultyStore {
         self.inner.snapshot()
     }
 
+    fn check_held(&self) -> Result<(), Error> {
+        self.inner.check_held()
+    }
+
     fn open_epoch(&self, partition: u16) -> Result<u64, Error> {
         self.inner.open_epoch(partition)
     }

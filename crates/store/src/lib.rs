@@ -3,8 +3,8 @@
 //! Invariants: a commit is durable as a whole or not at all; commit numbers rise by one; a writer whose epoch is not the
 //! highest cannot commit; a snapshot never changes; memory that is not durable yet is never visible.
 //!
-//! [`SqliteStore`] is the real one, with [`JournaledStore`] in front of it in a unit; [`MemoryStore`] is the one of tests and
-//! simulations; one suite (`tests/suite.rs`) binds them all. [`SimulatedDisk`] breaks below SQLite, [`FaultyStore`] above any store.
+//! [`SqliteStore`] and [`PostgresStore`] are the real ones, with [`JournaledStore`] in front of them in a unit; [`MemoryStore`] is the
+//! one of tests and simulations; one suite (`tests/suite.rs`) binds them all. [`SimulatedDisk`] breaks below SQLite, [`FaultyStore`] above any store.
 
 mod batch;
 mod blobs;
@@ -14,17 +14,20 @@ mod error;
 mod faulty;
 mod journal;
 mod memory;
+mod numbers;
+mod postgres;
 mod seam;
 mod sqlite;
 mod versions;
 
 pub use batch::{Batch, Chunk, Expect, FORMAT_LINES};
 pub use blobs::{Blobs, FileBlobs, MemoryBlobs, Write};
-pub use config::Config;
+pub use config::{Config, PostgresConfig};
 pub use disk::{LeftOut, SimulatedBlobs, SimulatedDisk};
 pub use error::Error;
 pub use faulty::{Faults, FaultyStore};
 pub use journal::{FOLD_BYTES, JournaledStore};
 pub use memory::MemoryStore;
+pub use postgres::{Lease, LeasedBlobs, Owner, PostgresStore};
 pub use seam::{Pair, Snapshot, Store};
 pub use sqlite::SqliteStore;

@@ -15,6 +15,14 @@ pub trait Store: Send + Sync {
         true
     }
 
+    /// Checks that this process still holds the store. Where several processes share a database, one holds it at a time.
+    ///
+    /// # Errors
+    /// [`Error::Fenced`] where another process holds it now, [`Error::Lease`] where another may.
+    fn check_held(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Takes the partition for a new writer and returns its epoch, higher than any before. Older writers are fenced off.
     ///
     /// # Errors

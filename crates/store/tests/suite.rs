@@ -2,13 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where a promise is broken")]
 
+mod server;
+
 use base::{Entropy, SeededEntropy};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use store::{
-    Batch, Chunk, Config, Error, Expect, FORMAT_LINES, JournaledStore, MemoryStore, Pair,
-    SimulatedDisk, Snapshot, SqliteStore, Store,
+    Batch, Chunk, Config, Error, Expect, FORMAT_LINES, JournaledStore, MemoryStore, Owner, Pair,
+    PostgresConfig, PostgresStore, SimulatedDisk, Snapshot, SqliteStore, Store,
 };
 
 /// A place where a store can be opened, closed and opened again.
@@ -72,6 +74,39 @@ impl Place for JournaledMemory {
     }
 }
 
+struct Database(PostgresConfig);
+
+impl Database {
+    /// Returns a store of its own in the server; `None` where there is no server.
+    fn find() -> Option<Self> {
+        let mut config = PostgresConfig::new(server::shared()?.url(), "a");
+        config.schema = server::schema();
+        // Tests hold on to many snapshots.
+        config.transactions_max = 200;
+        Some(Self(config))
+    }
+}
+
+impl Place for Database {
+    fn open(&self) -> Arc<dyn Store> {
+        Arc::new(PostgresStore::open(&self.0, &Owner::default()).unwrap())
+    }
+}
+
+struct JournaledDatabase(Database);
+
+impl JournaledDatabase {
+    fn find() -> Option<Self> {
+        Database::find().map(Self)
+    }
+}
+
+impl Place for JournaledDatabase {
+    fn open(&self) -> Arc<dyn Store> {
+        Arc::new(JournaledStore::with_fold_bytes(self.0.open(), 20 << 10).unwrap())
+    }
+}
+
 /// Limits so small that the tests reach them: many checkpoints, and pages that do not fit the cache.
 fn small() -> Config {
     Config {
@@ -89,6 +124,16 @@ macro_rules! suite {
         mod journaled { $(#[test] fn $promise() { super::$promise(&super::Journaled::default()); })* }
         mod journaled_memory { $(#[test] fn $promise() { super::$promise(&super::JournaledMemory::default()); })* }
         mod simulated { $(#[test] fn $promise() { super::$promise(&super::Simulated::default()); })* }
+        mod postgres {
+            $(#[test] fn $promise() {
+                if let Some(place) = super::Database::find() { super::$promise(&place); }
+            })*
+        }
+        mod journaled_postgres {
+            $(#[test] fn $promise() {
+                if let Some(place) = super::JournaledDatabase::find() { super::$promise(&place); }
+            })*
+        }
     };
 }
 

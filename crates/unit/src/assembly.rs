@@ -6,15 +6,17 @@ use crate::node::Nodes;
 use crate::providers::Providers;
 use crate::rest::Rest;
 use crate::sight::Sight;
+use crate::stored::{self, Stored};
 use crate::{Clock, Config, Error, files, host, secret_key};
 use base::{DrivenClock, Problem, SystemClock, SystemEntropy, Time};
 use data::Data;
 use exchange::{Exchange, Identity, Network};
 use kernel::{Kernel, Parts, Writer};
 use process::Processes;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
-use store::{FileBlobs, JournaledStore, SqliteStore};
+use store::{JournaledStore, Lease};
 
 /// A unit, put together and not yet running.
 pub(crate) struct Assembly {
@@ -28,6 +30,10 @@ pub(crate) struct Assembly {
     pub rest: Arc<Rest>,
     pub nodes: Arc<Nodes>,
     pub sight: Arc<Sight>,
+    /// The hold on a store that other nodes share.
+    pub lease: Option<Arc<Lease>>,
+    /// What keeps a second process of this node out, where that is not the caller's business.
+    pub lock: Option<File>,
 }
 
 impl Assembly {
@@ -42,11 +48,22 @@ impl Assembly {
 /// Where the folder is no unit or its store cannot be opened.
 pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
     let config = Config::read(folder)?;
+    let lock = stored::lock(folder, &config)?;
+    let stored = stored::open(folder, &config)?;
+    Ok(Assembly { lock, ..assemble_over(folder, config, stored)? })
+}
+
+/// As [`assemble`], over a store that is open.
+pub(crate) fn assemble_over(
+    folder: &Path,
+    config: Config,
+    stored: Stored,
+) -> Result<Assembly, Problem> {
+    let Stored { tables, blobs, lease } = stored;
     let identity = Identity::from_text(&files::read(&folder.join(files::KEY))?)?;
     let unit = identity.unit().to_owned();
     let certificate = files::read(&folder.join(files::CERTIFICATE))?;
-    let tables = SqliteStore::open(folder.join(files::STORE), &config.store)?;
-    let store = JournaledStore::open(Arc::new(tables))?;
+    let store = JournaledStore::open(tables)?;
     let clock: Arc<dyn base::Clock> = match config.clock {
         Clock::System => Arc::new(SystemClock::new()),
         Clock::Driven => Arc::new(DrivenClock::new(Time(0), SystemClock::new())),
@@ -54,7 +71,7 @@ pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
     let processes = Arc::new(Processes::new(config.process.clone()));
     let mut limits = config.data.clone();
     limits.spill_folder.get_or_insert_with(|| folder.join(files::SPILL));
-    let data = Data::new(limits, Arc::new(FileBlobs::new(folder)));
+    let data = Data::new(limits, blobs);
     let card = identity.card(Some(&config.url()), Some(&certificate));
     let exchange = Exchange::new(identity, card, config.exchange.clone(), Arc::new(SystemEntropy));
     let exchange = Arc::new(exchange.started(clock.wall()));
@@ -85,7 +102,20 @@ pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
     })?;
     kernel.unlock(&unit, secret_key::source(folder, &config.secret_key))?;
     kernel.set_web(Arc::new(Providers::new(folder)));
-    Ok(Assembly { config, kernel, writer, data, processes, exchange, network, rest, nodes, sight })
+    Ok(Assembly {
+        config,
+        kernel,
+        writer,
+        data,
+        processes,
+        exchange,
+        network,
+        rest,
+        nodes,
+        sight,
+        lease,
+        lock: None,
+    })
 }
 
 /// Reports a problem that no caller waits for, to the log.

@@ -1,7 +1,7 @@
 //! The configuration of a unit: one TOML file.
 
 use crate::secret_key::Source;
-use crate::{Error, LogFormat, LogLevel, Options};
+use crate::{Database, Error, LogFormat, LogLevel, Options};
 use base::nearest;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -49,6 +49,9 @@ pub struct Config {
     /// The address that other units are told; `https://` and `listen_peers` where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// The folder of the files that tables lie in; the unit's folder where absent. Nodes that share a store share it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<PathBuf>,
     /// Where business time comes from.
     #[serde(default = "system_clock")]
     pub clock: Clock,
@@ -204,7 +207,7 @@ impl Config {
 
 /// Returns the file that a new unit gets.
 pub(crate) fn template(options: &Options) -> String {
-    let Options { name, listen, listen_peers, listen_postgres, clock } = options;
+    let Options { name, listen, listen_peers, listen_postgres, clock, database } = options;
     let clock = match clock {
         Clock::System => "system",
         Clock::Driven => "driven",
@@ -222,7 +225,21 @@ pub(crate) fn template(options: &Options) -> String {
          # Where SQL clients reach it by PostgreSQL's protocol, with TLS wherever it is not loopback.\n\
          listen_postgres = \"{listen_postgres}\"\n\n\
          # Where business time comes from: \"system\", or \"driven\" by `craton clock advance` (replays and tests).\n\
-         clock = \"{clock}\"\n"
+         clock = \"{clock}\"\n{}",
+        database.as_ref().map(database_table).unwrap_or_default()
+    )
+}
+
+/// Returns the table that names a database.
+fn database_table(database: &Database) -> String {
+    let text = |text: &str| toml::Value::String(text.to_owned()).to_string();
+    let Database { url, node, schema } = database;
+    format!(
+        "\n# The database that holds the store. Other nodes of the unit may share it: docs/guides/postgres-store.md\n\
+         [store.postgres]\nurl = {}\nnode = {}\nschema = {}\n",
+        text(url),
+        text(node),
+        text(schema)
     )
 }
 

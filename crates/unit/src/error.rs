@@ -72,6 +72,12 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// Another node does the unit's work.
+    #[error("this node stands by: {reason}")]
+    Standby {
+        /// Who holds the store, or why it cannot be had.
+        reason: String,
+    },
     /// A decision or script took too long or too much memory.
     #[error("the evaluation was ended: {reason}")]
     Ended {
@@ -100,6 +106,7 @@ impl Explain for Error {
             Self::Endpoint { .. } => Code("unit.endpoint", Kind::Invalid),
             Self::Support { .. } => Code("unit.support", Kind::Unavailable),
             Self::Key { .. } => Code("unit.key", Kind::Invalid),
+            Self::Standby { .. } => Code("unit.standby", Kind::Unavailable),
             Self::Ended { .. } => Code("decision.ended", Kind::Exhausted),
             Self::System { .. } => Code("unit.system", Kind::Unavailable),
         }
@@ -122,6 +129,9 @@ impl Explain for Error {
             ),
             Self::Endpoint { .. } => {
                 Some("write `trace_endpoint = \"http://127.0.0.1:4318/v1/traces\"`".into())
+            }
+            Self::Standby { .. } => {
+                Some("ask the node that is ready; this one takes over when that one is gone".into())
             }
             Self::Ended { .. } => {
                 Some("make the expression smaller, or raise `decision_ms_max`".into())

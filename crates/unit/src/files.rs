@@ -1,6 +1,7 @@
 //! The files of a unit's folder.
 
 use crate::Error;
+use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -13,6 +14,9 @@ pub(crate) const CERTIFICATE: &str = "tls.pem";
 pub(crate) const CERTIFICATE_KEY: &str = "tls.key";
 /// The store.
 pub(crate) const STORE: &str = "store.db";
+
+/// The lock that keeps a second process of this node out, where the store is a database.
+pub(crate) const LOCK: &str = "node.lock";
 
 /// Where queries put what exceeds their memory.
 pub(crate) const SPILL: &str = "spill";
@@ -75,4 +79,24 @@ pub(crate) fn count(folder: &Path) -> u64 {
 #[expect(clippy::disallowed_methods, reason = "this is the home of a unit's files")]
 pub(crate) fn make_folder(path: &Path) -> Result<(), Error> {
     std::fs::create_dir_all(path).map_err(|source| Error::File { path: path.to_owned(), source })
+}
+
+/// Takes the lock of a file, which lasts until it is dropped or its process ends; `None` where another process has it.
+pub(crate) fn lock(path: &Path) -> Result<Option<File>, Error> {
+    let wrong = |source| Error::File { path: path.to_owned(), source };
+    let file =
+        File::options().create(true).truncate(false).write(true).open(path).map_err(wrong)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(source)) => Err(wrong(source)),
+    }
+}
+
+/// Removes files of a folder, as far as they are there.
+pub(crate) fn remove(folder: &Path, names: &[&str]) {
+    for name in names {
+        // One that stays is in the way of the next try, which says so.
+        let _ = std::fs::remove_file(folder.join(name));
+    }
 }

@@ -65,6 +65,11 @@ impl Health {
         if handle.kernel().meters().has_failed() {
             parts.push("store");
         }
+        match handle.kernel().store().check_held() {
+            Ok(()) => {}
+            Err(store::Error::Fenced { .. }) => parts.push("lease (another node holds the store)"),
+            Err(_) => parts.push("lease (it could not be renewed)"),
+        }
         if disk_free(&self.folder).is_some_and(|free| free < self.disk_bytes_min) {
             parts.push("disk");
         }

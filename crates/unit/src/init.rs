@@ -21,6 +21,19 @@ pub struct Options {
     pub listen_postgres: String,
     /// Where business time comes from.
     pub clock: Clock,
+    /// The database that holds the store; a file in the folder where absent.
+    pub database: Option<Database>,
+}
+
+/// A database that holds a unit's store.
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// See [`store::PostgresConfig::url`].
+    pub url: String,
+    /// See [`store::PostgresConfig::node`].
+    pub node: String,
+    /// See [`store::PostgresConfig::schema`].
+    pub schema: String,
 }
 
 /// A unit that was just made.
@@ -46,7 +59,15 @@ pub fn init(folder: &Path, options: &Options) -> Result<Made, Problem> {
     files::write(&folder.join(files::KEY), &identity.to_text(), true)?;
     tls::make(folder, tls::hosts(&[&options.listen_peers, &options.listen_postgres]))?;
     files::write(&folder.join("unit.toml"), &template(options), false)?;
-    let owner_token = first_owner(folder)?;
+    let owner_token = first_owner(folder).inspect_err(|_| {
+        // A database that cannot be used is told before anything stands: the next try finds no half of a unit.
+        if options.database.is_some() {
+            files::remove(
+                folder,
+                &["unit.toml", files::KEY, files::CERTIFICATE, files::CERTIFICATE_KEY],
+            );
+        }
+    })?;
     Ok(Made { unit_id: identity.unit().to_owned(), owner_token })
 }
 

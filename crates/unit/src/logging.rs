@@ -192,6 +192,17 @@ impl Logger {
         }
     }
 
+    /// Writes what a unit prints on its terminal as well, where the log does not stand there as text for people.
+    pub(crate) fn announce(&self, message: &str) {
+        let is_file = {
+            let out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+            matches!(&*out, Out::File { .. })
+        };
+        if is_file || self.format == LogFormat::Json {
+            self.write(&Line::new(LogLevel::Info, "unit", message));
+        }
+    }
+
     /// Returns the end of the log file, where there is one.
     pub(crate) fn tail(&self, bytes_max: u64) -> Option<String> {
         use std::io::{Read, Seek, SeekFrom};

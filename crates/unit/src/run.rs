@@ -1,32 +1,46 @@
 //! Starts a unit, keeps it running, and stops it without losing a call.
 
-use crate::assembly::{Assembly, assemble, report, thread};
-use crate::health::{self, Health};
+use crate::assembly::{Assembly, assemble, assemble_over, report, thread};
+use crate::health::Health;
 use crate::host::thread_cpu_ms;
 use crate::logging::{Line, LogLevel, Logger};
 use crate::node::Nodes;
 use crate::otlp::Exporter;
 use crate::rest::Rest;
 use crate::sight::{Running, VERSION};
+use crate::standby::{Standby, Waiting};
 use crate::telemetry::Sending;
 use crate::tls::Certificate;
 use crate::worker::Worker;
-use crate::{Config, Error, LogFormat, network, tls};
+use crate::{Config, Error, network, stored, tls};
 use base::Problem;
 use data::{Data, Keeper, Round};
 use exchange::{Exchange, Network};
 use kernel::{Call, Handle, Principal, Reader, Reply, ResourceRef, Tracer, Work};
 use process::decisions::{Recorded, pending};
 use serde_json::json;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener as StdListener};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use store::Lease;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 
-/// Runs the unit of a folder until it is told to stop by SIGTERM or SIGINT.
+/// How the work of a unit ended.
+enum Ended {
+    /// The unit was told to stop.
+    Told,
+    /// Another node has taken the store.
+    Lost {
+        /// Its number.
+        epoch: u64,
+    },
+}
+
+/// Runs the unit of a folder until it is told to stop by SIGTERM or SIGINT. Where another node holds the store, it stands by.
 ///
 /// # Errors
 /// Where it cannot start.
@@ -46,46 +60,72 @@ pub fn run(folder: &Path) -> Result<(), Problem> {
         .map_err(|source| Error::System { what: "runtime", source })?;
     let doors = runtime.block_on(Doors::open(&config))?;
     tls::ensure(folder, &config)?;
-    let people = Certificate::of_people(folder, config.tls.as_ref())?;
-    let shown_by_doors = Shown {
-        own: Certificate::own(folder)?.server()?,
-        people: people.server()?,
-        renewed: people,
-    };
-    let early = doors.wait(&runtime, &config)?;
-    let assembled = assemble(folder);
+    let shown = Shown::read(folder, &config)?;
+    let _lock = stored::lock(folder, &config)?;
+    let stopped = told(&runtime);
+    let mut standby = Standby::new(folder, &config, &logger, stopped.clone());
+    let (stored, waiting) = runtime.block_on(async {
+        let mut waiting = Waiting::begin(&doors, &config.api)?;
+        let stored = standby.wait(&doors, &shown, &mut waiting).await?;
+        Ok::<_, Problem>((stored, waiting))
+    })?;
+    let assembled = stored.map(|stored| assemble_over(folder, config.clone(), stored)).transpose();
     // Whoever was told to wait is served by the doors themselves from now on.
-    early.end(&runtime);
-    let Assembly { config, kernel, writer, data, exchange, network, rest, nodes, sight, .. } =
-        assembled?;
+    runtime.block_on(waiting.end());
+    let ended = match assembled? {
+        Some(assembly) => serve(&runtime, doors, assembly, &shown, (&health, &logger), stopped)?,
+        None => Ended::Told,
+    };
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    logger.announce("the unit has stopped");
+    println!("unit {} has stopped", config.name);
+    match ended {
+        Ended::Told => Ok(()),
+        // Started again, it stands by.
+        Ended::Lost { epoch } => Err(store::Error::Fenced { epoch }.into()),
+    }
+}
+
+/// Serves calls until the unit is told to stop, or another node takes the store.
+fn serve(
+    runtime: &Runtime,
+    doors: Doors,
+    assembly: Assembly,
+    shown_by_doors: &Shown,
+    (health, logger): (&Arc<Health>, &Arc<Logger>),
+    stopped: watch::Receiver<bool>,
+) -> Result<Ended, Problem> {
+    let Assembly {
+        config, kernel, writer, data, exchange, network, rest, nodes, sight, lease, ..
+    } = assembly;
     let keeper = Keeper::new(&data, &kernel);
     let handle = kernel::spawn(writer)?;
     network::commits(&handle, &exchange);
-    let tables = (keeper, data);
-    let watched = (&nodes, &logger);
+    let (tables, watched) = ((keeper, data), (&nodes, logger));
     let background =
         Background::start(&config, &handle, tables, &exchange, network, &rest, watched)?;
-    let (own, seen) = (Arc::clone(&logger), Arc::clone(&health));
+    let (own, seen) = (Arc::clone(logger), Arc::clone(health));
     sight.runs(Some(Running { logger: own, health: seen, handle: handle.clone() }));
-    // On a terminal the lines below say the same.
-    let is_apart = config.log_file.is_some() || config.log_format == LogFormat::Json;
-    let told = |message: &str| {
-        if is_apart {
-            logger.write(&Line::new(LogLevel::Info, "unit", message));
-        }
-    };
-    told(&format!("unit {} is up, version {VERSION}: {}", config.name, shown(&config)));
-    println!("unit {} is up: {}", config.name, shown(&config));
-    runtime.block_on(doors.serve(&config, handle.clone(), shown_by_doors, &health, &logger));
+    let listeners = runtime.block_on(async { doors.listeners() })?;
+    // What drains takes no new connections.
+    drop(doors);
+    let at = shown(&config);
+    logger.announce(&format!("unit {} is up, version {VERSION}: {at}", config.name));
+    println!("unit {} is up: {at}", config.name);
+    let watched = (health, logger);
+    let until = (stopped, lease.clone());
+    let serving = listeners.serve(&config, handle.clone(), shown_by_doors, watched, until);
+    let ended = runtime.block_on(serving);
     println!("unit {} drains", config.name);
-    told("the unit drains");
+    logger.announce("the unit drains");
     background.stop(&rest, &nodes);
     handle.stop();
     sight.runs(None);
-    runtime.shutdown_timeout(Duration::from_secs(2));
-    told("the unit has stopped");
-    println!("unit {} has stopped", config.name);
-    Ok(())
+    // When nothing commits any more: another node need not wait.
+    if let Some(lease) = lease {
+        lease.release();
+    }
+    Ok(ended)
 }
 
 /// Checks a unit's store while the unit is not running; returns what is wrong, a line each.
@@ -93,7 +133,7 @@ pub fn run(folder: &Path) -> Result<(), Problem> {
 /// # Errors
 /// Where it cannot be opened.
 pub fn verify(folder: &Path) -> Result<Vec<String>, Problem> {
-    let Assembly { kernel, processes, exchange, .. } = assemble(folder)?;
+    let Assembly { kernel, processes, exchange, lock: _lock, .. } = assemble(folder)?;
     let mut faults = kernel.store().verify()?;
     let reader = Reader::new(&kernel, Principal::Unit("verify".into()))?;
     faults.extend(processes.verify(&reader)?);
@@ -112,22 +152,38 @@ fn shown(config: &Config) -> String {
     format!("http://{} and https://{}{https}{postgres}", config.listen, config.listen_peers)
 }
 
-/// The listeners.
-struct Doors {
-    plain: TcpListener,
-    peers: TcpListener,
-    https: Option<TcpListener>,
-    postgres: Option<TcpListener>,
+/// The addresses that are listened on, from start to stop.
+pub(crate) struct Doors {
+    plain: StdListener,
+    peers: StdListener,
+    https: Option<StdListener>,
+    postgres: Option<StdListener>,
+}
+
+/// The listeners of the doors, for as long as the unit serves or stands by.
+pub(crate) struct Listeners {
+    pub plain: TcpListener,
+    pub peers: TcpListener,
+    pub https: Option<TcpListener>,
+    pub postgres: Option<TcpListener>,
 }
 
 /// What the doors with TLS show.
-struct Shown {
+pub(crate) struct Shown {
     /// To peers: the certificate in the unit's card.
-    own: Arc<rustls::ServerConfig>,
+    pub own: Arc<rustls::ServerConfig>,
     /// To people.
-    people: Arc<rustls::ServerConfig>,
+    pub people: Arc<rustls::ServerConfig>,
     /// What people are shown, to be read anew.
     renewed: Arc<Certificate>,
+}
+
+impl Shown {
+    fn read(folder: &Path, config: &Config) -> Result<Self, Error> {
+        let renewed = Certificate::of_people(folder, config.tls.as_ref())?;
+        let (own, people) = (Certificate::own(folder)?.server()?, renewed.server()?);
+        Ok(Self { own, people, renewed })
+    }
 }
 
 impl Doors {
@@ -155,29 +211,31 @@ impl Doors {
         })
     }
 
-    /// Answers at the door of this machine while the unit starts: it lives, and is not ready.
-    fn wait(&self, runtime: &Runtime, config: &Config) -> Result<Early, Error> {
-        let listen = |source| Error::Listen { address: config.listen.clone(), source };
-        let _inside = runtime.enter();
-        let listener = clone_of(&self.plain).map_err(listen)?;
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let router = api::waiting(health::starting());
-        let serving = api::serve(listener, router, config.api.clone(), async {
-            // It ends as well when nobody is left to say so.
-            let _ = stopped.await;
-        });
-        Ok(Early { stop, served: runtime.spawn(serving) })
+    /// Returns listeners; to be called where the runtime is known. Who connects between two of them waits.
+    pub(crate) fn listeners(&self) -> Result<Listeners, Error> {
+        let again = |listener: &StdListener| {
+            let copied = listener.try_clone().and_then(TcpListener::from_std);
+            copied.map_err(|source| Error::System { what: "listener", source })
+        };
+        Ok(Listeners {
+            plain: again(&self.plain)?,
+            peers: again(&self.peers)?,
+            https: self.https.as_ref().map(again).transpose()?,
+            postgres: self.postgres.as_ref().map(again).transpose()?,
+        })
     }
+}
 
+impl Listeners {
+    /// Serves until the unit is told to stop, or another node takes the store.
     async fn serve(
         self,
         config: &Config,
         handle: Handle,
-        shown: Shown,
-        health: &Arc<Health>,
-        logger: &Arc<Logger>,
-    ) {
-        let Shown { own, people, renewed } = shown;
+        shown: &Shown,
+        (health, logger): (&Arc<Health>, &Arc<Logger>),
+        (stopped, lease): (watch::Receiver<bool>, Option<Arc<Lease>>),
+    ) -> Ended {
         let mut options = api::Options::new(&config.name, VERSION);
         options.config = config.api.clone();
         options.report = reporting(logger);
@@ -188,67 +246,45 @@ impl Doors {
         let postgres = api::Postgres {
             kernel: Arc::clone(handle.kernel()),
             version: VERSION.to_owned(),
-            tls: Some(Arc::clone(&people)),
+            tls: Some(Arc::clone(&shown.people)),
             config: config.api.clone(),
             report: Arc::clone(&options.report),
         };
         let router = api::router(handle, options);
-        let (stop, stopped) = tokio::sync::watch::channel(false);
-        let wait = |mut stopped: tokio::sync::watch::Receiver<bool>| async move {
-            // The sender lives below; an error would mean that the unit is gone already.
-            let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
-        };
-        let plain =
-            api::serve(self.plain, router.clone(), config.api.clone(), wait(stopped.clone()));
-        let limits = || config.api.clone();
-        let peers =
-            api::serve_tls(self.peers, own, router.clone(), limits(), wait(stopped.clone()));
+        let (stop, stopping) = watch::channel(false);
+        let (limits, drains) = (|| config.api.clone(), || until(stopping.clone()));
+        let (own, people) = (Arc::clone(&shown.own), Arc::clone(&shown.people));
+        let plain = api::serve(self.plain, router.clone(), limits(), drains());
+        let peers = api::serve_tls(self.peers, own, router.clone(), limits(), drains());
         let https = async {
             if let Some(listener) = self.https {
-                api::serve_tls(listener, people, router, limits(), wait(stopped.clone())).await;
+                api::serve_tls(listener, people, router, limits(), drains()).await;
             }
         };
         let renewal = async {
             tokio::select! {
-                () = renew(&renewed) => {}
-                () = wait(stopped.clone()) => {}
+                () = renew(&shown.renewed) => {}
+                () = drains() => {}
             }
         };
         let sql = async {
             if let Some(listener) = self.postgres {
-                api::serve_postgres(listener, postgres, wait(stopped.clone())).await;
+                api::serve_postgres(listener, postgres, drains()).await;
             }
         };
-        let signals = async {
+        let end = async {
             health.serves();
-            told_to_stop().await;
+            let ended = tokio::select! {
+                () = until(stopped) => Ended::Told,
+                epoch = lost(lease) => Ended::Lost { epoch },
+            };
             health.stops();
             let _ = stop.send(true);
+            ended
         };
-        tokio::join!(plain, peers, https, sql, renewal, signals);
+        let ((), (), (), (), (), ended) = tokio::join!(plain, peers, https, sql, renewal, end);
+        ended
     }
-}
-
-/// What answers while the unit starts.
-struct Early {
-    stop: tokio::sync::oneshot::Sender<()>,
-    served: tokio::task::JoinHandle<()>,
-}
-
-impl Early {
-    /// Ends it, when what it was asked is answered.
-    fn end(self, runtime: &Runtime) {
-        // Where it has ended by itself there is nobody to tell.
-        let _ = self.stop.send(());
-        let _ = runtime.block_on(self.served);
-    }
-}
-
-/// Returns a second listener at the same address: who comes is taken by either.
-fn clone_of(listener: &TcpListener) -> std::io::Result<TcpListener> {
-    use std::os::fd::AsFd;
-    let copy = listener.as_fd().try_clone_to_owned()?;
-    TcpListener::from_std(std::net::TcpListener::from(copy))
 }
 
 /// Returns what writes defects to the log.
@@ -262,9 +298,24 @@ fn reporting(logger: &Arc<Logger>) -> api::Report {
     })
 }
 
-async fn listen(address: &str) -> Result<TcpListener, Error> {
+/// Waits until something is over.
+pub(crate) async fn until(mut stopped: watch::Receiver<bool>) {
+    // An error would mean that who tells is gone: then it is over as well.
+    let _ = stopped.wait_for(|is_stopped| *is_stopped).await;
+}
+
+/// Waits until another node has taken the store, and returns its number; for ever where nobody else can.
+async fn lost(lease: Option<Arc<Lease>>) -> u64 {
+    let Some(lease) = lease else { return std::future::pending().await };
+    let mut lost = lease.lost();
+    let taken = lost.wait_for(Option::is_some).await;
+    taken.ok().and_then(|epoch| *epoch).unwrap_or_default()
+}
+
+async fn listen(address: &str) -> Result<StdListener, Error> {
     TcpListener::bind(address)
         .await
+        .and_then(TcpListener::into_std)
         .map_err(|source| Error::Listen { address: address.to_owned(), source })
 }
 
@@ -294,6 +345,17 @@ async fn renew(certificate: &Arc<Certificate>) {
             Err(error) => eprintln!("error: the certificate was not read: {error}"),
         }
     }
+}
+
+/// Returns what tells that the unit is to stop.
+fn told(runtime: &Runtime) -> watch::Receiver<bool> {
+    let (sender, stopped) = watch::channel(false);
+    runtime.spawn(async move {
+        told_to_stop().await;
+        // Nobody listens any more where the unit has ended by itself.
+        let _ = sender.send(true);
+    });
+    stopped
 }
 
 async fn told_to_stop() {

@@ -320,6 +320,7 @@ mod tests {
             listen_peers: "127.0.0.1:2".into(),
             listen_postgres: "127.0.0.1:3".into(),
             clock: crate::Clock::System,
+            database: None,
         });
         let config: Config = toml::from_str(&text).expect("the template reads");
         let mut worker = Worker::new(&config);

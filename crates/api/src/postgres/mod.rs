@@ -21,9 +21,11 @@ mod serve;
 mod session;
 mod settings;
 mod sqlstate;
+mod standby;
 mod statement;
 mod types;
 mod wire;
 
 pub(crate) use error::Error;
 pub use serve::{Postgres, serve_postgres};
+pub use standby::turn_postgres_away;

@@ -29,7 +29,7 @@ const READY_TRIES_MAX: usize = 600;
 /// Makes a unit in a folder: configuration, key, the owner's token, a starter application
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  craton init shop\n  craton init units/payment --bare --listen 127.0.0.1:8082 --listen-peers 127.0.0.1:8443"
+    after_help = "Examples:\n  craton init shop\n  craton init units/payment --bare --listen 127.0.0.1:8082 --listen-peers 127.0.0.1:8443\n  craton init shop --store postgres://craton@127.0.0.1/shop --node a"
 )]
 pub struct Init {
     /// The folder; made where it is not there
@@ -46,6 +46,15 @@ pub struct Init {
     /// Where SQL clients reach it by PostgreSQL's protocol; the first port from 5480 that no unit beside it has
     #[arg(long, value_name = "ADDRESS")]
     listen_postgres: Option<String>,
+    /// The PostgreSQL database that holds the store, without a password; a file in the folder where absent
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
+    /// What this node of the unit calls itself, where nodes share the database
+    #[arg(long, value_name = "NAME", default_value = "a", requires = "store")]
+    node: String,
+    /// The schema of the unit's tables, where units share the database
+    #[arg(long, value_name = "NAME", default_value = "craton", requires = "store")]
+    schema: String,
     /// A business clock that stands still until `craton clock advance` moves it: for replays and tests
     #[arg(long)]
     driven: bool,
@@ -100,6 +109,11 @@ impl Init {
             listen_peers: address(&self.listen_peers, PORT_PEERS),
             listen_postgres: address(&self.listen_postgres, PORT_POSTGRES),
             clock: if self.driven { unit::Clock::Driven } else { unit::Clock::System },
+            database: self.store.as_ref().map(|url| unit::Database {
+                url: url.clone(),
+                node: self.node.clone(),
+                schema: self.schema.clone(),
+            }),
         })
     }
 }

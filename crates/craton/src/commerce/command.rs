@@ -1,7 +1,7 @@
 //! `craton demo`: the example business on a generated market, from nothing to the ledger.
 
 use super::market::{Market, UNITS};
-use super::stage::Stage;
+use super::stage::{Place, Stage};
 use crate::output;
 use crate::replay::{self, Source};
 use base::Problem;
@@ -34,7 +34,7 @@ impl Demo {
     /// # Errors
     /// What a unit refused.
     pub fn run(self) -> Result<(), Problem> {
-        let stage = Stage::make(self.dir.as_deref())?;
+        let stage = Stage::make(&Place { dir: self.dir.clone(), store: None })?;
         output::line(format!("starting {} in {}", UNITS.join(", "), stage.folder().display()));
         let source = Source::Generated { orders: self.orders, seed: self.seed, write: None };
         let options =

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::manifests;
 use crate::replay::UnitAddress;
 use crate::routes;
-use base::{Clock, Problem, SystemClock};
+use base::{Clock, Entropy, Problem, SystemClock, SystemEntropy};
 use serde_json::{Value, json};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -174,12 +174,22 @@ impl Unit {
 }
 
 impl Market {
-    /// Makes the three units in a folder that is empty.
+    /// Makes the three units in a folder that is empty, with their stores in a database where one is named.
     ///
     /// # Errors
     /// What `init` says.
-    pub fn make(folder: &Path) -> Result<Self, Problem> {
-        Ok(Self { units: UNITS.iter().map(|name| make(folder, name)).collect::<Result<_, _>>()? })
+    pub fn make(folder: &Path, store: Option<&str>) -> Result<Self, Problem> {
+        // A database may hold the units of an earlier play.
+        let play = SystemEntropy.number();
+        let database = |name: &str| {
+            store.map(|url| unit::Database {
+                url: url.to_owned(),
+                node: "a".into(),
+                schema: format!("{name}_{play:016x}"),
+            })
+        };
+        let units = UNITS.iter().map(|name| make(folder, name, database(name)));
+        Ok(Self { units: units.collect::<Result<_, _>>()? })
     }
 
     /// Starts the units, lets them know each other, concludes their contracts and applies the example.
@@ -272,7 +282,11 @@ impl Drop for Market {
     }
 }
 
-fn make(folder: &Path, name: &'static str) -> Result<Unit, Problem> {
+fn make(
+    folder: &Path,
+    name: &'static str,
+    database: Option<unit::Database>,
+) -> Result<Unit, Problem> {
     let folder = folder.join(name);
     let listen = free_address()?;
     let options = unit::Options {
@@ -281,6 +295,7 @@ fn make(folder: &Path, name: &'static str) -> Result<Unit, Problem> {
         listen_peers: free_address()?,
         listen_postgres: free_address()?,
         clock: unit::Clock::Driven,
+        database,
     };
     let made = unit::init(&folder, &options)?;
     connect::keep_token(&folder, &made.owner_token)?;

@@ -6,5 +6,5 @@ mod stage;
 mod violence;
 
 pub use command::Demo;
-pub use stage::play;
+pub use stage::{Place, play};
 pub use violence::Kills;

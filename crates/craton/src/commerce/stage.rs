@@ -18,17 +18,26 @@ const LOOK: Duration = Duration::from_millis(20);
 /// What is added to a signal's number to make the exit status of a program that it ended.
 const ENDED_BY: i32 = 128;
 
+/// Where the units are made.
+#[derive(Debug, Clone, Default)]
+pub struct Place {
+    /// Their folder; a new one among the temporary files where absent.
+    pub dir: Option<PathBuf>,
+    /// The database that holds their stores; files in their folders where absent.
+    pub store: Option<String>,
+}
+
 /// Makes and starts three units, has `work` done with them, kills them meanwhile as wanted, and stops them.
 /// Ctrl-C ends the program in order.
 ///
 /// # Errors
 /// What `work` says, `cli.*` where the units cannot be made or end by themselves, `replay.kills` where there were too few.
 pub fn play<T: Send>(
-    dir: Option<&Path>,
+    place: &Place,
     kills: &Kills,
     work: impl FnOnce(&[UnitAddress]) -> Result<T, Problem> + Send,
 ) -> Result<T, Problem> {
-    Stage::make(dir)?.play(|market| {
+    Stage::make(place)?.play(|market| {
         market.start()?;
         let addresses = market.addresses();
         violence::during(market, kills, || work(&addresses))
@@ -48,11 +57,12 @@ impl Stage {
     ///
     /// # Errors
     /// `cli.file`, or what `init` says.
-    pub fn make(dir: Option<&Path>) -> Result<Self, Problem> {
+    pub fn make(place: &Place) -> Result<Self, Problem> {
         // First of all: from here on a Ctrl-C leaves nothing behind.
         let signals = signals()?;
-        let folder = Folder::make(dir)?;
-        Ok(Self { market: Market::make(&folder.path)?, folder, signals })
+        let folder = Folder::make(place.dir.as_deref())?;
+        let market = Market::make(&folder.path, place.store.as_deref())?;
+        Ok(Self { market, folder, signals })
     }
 
     /// Returns the units.

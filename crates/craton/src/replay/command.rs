@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// Plays a market through the units and reports their answers
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  craton replay commerce                                makes three units, plays a generated market, shows the answers\n  craton replay commerce --orders 2000 --seed 7 --write market\n  craton replay commerce --source olist --data olist --copies 12 --report report.json\n  craton replay commerce --kills 20                     kills the units 20 times meanwhile\n  craton --unit units replay commerce                   to the units retail, payment and logistics that run in the folder `units`"
+    after_help = "Examples:\n  craton replay commerce                                makes three units, plays a generated market, shows the answers\n  craton replay commerce --orders 2000 --seed 7 --write market\n  craton replay commerce --source olist --data olist --copies 12 --report report.json\n  craton replay commerce --kills 20                     kills the units 20 times meanwhile\n  craton replay commerce --store postgres://craton@127.0.0.1/market\n  craton --unit units replay commerce                   to the units retail, payment and logistics that run in the folder `units`"
 )]
 pub struct Replay {
     #[command(subcommand)]
@@ -50,6 +50,9 @@ struct Commerce {
     /// The folder of the units that are made; one among the temporary files, removed afterwards, where absent
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
+    /// The PostgreSQL database that holds the stores of the units that are made, each in a schema of its own that stays there
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
     /// How often units are killed meanwhile and started again: the answers stay the same
     #[arg(long, default_value_t = 0, value_name = "N")]
     kills: u64,
@@ -89,7 +92,8 @@ impl Replay {
         let report = match &globals.unit {
             Some(_) => run(&options, &addresses(globals)?)?,
             None => {
-                in_a_new_market(&options, commerce.dir.as_deref(), commerce.kills, commerce.seed)?
+                let place = commerce::Place { dir: commerce.dir, store: commerce.store };
+                in_a_new_market(&options, &place, commerce.kills, commerce.seed)?
             }
         };
         if let Some(path) = &commerce.report {
@@ -107,12 +111,12 @@ impl Replay {
 /// Makes and starts three units, plays to them, and stops them. Kills them meanwhile, where that is wanted.
 fn in_a_new_market(
     options: &Options,
-    dir: Option<&Path>,
+    place: &commerce::Place,
     kills: u64,
     seed: u64,
 ) -> Result<Report, Problem> {
     let kills = commerce::Kills::of(options, kills, seed);
-    commerce::play(dir, &kills, |units| run(options, units))
+    commerce::play(place, &kills, |units| run(options, units))
 }
 
 /// Finds the units in the folder that the options name.

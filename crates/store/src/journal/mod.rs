@@ -297,6 +297,8 @@ fn check_offsets(snapshot: &dyn Snapshot, batch: &Batch) -> Result<(), Error> {
 
 impl Store for JournaledStore {
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, Error> {
+        // What stands in memory is no longer the last commit where somebody else writes.
+        self.check_held()?;
         loop {
             let current = self.shared.current();
             // Looked at under the lock: a fold whose end is not known has left the tables in doubt.
@@ -313,7 +315,13 @@ impl Store for JournaledStore {
     }
 
     fn is_prompt(&self) -> bool {
-        !self.is_uncertain.load(Ordering::SeqCst) && self.shared.current.try_read().is_ok()
+        self.shared.below.is_prompt()
+            && !self.is_uncertain.load(Ordering::SeqCst)
+            && self.shared.current.try_read().is_ok()
+    }
+
+    fn check_held(&self) -> Result<(), Error> {
+        self.shared.below.check_held()
     }
 
     fn open_epoch(&self, partition: u16) -> Result<u64, Error> {

@@ -16,6 +16,8 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub(super) use crate::numbers::{chunk_id, chunk_log, chunk_offset, signed, unsigned};
+
 /// The format that this version writes, and the newest that it reads.
 pub(super) const FORMAT: u32 = 1;
 
@@ -27,9 +29,6 @@ pub(super) const PAGE_BYTES: u32 = 4096;
 
 /// Bytes that a page takes in the write-ahead log.
 pub(super) const FRAME_BYTES: u64 = PAGE_BYTES as u64 + 24;
-
-/// Bits of a chunk's number that are its offset.
-const OFFSET_BITS: u32 = 40;
 
 /// How long an operation waits for a lock of SQLite. Only recovery after a crash ever holds one that is waited for.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -184,31 +183,4 @@ fn failure_to_open(error: rusqlite::Error) -> Error {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::InUse,
         _ => failure(error),
     }
-}
-
-/// Returns the number under which a chunk is stored.
-pub(super) fn chunk_id(log: i64, offset: u64) -> i64 {
-    assert!(offset < 1 << OFFSET_BITS, "a log holds fewer than 2^{OFFSET_BITS} events");
-    (log << OFFSET_BITS) | signed(offset)
-}
-
-/// Returns the offset of a chunk.
-pub(super) fn chunk_offset(id: i64) -> u64 {
-    unsigned(id & ((1 << OFFSET_BITS) - 1))
-}
-
-/// Returns the number of a chunk's log.
-pub(super) fn chunk_log(id: i64) -> i64 {
-    id >> OFFSET_BITS
-}
-
-/// Returns a number as SQLite stores it.
-#[expect(clippy::expect_used, reason = "counting to 2^63 takes 292 years at a billion a second")]
-pub(super) fn signed(number: u64) -> i64 {
-    i64::try_from(number).expect("numbers of a store are below 2^63")
-}
-
-/// Returns a stored number; what is stored is never negative.
-pub(super) fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or_default()
 }
