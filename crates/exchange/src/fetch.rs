@@ -10,6 +10,7 @@ use crate::engine::Exchange;
 use crate::link::send;
 use crate::price::Cents;
 use crate::receipts::amount_of;
+use crate::reconcile::{expect_reconciled, is_reconciled};
 use crate::sender::Done;
 use crate::serve::part;
 use crate::signature::random_id;
@@ -99,7 +100,9 @@ impl Reading {
             let reason = "what a unit lends is not lent on";
             return Err(Error::Lent { offer: lent.offer.clone(), reason }.into());
         }
-        check_usable(state::contract(reader, &lent.contract)?.as_ref())?;
+        let contract = state::contract(reader, &lent.contract)?;
+        expect_reconciled(reader, &contract.peer)?;
+        check_usable(&contract)?;
         let name = |place: &usize| lent.fields.get(*place).map(|field| field.name.clone());
         let filter = (!scan.filters.is_empty()).then(|| Filter::All(scan.filters.clone()));
         let written = filter.map(|filter| condition::write(&filter, &lent.fields)).transpose()?;
@@ -373,8 +376,9 @@ impl Exchange {
         let prefix = state::all_reading_key();
         for (_, bytes) in tx.scan_prefix(prefix.as_ref(), budget.min(ORPHANS_MAX))? {
             let record: FetchRecord = state::decode(&bytes)?;
-            if record.session != self.session {
-                let contract = state::contract(tx, &record.contract)?;
+            let contract = state::contract(tx, &record.contract)?;
+            // What the provider holds of it may have to be asked first.
+            if record.session != self.session && is_reconciled(tx, &contract.peer)? {
                 self.confirm(tx, &contract, record)?;
                 count += 1;
             }

@@ -14,6 +14,7 @@ use crate::lend::column_type;
 use crate::link::{FAULTS, send};
 use crate::price::Cents;
 use crate::receipts::Owed;
+use crate::reconcile::expect_reconciled;
 use crate::serve::{check_id, part};
 use crate::signature::random_id;
 use crate::state::{self, billed_key, lending_key, short};
@@ -161,6 +162,7 @@ impl Exchange {
         if call.actor != Principal::Peer(contract.peer.clone()) || contract.side != Side::Provider {
             return Err(Error::ContractNotFound { contract: contract.name.clone() }.into());
         }
+        expect_reconciled(tx, &contract.peer)?;
         let standing = self.standing(tx, &contract, &fetch.offer)?;
         let step = match &fetch.marked {
             None => self.begin(tx, &contract, &standing, &fetch)?,
@@ -497,7 +499,7 @@ impl Exchange {
     }
 
     /// Closes a fetch: what was confirmed is counted, and owed where reading has a price.
-    fn close_fetch(
+    pub(crate) fn close_fetch(
         &self,
         tx: &mut Tx<'_>,
         contract: &Contract,

@@ -143,6 +143,9 @@ fn take_turn(writer: &mut Writer, calls: &Receiver<Message>, call: Call, done: D
 
 /// Returns how long the thread may sleep before there is work without a call.
 fn pause(writer: &Writer) -> Duration {
+    if writer.kernel().is_closed() {
+        return IDLE;
+    }
     if writer.has_leftovers() {
         return Duration::ZERO;
     }

@@ -291,6 +291,7 @@ impl Kernel {
             }
             .into());
         };
+        self.is_open_to(operation)?;
         let reader = Reader::new(self, call.actor.clone())?;
         let (actor, resource) = (call.actor.to_string(), call.resource.to_string());
         match self.admit(&reader, operation, call) {
@@ -536,6 +537,19 @@ impl Kernel {
             relations.extend(Arc::clone(engine).relations(read)?);
         }
         Ok(relations)
+    }
+
+    /// Refuses what cannot be done while the unit as a whole is closed.
+    ///
+    /// # Errors
+    /// What the engine says that has closed it.
+    pub(crate) fn is_open_to(&self, operation: &Operation) -> Result<(), Problem> {
+        self.engines.iter().try_for_each(|engine| engine.admits(operation))
+    }
+
+    /// Returns whether an engine has closed the unit: nothing is done in it by itself.
+    pub fn is_closed(&self) -> bool {
+        self.engines.iter().any(|engine| engine.is_closed())
     }
 
     /// Returns whether the last turn left work for the next: a unit with leftovers is not at rest.

@@ -88,6 +88,11 @@ impl Writer {
     /// Runs what engines left for each other and what waits in them, until nothing is left or the limit is reached.
     fn work(&mut self, tx: &mut Tx<'_>) -> Result<(), Problem> {
         let limit = self.kernel.config().work_steps_max;
+        if self.kernel.is_closed() {
+            // What the calls of this turn began goes on once the unit is open.
+            self.kernel.set_leftovers(true);
+            return leave(tx);
+        }
         if self.kernel.has_leftovers() {
             take_leftovers(tx)?;
         }
@@ -125,6 +130,7 @@ impl Writer {
 pub(crate) fn run(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
     let kernel = Arc::clone(tx.kernel());
     let operation = kernel.operation(&call.operation)?;
+    kernel.is_open_to(operation)?;
     let result = tx.attempt(|tx| {
         let decision = kernel.admit(tx, operation, call)?;
         // After the decision: who has lost the right does not get the old reply either.

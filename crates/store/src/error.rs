@@ -34,6 +34,14 @@ pub enum Error {
         /// The newest format known.
         known: u32,
     },
+    /// The store was written by an older version.
+    #[error("the store has format {found}, this version works with {known}")]
+    Older {
+        /// The format found.
+        found: u32,
+        /// The format of this version.
+        known: u32,
+    },
     /// Something else has the store open.
     #[error("the store is in use by another process")]
     InUse,
@@ -54,6 +62,7 @@ impl Explain for Error {
             Self::Unavailable { .. } => Code("store.unavailable", Kind::Unavailable),
             Self::Unknown => Code("store.unknown", Kind::Unavailable),
             Self::Newer { .. } => Code("store.newer", Kind::Conflict),
+            Self::Older { .. } => Code("store.older", Kind::Conflict),
             Self::InUse => Code("store.in_use", Kind::Conflict),
             Self::Damaged { .. } => Code("store.damaged", Kind::Internal),
         }
@@ -69,6 +78,7 @@ impl Explain for Error {
                 "repeat the call with the same idempotency key: it tells what became of it"
             }
             Self::Newer { .. } => "run the version of craton that wrote it, or a newer one",
+            Self::Older { .. } => "`craton up` makes a backup and brings the store forward",
             Self::Damaged { .. } => "run `craton verify`, and restore a backup",
         };
         Some(hint.into())

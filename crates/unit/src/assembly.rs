@@ -6,7 +6,7 @@ use crate::{Clock, Config, Error, files};
 use base::{DrivenClock, Problem, SystemClock, SystemEntropy, Time};
 use data::Data;
 use exchange::{Exchange, Identity, Network};
-use kernel::{Kernel, Parts, Writer};
+use kernel::{Kernel, Parts, Principal, Reader, Writer};
 use process::Processes;
 use std::path::Path;
 use std::sync::Arc;
@@ -35,7 +35,14 @@ impl Assembly {
 /// # Errors
 /// Where the folder is no unit or its store cannot be opened.
 pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
-    let config = Config::read(folder)?;
+    assemble_as(folder, Config::read(folder)?)
+}
+
+/// As [`assemble`], with a configuration.
+///
+/// # Errors
+/// As [`assemble`].
+pub(crate) fn assemble_as(folder: &Path, config: Config) -> Result<Assembly, Problem> {
     let identity = Identity::from_text(&files::read(&folder.join(files::KEY))?)?;
     let certificate = files::read(&folder.join(files::CERTIFICATE))?;
     let tables = SqliteStore::open(folder.join(files::STORE), &config.store)?;
@@ -53,7 +60,8 @@ pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
     let exchange = Arc::new(exchange.started(clock.wall()));
     let network: Arc<dyn Network> = Arc::new(Https::new(config.exchange.response_bytes_max));
     exchange.set_network(Arc::clone(&network));
-    let rest = Arc::new(Rest::new(Arc::clone(&exchange)));
+    let parts = (Arc::clone(&exchange), Arc::clone(&data), folder.to_owned());
+    let rest = Arc::new(Rest::new(parts.0, parts.1, parts.2));
     let (kernel, writer) = Kernel::new(Parts {
         store: Arc::new(store),
         clock,
@@ -66,6 +74,8 @@ pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
         ],
         config: config.kernel.clone(),
     })?;
+    // Before the first call: a unit that was restored asks its peers first.
+    exchange.reconsider(&Reader::new(&kernel, Principal::Unit("exchange".into()))?)?;
     Ok(Assembly { config, kernel, writer, data, processes, exchange, network, rest })
 }
 

@@ -3,6 +3,7 @@
 
 mod agent;
 mod assembly;
+pub mod backup;
 mod config;
 mod error;
 mod files;
@@ -11,6 +12,7 @@ mod network;
 mod rest;
 mod run;
 mod tls;
+mod upgrade;
 mod usage;
 mod worker;
 
@@ -18,5 +20,6 @@ pub use agent::agent;
 pub use config::{Clock, Config};
 pub use error::Error;
 pub use init::{Made, Options, init};
-pub use run::{run, verify};
+pub use run::{Start, run, verify};
+pub use upgrade::{Upgrade, Upgraded, upgrade};
 pub use worker::serve as worker;

@@ -1,12 +1,12 @@
 //! Starts a unit, keeps it running, and stops it without losing a call.
 
-use crate::assembly::{Assembly, assemble, report, thread};
+use crate::assembly::{Assembly, assemble, assemble_as, report, thread};
 use crate::rest::Rest;
 use crate::worker::Worker;
 use crate::{Config, Error, network, tls};
 use base::Problem;
 use data::{Keeper, Round};
-use exchange::{Exchange, Network};
+use exchange::{Exchange, Network, Reconciler};
 use kernel::{Call, Handle, Principal, Reader, Reply, ResourceRef};
 use process::decisions::{Recorded, pending};
 use serde_json::json;
@@ -20,13 +20,23 @@ use tokio::net::TcpListener;
 /// The version that a unit tells.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// What the command line says about a start, in place of the configuration.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Start {
+    /// See [`exchange::Config::reconcile_seconds_max`].
+    pub reconcile_seconds_max: Option<u64>,
+}
+
 /// Runs the unit of a folder until it is told to stop by SIGTERM or SIGINT.
 ///
 /// # Errors
 /// Where it cannot start.
-pub fn run(folder: &Path) -> Result<(), Problem> {
+pub fn run(folder: &Path, start: Start) -> Result<(), Problem> {
     // Started first: a port in use is told before the store is touched.
-    let config = Config::read(folder)?;
+    let mut config = Config::read(folder)?;
+    if let Some(seconds) = start.reconcile_seconds_max {
+        config.exchange.reconcile_seconds_max = seconds;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // One thread turns the sockets: on few cores a second one only makes them change places.
         .worker_threads(1)
@@ -37,13 +47,17 @@ pub fn run(folder: &Path) -> Result<(), Problem> {
         .map_err(|source| Error::System { what: "runtime", source })?;
     let doors = runtime.block_on(Doors::open(&config))?;
     let tls = tls::server(folder)?;
-    let Assembly { config, kernel, writer, data, exchange, network, rest, .. } = assemble(folder)?;
+    let Assembly { config, kernel, writer, data, exchange, network, rest, .. } =
+        assemble_as(folder, config)?;
     let keeper = Keeper::new(&data, &kernel);
     let handle = kernel::spawn(writer)?;
     network::commits(&handle, &exchange);
     let background = Background::start(&config, &handle, keeper, &exchange, network, &rest)?;
     println!("unit {} is up: {}", config.name, shown(&config));
-    runtime.block_on(doors.serve(&config, handle.clone(), tls));
+    if exchange.waits_for_peers() {
+        println!("unit {} was restored from a backup: it asks its peers before it takes calls", config.name);
+    }
+    runtime.block_on(doors.serve(&config, handle.clone(), tls, &exchange));
     println!("unit {} drains", config.name);
     background.stop(&rest);
     handle.stop();
@@ -100,9 +114,19 @@ impl Doors {
         })
     }
 
-    async fn serve(self, config: &Config, handle: Handle, tls: Arc<rustls::ServerConfig>) {
+    async fn serve(
+        self,
+        config: &Config,
+        handle: Handle,
+        tls: Arc<rustls::ServerConfig>,
+        exchange: &Arc<Exchange>,
+    ) {
         let mut options = api::Options::new(&config.name, VERSION);
         options.config = config.api.clone();
+        options.ready = {
+            let exchange = Arc::clone(exchange);
+            Arc::new(move || exchange.is_ready())
+        };
         let postgres = api::Postgres {
             kernel: Arc::clone(handle.kernel()),
             version: VERSION.to_owned(),
@@ -188,6 +212,12 @@ impl Background {
             move || measure(&handle, &rest, &is_stopping)
         };
         threads.push(thread("kpis", kpis)?);
+        let reconciler = Reconciler::new(Arc::clone(exchange), Arc::clone(handle.kernel()));
+        threads.push(thread("reconciler", move || {
+            if let Err(problem) = reconciler.run() {
+                report(&problem);
+            }
+        })?);
         let sending = network::sender(handle, exchange, network);
         threads.push(thread("sender", move || {
             if let Err(problem) = sending.run() {
@@ -217,6 +247,10 @@ fn keep(mut keeper: Keeper, handle: &Handle, rest: &Rest, is_stopping: &AtomicBo
     const EVERY: Duration = Duration::from_millis(500);
     while !is_stopping.load(Ordering::SeqCst) {
         let seen = rest.tables.count();
+        if handle.kernel().is_closed() {
+            rest.tables.wait(seen, EVERY);
+            continue;
+        }
         match keeper.round(&mut |call| handle.call(call)) {
             Ok(Round::Worked) => {}
             Ok(Round::Rest) => rest.tables.wait(seen, EVERY),
@@ -257,6 +291,9 @@ fn decide_some(
     limit: usize,
     is_stopping: &AtomicBool,
 ) -> Result<usize, Problem> {
+    if handle.kernel().is_closed() {
+        return Ok(0);
+    }
     let reader = Reader::new(handle.kernel(), Principal::Unit("decisions".into()))?;
     let batch = pending(&reader, 0, limit)?;
     drop(reader);
@@ -305,6 +342,9 @@ fn measure_some(
     limit: usize,
     is_stopping: &AtomicBool,
 ) -> Result<(usize, usize), Problem> {
+    if handle.kernel().is_closed() {
+        return Ok((0, 0));
+    }
     let reader = Reader::new(handle.kernel(), Principal::Unit("kpis".into()))?;
     let requests = data::background::pending(&reader, limit)?;
     drop(reader);

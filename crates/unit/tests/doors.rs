@@ -18,8 +18,14 @@ const OPEN_TO_ALL: [&str; 1] = ["exchange.card"];
 const OPEN_TO_USERS: [&str; 3] = ["policy.check", "unit.whoami", "task.list"];
 
 /// What no person may do: only another unit, by its signature, or a part of this one.
-const NOT_FOR_PEOPLE: [&str; 4] =
-    ["exchange.messages", "exchange.outbox", "offer.offered", "table.record"];
+const NOT_FOR_PEOPLE: [&str; 6] = [
+    "exchange.messages",
+    "exchange.outbox",
+    "exchange.recall",
+    "exchange.reconcile",
+    "offer.offered",
+    "table.record",
+];
 
 fn kernel() -> (Arc<Kernel>, Writer) {
     let clock = Arc::new(DrivenClock::new(Time(0), SystemClock::new()));

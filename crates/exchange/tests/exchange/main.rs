@@ -5,6 +5,7 @@ mod contracts;
 mod doors;
 mod lending;
 mod receipts;
+mod restore;
 mod simulation;
 mod threads;
 mod world;
