@@ -1,7 +1,7 @@
 //! The command line `craton`: reads what the user wants, asks the unit over its public door, shows the answer.
 //!
 //! It has no powers of its own: whatever changes a running unit goes through the HTTP door, under the token of the caller.
-//! Only `init`, `up` and `verify` touch a unit's folder, through the `unit` crate.
+//! Only `init`, `up`, `verify`, `restore` and `backup` of a unit that does not run touch a unit's folder, through the `unit` crate.
 
 mod arguments;
 mod cancel;

@@ -432,6 +432,21 @@ pub fn contract_withdraw(contract: &str, call: &str) -> Request {
     Request::post(&["contracts", contract, "withdraw"]).json(&serde_json::json!({"call": call}))
 }
 
+/// `exchange.reconciliation`
+pub fn exchange_reconciliation() -> Request {
+    Request::get(&["exchange", "reconciliation"])
+}
+
+/// `exchange.skip`
+pub fn exchange_skip(peer: &str) -> Request {
+    Request::post(&["exchange", "skip"]).json(&serde_json::json!({"peer": peer}))
+}
+
+/// `unit.backup`
+pub fn unit_backup() -> Request {
+    Request::post(&["units", "backup"])
+}
+
 /// `exchange.card`
 pub fn exchange_card() -> Request {
     Request::get(&["exchange", "card"])

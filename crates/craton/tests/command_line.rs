@@ -75,6 +75,12 @@ fn the_help_of_every_command_has_examples() {
     for command in [
         "init",
         "up",
+        "backup",
+        "backup list",
+        "backup check",
+        "restore",
+        "reconcile status",
+        "reconcile skip",
         "apply",
         "get",
         "describe",

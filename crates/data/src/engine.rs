@@ -9,7 +9,7 @@ use crate::metrics::sql::METRICS;
 use crate::quality::spec::QualitySpec;
 use crate::rights::check;
 use crate::sql::memory::QueryPool;
-use crate::sql::queries::Queries;
+use crate::sql::queries::{Pin, Queries};
 use crate::sql::run::Stop;
 use crate::sql::stream::NewestFiles;
 use crate::sql::{guard, state};
@@ -240,6 +240,14 @@ fn remember<T>(
     Ok(made)
 }
 
+/// The folders of a unit in which its tables and kept views lie.
+pub const FOLDERS: [&str; 2] = ["tables", "views"];
+
+/// Keeps the files that count from being deleted while they are copied, until it is dropped.
+pub struct Hold {
+    _pin: Pin,
+}
+
 /// The engine of streams, tables, views, SQL, metrics and quality rules.
 pub struct Data {
     pub(crate) shared: Arc<Shared>,
@@ -282,6 +290,12 @@ impl Data {
     /// Ends what runs in SQL, and lets nothing begin any more: the unit stops.
     pub fn stop(&self) {
         self.shared.queries.close();
+    }
+
+    /// Keeps every file that the state names now, or names while this is held, from being deleted: as a query does.
+    #[must_use]
+    pub fn hold(&self) -> Hold {
+        Hold { _pin: self.shared.queries.pin() }
     }
 
     /// Returns a declared stream.

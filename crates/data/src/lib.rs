@@ -30,7 +30,7 @@ mod threads;
 pub use catalog::ViewSpec;
 pub use config::Config;
 pub use derived::state::Materialized;
-pub use engine::Data;
+pub use engine::{Data, FOLDERS, Hold};
 pub use error::Error;
 pub use metrics::spec::{DimensionSpec, Direction, KpiSpec, MetricSpec, NamedDimension, OnBreach};
 pub use metrics::window::Grain;

@@ -40,6 +40,12 @@ pub struct Config {
     pub receipts_batch_max: usize,
     /// How long receipts may stay without the consumer's signature before new calls are refused, in seconds.
     pub receipt_age_seconds_max: i64,
+    /// How long a provider keeps the answers it gave, in seconds: a consumer that was restored from a backup is told them again.
+    pub answers_seconds_max: i64,
+    /// How long a unit that was restored waits for peers that do not answer before it takes calls without them, in seconds.
+    pub reconcile_seconds_max: u64,
+    /// Bytes of one page of what a peer that was restored asks for.
+    pub recall_bytes: usize,
     /// Rows that one query may read of a relation that is lent, by this unit or to it.
     pub lent_rows_max: usize,
     /// Fetches that a peer may have open under one contract; one that is not closed counts until its time is up.
@@ -86,6 +92,9 @@ impl Default for Config {
             offers_max: 100,
             receipts_batch_max: 1_000,
             receipt_age_seconds_max: 86_400,
+            answers_seconds_max: 1_209_600,
+            reconcile_seconds_max: 300,
+            recall_bytes: 1 << 20,
             lent_rows_max: 10_000_000,
             fetches_open_max: 32,
             fetches_running_max: 8,

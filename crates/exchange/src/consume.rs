@@ -3,8 +3,9 @@
 use crate::Error;
 use crate::contracts::refused;
 use crate::engine::Exchange;
-use crate::link::{outbox_length, send};
+use crate::link::{outbox_length, send, send_numbered};
 use crate::price::Cents;
+use crate::reconcile::{self, claim};
 use crate::state::{self, call_key, number, open_key, put_number, reply_key, short};
 use crate::wire::{CallRecord, CallRow, CallState, Contract, Message, Peer, Side, State};
 use base::{Problem, Time};
@@ -18,7 +19,7 @@ use std::sync::Arc;
 pub(crate) const CALLS: &str = "system/calls";
 
 /// What a price says that cannot be calculated: no receipt can agree with it.
-const NO_PRICE: Cents = Cents(-1);
+pub(crate) const NO_PRICE: Cents = Cents(-1);
 
 /// The most rows that a list gives.
 const ROWS_MAX: usize = 1_000;
@@ -35,6 +36,11 @@ impl Exchange {
         }
         let parameters: Parameters = call.parameters()?;
         let contract = state::contract(tx, &call.resource.name)?;
+        reconcile::expect_reconciled(tx, &contract.peer)?;
+        if let Some(reply) = claim(tx, call, &contract, &parameters.capability, &parameters.input)?
+        {
+            return Ok(reply);
+        }
         check_usable(&contract)?;
         if contract.side != Side::Consumer {
             return Err(
@@ -56,9 +62,9 @@ impl Exchange {
             self.config.outbox_messages_max,
         )?;
         let at = tx.time_of(call);
-        let record = CallRecord {
+        let mut record = CallRecord {
             contract: contract.name.clone(),
-            call: tx.serial("exchange/calls")?.to_string(),
+            call: reconcile::call_id(tx)?,
             capability: parameters.capability.clone(),
             state: CallState::Open,
             accept: capability.on_accept(&parameters.input, at)?,
@@ -73,6 +79,8 @@ impl Exchange {
             output: None,
             is_kept: call.reply_to.is_none(),
             trace: tx.trace().cloned(),
+            number: 0,
+            lost: None,
         };
         let message = Message::Call {
             contract: contract.name.clone(),
@@ -80,7 +88,7 @@ impl Exchange {
             capability: parameters.capability,
             input: parameters.input,
         };
-        send(tx, &contract.peer, at, &message)?;
+        record.number = send_numbered(tx, &contract.peer, at, &message)?;
         put_number(tx, open_key(&contract.name), open + 1);
         if let Some(address) = &call.reply_to {
             state::store(tx, reply_key(address), &(&record.contract, &record.call))?;
@@ -110,6 +118,7 @@ impl Exchange {
     /// `contract.withdraw`: a person withdraws an open call. Whoever made it is told once the provider has decided.
     pub(crate) fn withdraw(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         let contract = state::contract(tx, &call.resource.name)?;
+        reconcile::expect_reconciled(tx, &contract.peer)?;
         let id = call.text("call").unwrap_or_default();
         let missing = || Error::CallNotFound { contract: contract.name.clone(), call: short(id) };
         let record =
@@ -141,7 +150,10 @@ impl Exchange {
             record.state = CallState::Withdrawing;
             let message =
                 Message::Withdraw { contract: record.contract.clone(), call: record.call.clone() };
-            send(tx, &contract.peer, at, &message)?;
+            // Where the peer has still to be asked what it holds, it is told then.
+            if reconcile::is_reconciled(tx, &contract.peer)? {
+                send(tx, &contract.peer, at, &message)?;
+            }
         }
         state::store(tx, call_key(&record.contract, &record.call), &record)
     }
@@ -322,11 +334,14 @@ fn open_call(
 }
 
 /// Tells whoever waits for a call.
-fn reply(
+pub(crate) fn reply(
     tx: &mut Tx<'_>,
     record: &mut CallRecord,
     result: Result<Value, Problem>,
 ) -> Result<(), Problem> {
+    if let (Some(digest), None) = (&record.lost, &record.reply_to) {
+        reconcile::keep_result(tx, record, digest, &result)?;
+    }
     if let Some(address) = record.reply_to.take() {
         tx.delete(reply_key(&address));
         tx.reply(&address, result);

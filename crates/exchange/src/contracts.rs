@@ -6,6 +6,7 @@ use crate::Error;
 use crate::engine::Exchange;
 use crate::identity::Signed;
 use crate::link::send;
+use crate::reconcile::expect_reconciled;
 use crate::state::{self, contract_key, short};
 use crate::terms::{Approval, Document, OfferSpec, Terms, id_of};
 use crate::wire::{Contract, Message, Peer, Side, State, Wanted};
@@ -52,6 +53,7 @@ impl Exchange {
         let parameters: Parameters = call.parameters()?;
         let name = parameters.name.as_str().to_owned();
         let peer = state::peer(tx, &parameters.peer)?;
+        expect_reconciled(tx, &peer.card.unit)?;
         if state::find_contract(tx, &name)?.is_some() {
             return Err(Error::ContractExists { contract: name }.into());
         }
@@ -219,6 +221,7 @@ impl Exchange {
     /// `contract.accept`: a person says yes, on either side.
     pub(crate) fn accept(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         let mut contract = state::contract_to_change(tx, &call.resource.name)?;
+        expect_reconciled(tx, &contract.peer)?;
         let at = tx.time_of(call);
         match (contract.side, contract.state) {
             (Side::Provider, State::Requested) => {
@@ -345,6 +348,7 @@ impl Exchange {
     /// `contract.reject` and `contract.revoke`: ends it, from this commit on.
     pub(crate) fn revoke(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         let mut contract = state::contract_to_change(tx, &call.resource.name)?;
+        expect_reconciled(tx, &contract.peer)?;
         let is_reject = call.operation == "contract.reject";
         match (contract.state, is_reject) {
             (State::Terminated, _) => return Err(refused(&contract, "it has ended already").into()),
@@ -386,7 +390,7 @@ impl Exchange {
     }
 
     /// Ends a contract. At the provider, open calls end as the contract says.
-    fn end(
+    pub(crate) fn end(
         &self,
         tx: &mut Tx<'_>,
         contract: &mut Contract,
@@ -409,7 +413,7 @@ impl Exchange {
         Ok(())
     }
 
-    fn keep(&self, tx: &mut Tx<'_>, contract: &mut Contract) -> Result<(), Problem> {
+    pub(crate) fn keep(&self, tx: &mut Tx<'_>, contract: &mut Contract) -> Result<(), Problem> {
         contract.changed_at = tx.wall();
         state::store(tx, contract_key(&contract.name), contract)?;
         tx.notify("contracts");

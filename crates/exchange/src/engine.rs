@@ -8,6 +8,7 @@ use crate::lending::Runnings;
 use crate::operations;
 use crate::peers::Nonces;
 use crate::receipts::receipt_name;
+use crate::reconcile;
 use crate::sender::{Bell, Commits, Network};
 use crate::state;
 use crate::terms::{OfferSpec, Terms};
@@ -20,7 +21,7 @@ use kernel::{
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The engine's name, and that of the unit's part in whose name it acts.
@@ -51,6 +52,8 @@ pub struct Exchange {
     /// Tells this process apart from those before it.
     pub(crate) session: u64,
     on_acknowledged: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    /// True while this unit takes no calls because it asks its peers what it has lost.
+    pub(crate) is_closed: AtomicBool,
     /// Receipts issued by this process, and how many there were when the last round began: a hint, no state.
     pub(crate) issued: AtomicU64,
     pub(crate) issued_seen: AtomicU64,
@@ -74,6 +77,7 @@ impl Exchange {
             running: Runnings::default(),
             orphans: Orphans::default(),
             on_acknowledged: OnceLock::new(),
+            is_closed: AtomicBool::new(false),
             issued: AtomicU64::new(0),
             issued_seen: AtomicU64::new(0),
         }
@@ -222,6 +226,7 @@ impl Engine for Exchange {
     }
 
     fn work(&self, tx: &mut Tx<'_>, budget: usize) -> Result<usize, Problem> {
+        reconcile::forget_answers(tx, &self.config)?;
         let mut done = self.close_abandoned(tx, budget)?;
         done += self.sign_fresh(tx, budget.saturating_sub(done))?;
         Ok(done + self.close_orphans(tx, budget.saturating_sub(done))?)
@@ -255,6 +260,14 @@ impl Engine for Exchange {
         before: Time,
     ) -> Result<Option<u64>, Problem> {
         self.late(reader, on, before)
+    }
+
+    fn admits(&self, operation: &Operation) -> Result<(), Problem> {
+        self.admits_now(operation)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.waits_for_peers()
     }
 
     fn committed(&self, topics: &BTreeSet<String>) {

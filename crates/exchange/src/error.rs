@@ -195,6 +195,35 @@ pub enum Error {
         /// What the network said.
         reason: String,
     },
+    /// The unit was restored from a backup and is still asking its peers what it has lost.
+    #[error("the unit was restored from a backup and asks its peers what it has lost")]
+    Reconciling,
+    /// It is not known yet what this peer holds that this unit has lost.
+    #[error("`{peer}` was not asked yet what it holds that this unit has lost")]
+    Unreconciled {
+        /// The peer.
+        peer: String,
+    },
+    /// Messages of a life of the peer that has ended, or that was not told of.
+    #[error("the messages are of life {found} of the unit, and it is in {known}")]
+    Incarnation {
+        /// Of which life they are.
+        found: u64,
+        /// The life that is known.
+        known: u64,
+    },
+    /// What two units hold contradicts each other.
+    #[error("what the peer holds does not go on from what is here: {reason}")]
+    Irreconcilable {
+        /// What contradicts what.
+        reason: String,
+    },
+    /// An answer that nobody has any more.
+    #[error("the answer to call `{call}` was lost when the unit was restored")]
+    Lost {
+        /// The call.
+        call: String,
+    },
     /// No such receipt.
     #[error("there is no receipt {number} under contract `{contract}`")]
     ReceiptNotFound {
@@ -247,6 +276,11 @@ impl Explain for Error {
             Self::Envelope { .. } => Code("exchange.envelope", Kind::Invalid),
             Self::Limit { .. } => Code("exchange.limit", Kind::Exhausted),
             Self::Unreachable { .. } => Code("exchange.unreachable", Kind::Unavailable),
+            Self::Reconciling => Code("unit.reconciling", Kind::Unavailable),
+            Self::Unreconciled { .. } => Code("exchange.unreconciled", Kind::Unavailable),
+            Self::Incarnation { .. } => Code("exchange.incarnation", Kind::Conflict),
+            Self::Irreconcilable { .. } => Code("exchange.irreconcilable", Kind::Conflict),
+            Self::Lost { .. } => Code("contract.lost", Kind::Conflict),
             Self::ReceiptNotFound { .. } => Code("receipt.not_found", Kind::NotFound),
             Self::Internal { .. } => Code("exchange.internal", Kind::Internal),
         }
@@ -296,6 +330,19 @@ impl Explain for Error {
             Self::Unreachable { .. } => {
                 "it is tried again; `craton peer get` shows the last problem"
             }
+            Self::Reconciling => {
+                "wait; `craton reconcile status` shows which peer is waited for, `craton reconcile skip` goes on without it"
+            }
+            Self::Unreconciled { .. } => {
+                "it is tried again and again; `craton reconcile status` shows the last problem"
+            }
+            Self::Incarnation { .. } => {
+                "the unit that was restored must ask first: `craton reconcile status` there"
+            }
+            Self::Irreconcilable { .. } => {
+                "compare `craton contract get` and the receipts of both units; end the contract and propose a new one"
+            }
+            Self::Lost { .. } => "ask the people of the other unit, or make the call again",
             Self::Capability { nearest, .. } => {
                 return nearest.as_ref().map(|nearest| format!("did you mean `{nearest}`?"));
             }

@@ -10,6 +10,7 @@ use crate::engine::Exchange;
 use crate::link::send;
 use crate::price::Cents;
 use crate::receipts::amount_of;
+use crate::reconcile::{expect_reconciled, is_reconciled};
 use crate::sender::Done;
 use crate::serve::part;
 use crate::signature::random_id;
@@ -78,6 +79,11 @@ impl Orphans {
 
     fn look_on(&self, after: Option<Vec<u8>>) {
         self.lock().1 = after.map_or(Looked::All, |after| Looked::Upto(Some(after)));
+    }
+
+    /// Looks the store through from its beginning again.
+    pub(crate) fn look_again(&self) {
+        self.lock().1 = Looked::default();
     }
 
     fn lock(&self) -> MutexGuard<'_, (Vec<(String, String)>, Looked)> {
@@ -149,7 +155,9 @@ impl Reading {
             let reason = "what a unit lends is not lent on";
             return Err(Error::Lent { offer: lent.offer.clone(), reason }.into());
         }
-        check_usable(state::contract(reader, &lent.contract)?.as_ref())?;
+        let contract = state::contract(reader, &lent.contract)?;
+        expect_reconciled(reader, &contract.peer)?;
+        check_usable(&contract)?;
         let name = |place: &usize| lent.fields.get(*place).map(|field| field.name.clone());
         let filter = (!scan.filters.is_empty()).then(|| Filter::All(scan.filters.clone()));
         let written = filter.map(|filter| condition::write(&filter, &lent.fields)).transpose()?;
@@ -442,7 +450,9 @@ impl Exchange {
             let before = orphans.len();
             for (_, bytes) in &found {
                 let record: FetchRecord = state::decode(bytes)?;
-                if record.session != self.session {
+                let peer = state::contract(tx, &record.contract)?.peer.clone();
+                // What the provider holds of it may have to be asked first; then the store is looked through once more.
+                if record.session != self.session && is_reconciled(tx, &peer)? {
                     orphans.push((record.contract, record.fetch));
                 }
             }
@@ -455,13 +465,14 @@ impl Exchange {
         let mut count = 0;
         for (contract, fetch) in orphans {
             let record: Option<FetchRecord> = state::load(tx, &reading_key(&contract, &fetch))?;
-            match record {
-                Some(record) => {
-                    let contract = state::contract(tx, &contract)?;
-                    self.confirm(tx, &contract, record)?;
-                    count += 1;
-                }
-                None => self.orphans.remove(&contract, &fetch),
+            let Some(record) = record else {
+                self.orphans.remove(&contract, &fetch);
+                continue;
+            };
+            let contract = state::contract(tx, &contract)?;
+            if is_reconciled(tx, &contract.peer)? {
+                self.confirm(tx, &contract, record)?;
+                count += 1;
             }
         }
         Ok(count)

@@ -374,6 +374,11 @@ impl KeyEntry {
         }))
     }
 
+    /// Returns whether this is the public half of a key.
+    pub(crate) fn is_of(&self, secret: &SigningKey) -> bool {
+        self.key == STANDARD.encode(secret.verifying_key().as_bytes())
+    }
+
     /// Returns whether signatures made at a time count.
     pub(crate) fn is_valid(&self, at: Time) -> bool {
         self.from <= at && at < self.until

@@ -85,7 +85,10 @@ impl Pulls {
 
 impl Exchange {
     /// Returns who this unit is and with which keys it signs, as of what is seen.
-    pub(crate) fn identity_of(&self, read: &dyn Read) -> Result<Arc<Identity>, Problem> {
+    ///
+    /// # Errors
+    /// Where the store cannot be read, or a key cannot be unsealed.
+    pub fn identity_of(&self, read: &dyn Read) -> Result<Arc<Identity>, Problem> {
         let key = keys_key();
         let Some(bytes) = read.get(key.as_ref())? else { return Ok(Arc::clone(&self.identity)) };
         read.kernel().decoded(key.as_ref(), &bytes, |bytes| self.identity_with(read, bytes))
@@ -97,13 +100,18 @@ impl Exchange {
         for entry in keys.entries {
             let secret = read.kernel().hidden(read, crate::engine::NAME, &hidden(&entry))?;
             let secret = secret.map(|secret| signing_key(secret.expose())).transpose()?;
+            // After a restore another key of the same number may have been prepared here.
+            let secret = secret.filter(|secret| entry.is_of(secret));
             further.push((entry, secret));
         }
         Ok(self.identity.with(further)?)
     }
 
     /// Returns what this unit shows of itself, as of what is seen.
-    pub(crate) fn card_of(&self, read: &dyn Read) -> Result<Card, Problem> {
+    ///
+    /// # Errors
+    /// As [`Exchange::identity_of`].
+    pub fn card_of(&self, read: &dyn Read) -> Result<Card, Problem> {
         let (url, certificate) = (self.card.url.as_deref(), self.card.tls_certificate.as_deref());
         Ok(self.identity_of(read)?.card(url, certificate))
     }
@@ -235,6 +243,19 @@ impl Exchange {
         };
         let peer = self.follow(tx, peer, card)?;
         Ok(Reply::Value(json!({"peer": peer.name, "key_number": peer.card.number_max()})))
+    }
+
+    /// Takes back what a peer knows of this unit's own keys, where it was restored from before they were published or revoked. Their
+    /// secret halves are lost, and what they signed can be proved again.
+    pub(crate) fn recall_keys(&self, tx: &mut Tx<'_>, told: &Card) -> Result<(), Problem> {
+        let own = self.card_of(tx)?;
+        let Some(merged) = own.merged(told) else { return Ok(()) };
+        let mut keys = held(tx)?;
+        for entry in merged.keys.into_iter().filter(|entry| !own.keys.contains(entry)) {
+            keys.entries.retain(|held| held.number != entry.number);
+            keys.entries.push(entry);
+        }
+        state::store(tx, keys_key(), &keys)
     }
 
     /// Notes that a peer has shown a key that is not known: its card is fetched, not more often than the limit says.

@@ -14,6 +14,7 @@ use crate::lend::column_type;
 use crate::link::{FAULTS, send};
 use crate::price::Cents;
 use crate::receipts::Owed;
+use crate::reconcile::{expect_reconciled, is_reconciled};
 use crate::serve::{check_id, part};
 use crate::signature::random_id;
 use crate::state::{self, all_lending_key, billed_key, lending_key, look_key, short};
@@ -167,6 +168,7 @@ impl Exchange {
         if call.actor != Principal::Peer(contract.peer.clone()) || contract.side != Side::Provider {
             return Err(Error::ContractNotFound { contract: contract.name.clone() }.into());
         }
+        expect_reconciled(tx, &contract.peer)?;
         let standing = self.standing(tx, &contract, &fetch.offer)?;
         let step = match &fetch.marked {
             None => self.begin(tx, &contract, &standing, &fetch)?,
@@ -245,11 +247,17 @@ impl Exchange {
             marked: None,
             session: self.session,
         };
-        state::store(tx, key, &record)?;
-        if tx.get(look_key().as_ref())?.is_none() {
-            state::store(tx, look_key(), &self.until(&record).plus(Period(1)))?;
-        }
+        self.keep_open(tx, &record)?;
         Ok(step(contract, &record, Some(Box::new(lending))))
+    }
+
+    /// Writes an open fetch down, and when to look whether its time is up.
+    pub(crate) fn keep_open(&self, tx: &mut Tx<'_>, record: &FetchRecord) -> Result<(), Problem> {
+        state::store(tx, lending_key(&record.contract).text(&record.fetch), record)?;
+        if tx.get(look_key().as_ref())?.is_none() {
+            state::store(tx, look_key(), &self.until(record.touched_at).plus(Period(1)))?;
+        }
+        Ok(())
     }
 
     /// Makes a query of what a peer wants: names and conditions that are checked, over lent columns.
@@ -495,7 +503,7 @@ impl Exchange {
         let mut open = 0;
         for (_, bytes) in tx.scan_prefix(lending_key(&contract.name).as_ref(), usize::MAX)? {
             let record: FetchRecord = state::decode(&bytes)?;
-            if self.until(&record) < tx.wall() {
+            if self.until(record.touched_at) < tx.wall() {
                 self.close_fetch(tx, contract, &record)?;
             } else {
                 open += 1;
@@ -504,10 +512,10 @@ impl Exchange {
         Ok(open)
     }
 
-    /// Until when a fetch is open without a sign of its consumer, wall time.
-    fn until(&self, record: &FetchRecord) -> Time {
+    /// Until when a fetch is open without a further sign of its consumer, wall time.
+    fn until(&self, touched_at: Time) -> Time {
         let age = i64::try_from(self.config.fetch_ms_max).unwrap_or(i64::MAX);
-        record.touched_at.plus(Period(age))
+        touched_at.plus(Period(age))
     }
 
     /// Closes the fetches of all contracts whose time is up, also where nobody asks for anything any more.
@@ -519,9 +527,11 @@ impl Exchange {
         let (mut next, mut count) = (None::<Time>, 0);
         for (_, bytes) in tx.scan_prefix(all_lending_key().as_ref(), usize::MAX)? {
             let record: FetchRecord = state::decode(&bytes)?;
-            let until = self.until(&record);
+            let contract = state::contract(tx, &record.contract)?;
+            // What its consumer holds of it may have to be asked first: until then it stays open.
+            let is_known = is_reconciled(tx, &contract.peer)?;
+            let until = self.until(if is_known { record.touched_at } else { tx.wall() });
             if until < tx.wall() && count < budget {
-                let contract = state::contract(tx, &record.contract)?;
                 self.close_fetch(tx, &contract, &record)?;
                 count += 1;
             } else {
@@ -537,7 +547,7 @@ impl Exchange {
     }
 
     /// Closes a fetch: what was confirmed is counted, and owed where reading has a price.
-    fn close_fetch(
+    pub(crate) fn close_fetch(
         &self,
         tx: &mut Tx<'_>,
         contract: &Contract,

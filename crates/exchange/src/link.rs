@@ -5,6 +5,7 @@
 
 use crate::Error;
 use crate::engine::Exchange;
+use crate::reconcile;
 use crate::signature::{Request, sign};
 use crate::state::{self, Mark, mark_key, number, outbox_key, put_number};
 use crate::wire::{Envelope, Message, Peer, VERSION};
@@ -113,13 +114,23 @@ pub(crate) fn send(
     at: Time,
     message: &Message,
 ) -> Result<(), Problem> {
+    send_numbered(tx, unit, at, message).map(|_| ())
+}
+
+/// As [`send`]; returns the number of the message.
+pub(crate) fn send_numbered(
+    tx: &mut Tx<'_>,
+    unit: &str,
+    at: Time,
+    message: &Message,
+) -> Result<u64, Problem> {
     let n = number(tx, &mark_key(unit, Mark::Sent))? + 1;
     let trace = tx.trace();
     let bytes = serde_json::to_vec(&Numbered { n, trace, at, message }).map_err(Error::internal)?;
     put_number(tx, mark_key(unit, Mark::Sent), n);
     tx.put(outbox_key(unit, n), bytes);
     tx.notify(&topic(unit));
-    Ok(())
+    Ok(n)
 }
 
 /// Returns the topic under which news for a peer are told.
@@ -172,6 +183,9 @@ impl Exchange {
     ) -> Result<Option<Outgoing>, Problem> {
         let Some(peer) = state::peer_of(read, unit)? else { return Ok(None) };
         let Some(url) = peer.url.clone() else { return Ok(None) };
+        if !reconcile::is_reconciled(read, unit)? {
+            return Ok(None);
+        }
         let Some(envelope) = self.envelope(read, unit, after, with_card)? else {
             return Ok(None);
         };
@@ -220,6 +234,10 @@ impl Exchange {
         let mut head = json!({
             "v": VERSION, "from": self.identity.unit(), "to": unit, "acknowledged": acknowledged,
         });
+        let incarnation = reconcile::incarnation(read)?;
+        if incarnation != 0 {
+            head["incarnation"] = incarnation.into();
+        }
         if with_card {
             head["card"] = serde_json::to_value(self.card_of(read)?).map_err(Error::internal)?;
         }
@@ -261,6 +279,8 @@ impl Exchange {
         let Some(mut peer) = state::peer_of(tx, unit)? else {
             return Err(Error::PeerNotFound { peer: unit.clone() }.into());
         };
+        reconcile::expect_reconciled(tx, unit)?;
+        reconcile::follow_life(tx, unit, envelope.incarnation)?;
         if let Some(card) = envelope.card {
             peer = self.follow(tx, peer, card)?;
         }
@@ -434,6 +454,7 @@ impl Exchange {
         let Principal::Peer(unit) = &call.actor else {
             return Err(Error::Signature { reason: "messages are for peers".into() }.into());
         };
+        reconcile::expect_reconciled(reader, unit)?;
         let after = call.number("after")?.unwrap_or_default();
         let body = match self.envelope(reader, unit, after, false)? {
             Some(envelope) => envelope.body,

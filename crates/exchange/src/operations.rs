@@ -308,6 +308,62 @@ fn links(exchange: &Arc<Exchange>) -> Vec<Operation> {
         .on_kind()
         .answers(object(&["peers"], json!({"peers": {"type": "object"}}))),
         operation(
+            "exchange.reconcile",
+            Write,
+            "Tells a peer that was restored from a backup what this unit holds of their dealings.",
+            decide(e, Exchange::reconcile),
+        )
+        .on_kind()
+        .takes(object(
+            &["v", "incarnation", "received", "sent"],
+            json!({
+                "v": number(), "incarnation": number(), "received": number(), "sent": number(),
+            }),
+        ))
+        .answers(object(&["sent", "received", "contracts"], json!({"contracts": list_of()}))),
+        operation(
+            "exchange.recall",
+            Read,
+            "Gives a peer that was restored receipts, or answers that it was given, a page at a time.",
+            read(e, Exchange::recall),
+        )
+        .on_kind()
+        .queries(&[
+            ("kind", "receipts or answers"),
+            ("contract", "the contract, of receipts"),
+            ("after", "the number or place behind which they begin"),
+            ("upto", "the number or place up to which they are wanted"),
+            ("received", "the last message that the peer had handled, of answers"),
+        ])
+        .answers(object(&["next"], json!({"next": number()}))),
+        operation(
+            "exchange.reconciliation",
+            Read,
+            "Shows what a unit that was restored has got back from its peers, and which it waits for.",
+            read(e, Exchange::reconciliation),
+        )
+        .on_kind()
+        .answers(list("peers")),
+        operation(
+            "exchange.skip",
+            Manage,
+            "Lets a unit that was restored take calls without a peer that cannot be asked.",
+            decide(e, Exchange::skip),
+        )
+        .on_kind()
+        .takes(object(&["peer"], json!({"peer": text()})))
+        .answers(object(&["peer", "state"], json!({"peer": text(), "state": text()}))),
+        operation(
+            "exchange.recover",
+            Write,
+            "Takes back what this unit has lost, as a peer holds it.",
+            decide(e, Exchange::recover),
+        )
+        .on_kind()
+        .takes(object(&["step"], json!({"step": text()})))
+        .counted()
+        .internal(),
+        operation(
             "exchange.acknowledged",
             Write,
             "Clears out messages that a peer has acknowledged.",
@@ -402,6 +458,14 @@ fn text() -> Value {
 
 fn object(required: &[&str], properties: Value) -> Value {
     json!({"type": "object", "required": required, "properties": properties})
+}
+
+fn number() -> Value {
+    json!({"type": "integer", "minimum": 0})
+}
+
+fn list_of() -> Value {
+    json!({"type": "array", "items": {"type": "object"}})
 }
 
 fn list(name: &str) -> Value {

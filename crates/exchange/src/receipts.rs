@@ -12,6 +12,7 @@ use crate::identity::{Card, Signed};
 use crate::link::send;
 use crate::merkle;
 use crate::price::Cents;
+use crate::reconcile;
 use crate::state::{self, batch_key, chain_key, fresh_key, settled_key, sum_key, unsettled_key};
 use crate::terms::Terms;
 use crate::wire::{
@@ -36,7 +37,7 @@ const AHEAD: Period = Period::seconds(300);
 
 /// What a receipt's signature is for.
 #[derive(Clone, Copy)]
-enum Role {
+pub(crate) enum Role {
     Issued,
     Agreed,
 }
@@ -123,6 +124,9 @@ impl Exchange {
         for (key, text) in fresh {
             let Some((contract, number)) = state::fresh_place(&key) else { continue };
             let text = String::from_utf8(text).map_err(Error::internal)?;
+            if !contracts.contains_key(&contract) && !self.is_signable(tx, &contract)? {
+                continue;
+            }
             contracts.entry(contract).or_insert((number, Vec::new())).1.push(text);
             tx.delete(key);
         }
@@ -131,6 +135,12 @@ impl Exchange {
             self.sign_batch(tx, &contract, first, receipts)?;
         }
         Ok(count)
+    }
+
+    /// Returns whether receipts of a contract may be signed: not before it is known which ones a life before has signed.
+    fn is_signable(&self, tx: &Tx<'_>, contract: &str) -> Result<bool, Problem> {
+        let contract = state::contract(tx, contract)?;
+        reconcile::is_reconciled(tx, &contract.peer)
     }
 
     fn sign_batch(
@@ -255,7 +265,7 @@ impl Exchange {
     }
 
     /// Brings sums and call up to a receipt.
-    fn take_receipt(
+    pub(crate) fn take_receipt(
         &self,
         tx: &mut Tx<'_>,
         contract: &Contract,
@@ -576,7 +586,7 @@ fn leaves(receipts: &[String]) -> Vec<merkle::Hash> {
 }
 
 /// Returns the bytes that are signed for a batch of receipts.
-fn statement(
+pub(crate) fn statement(
     role: Role,
     contract: &Contract,
     first: u64,
@@ -594,7 +604,7 @@ fn statement(
 }
 
 /// Checks signature, numbers and chain of a batch; returns its receipts, or why it is refused as a whole.
-fn check_batch(
+pub(crate) fn check_batch(
     contract: &Contract,
     provider: &Card,
     chain: &Chain,
@@ -688,7 +698,7 @@ fn amounts(batch: &Batch) -> Result<BTreeMap<String, Cents>, Problem> {
     Ok(amounts)
 }
 
-fn count(sum: &mut Sum, event: Event) {
+pub(crate) fn count(sum: &mut Sum, event: Event) {
     match event {
         Event::Accepted => sum.calls += 1,
         Event::Answered => sum.answered += 1,

@@ -6,6 +6,7 @@ use crate::engine::Exchange;
 use crate::fetch;
 use crate::price::Cents;
 use crate::receipts::{Line, rows_of};
+use crate::reconcile;
 use crate::state::{self, Mark, mark_key, number};
 use crate::wire::{CallRecord, CallRow, FetchRow, FetchState};
 use base::{Problem, Time};
@@ -57,6 +58,12 @@ impl Exchange {
             ),
             self.relation("receipts", "Signed receipts.", RECEIPTS, Self::receipt_rows),
             self.relation("ledger", "Sums by contract and capability.", LEDGER, Self::ledger_cells),
+            self.relation(
+                "reconciliation",
+                "What this unit got back from its peers after it was restored from a backup.",
+                RECONCILIATION,
+                Self::reconciliation_rows,
+            ),
         ]
     }
 
@@ -239,6 +246,33 @@ impl Exchange {
         Ok(())
     }
 
+    fn reconciliation_rows(&self, reader: &Reader, row: Row<'_>) -> Result<(), Problem> {
+        for held in reconcile::reconciliations(reader)? {
+            let report = &held.report;
+            let cells = vec![
+                text(&state::peer_name(reader, &held.unit)?),
+                text(&held.unit),
+                text(held.stage.as_str()),
+                Cell::time(Some(held.since)),
+                Cell::time(held.finished_at),
+                int(report.contracts),
+                int(report.receipts),
+                int(report.calls_ended),
+                int(report.calls_found),
+                int(report.calls_resumed),
+                int(report.calls_lost),
+                int(reconcile::unclaimed(reader, &held.unit)?),
+                int(report.disputed),
+                Cell::text((!report.notes.is_empty()).then(|| report.notes.join("\n"))),
+                Cell::text(self.bell.problem(&held.unit)),
+            ];
+            if !row(cells)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn ledger_cells(&self, reader: &Reader, row: Row<'_>) -> Result<(), Problem> {
         for Line { contract, capability, currency, sum, meter } in self.ledger_rows(reader)? {
             let money = |amount: Cents| Cell::Decimal(amount.to_string());
@@ -267,6 +301,28 @@ impl Exchange {
         Ok(())
     }
 }
+
+const RECONCILIATION: &[(&str, ColumnType, &str)] = &[
+    ("peer", Text, "The peer."),
+    ("unit", Text, "The hash of its root key."),
+    ("state", Text, "waiting, skipped or done."),
+    ("since", ColumnType::Time, "When the backup was restored, wall time."),
+    ("finished_at", ColumnType::Time, "When the peer had been asked, wall time."),
+    ("contracts", Int, "Contracts that were taken back."),
+    ("receipts", Int, "Receipts that were taken back."),
+    ("calls_ended", Int, "Calls whose end was taken back; they are not run again."),
+    ("calls_found", Int, "Calls of this unit that it did not know of any more."),
+    (
+        "calls_resumed",
+        Int,
+        "Calls of the peer that had not ended and are run from their beginning.",
+    ),
+    ("calls_lost", Int, "Calls whose answer nobody has any more."),
+    ("unclaimed", Int, "Calls that were found and that nobody has asked for again."),
+    ("disputed", Int, "Receipts taken back that are disputed."),
+    ("notes", Text, "What could not be taken back, a line each."),
+    ("problem", Text, "Why the peer could not be asked the last time."),
+];
 
 const PEERS: &[(&str, ColumnType, &str)] = &[
     ("name", Text, "What this unit calls it."),

@@ -106,7 +106,7 @@ impl Bell {
         self.state().problems.get(unit).cloned()
     }
 
-    fn tell(&self, unit: &str, problem: Option<String>) {
+    pub(crate) fn tell(&self, unit: &str, problem: Option<String>) {
         let mut state = self.state();
         match problem {
             Some(problem) => state.problems.insert(unit.into(), problem),
@@ -125,11 +125,11 @@ impl Bell {
         *held = number.max(*held);
     }
 
-    fn count(&self, topic: &str) -> u64 {
+    pub(crate) fn count(&self, topic: &str) -> u64 {
         self.state().topics.get(topic).map_or(0, |topic| topic.count)
     }
 
-    fn is_stopping(&self) -> bool {
+    pub(crate) fn is_stopping(&self) -> bool {
         self.state().is_stopping
     }
 
@@ -140,7 +140,7 @@ impl Bell {
     }
 
     /// Waits until a topic has more news than `count`, or the time is up. Returns whether there are news.
-    fn wait(&self, topic: &str, count: u64, timeout: Duration) -> bool {
+    pub(crate) fn wait(&self, topic: &str, count: u64, timeout: Duration) -> bool {
         self.wait_while(topic, timeout, |state| {
             state.topics.get(topic).is_none_or(|topic| topic.count == count)
         })

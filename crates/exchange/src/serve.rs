@@ -7,14 +7,18 @@ use crate::Error;
 use crate::consume::{archive, check_usable, close, limit};
 use crate::contracts::refused;
 use crate::engine::{Exchange, NAME};
-use crate::link::send;
+use crate::link::send_numbered;
 use crate::price::Cents;
+use crate::reconcile::{self, End, Made, Outcome};
 use crate::state::{self, call_key, number, open_key, put_number, short};
 use crate::terms::OnRevoke;
 use crate::wire::{CallRecord, CallState, Contract, Event, Message, Peer, Side};
 use base::{Period, Problem, Time};
 use kernel::{Address, Call, Principal, Read, Reply, ResourceRef, Tx};
 use serde_json::{Value, json};
+
+/// Why a call was withdrawn that its consumer wanted withdrawn.
+pub(crate) const BY_CONSUMER: &str = "by the consumer";
 
 /// The longest id of a call in bytes.
 const CALL_ID_BYTES_MAX: usize = 64;
@@ -34,12 +38,17 @@ impl Exchange {
     ) -> Result<(), Problem> {
         let unit = &peer.card.unit;
         if let Err(problem) = self.receivable(tx, unit, name, &id) {
-            let message = Message::Refused { contract: name.into(), call: id, problem };
-            return send(tx, unit, at, &message);
+            let (contract, call) = (name.to_owned(), id.clone());
+            let message = Message::Refused { contract, call, problem: problem.clone() };
+            let told = send_numbered(tx, unit, at, &message)?;
+            let end = End { told, state: CallState::Refused, closed_at: at };
+            let made =
+                Made { contract: name, call: &id, capability: &capability, input: &input, at };
+            return end.keep(tx, unit, &made, problem.into());
         }
         let record = CallRecord {
             contract: name.into(),
-            call: id.clone(),
+            call: id,
             capability,
             state: CallState::Received,
             input,
@@ -54,18 +63,31 @@ impl Exchange {
             output: None,
             is_kept: false,
             trace: tx.trace().cloned(),
+            number: 0,
+            lost: None,
         };
-        state::store(tx, call_key(name, &id), &record)?;
+        self.take_up(tx, unit, &record)
+    }
+
+    /// Writes a call down and has it decided upon.
+    pub(crate) fn take_up(
+        &self,
+        tx: &mut Tx<'_>,
+        unit: &str,
+        record: &CallRecord,
+    ) -> Result<(), Problem> {
+        let (name, id, at) = (record.contract.as_str(), record.call.as_str(), record.at);
+        state::store(tx, call_key(name, id), record)?;
         let open = number(tx, &open_key(name))?;
         put_number(tx, open_key(name), open + 1);
         let mut call = Call::new(
             "contract.serve",
             ResourceRef::new("contract", name),
-            Principal::Peer(unit.clone()),
+            Principal::Peer(unit.to_owned()),
         )
         .with(json!({"call": id}))
         .at(at);
-        call.reply_to = Some(address("serve", name, &id));
+        call.reply_to = Some(address("serve", name, id));
         call.depth = 1;
         tx.call(call);
         Ok(())
@@ -110,19 +132,15 @@ impl Exchange {
         }
         capability.check_input(&record.input)?;
         self.check_size("the input", &record.input)?;
-        let amount = capability.on_accept(&record.input, record.at)?;
-        self.issue(
-            tx,
-            &contract,
-            &record,
-            Event::Accepted,
-            record.at,
-            amount,
-            capability.currency(),
-        )?;
+        if !record.is_accepted {
+            let amount = capability.on_accept(&record.input, record.at)?;
+            let currency = capability.currency();
+            let at = record.at;
+            self.issue(tx, &contract, &record, Event::Accepted, at, amount, currency)?;
+        }
         record.state = CallState::Open;
         if let Some(at) = record.withdraw {
-            self.close_withdrawn(tx, &contract, record, at, "by the consumer")?;
+            self.close_withdrawn(tx, &contract, record, at, BY_CONSUMER)?;
             return Ok(Reply::Value(Value::Null));
         }
         let process = contract.serves.get(&record.capability).cloned().unwrap_or_default();
@@ -159,12 +177,20 @@ impl Exchange {
             return Err(Error::internal(format!("unknown address `{token}`")).into());
         };
         let contract = state::contract(tx, contract)?;
+        if !reconcile::is_reconciled(tx, &contract.peer)? {
+            return reconcile::hold(tx, &contract.peer, token, result);
+        }
         // Nothing to do for a call that has ended in the meantime, by withdrawal or with its contract.
         let Some(record) = state::call(tx, &contract.name, id)? else { return Ok(()) };
         // What comes of a call belongs to the trace of the call, whoever was the last to touch it.
         let trace = record.trace.clone().or_else(|| tx.trace().cloned());
         tx.within(trace, |tx| match (step, result) {
             ("serve", Ok(_)) => Ok(()),
+            // Its acceptance was told in a life before: it can end, and not be refused any more.
+            ("serve", Err(problem)) if record.is_accepted => {
+                let at = tx.business().max(record.at);
+                self.fail(tx, &contract, record, at, problem)
+            }
             ("serve", Err(problem)) => self.refuse(tx, &contract, record, problem),
             (_, Ok(value)) => self.answer(tx, &contract, record, value),
             (_, Err(problem)) => {
@@ -189,9 +215,11 @@ impl Exchange {
         let message = Message::Refused {
             contract: contract.name.clone(),
             call: record.call.clone(),
-            problem,
+            problem: problem.clone(),
         };
-        send(tx, &contract.peer, at, &message)?;
+        let told = send_numbered(tx, &contract.peer, at, &message)?;
+        let end = End { told, state: record.state, closed_at: at };
+        end.keep(tx, &contract.peer, &Made::of(&record), problem.into())?;
         close(tx, &contract.name)?;
         archive(tx, contract, &record)
     }
@@ -224,7 +252,7 @@ impl Exchange {
         self.finish(tx, contract, record, CallState::Answered, at, &message)
     }
 
-    fn fail(
+    pub(crate) fn fail(
         &self,
         tx: &mut Tx<'_>,
         contract: &Contract,
@@ -259,7 +287,7 @@ impl Exchange {
             return state::store(tx, call_key(name, id), &record);
         }
         cancel_process(tx, &contract, &record, at);
-        self.close_withdrawn(tx, &contract, record, at, "by the consumer")
+        self.close_withdrawn(tx, &contract, record, at, BY_CONSUMER)
     }
 
     /// Ends the open calls of a contract that has ended, as each capability says.
@@ -311,15 +339,21 @@ impl Exchange {
         at: Time,
         message: &Message,
     ) -> Result<(), Problem> {
-        send(tx, &contract.peer, at, message)?;
+        let told = send_numbered(tx, &contract.peer, at, message)?;
         self.measure(tx, contract, &record, state, at)?;
         record.state = state;
         record.closed_at = Some(at);
+        let end = End { told, state, closed_at: at };
+        end.keep(tx, &contract.peer, &Made::of(&record), Outcome::of(message))?;
         close(tx, &contract.name)?;
         archive(tx, contract, &record)
     }
 
-    fn currency(&self, contract: &Contract, record: &CallRecord) -> Result<String, Problem> {
+    pub(crate) fn currency(
+        &self,
+        contract: &Contract,
+        record: &CallRecord,
+    ) -> Result<String, Problem> {
         Ok(self.terms(contract)?.capability(&record.capability)?.currency().to_owned())
     }
 }
@@ -337,7 +371,7 @@ pub(crate) fn check_id(id: &str, pointer: &str) -> Result<(), Error> {
     Err(Error::Input { reason, pointer: pointer.into(), hint: None })
 }
 
-fn cancel_process(tx: &mut Tx<'_>, contract: &Contract, record: &CallRecord, at: Time) {
+pub(crate) fn cancel_process(tx: &mut Tx<'_>, contract: &Contract, record: &CallRecord, at: Time) {
     let process = contract.serves.get(&record.capability).cloned().unwrap_or_default();
     let address = address("open", &contract.name, &record.call);
     tx.cancel("process.start", ResourceRef::new("process", process), part(), address, at);
@@ -348,6 +382,6 @@ pub(crate) fn part() -> Principal {
     Principal::Unit(NAME.into())
 }
 
-fn address(step: &str, contract: &str, call: &str) -> Address {
+pub(crate) fn address(step: &str, contract: &str, call: &str) -> Address {
     Address { engine: NAME.into(), token: format!("{step} {contract} {call}") }
 }

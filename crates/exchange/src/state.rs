@@ -10,6 +10,7 @@
 //! | `f` | contract, call | [`CallRecord`] |
 //! | `g` | contract, number of the first | [`Batch`] |
 //! | `h` | `chain` `fresh` `settled` `unsettled` `sum` `open` `reply` `lending` `reading` `taken` `meter` `keys` … | see below |
+//! | `h` | `restored` `reconcile` `incarnation` `lost` `held` | see [`crate::reconcile`] |
 
 use crate::Error;
 use crate::wire::{Batch, CallRecord, Chain, Contract, FetchRecord, Meter, Peer, Settlement, Sum};
@@ -177,6 +178,46 @@ pub(crate) fn reply_key(address: &Address) -> Key {
     key(b'h').text("reply").text(&address.engine).text(&address.token)
 }
 
+/// In which life this unit is, where a backup of it was restored.
+pub(crate) fn restored_key() -> Key {
+    key(b'h').text("restored")
+}
+
+/// How far this unit is with asking a peer what it has lost.
+pub(crate) fn reconcile_key(unit: &str) -> Key {
+    all_reconcile_key().text(unit)
+}
+
+/// The beginning of [`reconcile_key`] of every peer.
+pub(crate) fn all_reconcile_key() -> Key {
+    key(b'h').text("reconcile")
+}
+
+/// In which life a peer is.
+pub(crate) fn incarnation_key(unit: &str) -> Key {
+    key(b'h').text("incarnation").text(unit)
+}
+
+/// At the consumer: calls of a life before that nobody has asked for again, by contract and what they were made with.
+pub(crate) fn lost_key(contract: &str, digest: &str) -> Key {
+    all_lost_key().text(contract).text(digest)
+}
+
+/// The beginning of [`lost_key`] of every contract.
+pub(crate) fn all_lost_key() -> Key {
+    key(b'h').text("lost")
+}
+
+/// At the provider: results that wait until it is known what their consumer holds.
+pub(crate) fn held_key(unit: &str) -> Key {
+    key(b'h').text("held").text(unit)
+}
+
+/// When answers that are kept are looked through for old ones.
+pub(crate) fn answers_due_key() -> Key {
+    key(b'h').text("answers").text("due")
+}
+
 pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Problem> {
     let mut bytes = vec![STORED];
     serde_json::to_writer(&mut bytes, value).map_err(Error::internal)?;
@@ -332,6 +373,33 @@ pub(crate) fn batch_of(
     let pairs = read.scan(start.as_ref(), end.as_ref(), 1, true)?;
     let batch: Option<Batch> = pairs.first().map(|(_, bytes)| decode(bytes)).transpose()?;
     Ok(batch.filter(|batch| number < batch.first + batch.receipts.len() as u64))
+}
+
+/// Returns the number of the first receipt, among those that are signed here, of which it is not known what the consumer thinks.
+pub(crate) fn first_unsettled(read: &dyn Read, contract: &str) -> Result<Option<u64>, Problem> {
+    for (key, _) in read.scan_prefix(unsettled_key(contract).as_ref(), usize::MAX)? {
+        let first = key.last_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        if settlement(read, contract, first)?.is_none() {
+            return Ok(Some(first.max(1)));
+        }
+    }
+    Ok(None)
+}
+
+/// Returns where the receipts of a contract stand that are signed.
+pub(crate) fn signed_chain(read: &dyn Read, contract: &str) -> Result<Chain, Problem> {
+    let prefix = batches_key(contract);
+    let end = base::prefix_end(prefix.as_ref());
+    let pairs = read.scan(prefix.as_ref(), &end, 1, true)?;
+    let batch: Option<Batch> = pairs.first().map(|(_, bytes)| decode(bytes)).transpose()?;
+    Ok(batch.map_or_else(Chain::default, |batch| Chain {
+        number: batch.first + batch.receipts.len() as u64 - 1,
+        hash: batch
+            .receipts
+            .last()
+            .map(|text| base::hex(&base::sha256(text.as_bytes())))
+            .unwrap_or_default(),
+    }))
 }
 
 /// Returns what became of a batch; nothing where it is only issued.

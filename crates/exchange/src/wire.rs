@@ -25,11 +25,18 @@ pub struct Envelope {
     pub to: String,
     /// Up to which number the sender has handled the receiver's messages.
     pub acknowledged: u64,
+    /// Which life of the sender the messages are of: each restore from a backup begins another. 0 for the first.
+    #[serde(default, skip_serializing_if = "is_first_life")]
+    pub incarnation: u64,
     /// The sender's card, where the receiver did not know its newest key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub card: Option<Card>,
     /// The messages, each with its number `n`, its `kind` and its business time `at`.
     pub messages: Vec<Box<RawValue>>,
+}
+
+fn is_first_life(incarnation: &u64) -> bool {
+    *incarnation == 0
 }
 
 /// An offer that a consumer wants under a contract.
@@ -373,7 +380,8 @@ pub struct CallRecord {
     /// At the consumer: what the receipt of the end must say.
     #[serde(default)]
     pub close: Cents,
-    /// At the consumer: whether the receipt of the acceptance was seen.
+    /// At the consumer: whether the receipt of the acceptance was seen. At the provider: whether it was issued before a backup was
+    /// restored that does not know of it.
     #[serde(default)]
     pub is_accepted: bool,
     /// When it ended, business time.
@@ -388,6 +396,13 @@ pub struct CallRecord {
     /// The trace it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<Trace>,
+    /// At the consumer: the number of the message with which it was made; 0 where that is not known.
+    #[serde(default)]
+    pub number: u64,
+    /// At the consumer: for a call of a life before, what it was made with, as [`crate::reconcile::digest`] has it. Nobody waits for
+    /// its answer until the same call is made again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<String>,
 }
 
 /// A call that is settled: a row of the log `system/calls`.

@@ -252,6 +252,20 @@ pub trait Engine: Send + Sync {
     /// Lets go of what it keeps in memory to be quick.
     fn let_go(&self) {}
 
+    /// Refuses an operation while the unit as a whole is closed, see [`Engine::is_closed`]. Must return at once.
+    ///
+    /// # Errors
+    /// Why it cannot be done now.
+    fn admits(&self, _operation: &Operation) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    /// Returns whether the unit does nothing by itself now: no timer fires, nothing is consumed, no engine's call is made. What was
+    /// begun waits. Must return at once.
+    fn is_closed(&self) -> bool {
+        false
+    }
+
     /// Is told, after every commit, which topics were notified in it (see [`Tx::notify`]). Must return at once.
     fn committed(&self, _topics: &BTreeSet<String>) {}
 }

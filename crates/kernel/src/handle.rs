@@ -257,6 +257,9 @@ impl Pace {
 
 /// Returns how long the thread may sleep before there is work without a call.
 fn pause(writer: &Writer) -> Duration {
+    if writer.kernel().is_closed() {
+        return IDLE;
+    }
     if writer.has_leftovers() {
         return Duration::ZERO;
     }

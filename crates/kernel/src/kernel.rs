@@ -467,6 +467,7 @@ impl Kernel {
     pub fn prepare(self: &Arc<Self>, call: &mut Call) -> Result<(), Problem> {
         let operation = self.operation(&call.operation)?;
         let Some(prepare) = &operation.prepare else { return Ok(()) };
+        self.is_open_to(operation)?;
         let reader = Reader::new(self, call.actor.clone())?;
         let outcome = self.authorise(&reader, operation, call).and_then(|_| prepare(&reader, call));
         if let Err(problem) = &outcome {
@@ -499,6 +500,7 @@ impl Kernel {
     /// Looks for a call that came from a door: under a permit of its own.
     fn look(self: &Arc<Self>, call: &Call) -> Result<Reply, Problem> {
         let (operation, look) = self.looking(call)?;
+        self.is_open_to(operation)?;
         let reader = Reader::new(self, call.actor.clone())?;
         let is_held = match &call.stamp {
             Some(stamp) => self.confirm(&reader, stamp, false),
@@ -826,6 +828,19 @@ impl Kernel {
             relations.extend(Arc::clone(engine).relations(read)?);
         }
         Ok(relations)
+    }
+
+    /// Refuses what cannot be done while the unit as a whole is closed.
+    ///
+    /// # Errors
+    /// What the engine says that has closed it.
+    pub(crate) fn is_open_to(&self, operation: &Operation) -> Result<(), Problem> {
+        self.engines.iter().try_for_each(|engine| engine.admits(operation))
+    }
+
+    /// Returns whether an engine has closed the unit: nothing is done in it by itself.
+    pub fn is_closed(&self) -> bool {
+        self.engines.iter().any(|engine| engine.is_closed())
     }
 
     /// Returns whether the last turn left work for the next: a unit with leftovers is not at rest.

@@ -110,6 +110,11 @@ impl Writer {
     /// Runs what engines left for each other and what waits in them, until nothing is left or the limit is reached.
     fn work(&mut self, tx: &mut Tx<'_>) -> Result<(), Problem> {
         let limit = self.kernel.config().work_steps_max;
+        if self.kernel.is_closed() {
+            // What the calls of this turn began goes on once the unit is open.
+            self.kernel.set_leftovers(true);
+            return leave(tx);
+        }
         if self.kernel.has_leftovers() {
             take_leftovers(tx)?;
         }
@@ -180,6 +185,7 @@ fn run_under(tx: &mut Tx<'_>, call: &Call, under: Under) -> Result<Reply, Proble
 fn run_path(tx: &mut Tx<'_>, call: &Call, under: Under) -> Result<Reply, Problem> {
     let kernel = Arc::clone(tx.kernel());
     let operation = kernel.operation(&call.operation)?;
+    kernel.is_open_to(operation)?;
     let heard = kernel.heard(operation, call);
     let call = heard.as_ref();
     let result = tx.attempt(|tx| {

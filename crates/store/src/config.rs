@@ -19,6 +19,8 @@ pub struct Config {
     pub checkpoint_pages: u32,
     /// Pages in the write-ahead log at which snapshots that keep it from shrinking are ended.
     pub wal_pages_max: u32,
+    /// Pages in the write-ahead log at which copying for a backup is ended, for the same reason; until then it is waited for.
+    pub copy_wal_pages_max: u32,
     /// How long a commit waits for open snapshots to end so that the write-ahead log can shrink, in milliseconds. It
     /// waits only where the log is twice as long as `checkpoint_pages`.
     pub drain_timeout_ms: u64,
@@ -36,6 +38,7 @@ impl Default for Config {
             readers_idle_max: 4,
             checkpoint_pages: 4_000,
             wal_pages_max: 32_000,
+            copy_wal_pages_max: 262_144,
             drain_timeout_ms: 50,
             postgres: None,
         }

@@ -34,6 +34,14 @@ pub enum Error {
         /// The newest format known.
         known: u32,
     },
+    /// The store was written by an older version.
+    #[error("the store has format {found}, this version works with {known}")]
+    Older {
+        /// The format found.
+        found: u32,
+        /// The format of this version.
+        known: u32,
+    },
     /// Something else has the store open.
     #[error("the store is in use by another process")]
     InUse,
@@ -75,6 +83,7 @@ impl Explain for Error {
             Self::Unavailable { .. } => Code("store.unavailable", Kind::Unavailable),
             Self::Unknown => Code("store.unknown", Kind::Unavailable),
             Self::Newer { .. } => Code("store.newer", Kind::Conflict),
+            Self::Older { .. } => Code("store.older", Kind::Conflict),
             Self::InUse => Code("store.in_use", Kind::Conflict),
             Self::Held { .. } => Code("store.held", Kind::Conflict),
             Self::Lease => Code("store.lease", Kind::Unavailable),
@@ -94,6 +103,7 @@ impl Explain for Error {
                 "repeat the call with the same idempotency key: it tells what became of it"
             }
             Self::Newer { .. } => "run the version of craton that wrote it, or a newer one",
+            Self::Older { .. } => "`craton up` makes a backup and brings the store forward",
             Self::Held { .. } => "ask that node, or stop it: this one can take over then",
             Self::Lease => {
                 "repeat the call with the same idempotency key, at whichever node is ready"

@@ -1,6 +1,6 @@
 //! A store that fails now and then, by seed: for simulations of what stands above it.
 
-use crate::{Batch, Error, Snapshot, Store};
+use crate::{Batch, Error, Image, Snapshot, Store};
 use base::{Entropy, SeededEntropy};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -103,6 +103,10 @@ impl Store for FaultyStore {
 
     fn forget_log(&self) -> Result<bool, Error> {
         self.inner.forget_log()
+    }
+
+    fn image(&self) -> Result<Image, Error> {
+        self.inner.image()
     }
 
     fn verify(&self) -> Result<Vec<String>, Error> {

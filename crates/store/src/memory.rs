@@ -7,7 +7,7 @@ use crate::{Batch, Chunk, Error, Pair, Snapshot, Store};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Log {
     /// Chunks by offset, with the commit that brought them.
     chunks: BTreeMap<u64, (u64, Chunk)>,
@@ -38,6 +38,21 @@ impl MemoryStore {
     /// Returns an empty store.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Returns another store that holds what this one holds now: a backup, for simulations.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        let state = lock(&self.state);
+        let copy = State {
+            commit: state.commit,
+            epochs: state.epochs.clone(),
+            keys: state.keys.clone(),
+            logs: state.logs.clone(),
+            snapshots: BTreeMap::new(),
+            stale: state.stale.clone(),
+        };
+        Self { state: Arc::new(Mutex::new(copy)) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The seam that every store keeps.
 
-use crate::{Batch, Chunk, Error};
+use crate::{Batch, Chunk, Error, Image};
 
 /// A store of one unit. Many threads may read; one thread commits.
 pub trait Store: Send + Sync {
@@ -63,6 +63,14 @@ pub trait Store: Send + Sync {
     /// [`Error::Unavailable`] where the store cannot be written.
     fn forget_log(&self) -> Result<bool, Error> {
         Ok(true)
+    }
+
+    /// Returns the store as it stands at the last commit, to be copied while others commit.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the store cannot be read, or is copied by other means.
+    fn image(&self) -> Result<Image, Error> {
+        Err(Error::Unavailable { reason: "this store is copied by means of its own".into() })
     }
 
     /// Looks through all that is stored and returns what is wrong with it, a line each.

@@ -1,7 +1,7 @@
 //! A value with the versions that open snapshots may still see.
 
 /// A value as it was from which commit on, oldest first.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Versions<T>(pub(crate) Vec<(u64, T)>);
 
 impl<T> Versions<T> {

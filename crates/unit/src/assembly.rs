@@ -11,7 +11,7 @@ use crate::{Clock, Config, Error, files, host, secret_key};
 use base::{DrivenClock, Problem, SystemClock, SystemEntropy, Time};
 use data::Data;
 use exchange::{Exchange, Identity, Network};
-use kernel::{Kernel, Parts, Writer};
+use kernel::{Kernel, Parts, Principal, Reader, Writer};
 use process::Processes;
 use std::fs::File;
 use std::path::Path;
@@ -54,6 +54,9 @@ pub(crate) fn assemble(folder: &Path) -> Result<Assembly, Problem> {
 }
 
 /// As [`assemble`], over a store that is open.
+///
+/// # Errors
+/// As [`assemble`].
 pub(crate) fn assemble_over(
     folder: &Path,
     config: Config,
@@ -77,7 +80,8 @@ pub(crate) fn assemble_over(
     let exchange = Arc::new(exchange.started(clock.wall()));
     let network: Arc<dyn Network> = Arc::new(Https::new(config.exchange.response_bytes_max));
     exchange.set_network(Arc::clone(&network));
-    let rest = Arc::new(Rest::new(Arc::clone(&exchange)));
+    let rest = Rest::new(Arc::clone(&exchange), Arc::clone(&data), folder.to_owned());
+    let rest = Arc::new(rest);
     let fetches = Fetches::new(config.fetch_megabytes_max);
     let sight = Arc::new(Sight::new(folder, exchange.identity().unit()));
     let nodes = Arc::new(Nodes::new(folder, config.disk_free_megabytes_min << 20));
@@ -102,6 +106,8 @@ pub(crate) fn assemble_over(
     })?;
     kernel.unlock(&unit, secret_key::source(folder, &config.secret_key))?;
     kernel.set_web(Arc::new(Providers::new(folder)));
+    // Before the first call: a unit that was restored asks its peers first.
+    exchange.reconsider(&Reader::new(&kernel, Principal::Unit("exchange".into()))?)?;
     Ok(Assembly {
         config,
         kernel,

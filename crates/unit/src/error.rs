@@ -28,6 +28,70 @@ pub enum Error {
         /// What to do.
         hint: Option<String>,
     },
+    /// A file that a unit must have is missing.
+    #[error("`{}` is missing", path.display())]
+    NoFile {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A file of a backup is not what it was.
+    #[error("`{file}` of the backup is damaged: {reason}")]
+    Damaged {
+        /// Which, in the folder of the backups.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A backup did not come as a whole.
+    #[error("the backup broke off: {reason}")]
+    Cut {
+        /// What was seen.
+        reason: String,
+    },
+    /// A backup took too long.
+    #[error("the backup was not done in {hours} hours")]
+    Slow {
+        /// The limit.
+        hours: u64,
+    },
+    /// Somebody else writes into the folder of the backups.
+    #[error("`{}` is being written by another backup", path.display())]
+    BackupBusy {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A unit that keeps something where a backup does not reach.
+    #[error("the unit keeps {what}, and a backup has only what is in its folder")]
+    Elsewhere {
+        /// What, and where.
+        what: String,
+    },
+    /// There is no such backup.
+    #[error("there is no backup {name} in `{}`", folder.display())]
+    NoBackup {
+        /// The folder.
+        folder: PathBuf,
+        /// Its name; empty where any would do.
+        name: String,
+    },
+    /// The keys of the unit are not in the backup.
+    #[error("the keys of unit {unit} are not in the backup")]
+    NoKeys {
+        /// The unit.
+        unit: String,
+    },
+    /// A passphrase that is too short, or another one.
+    #[error("the passphrase is refused: {reason}")]
+    Passphrase {
+        /// Why.
+        reason: String,
+    },
+    /// Something is where a unit is to be restored.
+    #[error("`{}` is not empty", path.display())]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
     /// There is a unit already.
     #[error("`{}` holds a unit already", path.display())]
     Exists {
@@ -99,6 +163,16 @@ impl Explain for Error {
         match self {
             Self::File { .. } => Code("unit.file", Kind::Unavailable),
             Self::Config { .. } => Code("unit.config", Kind::Invalid),
+            Self::NoFile { .. } => Code("unit.no_file", Kind::NotFound),
+            Self::Damaged { .. } => Code("backup.damaged", Kind::Invalid),
+            Self::Cut { .. } => Code("backup.cut", Kind::Unavailable),
+            Self::Slow { .. } => Code("backup.slow", Kind::Exhausted),
+            Self::BackupBusy { .. } => Code("backup.busy", Kind::Conflict),
+            Self::Elsewhere { .. } => Code("backup.elsewhere", Kind::Conflict),
+            Self::NoBackup { .. } => Code("backup.not_found", Kind::NotFound),
+            Self::NoKeys { .. } => Code("backup.no_keys", Kind::NotFound),
+            Self::Passphrase { .. } => Code("backup.passphrase", Kind::Invalid),
+            Self::NotEmpty { .. } => Code("restore.not_empty", Kind::Conflict),
             Self::Exists { .. } => Code("unit.exists", Kind::Conflict),
             Self::Listen { .. } => Code("unit.listen", Kind::Conflict),
             Self::NotLoopback { .. } => Code("unit.not_loopback", Kind::Invalid),
@@ -115,6 +189,21 @@ impl Explain for Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Config { hint, .. } => hint.clone(),
+            Self::Damaged { .. } => {
+                Some("restore another backup: `craton backup list` shows them, `craton backup check` reads them".into())
+            }
+            Self::Cut { .. } => Some("take it again: what came is not sent a second time".into()),
+            Self::BackupBusy { .. } => Some("wait until it is done".into()),
+            Self::Elsewhere { .. } => Some(
+                "back the database up with its own tools, the folder of files and the unit's folder beside it"
+                    .into(),
+            ),
+            Self::NoBackup { .. } => Some("`craton backup list` shows the backups of a folder".into()),
+            Self::NoKeys { .. } => Some(
+                "name the folder with the unit's keys with `--keys`, or restore without and put them there"
+                    .into(),
+            ),
+            Self::NotEmpty { .. } => Some("name a folder that is not there, or empty".into()),
             Self::Exists { .. } => Some("choose another folder, or `craton up` this one".into()),
             Self::Listen { .. } => {
                 Some("stop what listens there, or change the address in `unit.toml`".into())

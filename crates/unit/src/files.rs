@@ -1,6 +1,7 @@
 //! The files of a unit's folder.
 
 use crate::Error;
+use std::collections::BTreeMap;
 use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -12,6 +13,8 @@ pub(crate) const KEY: &str = "unit.key";
 pub(crate) const CERTIFICATE: &str = "tls.pem";
 /// The key of the certificate.
 pub(crate) const CERTIFICATE_KEY: &str = "tls.key";
+/// The first owner's token, as the command line keeps it.
+pub(crate) const OWNER_TOKEN: &str = "owner.token";
 /// The store.
 pub(crate) const STORE: &str = "store.db";
 
@@ -25,8 +28,12 @@ pub(crate) const SPILL: &str = "spill";
 pub(crate) const SECRETS: &str = "secrets";
 
 /// Writes a new file; a secret one is for the owner's eyes only. It is on the disk when this returns.
-#[expect(clippy::disallowed_methods, reason = "this is the home of a unit's files")]
 pub(crate) fn write(path: &Path, text: &str, is_secret: bool) -> Result<(), Error> {
+    write_bytes(path, text.as_bytes(), is_secret)
+}
+
+/// As [`write`], for bytes.
+pub(crate) fn write_bytes(path: &Path, bytes: &[u8], is_secret: bool) -> Result<(), Error> {
     let mode = if is_secret { 0o600 } else { 0o644 };
     let wrong = |source| Error::File { path: path.to_owned(), source };
     let mut file = std::fs::OpenOptions::new()
@@ -35,7 +42,7 @@ pub(crate) fn write(path: &Path, text: &str, is_secret: bool) -> Result<(), Erro
         .mode(mode)
         .open(path)
         .map_err(wrong)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(wrong)
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(wrong)
 }
 
 /// Writes a file in place of an older one: the disk has the one or the other, whenever the machine stops.
@@ -99,4 +106,37 @@ pub(crate) fn remove(folder: &Path, names: &[&str]) {
         // One that stays is in the way of the next try, which says so.
         let _ = std::fs::remove_file(folder.join(name));
     }
+}
+
+/// Brings the name of a file or folder to the disk.
+pub(crate) fn sync_parent(path: &Path) -> Result<(), Error> {
+    let wrong = |source| Error::File { path: path.to_owned(), source };
+    let full = std::path::absolute(path).map_err(wrong)?;
+    let parent = full.parent().unwrap_or(Path::new("/"));
+    File::open(parent).and_then(|folder| folder.sync_all()).map_err(wrong)
+}
+
+/// Returns whether a file of a unit's folder is for the unit's own eyes: keys, and the owner's token.
+pub(crate) fn is_secret(name: &str) -> bool {
+    let is_plain = !name.contains(['/', '\\']) && !name.starts_with('.');
+    is_plain && (name.ends_with(".key") || name == OWNER_TOKEN)
+}
+
+/// Returns the secret files of a unit's folder, by name.
+pub(crate) fn secrets(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+    let wrong = |source| Error::File { path: folder.to_owned(), source };
+    let mut secrets = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).map_err(wrong)? {
+        let entry = entry.map_err(wrong)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if is_secret(&name) && entry.path().is_file() {
+            let bytes = std::fs::read(entry.path())
+                .map_err(|source| Error::File { path: entry.path(), source })?;
+            secrets.insert(name, bytes);
+        }
+    }
+    if secrets.contains_key(KEY) {
+        return Ok(secrets);
+    }
+    Err(Error::NoFile { path: folder.join(KEY) })
 }

@@ -1,5 +1,5 @@
 //! Whether the unit takes requests, and which part of it is to blame where it does not. Peers are no part: what other units do is no
-//! reason to take a unit out of service.
+//! reason to take a unit out of service. Only one that was restored from a backup takes no requests before it has asked them.
 
 use crate::Error;
 use base::Problem;
@@ -61,6 +61,9 @@ impl Health {
         }
         if !handle.is_alive() {
             parts.push("writer");
+        }
+        if handle.kernel().is_closed() {
+            parts.push("restore (the unit asks its peers what it has lost)");
         }
         if handle.kernel().meters().has_failed() {
             parts.push("store");

@@ -3,6 +3,7 @@
 
 mod agent;
 mod assembly;
+pub mod backup;
 mod config;
 mod error;
 mod fetch;
@@ -26,6 +27,7 @@ mod stored;
 mod support;
 mod telemetry;
 mod tls;
+mod upgrade;
 mod usage;
 mod worker;
 
@@ -35,6 +37,7 @@ pub use error::Error;
 pub use init::{Database, Made, Options, init};
 pub use logging::{LogFormat, LogLevel};
 pub use root::{sign_key, take_root};
-pub use run::{run, verify};
+pub use run::{Start, run, verify};
 pub use secret_key::Source;
+pub use upgrade::{Upgrade, Upgraded, upgrade};
 pub use worker::serve as worker;

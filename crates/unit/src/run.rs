@@ -15,7 +15,7 @@ use crate::worker::Worker;
 use crate::{Config, Error, network, stored, tls};
 use base::Problem;
 use data::{Data, Keeper, Round};
-use exchange::{Exchange, Network};
+use exchange::{Exchange, Network, Reconciler};
 use kernel::{Call, Handle, Principal, Reader, Reply, ResourceRef, Tracer, Work};
 use process::decisions::{Recorded, pending};
 use serde_json::json;
@@ -40,13 +40,23 @@ enum Ended {
     },
 }
 
+/// What the command line says about a start, in place of the configuration.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Start {
+    /// See [`exchange::Config::reconcile_seconds_max`].
+    pub reconcile_seconds_max: Option<u64>,
+}
+
 /// Runs the unit of a folder until it is told to stop by SIGTERM or SIGINT. Where another node holds the store, it stands by.
 ///
 /// # Errors
 /// Where it cannot start.
-pub fn run(folder: &Path) -> Result<(), Problem> {
+pub fn run(folder: &Path, start: Start) -> Result<(), Problem> {
     // Started first: a port in use is told before the store is touched.
-    let config = Config::read(folder)?;
+    let mut config = Config::read(folder)?;
+    if let Some(seconds) = start.reconcile_seconds_max {
+        config.exchange.reconcile_seconds_max = seconds;
+    }
     let logger = Arc::new(Logger::open(folder, &config)?);
     logger.install();
     let health = Health::new(folder, config.disk_free_bytes_min);
@@ -112,6 +122,11 @@ fn serve(
     let at = shown(&config);
     logger.announce(&format!("unit {} is up, version {VERSION}: {at}", config.name));
     println!("unit {} is up: {at}", config.name);
+    if exchange.waits_for_peers() {
+        let text = "was restored from a backup: it asks its peers before it takes calls";
+        logger.announce(&format!("the unit {text}"));
+        println!("unit {} {text}", config.name);
+    }
     let watched = (health, logger);
     let until = (stopped, lease.clone());
     let serving = listeners.serve(&config, handle.clone(), shown_by_doors, watched, until);
@@ -428,6 +443,12 @@ impl Background {
             move || measure(&handle, &rest, &is_stopping, &work)
         };
         threads.push(thread("kpis", kpis)?);
+        let reconciler = Reconciler::new(Arc::clone(exchange), Arc::clone(handle.kernel()));
+        threads.push(thread("reconciler", move || {
+            if let Err(problem) = reconciler.run() {
+                report(&problem);
+            }
+        })?);
         let sending = network::sender(handle, exchange, network);
         threads.push(thread("sender", move || {
             if let Err(problem) = sending.run() {
@@ -464,7 +485,8 @@ fn keep(mut keeper: Keeper, handle: &Handle, rest: &Rest, is_stopping: &AtomicBo
     const EVERY: Duration = Duration::from_millis(500);
     while !is_stopping.load(Ordering::SeqCst) {
         let seen = rest.tables.count();
-        if work.is_paused() {
+        // What a unit that was restored has still to ask its peers comes before its tables.
+        if work.is_paused() || handle.kernel().is_closed() {
             rest.tables.wait(seen, EVERY);
             continue;
         }
@@ -520,6 +542,9 @@ fn decide_some(
     limit: usize,
     is_stopping: &AtomicBool,
 ) -> Result<usize, Problem> {
+    if handle.kernel().is_closed() {
+        return Ok(0);
+    }
     let reader = Reader::new(handle.kernel(), Principal::Unit("decisions".into()))?;
     let batch = pending(&reader, 0, limit)?;
     drop(reader);
@@ -576,6 +601,9 @@ fn measure_some(
     limit: usize,
     is_stopping: &AtomicBool,
 ) -> Result<(usize, usize), Problem> {
+    if handle.kernel().is_closed() {
+        return Ok((0, 0));
+    }
     let reader = Reader::new(handle.kernel(), Principal::Unit("kpis".into()))?;
     let requests = data::background::pending(&reader, limit)?;
     drop(reader);

@@ -50,6 +50,11 @@ pub(crate) fn source(folder: &Path, config: &SecretKeyConfig) -> Arc<dyn KeySour
     }
 }
 
+/// Returns the name of the file that holds the secret key, where it is a file.
+pub(crate) fn file(config: &SecretKeyConfig) -> Option<&str> {
+    matches!(config.source, Source::File).then(|| config.name.as_deref().unwrap_or(FILE))
+}
+
 /// A file that the unit writes.
 struct File {
     path: PathBuf,

@@ -30,8 +30,15 @@ const OPEN_TO_USERS: [&str; 10] = [
 ];
 
 /// What no person may do: only another unit, by its signature, a part of this one, or a program whose role names it.
-const NOT_FOR_PEOPLE: [&str; 5] =
-    ["exchange.messages", "exchange.outbox", "offer.offered", "secret.read", "table.record"];
+const NOT_FOR_PEOPLE: [&str; 7] = [
+    "exchange.messages",
+    "exchange.outbox",
+    "exchange.recall",
+    "exchange.reconcile",
+    "offer.offered",
+    "secret.read",
+    "table.record",
+];
 
 fn kernel() -> (Arc<Kernel>, Writer) {
     let clock = Arc::new(DrivenClock::new(Time(0), SystemClock::new()));

@@ -2,6 +2,7 @@
 
 mod access;
 mod apply;
+mod backup;
 mod data;
 mod documents;
 mod exchange;
@@ -39,6 +40,12 @@ pub enum Command {
     Up(unit::Up),
     /// Checks the store of a unit that is not running
     Verify(unit::Verify),
+    /// Takes a backup of a unit, also while it runs; lists and checks backups
+    Backup(backup::Backup),
+    /// Makes a unit out of a backup
+    Restore(backup::Restore),
+    /// Shows what a unit that was restored has got back from its peers
+    Reconcile(backup::Reconcile),
     /// Declares the manifests of a folder: shows the plan, then does all of it or none
     Apply(apply::Apply),
     /// Shows resources
@@ -156,6 +163,9 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
         Command::Init(command) => command.run(),
         Command::Up(command) => command.run(),
         Command::Verify(command) => command.run(),
+        Command::Backup(command) => command.run(globals),
+        Command::Restore(command) => command.run(globals),
+        Command::Reconcile(command) => command.run(globals),
         Command::Apply(command) => command.run(globals),
         Command::Get(command) => command.run(globals),
         Command::Describe(command) => command.run(globals),

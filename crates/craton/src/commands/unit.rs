@@ -142,6 +142,15 @@ pub struct Up {
     /// The folder of the unit, or of unit folders
     #[arg(default_value = ".")]
     folder: PathBuf,
+    /// Refuse a store of an older version, instead of bringing it forward after a backup
+    #[arg(long)]
+    no_migrate: bool,
+    /// The folder of that backup; `backups` in the unit's folder where absent
+    #[arg(long, value_name = "DIR", conflicts_with = "no_migrate")]
+    backup_to: Option<PathBuf>,
+    /// Seconds for which a unit that was restored waits for peers before it takes calls without them
+    #[arg(long, value_name = "SECONDS")]
+    reconcile_timeout: Option<u64>,
     /// Stop when standard input ends: for a unit that is run by another process
     #[arg(long, hide = true)]
     supervised: bool,
@@ -152,6 +161,7 @@ impl Up {
     pub fn run(self) -> Result<(), Problem> {
         let units = connect::units_inside(&self.folder);
         if !self.folder.join(connect::CONFIGURATION).is_file() && !units.is_empty() {
+            self.expect_plain()?;
             return supervise::run(units);
         }
         connect::expect_unit(&self.folder)?;
@@ -168,7 +178,31 @@ impl Up {
                 }
             });
         }
-        unit::run(&self.folder)
+        self.upgrade()?;
+        unit::run(&self.folder, unit::Start { reconcile_seconds_max: self.reconcile_timeout })
+    }
+
+    /// Refuses options that are meant for one unit.
+    fn expect_plain(&self) -> Result<(), Problem> {
+        if !self.no_migrate && self.backup_to.is_none() && self.reconcile_timeout.is_none() {
+            return Ok(());
+        }
+        let reason = "`--no-migrate`, `--backup-to` and `--reconcile-timeout` are for one unit";
+        Err(Error::usage(reason, "name the folder of the unit").into())
+    }
+
+    /// Brings the store of an older version forward, after a backup.
+    fn upgrade(&self) -> Result<(), Problem> {
+        let wanted =
+            unit::Upgrade { is_refused: self.no_migrate, backup_to: self.backup_to.clone() };
+        if let Some(done) = unit::upgrade(&self.folder, &wanted)? {
+            let unit::Upgraded { from, to, folder, backup } = done;
+            output::line(format!(
+                "the store was brought from format {from} to {to}; before that, backup {backup} was taken in {}",
+                folder.display()
+            ));
+        }
+        Ok(())
     }
 }
 

@@ -56,7 +56,8 @@ pub struct Market {
 }
 
 impl Unit {
-    fn client(&self) -> Client {
+    /// Returns a client of the unit, as its owner.
+    pub fn client(&self) -> Client {
         Client::new(&self.url, Some(self.token.clone()))
     }
 

@@ -2,9 +2,11 @@
 
 mod command;
 mod market;
+mod setback;
 mod stage;
 mod violence;
 
 pub use command::Demo;
+pub use setback::play_with_setback;
 pub use stage::{Place, play};
 pub use violence::Kills;

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// Plays a market through the units and reports their answers
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  craton replay commerce                                makes three units, plays a generated market, shows the answers\n  craton replay commerce --orders 2000 --seed 7 --write market\n  craton replay commerce --source olist --data olist --copies 12 --report report.json\n  craton replay commerce --kills 20                     kills the units 20 times meanwhile\n  craton replay commerce --store postgres://craton@127.0.0.1/market\n  craton --unit units replay commerce                   to the units retail, payment and logistics that run in the folder `units`"
+    after_help = "Examples:\n  craton replay commerce                                makes three units, plays a generated market, shows the answers\n  craton replay commerce --orders 2000 --seed 7 --write market\n  craton replay commerce --source olist --data olist --copies 12 --report report.json\n  craton replay commerce --kills 20                     kills the units 20 times meanwhile\n  craton replay commerce --restore-at 60                payment goes back to an old backup in the middle of it\n  craton replay commerce --store postgres://craton@127.0.0.1/market\n  craton --unit units replay commerce                   to the units retail, payment and logistics that run in the folder `units`"
 )]
 pub struct Replay {
     #[command(subcommand)]
@@ -56,6 +56,12 @@ struct Commerce {
     /// How often units are killed meanwhile and started again: the answers stay the same
     #[arg(long, default_value_t = 0, value_name = "N")]
     kills: u64,
+    /// After so many windows a unit is killed and goes back to a backup, which was taken after half as many
+    #[arg(long, value_name = "WINDOWS", conflicts_with_all = ["kills", "store"], value_parser = clap::value_parser!(u32).range(2..))]
+    restore_at: Option<u32>,
+    /// Which unit goes back
+    #[arg(long, value_enum, default_value = "payment", requires = "restore_at")]
+    restore_unit: UnitName,
     /// Where to write the report
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -67,6 +73,23 @@ enum SourceName {
     Generated,
     /// The Olist data set
     Olist,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum UnitName {
+    Retail,
+    Payment,
+    Logistics,
+}
+
+impl UnitName {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Retail => "retail",
+            Self::Payment => "payment",
+            Self::Logistics => "logistics",
+        }
+    }
 }
 
 impl Replay {
@@ -90,7 +113,16 @@ impl Replay {
             shows_progress: std::io::stderr().is_terminal(),
         };
         let report = match &globals.unit {
+            Some(_) if commerce.restore_at.is_some() => {
+                let hint = "leave `--unit` out: the units are made for it";
+                return Err(Error::usage("units that run are not set back", hint).into());
+            }
             Some(_) => run(&options, &addresses(globals)?)?,
+            None if commerce.restore_at.is_some() => {
+                let windows = commerce.restore_at.unwrap_or_default() as usize;
+                let unit = commerce.restore_unit.as_str();
+                commerce::play_with_setback(commerce.dir.as_deref(), unit, windows, &options)?
+            }
             None => {
                 let place = commerce::Place { dir: commerce.dir, store: commerce.store };
                 in_a_new_market(&options, &place, commerce.kills, commerce.seed)?

@@ -75,11 +75,35 @@ impl Source {
     }
 }
 
+/// A unit that goes back to an old backup in the middle of it.
+pub struct Setback<'a> {
+    /// The unit.
+    pub unit: &'static str,
+    /// After how many windows. The backup is taken after half of them.
+    pub windows: usize,
+    /// Takes the backup.
+    pub back_up: &'a (dyn Fn() -> Result<(), Problem> + Sync),
+    /// Kills the unit, restores the backup, and starts it again.
+    pub go_back: &'a (dyn Fn() -> Result<(), Problem> + Sync),
+}
+
 /// Plays a market to the units and asks for their answers.
 ///
 /// # Errors
 /// `replay.*`, or what a unit refused.
 pub fn run(options: &Options, units: &[UnitAddress]) -> Result<Report, Problem> {
+    run_with(options, units, None)
+}
+
+/// As [`run`], with a unit that goes back to an old backup. What it has forgotten is played to it again.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(
+    options: &Options,
+    units: &[UnitAddress],
+    setback: Option<&Setback<'_>>,
+) -> Result<Report, Problem> {
     let units = in_order(units)?;
     let market = options.source.market()?;
     let events = Events::of(&market, options.copies);
@@ -96,7 +120,8 @@ pub fn run(options: &Options, units: &[UnitAddress]) -> Result<Report, Problem> 
         }
         drop(sender);
         let name = format!("{}-x{}", options.source.name(), options.copies);
-        let driver = Driver { name, events: &events, tasks, answers, clock: SystemClock::new() };
+        let clock = SystemClock::new();
+        let driver = Driver { name, events: &events, tasks, answers, clock, setback };
         let report = driver.play(options);
         is_over.store(true, Ordering::Relaxed);
         report
@@ -122,11 +147,15 @@ struct Driver<'a> {
     tasks: Vec<Sender<Task>>,
     answers: Receiver<(usize, Result<Answer, Problem>)>,
     clock: SystemClock,
+    setback: Option<&'a Setback<'a>>,
 }
 
 impl Driver<'_> {
     fn play(&self, options: &Options) -> Result<Report, Problem> {
         let windows = windows::cut(&self.events.list, self.events.orders);
+        if self.setback.is_some_and(|setback| windows.len() <= setback.windows) {
+            return Err(Error::Restore { windows: windows.len() }.into());
+        }
         match self.events.list.first() {
             Some(first) => self.advance(Time(first.time.0 - 1))?,
             None => self.settled()?,
@@ -157,6 +186,7 @@ impl Driver<'_> {
         let bar = bar(self.events.list.len(), shows_progress);
         let mut ready = self.ready(windows, 0)?;
         for (number, window) in windows.iter().enumerate() {
+            self.set_back(windows, number)?;
             self.send(ready.drain(..).map(Task::Append));
             // The next window is made ready while the units work on this one.
             ready = self.ready(windows, number + 1)?;
@@ -172,6 +202,33 @@ impl Driver<'_> {
             bar.set_position(window.end as u64);
         }
         bar.finish();
+        Ok(())
+    }
+
+    /// Does before a window what a setback wants: takes the backup, or goes back to it and plays what was forgotten again.
+    fn set_back(&self, windows: &[Range<usize>], number: usize) -> Result<(), Problem> {
+        let Some(setback) = self.setback else { return Ok(()) };
+        let first = setback.windows / 2;
+        if number == first {
+            (setback.back_up)()?;
+        }
+        if number != setback.windows {
+            return Ok(());
+        }
+        (setback.go_back)()?;
+        let unit = VIEWS.iter().position(|(name, _)| *name == setback.unit).unwrap_or_default();
+        for (number, window) in windows.iter().enumerate().take(number).skip(first) {
+            let own = self.ready(windows, number)?.into_iter().enumerate().map(|(place, rows)| {
+                if place == unit { Task::Append(rows) } else { Task::Rest(0) }
+            });
+            self.send(own);
+            self.settle(self.rests()?)?;
+            let until = windows::fires_until(&self.events.list, window);
+            let clocks = (0..VIEWS.len())
+                .map(|place| if place == unit { Task::Advance(until) } else { Task::Rest(0) });
+            self.send(clocks);
+            self.settle(self.rests()?)?;
+        }
         Ok(())
     }
 
@@ -371,6 +428,7 @@ mod tests {
             tasks: Vec::new(),
             answers,
             clock: SystemClock::new(),
+            setback: None,
         };
         let mut rows = 0;
         for number in 0..windows.len() {

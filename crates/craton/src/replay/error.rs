@@ -35,6 +35,18 @@ pub enum Error {
         /// To what.
         what: String,
     },
+    /// A unit was to go back to a backup after the end.
+    #[error("the replay has {windows} windows")]
+    Restore {
+        /// How many.
+        windows: usize,
+    },
+    /// After a unit went back to a backup, the two sides of a contract count differently, or something ran twice.
+    #[error("the two sides do not agree after the restore: {what}")]
+    Ledger {
+        /// What differs.
+        what: String,
+    },
     /// The report or the market's files cannot be written.
     #[error("`{path}` could not be written")]
     Write {
@@ -63,6 +75,8 @@ impl Explain for Error {
             Self::Unit { .. } => Code("replay.unit", Kind::NotFound),
             Self::Unsettled { .. } => Code("replay.unsettled", Kind::Unavailable),
             Self::Answer { .. } => Code("replay.answer", Kind::Unavailable),
+            Self::Restore { .. } => Code("replay.restore", Kind::Invalid),
+            Self::Ledger { .. } => Code("replay.ledger", Kind::Conflict),
             Self::Write { .. } => Code("replay.write", Kind::Invalid),
         }
     }
@@ -72,6 +86,13 @@ impl Explain for Error {
             Self::Data { .. } => {
                 Some("`--data` names a folder in the layout of the Olist data set".into())
             }
+            Self::Restore { .. } => {
+                Some("restore earlier with `--restore-at`, or play more orders".into())
+            }
+            Self::Ledger { .. } => Some(
+                "name a folder with `--dir`, and compare `craton ledger` of both units there"
+                    .into(),
+            ),
             Self::Unit { .. } => {
                 Some("name the folder that has the three units with `--unit`".into())
             }

@@ -18,5 +18,7 @@ mod unit;
 mod windows;
 
 pub use command::{Replay, show};
-pub use driver::{Options, Source, run};
+pub use driver::{Options, Setback, Source, run, run_with};
+pub use error::Error;
+pub use report::Report;
 pub use unit::UnitAddress;

@@ -6,6 +6,7 @@ mod doors;
 mod keys;
 mod lending;
 mod receipts;
+mod restore;
 mod simulation;
 mod threads;
 mod world;

@@ -2,7 +2,8 @@
 
 use base::{Clock, Code, Kind, Problem, SeededEntropy, Time};
 use exchange::{
-    Config, Done, Exchange, Identity, Network, NetworkError, Pumped, Request, Response, Sender,
+    Config, Done, Exchange, Identity, Network, NetworkError, Pumped, Reconciler, Request, Response,
+    Round, Sender,
 };
 use kernel::secrets::{KeySource, SecretKey};
 use kernel::{
@@ -52,6 +53,17 @@ pub struct Work;
 
 fn waiting_key(address: &Address) -> base::Key {
     kernel::key(b'i').text(&address.token)
+}
+
+/// How often the work for an order was begun, as the unit's store knows it.
+fn starts_key(order: &str) -> base::Key {
+    kernel::key(b'k').text(order)
+}
+
+/// Returns how often the work for an order was begun, as a backup knows it.
+pub fn starts_in(store: &MemoryStore, order: &str) -> u8 {
+    let snapshot = store::Store::snapshot(store).unwrap();
+    snapshot.get(starts_key(order).as_ref()).unwrap().map_or(0, |bytes| bytes[0])
 }
 
 impl Engine for Work {
@@ -119,6 +131,9 @@ impl Work {
         assert!(matches!(call.on_behalf_of, Some(Principal::Peer(_))));
         let address = call.reply_to.clone().expect("an address");
         let waiting = json!({"address": address, "variables": call.args["variables"]});
+        let counter = starts_key(waiting["variables"]["order"].as_str().unwrap_or_default());
+        let count = tx.get(counter.as_ref())?.map_or(0, |bytes| bytes[0]);
+        tx.put(counter, vec![count + 1]);
         tx.put(waiting_key(&address), waiting.to_string().into_bytes());
         Ok(Reply::Later)
     }
@@ -408,6 +423,35 @@ impl World {
         self.connect(name);
     }
 
+    /// Returns what the store of a unit holds now.
+    pub fn backup(&self, name: &str) -> MemoryStore {
+        self.node(name).store.duplicate()
+    }
+
+    /// Ends a unit and starts it again on a backup. It has asked nobody yet.
+    pub fn restore(self: &Arc<Self>, name: &str, backup: &MemoryStore) {
+        let store = backup.duplicate();
+        exchange::mark_restored(&store, self.clock.wall()).unwrap();
+        self.node(name).store = Arc::new(store);
+        self.kill(name);
+    }
+
+    /// Lets a unit that was restored ask its peers, each once.
+    pub fn reconcile(&self, name: &str) -> Round {
+        let (exchange, kernel) = {
+            let node = self.node(name);
+            (Arc::clone(&node.exchange), Arc::clone(&node.kernel))
+        };
+        Reconciler::new(exchange, kernel).round().unwrap()
+    }
+
+    /// Returns how often the work for an order was begun at a unit.
+    pub fn starts(&self, unit: &str, order: &str) -> u8 {
+        let kernel = Arc::clone(&self.node(unit).kernel);
+        let reader = Reader::new(&kernel, Principal::Anonymous).unwrap();
+        reader.get(starts_key(order).as_ref()).unwrap().map_or(0, |bytes| bytes[0])
+    }
+
     /// Gives a unit another key, as a restart after a rotation does.
     pub fn rotate(self: &Arc<Self>, name: &str) {
         let mut node = self.node(name);
@@ -484,6 +528,10 @@ impl World {
             let (operation, resource) = match parts[..] {
                 ["exchange", "messages"] => ("exchange.messages", ResourceRef::new("exchange", "")),
                 ["exchange", "outbox"] => ("exchange.outbox", ResourceRef::new("exchange", "")),
+                ["exchange", "reconcile"] => {
+                    ("exchange.reconcile", ResourceRef::new("exchange", ""))
+                }
+                ["exchange", "recall"] => ("exchange.recall", ResourceRef::new("exchange", "")),
                 ["offers", "offered"] => ("offer.offered", ResourceRef::new("offer", "")),
                 ["contracts", name, "fetch"] => {
                     ("contract.fetch", ResourceRef::new("contract", name))
@@ -495,8 +543,10 @@ impl World {
                 call.body.clone_from(&request.body);
             } else if !request.body.is_empty() {
                 call.args = serde_json::from_slice(&request.body).unwrap();
-            } else if let Some((name, value)) = query.split_once('=') {
-                call.args = json!({name: value});
+            } else {
+                let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+                let args = pairs.map(|(name, value)| (name.to_owned(), json!(value)));
+                call.args = Value::Object(args.collect());
             }
             run(&mut node, call)
         });
@@ -730,6 +780,9 @@ fn boot(
         config: kernel::Config::default(),
     })
     .unwrap();
+    let reader = Reader::new(&kernel, Principal::Anonymous).unwrap();
+    exchange.reconsider(&reader).unwrap();
+    drop(reader);
     Node {
         kernel,
         writer,

@@ -15,7 +15,7 @@ mod recent;
 mod record;
 mod view;
 
-use crate::{Batch, Chunk, Error, Snapshot, Store};
+use crate::{Batch, Chunk, Error, Image, Snapshot, Store};
 use generation::Generation;
 use recent::{Recent, end_of};
 use std::collections::{BTreeMap, HashSet};
@@ -376,6 +376,15 @@ impl Store for JournaledStore {
         let current = self.shared.current.write().unwrap_or_else(PoisonError::into_inner);
         current.let_go();
         self.shared.below.forget_log()
+    }
+
+    fn image(&self) -> Result<Image, Error> {
+        // Nobody commits meanwhile: tables and journal below are, together, of the commit that the view sees.
+        let committing = &mut *self.committing();
+        self.resolve(committing)?;
+        let view = View::new(&self.shared, &self.shared.current());
+        let below = self.shared.below.image()?;
+        Ok(Image { snapshot: Box::new(view), blocks: below.blocks })
     }
 
     fn verify(&self) -> Result<Vec<String>, Error> {

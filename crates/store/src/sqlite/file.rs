@@ -22,7 +22,7 @@ pub(super) use crate::numbers::{chunk_id, chunk_log, chunk_offset, signed, unsig
 pub(super) const FORMAT: u32 = 1;
 
 /// The mark of a store among SQLite's files, `CRAT`.
-const APPLICATION: u32 = 0x4352_4154;
+pub(super) const APPLICATION: u32 = 0x4352_4154;
 
 /// Bytes of a page: a record of the journal takes few of them, and a process instance of 2 KB stands beside its key.
 pub(super) const PAGE_BYTES: u32 = 4096;
@@ -88,6 +88,9 @@ impl Place {
             return Err(Error::Damaged {
                 reason: format!("`{}` is not a store of Craton", self.path.display()),
             });
+        }
+        if !is_new && found < FORMAT {
+            return Err(Error::Older { found, known: FORMAT });
         }
         prepare(&connection, is_new).map_err(failure_to_open)?;
         // What a killed process wrote may be in the system's cache only. It is shown as a commit, so it is synced first.

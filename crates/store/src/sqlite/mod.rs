@@ -13,10 +13,12 @@
 mod check;
 mod file;
 mod freed;
+mod image;
 mod read;
+mod upgrade;
 mod write;
 
-use crate::{Batch, Config, Error, SimulatedDisk, Snapshot, Store};
+use crate::{Batch, Config, Error, Image, SimulatedDisk, Snapshot, Store};
 use file::Place;
 use read::{Readers, SqliteSnapshot};
 use std::fs::File;
@@ -61,6 +63,33 @@ impl SqliteStore {
     /// As [`Self::open`].
     pub fn open_on(disk: &SimulatedDisk, name: &str, config: &Config) -> Result<Self, Error> {
         Self::open_at(Place::simulated(disk, name), config, None)
+    }
+
+    /// Returns the format of the store in a file; nothing where there is no file.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where it is no store, [`Error::Unavailable`].
+    pub fn format(path: impl AsRef<Path>) -> Result<Option<u32>, Error> {
+        upgrade::format_of(path.as_ref())
+    }
+
+    /// The format that this version writes.
+    pub const FORMAT: u32 = file::FORMAT;
+
+    /// Brings the store in a file, which nobody has open, to the format of this version. Returns the format that it had.
+    ///
+    /// # Errors
+    /// [`Error::InUse`], [`Error::Newer`], [`Error::Older`] where no step leads from its format, and those of the disk.
+    pub fn upgrade(path: impl AsRef<Path>) -> Result<u32, Error> {
+        upgrade::upgrade_file(path.as_ref())
+    }
+
+    /// Brings all of the store in a file, which nobody has open, into the file itself, whatever its format: it can be copied then.
+    ///
+    /// # Errors
+    /// [`Error::InUse`], and those of the disk.
+    pub fn settle(path: impl AsRef<Path>) -> Result<(), Error> {
+        upgrade::settle_file(path.as_ref())
     }
 
     fn open_at(place: Place, config: &Config, lock: Option<File>) -> Result<Self, Error> {
@@ -142,6 +171,10 @@ impl Store for SqliteStore {
     fn forget_log(&self) -> Result<bool, Error> {
         let mut writer = self.inner.writer_to_tidy()?;
         writer.forget_log(&self.inner.readers)
+    }
+
+    fn image(&self) -> Result<Image, Error> {
+        image::image(&self.inner)
     }
 
     fn verify(&self) -> Result<Vec<String>, Error> {

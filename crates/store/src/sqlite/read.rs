@@ -6,6 +6,7 @@ use super::write::lock;
 use crate::{Chunk, Config, Error, Pair, Snapshot};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub(super) struct Readers {
     config: Config,
     pool: Mutex<Pool>,
     changed: Condvar,
+    /// Images that are open.
+    copies: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -48,7 +51,8 @@ pub(super) struct Held<'a>(&'a Readers);
 
 impl Readers {
     pub fn new(place: Place, config: Config) -> Self {
-        Self { place, config, pool: Mutex::default(), changed: Condvar::new() }
+        let (pool, changed) = (Mutex::default(), Condvar::new());
+        Self { place, config, pool, changed, copies: AtomicUsize::new(0) }
     }
 
     pub fn place(&self) -> &Place {
@@ -63,6 +67,21 @@ impl Readers {
             pool.idle.pop()
         };
         self.begin(view, idle).map(|_| ())
+    }
+
+    /// Says that an image is open.
+    pub fn begin_copy(&self) {
+        self.copies.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Says that an image was closed.
+    pub fn end_copy(&self) {
+        self.copies.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Returns whether an image is open.
+    pub fn is_copied(&self) -> bool {
+        self.copies.load(Ordering::SeqCst) != 0
     }
 
     pub fn is_any_open(&self) -> bool {
@@ -273,6 +292,39 @@ impl SqliteSnapshot {
 impl Drop for SqliteSnapshot {
     fn drop(&mut self) {
         self.inner.readers.end(&self.view);
+    }
+}
+
+/// Shared between an image's blocks and who looks at its keys.
+impl Snapshot for Arc<SqliteSnapshot> {
+    fn commit(&self) -> u64 {
+        self.as_ref().commit()
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        self.as_ref().get(key)
+    }
+
+    fn scan(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        limit: usize,
+        is_reverse: bool,
+    ) -> Result<Vec<Pair>, Error> {
+        self.as_ref().scan(from, to, limit, is_reverse)
+    }
+
+    fn chunks(&self, log: &str, offset: u64, bytes: usize) -> Result<Vec<Chunk>, Error> {
+        self.as_ref().chunks(log, offset, bytes)
+    }
+
+    fn log_end(&self, log: &str) -> Result<u64, Error> {
+        self.as_ref().log_end(log)
+    }
+
+    fn logs(&self, prefix: &str) -> Result<Vec<String>, Error> {
+        self.as_ref().logs(prefix)
     }
 }
 

@@ -319,6 +319,11 @@ impl Writer {
         if pages < self.wal_pages_next {
             return Ok(());
         }
+        if readers.is_copied() && pages < self.config.copy_wal_pages_max {
+            // An image reads what the log would be shortened by. It has its time; then all goes on as before.
+            self.wal_pages_next = pages.saturating_add(self.config.checkpoint_pages / 4);
+            return Ok(());
+        }
         let copied = if 2 * self.config.checkpoint_pages <= pages {
             // New snapshots are held back until the open ones have ended, or were ended.
             let held = readers.hold(self.config.wal_pages_max <= pages);

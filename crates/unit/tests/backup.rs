@@ -1,0 +1,257 @@
+//! Backups of a unit that does not run: taken, cut off, damaged, dropped, restored. Those of one that runs are tested with the binary.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where a promise is broken")]
+
+use std::collections::HashSet;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use unit::backup::{Folder, Keys, Restore, Restored, restore, stopped, unit_of};
+use unit::{Clock, Options, Start, init, verify};
+
+const PASSPHRASE: &str = "correct horse battery";
+
+/// A place of its own for a test.
+fn place(name: &str) -> PathBuf {
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("backup").join(name);
+    if place.exists() {
+        std::fs::remove_dir_all(&place).unwrap();
+    }
+    std::fs::create_dir_all(&place).unwrap();
+    place
+}
+
+/// Makes a unit.
+fn shop(place: &Path) -> PathBuf {
+    let folder = place.join("shop");
+    let options = Options {
+        name: "shop".into(),
+        listen: "127.0.0.1:0".into(),
+        listen_peers: "127.0.0.1:0".into(),
+        listen_postgres: "127.0.0.1:0".into(),
+        clock: Clock::System,
+        database: None,
+    };
+    init(&folder, &options).unwrap();
+    folder
+}
+
+/// Returns a backup of a unit as it travels.
+fn frames(unit: &Path, folder: &Folder) -> Vec<u8> {
+    let previous = folder.newest_of(&unit_of(unit).unwrap()).unwrap();
+    let mut bytes = Vec::new();
+    let known = folder.pieces().unwrap();
+    stopped(unit, known, previous).unwrap().read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+fn back_up(unit: &Path, folder: &Folder) -> unit::backup::Taken {
+    let bytes = frames(unit, folder);
+    let lock = folder.lock().unwrap();
+    folder.take(&lock, &mut bytes.as_slice()).unwrap()
+}
+
+fn try_restore(folder: &Folder, to: &Path, keys: Keys) -> Result<Restored, String> {
+    restore(&Restore { from: folder, at: None, to, keys }).map_err(|problem| problem.code)
+}
+
+/// Changes one byte in the middle of a file.
+fn tamper(file: &Path) -> Vec<u8> {
+    let whole = std::fs::read(file).unwrap();
+    let mut bytes = whole.clone();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(file, bytes).unwrap();
+    whole
+}
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files(&path, found) } else { found.push(path) }
+    }
+}
+
+#[test]
+fn a_unit_comes_back_from_a_backup_with_its_keys() {
+    let place = place("round");
+    let unit = shop(&place);
+    let folder = Folder::new(place.join("backups"));
+    let taken = back_up(&unit, &folder);
+    assert_eq!(taken.signed.manifest.unit, unit_of(&unit).unwrap());
+    assert_eq!(taken.signed.manifest.previous, "");
+    assert_eq!(folder.check(None).unwrap(), Vec::new());
+    folder.seal_keys(&taken.signed.manifest.unit, &unit, PASSPHRASE).unwrap();
+
+    let to = place.join("again");
+    let restored = try_restore(&folder, &to, Keys::Sealed(PASSPHRASE.into())).unwrap();
+    assert_eq!((restored.name, restored.has_keys), (taken.name, true));
+    let has_secret_key = [&unit, &to].map(|folder| folder.join("secret.key").exists());
+    assert_eq!(has_secret_key, [true, false], "the secret key is in no backup");
+    assert_eq!(verify(&to).unwrap(), Vec::<String>::new());
+    for file in ["unit.key", "tls.key", "tls.pem", "unit.toml"] {
+        let [old, new] = [&unit, &to].map(|folder| std::fs::read(folder.join(file)).unwrap());
+        assert_eq!(old, new, "{file}");
+    }
+    let mode = std::fs::metadata(to.join("unit.key")).unwrap().permissions();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600);
+
+    assert_eq!(try_restore(&folder, &to, Keys::Later).unwrap_err(), "restore.not_empty");
+    let without = place.join("without");
+    assert!(!try_restore(&folder, &without, Keys::Later).unwrap().has_keys);
+    assert!(!without.join("unit.key").exists(), "keys are in no backup by themselves");
+    assert!(unit::run(&without, Start::default()).is_err(), "a unit without keys does not run");
+}
+
+#[test]
+fn the_next_backup_brings_only_what_has_changed() {
+    let place = place("next");
+    let unit = shop(&place);
+    let folder = Folder::new(place.join("backups"));
+    let first = back_up(&unit, &folder);
+    let second = back_up(&unit, &folder);
+    assert!(0 < first.bytes_new);
+    assert!(second.bytes_new <= first.bytes_new);
+    assert_ne!(second.signed.manifest.previous, "", "it names the one before");
+    assert_eq!(folder.list().unwrap().len(), 2);
+    let pieces = folder.pieces().unwrap().len();
+    let lock = folder.lock().unwrap();
+    assert_eq!(folder.keep(&lock, &second.signed.manifest.unit, 1).unwrap(), 1);
+    drop(lock);
+    assert!(folder.pieces().unwrap().len() <= pieces);
+    assert_eq!(folder.list().unwrap()[0].name, second.name);
+    assert_eq!(folder.check(None).unwrap(), Vec::new(), "the newest is whole");
+    let named: HashSet<String> =
+        second.signed.manifest.files.iter().flat_map(|file| file.pieces.clone()).collect();
+    assert_eq!(folder.pieces().unwrap(), named, "nothing is left that nothing needs");
+}
+
+#[test]
+fn a_backup_that_breaks_off_is_none() {
+    let place = place("cut");
+    let unit = shop(&place);
+    let whole = frames(&unit, &Folder::new(place.join("backups")));
+    for part in [0, 3, 5, 1_000, whole.len() / 2, whole.len() - 1] {
+        let folder = Folder::new(place.join(format!("cut-{part}")));
+        let lock = folder.lock().unwrap();
+        let problem = folder.take(&lock, &mut &whole[..part]).unwrap_err();
+        assert_eq!(problem.code, "backup.cut", "{part} bytes");
+        assert!(folder.list().unwrap().is_empty(), "{part} bytes are no backup");
+        drop(lock);
+        assert_eq!(
+            try_restore(&folder, &place.join("x"), Keys::Later).unwrap_err(),
+            "backup.not_found"
+        );
+        // What came is used by the next attempt.
+        let taken = back_up(&unit, &folder);
+        assert_eq!(folder.check(Some(&taken.name)).unwrap(), Vec::new());
+    }
+}
+
+#[test]
+fn one_changed_byte_in_any_file_is_refused() {
+    let place = place("tamper");
+    let unit = shop(&place);
+    let folder = Folder::new(place.join("backups"));
+    let taken = back_up(&unit, &folder);
+    folder.seal_keys(&taken.signed.manifest.unit, &unit, PASSPHRASE).unwrap();
+    let mut all = Vec::new();
+    for part in ["pieces", "manifests", "keys"] {
+        files(&folder.root().join(part), &mut all);
+    }
+    assert!(taken.signed.manifest.files.len() <= all.len());
+    let to = place.join("to");
+    for file in &all {
+        let whole = tamper(file);
+        let code = try_restore(&folder, &to, Keys::Sealed(PASSPHRASE.into())).unwrap_err();
+        let is_keys = file.starts_with(folder.root().join("keys"));
+        assert!(code == "backup.damaged" || is_keys && code == "backup.passphrase", "{code}");
+        assert!(!to.exists(), "{}: nothing is left", file.display());
+        std::fs::write(file, whole).unwrap();
+    }
+    let piece = all.iter().find(|file| file.starts_with(folder.root().join("pieces"))).unwrap();
+    std::fs::remove_file(piece).unwrap();
+    assert_eq!(try_restore(&folder, &to, Keys::Later).unwrap_err(), "backup.damaged");
+    let findings = folder.check(None).unwrap();
+    let name = piece.strip_prefix(folder.root()).unwrap().to_string_lossy();
+    assert!(findings.iter().any(|finding| finding.file == name), "{findings:?}");
+}
+
+#[test]
+fn a_manifest_that_another_unit_signed_is_refused() {
+    let place = place("forged");
+    let unit = shop(&place);
+    std::fs::create_dir_all(place.join("other")).unwrap();
+    let other = shop(&place.join("other"));
+    let folder = Folder::new(place.join("backups"));
+    let [mut own, foreign] = [&unit, &other].map(|unit| back_up(unit, &folder));
+    own.signed.manifest.card = foreign.signed.manifest.card.clone();
+    own.signed.signed = foreign.signed.signed.clone();
+    let file = folder.root().join("manifests").join(format!("{}.json", own.name));
+    std::fs::write(&file, serde_json::to_vec(&own.signed).unwrap()).unwrap();
+    let wanted =
+        Restore { from: &folder, at: Some(&own.name), to: &place.join("to"), keys: Keys::Later };
+    assert_eq!(restore(&wanted).unwrap_err().code, "backup.damaged");
+}
+
+#[test]
+fn keys_of_another_unit_and_wrong_passphrases_are_refused() {
+    let place = place("keys");
+    let unit = shop(&place);
+    std::fs::create_dir_all(place.join("other")).unwrap();
+    let other = shop(&place.join("other"));
+    let folder = Folder::new(place.join("backups"));
+    let taken = back_up(&unit, &folder);
+    let id = taken.signed.manifest.unit.as_str();
+    let to = place.join("to");
+    let refused = |keys: Keys| try_restore(&folder, &to, keys).unwrap_err();
+    assert_eq!(refused(Keys::Sealed(PASSPHRASE.into())), "backup.no_keys");
+    assert_eq!(refused(Keys::Folder(other)), "unit.key");
+    assert_eq!(folder.seal_keys(id, &unit, "short").unwrap_err().code, "backup.passphrase");
+    folder.seal_keys(id, &unit, PASSPHRASE).unwrap();
+    assert_eq!(refused(Keys::Sealed("another passphrase".into())), "backup.passphrase");
+    assert!(!to.exists());
+    assert!(try_restore(&folder, &to, Keys::Folder(unit)).unwrap().has_keys);
+}
+
+#[test]
+fn two_backups_do_not_write_into_one_folder_at_a_time() {
+    let folder = Folder::new(place("busy").join("backups"));
+    let lock = folder.lock().unwrap();
+    let busy = folder.lock().err().map(|problem| problem.code);
+    assert_eq!(busy.as_deref(), Some("backup.busy"));
+    drop(lock);
+    assert!(folder.lock().is_ok());
+}
+
+#[test]
+fn a_store_of_this_version_is_left_as_it_is() {
+    let unit = shop(&place("upgrade"));
+    assert_eq!(unit::upgrade(&unit, &unit::Upgrade::default()).unwrap(), None);
+    assert!(!unit.join("backups").exists());
+}
+
+#[test]
+fn a_newer_store_is_refused_and_an_older_one_backed_up_first() {
+    let unit = shop(&place("formats"));
+    let store = unit.join("store.db");
+    let whole = std::fs::read(&store).unwrap();
+    // The number of the format stands at byte 60 (SQLite, Database File Format, 1.3).
+    let with_format = |format: u32| {
+        let mut bytes = whole.clone();
+        bytes[60..64].copy_from_slice(&format.to_be_bytes());
+        std::fs::write(&store, bytes).unwrap();
+    };
+    with_format(9);
+    let newer = unit::upgrade(&unit, &unit::Upgrade::default()).unwrap_err();
+    assert_eq!(newer.code, "store.newer");
+    assert!(!unit.join("backups").exists());
+    with_format(0);
+    let refused = unit::Upgrade { is_refused: true, ..unit::Upgrade::default() };
+    assert_eq!(unit::upgrade(&unit, &refused).unwrap_err().code, "store.older");
+    // No step leads from a format that never was; the backup was taken before that was found out.
+    let older = unit::upgrade(&unit, &unit::Upgrade::default()).unwrap_err();
+    assert_eq!(older.code, "store.older");
+    let backups = Folder::new(unit.join("backups"));
+    assert_eq!(backups.list().unwrap().len(), 1);
+    assert_eq!(backups.check(None).unwrap(), Vec::new());
+}
