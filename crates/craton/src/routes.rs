@@ -312,6 +312,16 @@ pub fn contract_withdraw(contract: &str, call: &str) -> Request {
     Request::post(&["contracts", contract, "withdraw"]).json(&serde_json::json!({"call": call}))
 }
 
+/// `package.sign`
+pub fn package_sign() -> Request {
+    Request::post(&["packages", "sign"])
+}
+
+/// `unit.whoami`
+pub fn whoami() -> Request {
+    Request::get(&["units", "whoami"])
+}
+
 /// `exchange.card`
 pub fn exchange_card() -> Request {
     Request::get(&["exchange", "card"])

@@ -5,6 +5,7 @@
 //! its way to the disk share the next one. Engines plug in through [`Engine`]; none knows another.
 
 mod apply;
+mod asked;
 mod audit;
 mod batch;
 mod config;
@@ -33,6 +34,7 @@ mod token;
 mod tx;
 mod writer;
 
+pub use asked::{AskedPolicy, asked_policies};
 pub use config::Config;
 pub use ending::Ending;
 pub use engine::{Engine, Found, KindOf, Signed};

@@ -8,9 +8,12 @@ mod exchange;
 mod export;
 mod import;
 pub mod input;
+mod install;
 mod key;
 mod kpi;
 mod lineage;
+mod pack;
+mod package;
 mod quality;
 mod resource;
 mod running;
@@ -36,6 +39,12 @@ pub enum Command {
     Verify(unit::Verify),
     /// Declares the manifests of a folder: shows the plan, then does all of it or none
     Apply(apply::Apply),
+    /// Makes a signed package of an application's folder, for others to install
+    Pack(pack::Pack),
+    /// Installs a package: shows what it asks for, then does all of it or none
+    Install(install::Install),
+    /// Shows and removes packages that are installed, and looks into those that are not
+    Package(package::Package),
     /// Shows resources
     Get(resource::Get),
     /// Shows everything about a resource
@@ -126,6 +135,9 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
         Command::Up(command) => command.run(),
         Command::Verify(command) => command.run(),
         Command::Apply(command) => command.run(globals),
+        Command::Pack(command) => command.run(globals),
+        Command::Install(command) => command.run(globals),
+        Command::Package(command) => command.run(globals),
         Command::Get(command) => command.run(globals),
         Command::Describe(command) => command.run(globals),
         Command::History(command) => command.run(globals),
