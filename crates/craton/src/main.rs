@@ -16,6 +16,7 @@ mod layout;
 mod lineage;
 mod manifests;
 mod output;
+mod pack;
 mod profile;
 mod prompt;
 mod replay;

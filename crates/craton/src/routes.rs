@@ -447,6 +447,11 @@ pub fn unit_backup() -> Request {
     Request::post(&["units", "backup"])
 }
 
+/// `package.sign`
+pub fn package_sign() -> Request {
+    Request::post(&["packages", "sign"])
+}
+
 /// `exchange.card`
 pub fn exchange_card() -> Request {
     Request::get(&["exchange", "card"])

@@ -6,6 +6,7 @@ use crate::identity::{Card, Identity};
 use crate::keys::Pulls;
 use crate::lending::Runnings;
 use crate::operations;
+use crate::packages::PackageSpec;
 use crate::peers::Nonces;
 use crate::receipts::receipt_name;
 use crate::reconcile;
@@ -158,6 +159,16 @@ impl Engine for Exchange {
                 is_grant: false,
                 roles: |_| Vec::new(),
             },
+            KindOf {
+                name: "package",
+                manifest: "Package",
+                plural: "packages",
+                schema: serde_json::to_value(schemars::schema_for!(PackageSpec))
+                    .unwrap_or_default(),
+                check: |spec| PackageSpec::deserialize(spec).map(|_| ()),
+                is_grant: false,
+                roles: |_| Vec::new(),
+            },
             running("peer", "peers"),
             running("contract", "contracts"),
             running("receipt", "receipts"),
@@ -213,6 +224,9 @@ impl Engine for Exchange {
         _old: Option<&Resource>,
         new: Option<&Resource>,
     ) -> Result<(), Problem> {
+        if let Some(new) = new.filter(|new| new.kind == "package") {
+            return self.package_changed(tx, new);
+        }
         let Some(new) = new.filter(|new| new.kind == "offer") else { return Ok(()) };
         let spec = offer_spec(&new.spec)?;
         spec.check()?;

@@ -167,6 +167,12 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// A package whose signature does not prove what it says.
+    #[error("the signature of the package is refused: {reason}")]
+    Package {
+        /// Why.
+        reason: String,
+    },
     /// A signature that is too old, from the future, or was used before.
     #[error("the signature is not fresh: {reason}")]
     Stale {
@@ -272,6 +278,7 @@ impl Explain for Error {
             Self::Version { .. } => Code("contract.version", Kind::Conflict),
             Self::Lent { .. } => Code("contract.lent", Kind::Unavailable),
             Self::Signature { .. } => Code("exchange.signature", Kind::Unauthenticated),
+            Self::Package { .. } => Code("package.signature", Kind::Invalid),
             Self::Stale { .. } => Code("exchange.stale", Kind::Unauthenticated),
             Self::Envelope { .. } => Code("exchange.envelope", Kind::Invalid),
             Self::Limit { .. } => Code("exchange.limit", Kind::Exhausted),
@@ -322,6 +329,9 @@ impl Explain for Error {
             }
             Self::Signature { .. } => {
                 "sign method, path and content-digest as docs/guides/outside-customer.md shows"
+            }
+            Self::Package { .. } => {
+                "take the package again from who made it; install nothing that does not prove itself"
             }
             Self::Stale { .. } => "sign the request again with a new nonce and the time of now",
             Self::Limit { .. } => {

@@ -1,4 +1,4 @@
-//! Everything that can be done with peers, offers, contracts, receipts, the ledger and the exchange itself.
+//! Everything that can be done with peers, offers, contracts, receipts, the ledger, packages and the exchange itself.
 
 use crate::engine::Exchange;
 use crate::lending::PAGE;
@@ -17,6 +17,7 @@ pub(crate) fn table(exchange: &Arc<Exchange>) -> Vec<Operation> {
         money(exchange),
         links(exchange),
         keys(exchange),
+        packages(exchange),
     ]
     .into_iter()
     .flatten()
@@ -435,6 +436,26 @@ fn keys(exchange: &Arc<Exchange>) -> Vec<Operation> {
         .on_kind()
         .takes(object(&["card"], json!({"card": {"type": "object"}})))
         .internal(),
+    ]
+}
+
+fn packages(exchange: &Arc<Exchange>) -> Vec<Operation> {
+    let stated = json!({
+        "name": text(), "version": text(), "digest": text(), "size": {"type": "integer", "minimum": 0},
+    });
+    vec![
+        operation(
+            "package.sign",
+            Manage,
+            "Signs the digest of a package with this unit's signing key, for others to check.",
+            decide(exchange, Exchange::sign_package),
+        )
+        .on_kind()
+        .takes(object(&["name", "version", "digest", "size"], stated))
+        .answers(object(
+            &["v", "key", "at", "signature", "card"],
+            json!({"key": {"type": "integer"}, "at": text(), "signature": text(), "card": {"type": "object"}}),
+        )),
     ]
 }
 

@@ -1,4 +1,4 @@
-//! What the exchange shows to SQL: `system.peers`, `offers`, `contracts`, `calls`, `fetches`, `receipts`, `ledger`, `signing_keys`.
+//! What the exchange shows to SQL: `system.peers`, `offers`, `contracts`, `calls`, `fetches`, `receipts`, `ledger`, `signing_keys`, `packages`.
 
 use crate::Error;
 use crate::consume::{row, settled_calls};
@@ -55,6 +55,12 @@ impl Exchange {
                 "The keys with which this unit signs what it says to others.",
                 SIGNING_KEYS,
                 Self::signing_key_rows,
+            ),
+            self.relation(
+                "packages",
+                "Packages that were installed, and who signed them.",
+                PACKAGES,
+                Self::package_rows,
             ),
             self.relation("receipts", "Signed receipts.", RECEIPTS, Self::receipt_rows),
             self.relation("ledger", "Sums by contract and capability.", LEDGER, Self::ledger_cells),
@@ -343,6 +349,20 @@ const SIGNING_KEYS: &[(&str, ColumnType, &str)] = &[
     ("revoked_at", ColumnType::Time, "When it was revoked, wall time; null where it was not."),
     ("revoked_by", Text, "Who revoked it."),
     ("reason", Text, "Why."),
+];
+
+const PACKAGES: &[(&str, ColumnType, &str)] = &[
+    ("name", Text, "The name, which is that of its application."),
+    ("version", Text, "The version."),
+    ("digest", Text, "The digest of the package's manifest."),
+    ("signer", Text, "The unit that signed it; null where nobody did."),
+    ("signer_name", Text, "What this unit calls the signer, where it knows it."),
+    ("key", Int, "The number of the key that signed."),
+    ("signed_at", ColumnType::Time, "When it was signed, wall time of the signer."),
+    ("installed_at", ColumnType::Time, "When this version was installed, wall time."),
+    ("installed_by", Text, "Who installed it."),
+    ("summary", Text, "What it is for."),
+    ("parameters", Text, "The values of its parameters here, as JSON."),
 ];
 
 const OFFERS: &[(&str, ColumnType, &str)] = &[

@@ -21,6 +21,9 @@ struct Apply {
     manifests: Vec<Manifest>,
     #[serde(default)]
     dry_run: bool,
+    /// Refuses to change what another application has declared, or nobody's.
+    #[serde(default)]
+    exclusive: bool,
 }
 
 /// What `apply` does to one resource.
@@ -47,6 +50,9 @@ pub(crate) fn apply(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
     }
     let kernel = Arc::clone(tx.kernel());
     let checked = check_all(&kernel, &apply.manifests)?;
+    if apply.exclusive {
+        check_own(tx, &apply, &checked)?;
+    }
     let mut steps = Vec::new();
     let mut named = BTreeSet::new();
     for (manifest, kind) in apply.manifests.iter().zip(&checked) {
@@ -163,6 +169,26 @@ fn check(kernel: &Kernel, manifest: &Manifest) -> Result<KindOf, Problem> {
         wrong(reason, "/spec", hint)
     })?;
     Ok(kind.clone())
+}
+
+/// Refuses manifests of what another application has declared, or nobody's: whoever installs something means to add.
+fn check_own(tx: &Tx<'_>, apply: &Apply, kinds: &[KindOf]) -> Result<(), Problem> {
+    let mut problems = Vec::new();
+    for (manifest, kind) in apply.manifests.iter().zip(kinds) {
+        let name = manifest.metadata.name.as_str();
+        let held = tx.resource(kind.name, name)?;
+        let label = held.as_ref().and_then(|held| held.labels.get(APPLICATION)).cloned();
+        let is_built_in = kind.name == "role" && policy::BUILT_IN.contains(&name);
+        let is_free = held.is_none() && !is_built_in;
+        if is_free || label.is_some() && label == apply.application {
+            continue;
+        }
+        let resource = ResourceRef::new(kind.name, name).to_string();
+        let mut problem: Problem = Error::Taken { resource, application: label }.into();
+        problem.place.clone_from(&manifest.place);
+        problems.push(problem);
+    }
+    gather(problems).map_or(Ok(()), Err)
 }
 
 fn plan(

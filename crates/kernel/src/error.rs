@@ -81,6 +81,14 @@ pub enum Error {
         /// Which role.
         role: String,
     },
+    /// A resource that another application has, or none.
+    #[error("{resource} is there already, and {}", held_by(.application.as_deref()))]
+    Taken {
+        /// Which.
+        resource: String,
+        /// Whose it is.
+        application: Option<String>,
+    },
     /// The same idempotency key with another body.
     #[error("the idempotency key was used with another request")]
     KeyReused,
@@ -152,6 +160,13 @@ pub enum Error {
     },
 }
 
+fn held_by(application: Option<&str>) -> String {
+    match application {
+        Some(application) => format!("belongs to the application `{application}`"),
+        None => "belongs to no application".into(),
+    }
+}
+
 impl Explain for Error {
     fn code(&self) -> Code {
         match self {
@@ -165,6 +180,7 @@ impl Explain for Error {
             Self::Reference { .. } => Code("manifest.reference", Kind::Invalid),
             Self::Policy { .. } => Code("policy.invalid", Kind::Invalid),
             Self::Grant { .. } => Code("policy.grant", Kind::Forbidden),
+            Self::Taken { .. } => Code("resource.taken", Kind::Conflict),
             Self::KeyReused => Code("call.key_reused", Kind::Conflict),
             Self::Busy { .. } => Code("kernel.busy", Kind::Exhausted),
             Self::Quota { .. } => Code("quota.exceeded", Kind::Exhausted),
@@ -202,6 +218,7 @@ impl Explain for Error {
                 Some("declare it in the same folder, or correct the name".into())
             }
             Self::Grant { .. } => Some("ask an owner to apply it".into()),
+            Self::Taken { .. } => Some("rename one of the two, or remove what is there".into()),
             Self::KeyReused => Some("use a new key for a new request".into()),
             Self::Busy { .. } => Some("slow down and repeat".into()),
             Self::NotInBatch { .. } => Some(

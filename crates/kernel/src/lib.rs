@@ -6,6 +6,7 @@
 
 mod admit;
 mod apply;
+mod asked;
 mod audit;
 mod batch;
 mod bucket;
@@ -46,6 +47,7 @@ mod usage;
 mod works;
 mod writer;
 
+pub use asked::{AskedPolicy, asked_policies};
 pub use bucket::Rate;
 pub use config::Config;
 pub use ending::Ending;

@@ -166,6 +166,7 @@ impl Engine for System {
                     "properties": {
                         "application": {"type": "string"},
                         "dry_run": {"type": "boolean"},
+                        "exclusive": {"type": "boolean"},
                         "manifests": {"type": "array", "items": {"type": "object"}},
                     },
                 })),

@@ -143,6 +143,40 @@ fn what_left_the_folder_is_removed() {
 }
 
 #[test]
+fn who_installs_takes_nothing_from_others() {
+    let (kernel, mut writer) = with_people();
+    let install = |writer: &mut Writer, names: &[&str]| {
+        let manifests: Vec<Value> =
+            names.iter().map(|name| manifest("Role", name, json!({}))).collect();
+        let args = json!({"application": "shop", "exclusive": true, "manifests": manifests});
+        call(writer, "user:olga", "resource.apply", ("resource", ""), args)
+    };
+    install(&mut writer, &["clerk"]).expect("installed");
+    install(&mut writer, &["clerk", "buyer"]).expect("its own may change");
+    let other =
+        json!({"application": "desk", "manifests": [manifest("Role", "packer", json!({}))]});
+    call(&mut writer, "user:olga", "resource.apply", ("resource", ""), other).expect("applied");
+    apply(&mut writer, "user:olga", json!([manifest("Role", "porter", json!({}))]))
+        .expect("applied");
+    let problem =
+        install(&mut writer, &["packer", "porter", "viewer", "driver"]).expect_err("refused");
+    let all: Vec<&str> =
+        std::iter::once(&problem).chain(&problem.also).map(|one| one.message.as_str()).collect();
+    assert_eq!(problem.code, "resource.taken");
+    assert_eq!(
+        all,
+        [
+            "role/packer is there already, and belongs to the application `desk`",
+            "role/porter is there already, and belongs to no application",
+            "role/viewer is there already, and belongs to no application",
+        ]
+    );
+    let reader = Reader::new(&kernel, Principal::Anonymous).expect("a reader");
+    assert!(reader.resource("role", "driver").expect("a look").is_none(), "nothing half done");
+    assert!(reader.resource("role", "clerk").expect("a look").is_some());
+}
+
+#[test]
 fn nobody_grants_what_he_does_not_hold() {
     let (_, mut writer) = with_people();
     let promoted = json!([manifest("User", "otto", json!({"roles": ["owner"]}))]);

@@ -17,6 +17,9 @@ pub struct Apply {
     /// The name of the application; the name of the folder where absent
     #[arg(long, value_name = "NAME")]
     application: Option<String>,
+    /// The value of a parameter that the folder's `craton.yaml` declares; write it several times for several
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    set: Vec<String>,
     /// Show the plan and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -25,7 +28,8 @@ pub struct Apply {
 impl Apply {
     /// Shows the plan, then applies it.
     pub fn run(self, globals: &Globals) -> Result<(), Problem> {
-        let application = manifests::read(&self.folder, self.application.as_deref())?;
+        let application =
+            manifests::read_with(&self.folder, self.application.as_deref(), &self.set)?;
         let client = connect::client(globals)?;
         let send = |is_dry_run| {
             let request = routes::resource_apply().json(&application.body(is_dry_run));
@@ -50,13 +54,13 @@ impl Apply {
 }
 
 /// Returns the steps of a plan with an action, all of them where it is empty.
-fn steps<'a>(plan: &'a Value, action: &'a str) -> impl Iterator<Item = &'a Value> {
+pub(super) fn steps<'a>(plan: &'a Value, action: &'a str) -> impl Iterator<Item = &'a Value> {
     let all = plan["plan"].as_array().into_iter().flatten();
     all.filter(move |step| action.is_empty() || step["action"] == action)
 }
 
 /// Returns the plan as lines: `+` create, `~` change with what changes, `-` remove.
-fn plan_text(plan: &Value) -> String {
+pub(super) fn plan_text(plan: &Value) -> String {
     let mut text = String::new();
     for (action, sign) in [("create", '+'), ("change", '~'), ("remove", '-')] {
         for step in steps(plan, action) {
@@ -71,7 +75,7 @@ fn plan_text(plan: &Value) -> String {
 }
 
 /// Returns what is suspicious about policies, as lines like those of problems.
-fn warnings_text(plan: &Value) -> String {
+pub(super) fn warnings_text(plan: &Value) -> String {
     let mut text = String::new();
     for warning in plan["warnings"].as_array().into_iter().flatten() {
         let field = |name: &str| output::plain(&warning[name]);
@@ -85,7 +89,7 @@ fn warnings_text(plan: &Value) -> String {
     text
 }
 
-fn summary(answer: &Value, is_dry_run: bool) -> String {
+pub(super) fn summary(answer: &Value, is_dry_run: bool) -> String {
     let count = |action| steps(answer, action).count();
     let [create, change, remove, keep] = ["create", "change", "remove", "keep"].map(count);
     if create + change + remove == 0 {

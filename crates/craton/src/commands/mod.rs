@@ -9,9 +9,12 @@ mod exchange;
 mod export;
 mod import;
 pub mod input;
+mod install;
 mod key;
 mod kpi;
 mod lineage;
+mod pack;
+mod package;
 mod quality;
 mod repair;
 mod resource;
@@ -48,6 +51,12 @@ pub enum Command {
     Reconcile(backup::Reconcile),
     /// Declares the manifests of a folder: shows the plan, then does all of it or none
     Apply(apply::Apply),
+    /// Makes a signed package of an application's folder, for others to install
+    Pack(pack::Pack),
+    /// Installs a package: shows what it asks for, then does all of it or none
+    Install(install::Install),
+    /// Shows and removes packages that are installed, and looks into those that are not
+    Package(package::Package),
     /// Shows resources
     Get(resource::Get),
     /// Shows everything about a resource
@@ -167,6 +176,9 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
         Command::Restore(command) => command.run(globals),
         Command::Reconcile(command) => command.run(globals),
         Command::Apply(command) => command.run(globals),
+        Command::Pack(command) => command.run(globals),
+        Command::Install(command) => command.run(globals),
+        Command::Package(command) => command.run(globals),
         Command::Get(command) => command.run(globals),
         Command::Describe(command) => command.run(globals),
         Command::History(command) => command.run(globals),

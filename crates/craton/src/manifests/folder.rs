@@ -1,59 +1,148 @@
 //! Reads a folder of manifests and the files that they name.
 
+use super::application::{self, Application};
+use super::parameters::{self, Values};
+use super::source::{Disk, Source};
 use super::{Manifest, check, limits, node};
 use crate::error::Error;
 use base::{Name, Place, Problem};
 use serde_json::{Value, json};
-use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 /// An application: all manifests of a folder.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Folder {
     /// The name of the application.
     pub application: String,
+    /// What it says of itself, in `craton.yaml`.
+    pub declared: Option<Application>,
+    /// The values of its parameters.
+    pub values: Values,
     /// The manifests, by file and line.
     pub(super) manifests: Vec<Manifest>,
+}
+
+/// Where the values of parameters come from.
+#[derive(Debug, Clone, Copy)]
+pub enum Filling<'a> {
+    /// From whom the application is for: what he said before, and what he says now (`NAME=VALUE`).
+    Said(&'a Values, &'a [String]),
+    /// From nobody yet: manifests are only looked at.
+    StandIns,
+}
+
+/// A manifest as it was written, placeholders included, with the text of the file that it names.
+#[derive(Debug)]
+pub struct Written<'a> {
+    /// What was written.
+    pub value: Value,
+    /// The text of the diagram.
+    pub source: Option<&'a str>,
+    /// Where it was written.
+    pub place: Place,
 }
 
 impl Folder {
     /// Returns the body of `resource.apply`.
     pub fn body(&self, is_dry_run: bool) -> Value {
-        let manifests: Vec<&Value> =
-            self.manifests.iter().map(|manifest| &manifest.value).collect();
-        json!({"application": self.application, "manifests": manifests, "dry_run": is_dry_run})
+        json!({"application": self.application, "manifests": self.values(), "dry_run": is_dry_run})
+    }
+
+    /// Returns the manifests as they are sent.
+    pub fn values(&self) -> Vec<&Value> {
+        self.manifests.iter().map(|manifest| &manifest.value).collect()
+    }
+
+    /// Returns the manifests as they were written.
+    pub fn written(&self) -> Vec<Written<'_>> {
+        self.manifests.iter().map(written).collect()
     }
 }
 
-/// Reads a folder.
+fn written(manifest: &Manifest) -> Written<'_> {
+    let source = manifest.value.pointer("/spec/source").and_then(Value::as_str);
+    Written {
+        value: manifest.node.value(),
+        source: source.filter(|_| manifest.source.is_some()),
+        place: manifest.node.at.in_file(&manifest.file),
+    }
+}
+
+/// Reads a folder; parameters have their defaults.
+///
+/// # Errors
+/// As [`read_from`].
+pub fn read(folder: &Path, application: Option<&str>) -> Result<Folder, Problem> {
+    read_with(folder, application, &[])
+}
+
+/// Reads a folder, with values of parameters (`NAME=VALUE`).
+///
+/// # Errors
+/// As [`read_from`].
+pub fn read_with(
+    folder: &Path,
+    application: Option<&str>,
+    said: &[String],
+) -> Result<Folder, Problem> {
+    let source = Disk(folder);
+    if application.is_some() || source.has(&folder.join(application::FILE)) {
+        return read_from(&source, application, Filling::Said(&Values::new(), said));
+    }
+    let application = application_of(folder)?;
+    read_from(&source, Some(&application), Filling::Said(&Values::new(), said))
+}
+
+/// Reads the manifests of a source. Without a name, that of its `craton.yaml` is taken.
 ///
 /// # Errors
 /// What is wrong with it: all that was found, the first as the problem itself, the others along with it.
-pub fn read(folder: &Path, application: Option<&str>) -> Result<Folder, Problem> {
-    let application = application_of(folder, application)?;
-    let mut files = Vec::new();
-    collect(folder, 0, &mut files)?;
+pub fn read_from(
+    source: &dyn Source,
+    application: Option<&str>,
+    filling: Filling<'_>,
+) -> Result<Folder, Problem> {
+    let declared = application::read(source)?;
+    let named = declared.as_ref().map(|declared| declared.name.as_str());
+    let name: String = Name::new(application.or(named).unwrap_or_default())?.into();
+    let parameters =
+        declared.as_ref().map_or(&[][..], |declared| declared.spec.parameters.as_slice());
+    let values = match filling {
+        Filling::Said(before, said) => parameters::settle(parameters, before, said)?,
+        Filling::StandIns => parameters::stand_ins(parameters),
+    };
     let mut problems = Vec::new();
     let mut manifests = Vec::new();
-    for file in &files {
-        match read_file(file) {
+    for file in source.yaml()?.iter().filter(|file| !application::is_file(source.root(), file)) {
+        match read_file(source, file) {
             Ok(found) => manifests.extend(found),
             Err(error) => problems.push(Problem::from(error)),
         }
     }
     if manifests.is_empty() && problems.is_empty() {
-        return Err(Error::Empty { folder: folder.display().to_string() }.into());
+        return Err(Error::Empty { folder: source.root().display().to_string() }.into());
+    }
+    if declared.is_some() {
+        problems.extend(manifests.iter_mut().filter_map(|manifest| fill(manifest, &values)));
     }
     problems.extend(check::check(&manifests));
     for manifest in &mut manifests {
-        if let Err(error) = resolve(manifest) {
+        if let Err(error) = resolve(source, manifest) {
             problems.push(error.into());
         }
     }
     match together(problems) {
         Some(problem) => Err(problem),
-        None => Ok(Folder { application, manifests }),
+        None => Ok(Folder { application: name, declared, values, manifests }),
     }
+}
+
+/// Puts the values of parameters into a manifest. Returns what is wrong.
+fn fill(manifest: &mut Manifest, values: &Values) -> Option<Problem> {
+    let (pointer, reason) = parameters::put(&mut manifest.value, values).err()?;
+    let place = manifest.node.locate(&pointer).in_file(&manifest.file);
+    let hint = Some(format!("declare it under `parameters` in `{}`", application::FILE));
+    Some(Error::Manifest { reason, place, hint }.into())
 }
 
 /// Returns the first of many problems, the others along with it.
@@ -65,10 +154,8 @@ fn together(mut problems: Vec<Problem>) -> Option<Problem> {
     Some(first)
 }
 
-fn application_of(folder: &Path, application: Option<&str>) -> Result<String, Problem> {
-    if let Some(application) = application {
-        return Name::new(application).map(Name::into);
-    }
+/// Returns the name of a folder as that of its application.
+fn application_of(folder: &Path) -> Result<String, Problem> {
     let full = folder.canonicalize().map_err(|error| Error::unreadable(folder, error))?;
     if !full.is_dir() {
         return Err(Error::usage(
@@ -83,43 +170,9 @@ fn application_of(folder: &Path, application: Option<&str>) -> Result<String, Pr
         .map_err(|problem: Problem| problem.with_hint("name the application with `--application`"))
 }
 
-/// Collects the YAML files of a folder and those inside it, by name, leaving hidden ones out.
-fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Error> {
-    if limits::FOLDER_DEPTH_MAX < depth {
-        let what = format!("the depth of `{}`", folder.display());
-        return Err(Error::TooLarge { what, limit: limits::FOLDER_DEPTH_MAX as u64 });
-    }
-    let unreadable = |error| Error::unreadable(folder, error);
-    let entries = std::fs::read_dir(folder).map_err(unreadable)?;
-    let mut paths = entries
-        .map(|entry| Ok(entry?.path()))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(unreadable)?;
-    paths.sort();
-    for path in paths {
-        let name =
-            path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let is_yaml =
-            path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-        if name.starts_with('.') {
-            continue;
-        }
-        if path.is_dir() && !path.is_symlink() {
-            collect(&path, depth + 1, files)?;
-        } else if is_yaml {
-            files.push(path);
-        }
-        if limits::FILES_MAX < files.len() {
-            let what = "the number of files".into();
-            return Err(Error::TooLarge { what, limit: limits::FILES_MAX as u64 });
-        }
-    }
-    Ok(())
-}
-
-fn read_file(path: &Path) -> Result<Vec<Manifest>, Error> {
+fn read_file(source: &dyn Source, path: &Path) -> Result<Vec<Manifest>, Error> {
     let file = path.display().to_string();
-    let text = text_of(path, limits::FILE_BYTES_MAX)?;
+    let text = source.text(path, limits::FILE_BYTES_MAX)?;
     let documents = node::documents(&file, &text)?;
     Ok(documents
         .into_iter()
@@ -134,7 +187,7 @@ fn read_file(path: &Path) -> Result<Vec<Manifest>, Error> {
 }
 
 /// Puts the text of the file that `spec.bpmn` or `spec.dmn` names into `spec.source`.
-fn resolve(manifest: &mut Manifest) -> Result<(), Error> {
+fn resolve(source: &dyn Source, manifest: &mut Manifest) -> Result<(), Error> {
     let Some(field) =
         ["bpmn", "dmn"].into_iter().find(|field| manifest.value["spec"].get(field).is_some())
     else {
@@ -145,7 +198,7 @@ fn resolve(manifest: &mut Manifest) -> Result<(), Error> {
     let place = manifest.node.locate(&pointer).in_file(&manifest.file);
     let path = beside(&manifest.file, &name, &place)?;
     let text =
-        text_of(&path, limits::SOURCE_BYTES_MAX).map_err(|error| reference(&error, &place))?;
+        source.text(&path, limits::SOURCE_BYTES_MAX).map_err(|error| reference(&error, &place))?;
     manifest.source = Some(path.display().to_string());
     if let Some(spec) = manifest.value.get_mut("spec").and_then(Value::as_object_mut) {
         spec.insert("source".into(), text.into());
@@ -169,15 +222,4 @@ fn reference(error: &Error, place: &Place) -> Error {
     let cause =
         std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
     Error::Reference { reason: format!("{error}{cause}"), place: place.clone() }
-}
-
-fn text_of(path: &Path, limit: u64) -> Result<String, Error> {
-    let mut text = String::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(limit + 1).read_to_string(&mut text))
-        .map_err(|error| Error::unreadable(path, error))?;
-    if limit < text.len() as u64 {
-        return Err(Error::TooLarge { what: format!("`{}`", path.display()), limit });
-    }
-    Ok(text)
 }

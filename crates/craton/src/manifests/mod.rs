@@ -1,11 +1,15 @@
 //! Manifests: a folder of YAML files in, checked documents with the place of every field out.
 
+pub mod application;
 mod check;
 mod folder;
-mod node;
+pub mod node;
+pub mod parameters;
 mod places;
+mod source;
 
-pub use folder::{Folder, read};
+pub use folder::{Filling, Folder, Written, read, read_from, read_with};
+pub use source::{Unpacked, is_yaml};
 
 use node::Node;
 use serde_json::Value;

@@ -188,7 +188,7 @@ mod tests {
             node,
             source: Some("dir/b.bpmn".into()),
         });
-        Folder { application: "a".into(), manifests: manifests.collect() }
+        Folder { manifests: manifests.collect(), ..Folder::default() }
     }
 
     fn check(place: Place, expected: &str) {
@@ -220,10 +220,8 @@ mod tests {
             node,
             source: None,
         };
-        let folder = Folder {
-            application: "a".into(),
-            manifests: nodes.into_iter().map(manifest).collect(),
-        };
+        let folder =
+            Folder { manifests: nodes.into_iter().map(manifest).collect(), ..Folder::default() };
         // The file does not exist here, so that the indentation stays unknown.
         let placed =
             |place: Place| folder.place(place, "view `late`: there is no column `x`").to_string();

@@ -5,6 +5,7 @@ mod contracts;
 mod doors;
 mod keys;
 mod lending;
+mod packages;
 mod receipts;
 mod restore;
 mod simulation;

@@ -516,9 +516,12 @@ fn manifests(unit: &str) -> Vec<Value> {
     let entries = std::fs::read_dir(&folder).expect("the example");
     let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
     paths.sort();
-    for path in
-        paths.iter().filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
-    {
+    // What an application says of itself is for the command line; its parameters stand in what is SQL.
+    let is_manifests = |path: &&std::path::PathBuf| {
+        path.extension().is_some_and(|extension| extension == "yaml")
+            && !path.ends_with("craton.yaml")
+    };
+    for path in paths.iter().filter(is_manifests) {
         let text = std::fs::read_to_string(path).expect("a file");
         for mut manifest in kernel::documents(&text).expect("manifests") {
             let is_sql = ["View", "Metric", "Kpi", "Quality"].contains(&manifest.kind.as_str());
