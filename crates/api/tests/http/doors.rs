@@ -5,8 +5,10 @@ use api::Config;
 use api::probe::Doors;
 use kernel::{Operation, ResourceRef};
 
-const OPEN_TO_ALL: [&str; 1] = ["exchange.card"];
-const OPEN_TO_USERS: [&str; 4] = ["policy.check", "unit.whoami", "unit.batch", "task.list"];
+const OPEN_TO_ALL: [&str; 4] =
+    ["exchange.card", "session.create", "session.begin", "session.finish"];
+const OPEN_TO_USERS: [&str; 6] =
+    ["policy.check", "policy.why", "unit.whoami", "unit.batch", "task.list", "session.list"];
 
 #[test]
 fn every_operation_refuses_whoever_may_not() {
