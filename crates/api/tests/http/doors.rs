@@ -28,6 +28,12 @@ fn every_operation_refuses_whoever_may_not() {
     // Of all that was tried only the operation that panics on purpose is at fault.
     let (panics, faults): (Vec<_>, Vec<_>) =
         findings.faults.into_iter().partition(|fault| fault.starts_with("note.panic for Right"));
+    // Whoever tries to sign in is told that what he shows is wrong.
+    let is_sign_in = |fault: &String| {
+        fault.starts_with("session.create for ") && fault.ends_with("401 sign_in.refused")
+    };
+    let (sign_ins, faults): (Vec<_>, Vec<_>) = faults.into_iter().partition(is_sign_in);
+    assert_eq!(sign_ins.len(), 2, "{sign_ins:?}");
     assert_eq!(faults, Vec::<String>::new());
     assert_eq!(panics.len(), 1);
     assert_eq!(findings.undecided, ["token.delete"]);
