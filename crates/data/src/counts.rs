@@ -2,6 +2,7 @@
 
 use crate::catalog::base_of;
 use crate::engine::Shared;
+use crate::rights::{Named, decide};
 use crate::streams::append::{log_of, set_aside_log_of};
 use crate::tables::state;
 use base::Problem;
@@ -64,6 +65,10 @@ pub(crate) fn carry(tx: &Tx<'_>, stream: &str, reply: &Reply) {
 pub(crate) fn tell(shared: &Shared, reader: &Reader, out: &mut Exposition) -> Result<(), Problem> {
     let appended = shared.appended.lock().unwrap_or_else(PoisonError::into_inner).clone();
     for stream in reader.resources("stream")? {
+        // Who sees a part of the rows is not told how many there are.
+        if !decide::is_whole(reader, &Named::stream(&stream.name), reader.caller(), None)? {
+            continue;
+        }
         let labels = [("stream", stream.name.as_str())];
         let (_, rows) = appended.get(&stream.name).copied().unwrap_or_default();
         let help = "Rows that were appended since the unit began.";

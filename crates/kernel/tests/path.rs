@@ -222,9 +222,13 @@ fn a_token_works_until_it_is_revoked() {
 #[test]
 fn a_call_with_a_key_happens_once() {
     let (_, mut writer) = with_people();
+    let declare = |name: &str| {
+        let manifests = json!([manifest("User", name, json!({"roles": []}))]);
+        json!({ "manifests": manifests })
+    };
+    let olga = Principal::User("olga".into());
     let mut create =
-        Call::new("token.create", ResourceRef::new("token", ""), Principal::User("olga".into()))
-            .with(json!({"user": "vera"}));
+        Call::new("resource.apply", ResourceRef::new("resource", ""), olga).with(declare("ana"));
     create.key = Some("k1".into());
     let first =
         writer.turn(&[create.clone()]).remove(0).map(kernel::Reply::into_value).expect("made");
@@ -234,7 +238,7 @@ fn a_call_with_a_key_happens_once() {
         .map(kernel::Reply::into_value)
         .expect("remembered");
     assert_eq!(first, again);
-    create.args = json!({"user": "otto"});
+    create.args = declare("bo");
     let other = writer.turn(&[create]).remove(0).map(kernel::Reply::into_value);
     assert_eq!(code(other), "call.key_reused");
 }

@@ -314,7 +314,7 @@ fn nobody_skips_the_door() {
     assert_eq!(unit.handle.call(record).expect_err("refused").code, "policy.forbidden");
     let mut keyed = unit.call("user:olga", "token.create", ("token", ""), json!({"user": "vera"}));
     keyed.key = Some("once".into());
-    assert_eq!(unit.handle.call(keyed).expect_err("refused").code, "call.invalid");
+    assert_eq!(unit.handle.call(keyed).expect_err("refused").code, "secret.call");
 }
 
 /// An identity provider in memory.

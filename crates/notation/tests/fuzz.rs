@@ -28,8 +28,10 @@ const BPMN: &str = r#"<?xml version="1.0"?>
 <b:serviceTask id="j"><b:extensionElements><zeebe:taskDefinition type="x"/><zeebe:ioMapping><zeebe:input source="=a.b" target="c"/></zeebe:ioMapping></b:extensionElements></b:serviceTask>
 <b:boundaryEvent id="t" attachedToRef="j" cancelActivity="false"><b:timerEventDefinition><b:timeCycle>R2/PT1H</b:timeCycle></b:timerEventDefinition></b:boundaryEvent>
 <b:boundaryEvent id="c" attachedToRef="j"><b:compensateEventDefinition/></b:boundaryEvent><b:task id="u" isForCompensation="true"/><b:association id="as" sourceRef="c" targetRef="u"/>
-<b:subProcess id="sub"><b:startEvent id="s2"/><b:receiveTask id="r" messageRef="m"/><b:sequenceFlow id="f5" sourceRef="s2" targetRef="r"/></b:subProcess>
-<b:exclusiveGateway id="x" default="f3"/><b:endEvent id="e"><b:errorEventDefinition errorRef="err"/></b:endEvent><b:endEvent id="e2"/>
+<b:subProcess id="sub"><b:startEvent id="s2"/><b:receiveTask id="r" messageRef="m"/><b:endEvent id="e3"><b:errorEventDefinition errorRef="err"/></b:endEvent>
+<b:sequenceFlow id="f5" sourceRef="s2" targetRef="r"/><b:sequenceFlow id="f7" sourceRef="r" targetRef="e3"/></b:subProcess>
+<b:boundaryEvent id="k" attachedToRef="sub"><b:errorEventDefinition errorRef="err"/></b:boundaryEvent><b:sequenceFlow id="f8" sourceRef="k" targetRef="e2"/>
+<b:exclusiveGateway id="x" default="f3"/><b:endEvent id="e"/><b:endEvent id="e2"/>
 <b:sequenceFlow id="f1" sourceRef="s" targetRef="j"/><b:sequenceFlow id="f2" sourceRef="j" targetRef="x"/><b:sequenceFlow id="f3" sourceRef="x" targetRef="sub"/>
 <b:sequenceFlow id="f4" sourceRef="x" targetRef="e"><b:conditionExpression>=a &gt; 1</b:conditionExpression></b:sequenceFlow>
 <b:sequenceFlow id="f6" sourceRef="sub" targetRef="e2"/></b:process></b:definitions>"#;

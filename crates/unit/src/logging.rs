@@ -2,7 +2,7 @@
 //! same way. The same thing said again and again is said some times a minute and then counted. Secrets are masked, whoever says them.
 
 use crate::{Config, Error, mask};
-use base::{Clock, Problem, SystemClock, Time};
+use base::{Clock, SystemClock, Time};
 use kernel::Trace;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

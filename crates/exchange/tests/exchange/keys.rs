@@ -135,6 +135,9 @@ fn a_root_that_is_kept_elsewhere_signs_what_was_prepared() {
     let revoke = json!({"number": 1, "until": first.until, "signature": root.sign(&first)});
     call("key.revoke", revoke).unwrap();
     assert_eq!(states(&world, "payment"), ["1 revoked", "2 signs"]);
+    // What tells retail of the new key is signed by it already: retail has to fetch the card.
+    world.pump("payment", "retail");
+    assert!(world.follow("retail", "payment"));
     deal(&world, "o-1");
     assert_eq!(known_number(&world, "retail", "payment"), 2);
     world.verify();

@@ -498,7 +498,7 @@ fn an_interrupting_message_withdraws_the_open_call() {
               ended a
               done gone e2
               completed {"order":7,"why":1}
-            > result a x=1  not taken
+            > result a x=1
               completed {"order":7,"why":1}
         "#]],
     );
@@ -511,14 +511,14 @@ fn an_event_gateway_takes_the_first_and_drops_the_others() {
         model,
         "@0 start id=5\n @10 message m sum=3\n @70 timer t",
         expect![[r#"
-        > start id=5
-          active | g: first | m: message paid 5 | t: timer 60 {"id":5}
-        > message m sum=3
-          done m a e
-          completed {"id":5,"sum":3}
-        > timer t  not taken
-          completed {"id":5,"sum":3}
-    "#]],
+            > start id=5
+              active | g: first | m: message paid 5 | t: timer 60 {"id":5}
+            > message m sum=3
+              done m a e
+              completed {"id":5,"sum":3}
+            > timer t
+              completed {"id":5,"sum":3}
+        "#]],
     );
     check(
         model,
