@@ -70,25 +70,9 @@ def body(numbers, version: int) -> bytes:
 
 def append(unit: Unit, numbers: range, version: int):
     """Appends a version of rows over a few connections."""
-    starts, lock, faults = iter(range(0, len(numbers), BODY_ROWS)), threading.Lock(), []
-
-    def send():
-        connection = unit.connect()
-        try:
-            while not faults:
-                with lock:
-                    start = next(starts, None)
-                if start is None:
-                    return
-                unit.append(STREAM, body(numbers[start:start + BODY_ROWS], version), ARROW, connection)
-        except Exception as fault:  # it belongs to the thread that waits
-            faults.append(fault)
-
-    threads = [threading.Thread(target=send) for _ in range(CONNECTIONS)]
-    [thread.start() for thread in threads]
-    [thread.join() for thread in threads]
-    if faults:
-        raise faults[0]
+    starts = range(0, len(numbers), BODY_ROWS)
+    make = lambda start: body(numbers[start:start + BODY_ROWS], version)
+    unit.append_all(STREAM, starts, CONNECTIONS, make)
 
 
 def load(unit: Unit, rows: int) -> dict:

@@ -4,6 +4,7 @@ import http.client
 import json
 import socket
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -93,6 +94,28 @@ class Unit:
     def append(self, name: str, body: bytes, media: str = ARROW, connection=None):
         status, text = self.call("POST", f"/v1/streams/{name}/append", body, media, connection)
         assert status == 200, f"{name}: {status} {text[:500]}"
+
+    def append_all(self, name: str, items, connections: int, make=lambda item: item):
+        """Appends over several connections: `make` turns an item into a body, beside the other connections."""
+        items, lock, faults = iter(items), threading.Lock(), []
+
+        def send():
+            connection = self.connect()
+            try:
+                while not faults:
+                    with lock:
+                        item = next(items, None)
+                    if item is None:
+                        return
+                    self.append(name, make(item), connection=connection)
+            except Exception as fault:  # it belongs to the thread that waits
+                faults.append(fault)
+
+        threads = [threading.Thread(target=send) for _ in range(connections)]
+        [thread.start() for thread in threads]
+        [thread.join() for thread in threads]
+        if faults:
+            raise faults[0]
 
     def ask(self, sql: str, form: str = "json", connection=None) -> bytes:
         body = json.dumps({"sql": sql, "format": form})

@@ -16,7 +16,6 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -29,7 +28,7 @@ import engines
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
-from unit import ARROW, Unit, stream  # noqa: E402
+from unit import Unit, stream  # noqa: E402
 
 # DuckDB's extension brings answers to the data of its own generator, whose addresses and comments are not those of the official one.
 # In these columns the official answers are held against the text of DuckDB over the same files only; what comes of comments (query 13)
@@ -87,29 +86,6 @@ def bodies(path: Path):
             yield out.getvalue()
 
 
-def append(unit: Unit, name: str, path: Path):
-    """Appends a file's rows over a few connections."""
-    waiting, lock, faults = bodies(path), threading.Lock(), []
-
-    def send():
-        connection = unit.connect()
-        try:
-            while not faults:
-                with lock:
-                    body = next(waiting, None)
-                if body is None:
-                    return
-                unit.append(name, body, ARROW, connection)
-        except Exception as fault:  # it belongs to the thread that waits
-            faults.append(fault)
-
-    threads = [threading.Thread(target=send) for _ in range(CONNECTIONS)]
-    [thread.start() for thread in threads]
-    [thread.join() for thread in threads]
-    if faults:
-        raise faults[0]
-
-
 def load(unit: Unit, data: Path) -> dict:
     """Loads the tables and seals them; returns what it took."""
     files = {table: pq.ParquetFile(data / f"{table}.parquet") for table in engines.TABLES}
@@ -118,7 +94,7 @@ def load(unit: Unit, data: Path) -> dict:
     ])
     began = time.monotonic()
     for table in engines.TABLES:
-        append(unit, table, data / f"{table}.parquet")
+        unit.append_all(table, bodies(data / f"{table}.parquet"), CONNECTIONS)
     appended = time.monotonic()
     for table in engines.TABLES:
         unit.seal(table)

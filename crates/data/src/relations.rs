@@ -20,18 +20,6 @@ pub(crate) fn relations(shared: &Arc<Shared>) -> Vec<Relation> {
     all
 }
 
-fn relation(name: &str, summary: &str, columns: Vec<Column>, rows: kernel::Rows) -> Relation {
-    Relation {
-        schema: "system".into(),
-        name: name.into(),
-        summary: summary.into(),
-        columns,
-        resource: ResourceRef::new("relation", format!("system.{name}")),
-        rows,
-        pages: None,
-    }
-}
-
 fn streams() -> Relation {
     let columns = vec![
         Column::new("name", ColumnType::Text, "The stream."),
@@ -72,7 +60,7 @@ fn streams() -> Relation {
         }
         Ok(())
     });
-    relation("streams", "Streams and how many rows they have.", columns, rows)
+    Relation::system("streams", "Streams and how many rows they have.", columns, rows)
 }
 
 /// Returns the offset of the first row of a stream, and how many rows it has: those in files and those in the log behind.
@@ -130,7 +118,7 @@ fn tables() -> Relation {
         }
         Ok(())
     });
-    relation(
+    Relation::system(
         "tables",
         "Tables with files, as other engines read them; none that is shown in part.",
         columns,
@@ -195,7 +183,12 @@ fn views(shared: &Arc<Shared>) -> Relation {
         }
         Ok(())
     });
-    relation("views", "Views, and at which commit what is kept of them stands.", columns, rows)
+    Relation::system(
+        "views",
+        "Views, and at which commit what is kept of them stands.",
+        columns,
+        rows,
+    )
 }
 
 fn erasures() -> Relation {
@@ -236,7 +229,7 @@ fn erasures() -> Relation {
         }
         Ok(())
     });
-    relation("erasures", "Subjects that were erased, without their names.", columns, rows)
+    Relation::system("erasures", "Subjects that were erased, without their names.", columns, rows)
 }
 
 fn queries(shared: &Arc<Shared>) -> Relation {
@@ -263,5 +256,5 @@ fn queries(shared: &Arc<Shared>) -> Relation {
         }
         Ok(())
     });
-    relation("queries", "The queries that run now.", columns, rows)
+    Relation::system("queries", "The queries that run now.", columns, rows)
 }

@@ -275,8 +275,9 @@ fn dump(disk: &SimulatedDisk, unit: &Unit, folder: &Path) {
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         std::fs::write(path, blobs.read(&name, 0..size).expect("a blob")).expect("written");
     }
-    for table in ["readings", "readings_latest"] {
-        let sql = format!("SELECT id, sensor, value, at, _offset FROM {table} ORDER BY _offset");
+    for table in ["readings", "readings_latest", "visits", "visits_latest"] {
+        let columns = if table.starts_with("visits") { "person, room" } else { "sensor, value" };
+        let sql = format!("SELECT id, {columns}, at, _offset FROM {table} ORDER BY _offset");
         let rows = unit.sql(&sql).expect("rows");
         let text: String = rows.iter().map(|row| format!("{row}\n")).collect();
         std::fs::write(folder.join(format!("{table}.ndjson")), text).expect("written");
@@ -318,7 +319,7 @@ fn run_on(disk: &SimulatedDisk, seed: u64) -> u64 {
     known.visits.check(&unit, disk, seed);
     known.visits.check_done(&unit, seed);
     if let Some(folder) = option_env("CRATON_DUMP") {
-        for table in ["readings", "readings_latest"] {
+        for table in ["readings", "readings_latest", "visits", "visits_latest"] {
             let table = ResourceRef::new("table", table);
             let seal = Call::new("table.seal", table, Principal::User("olga".into()));
             unit.call(seal).expect("asked for");

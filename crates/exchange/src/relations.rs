@@ -10,7 +10,7 @@ use crate::reconcile;
 use crate::state::{self, Mark, mark_key, number};
 use crate::wire::{CallRecord, CallRow, FetchRow, FetchState};
 use base::{Problem, Time};
-use kernel::{Cell, Column, ColumnType, Read, Reader, Relation, ResourceRef, Scan};
+use kernel::{Cell, Column, ColumnType, Read, Reader, Relation, Scan};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -81,18 +81,11 @@ impl Exchange {
         rows: fn(&Self, &Reader, Row<'_>) -> Result<(), Problem>,
     ) -> Relation {
         let exchange = Arc::clone(self);
-        Relation {
-            schema: "system".into(),
-            name: name.into(),
-            summary: summary.into(),
-            columns: columns
-                .iter()
-                .map(|(name, kind, summary)| Column::new(name, *kind, summary))
-                .collect(),
-            resource: ResourceRef::new("relation", format!("system.{name}")),
-            rows: Arc::new(move |reader, _: &Scan, row| rows(&exchange, reader, row)),
-            pages: None,
-        }
+        let columns =
+            columns.iter().map(|(name, kind, summary)| Column::new(name, *kind, summary)).collect();
+        let rows =
+            Arc::new(move |reader: &Reader, _: &Scan, row: Row<'_>| rows(&exchange, reader, row));
+        Relation::system(name, summary, columns, rows)
     }
 
     fn signing_key_rows(&self, reader: &Reader, row: Row<'_>) -> Result<(), Problem> {

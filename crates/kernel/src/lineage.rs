@@ -135,15 +135,7 @@ pub(crate) fn relation() -> Relation {
         Column::new("declared_by", Text, "Which of the two has the manifest that says so."),
         Column::new("version", Int, "The version of that manifest."),
     ];
-    Relation {
-        schema: "system".into(),
-        name: "lineage".into(),
-        summary: "What stands on what.".into(),
-        columns,
-        resource: ResourceRef::new(RELATION, "system.lineage"),
-        rows: Arc::new(rows),
-        pages: None,
-    }
+    Relation::system("lineage", "What stands on what.", columns, Arc::new(rows))
 }
 
 fn rows(

@@ -141,3 +141,18 @@ pub struct Relation {
     /// Opens them as pages, where they come from elsewhere: then they are read so, and `rows` gives none.
     pub pages: Option<Open>,
 }
+
+impl Relation {
+    /// Returns a relation of the unit's own: `system.NAME`.
+    pub fn system(name: &str, summary: &str, columns: Vec<Column>, rows: Rows) -> Self {
+        Self {
+            schema: "system".into(),
+            name: name.into(),
+            summary: summary.into(),
+            columns,
+            resource: crate::ResourceRef::new("relation", format!("system.{name}")),
+            rows,
+            pages: None,
+        }
+    }
+}

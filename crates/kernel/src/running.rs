@@ -467,15 +467,8 @@ pub(crate) fn relation() -> Relation {
             let wanted = Wanted { id: equal(0), kind: equal(1), ..Wanted::default() };
             each(reader, reader.caller(), &wanted, &mut |running| row(cells(running)))
         };
-    Relation {
-        schema: "system".into(),
-        name: "running".into(),
-        summary: "Everything that runs, as far as the reader may see it.".into(),
-        columns,
-        resource: ResourceRef::new("relation", "system.running"),
-        rows: Arc::new(rows),
-        pages: None,
-    }
+    let summary = "Everything that runs, as far as the reader may see it.";
+    Relation::system("running", summary, columns, Arc::new(rows))
 }
 
 fn cells(running: Running) -> Vec<Cell> {

@@ -511,23 +511,6 @@ fn whoami(reader: &Reader) -> Result<Reply, Problem> {
     Ok(Reply::Value(json!({"principal": reader.caller(), "roles": roles})))
 }
 
-pub(crate) fn system_relation(
-    name: &str,
-    summary: &str,
-    columns: Vec<Column>,
-    rows: crate::relation::Rows,
-) -> Relation {
-    Relation {
-        schema: "system".into(),
-        name: name.into(),
-        summary: summary.into(),
-        columns,
-        resource: ResourceRef::new("relation", format!("system.{name}")),
-        rows,
-        pages: None,
-    }
-}
-
 fn resources_relation() -> Relation {
     use ColumnType::{Int, Text, Time};
     let columns = vec![
@@ -563,7 +546,7 @@ fn resources_relation() -> Relation {
             }
             Ok(())
         };
-    system_relation("resources", "Everything that is declared.", columns, Arc::new(rows))
+    Relation::system("resources", "Everything that is declared.", columns, Arc::new(rows))
 }
 
 fn audit_relation() -> Relation {
@@ -597,7 +580,7 @@ fn audit_relation() -> Relation {
                 ])
             })
         };
-    system_relation("audit", "Who did what, and what was refused.", columns, Arc::new(rows))
+    Relation::system("audit", "Who did what, and what was refused.", columns, Arc::new(rows))
 }
 
 /// Groups of calls that one look at `system.meters` holds in memory. Where there are more, the oldest are given out; what is
@@ -633,7 +616,7 @@ fn meters_relation() -> Relation {
             }
             Ok(())
         };
-    system_relation("meters", "How many calls were made, by minute.", columns, Arc::new(rows))
+    Relation::system("meters", "How many calls were made, by minute.", columns, Arc::new(rows))
 }
 
 fn meter(counted: Counted, count: u64) -> Vec<Cell> {

@@ -2,7 +2,6 @@
 
 use crate::admit::Used;
 use crate::relation::{Cell, Column, ColumnType, Relation, Scan};
-use crate::system::system_relation;
 use crate::{Part, Read, Reader, ResourceRef};
 use base::Problem;
 use std::sync::Arc;
@@ -40,7 +39,7 @@ pub(crate) fn quotas() -> Relation {
             Ok(())
         };
     let summary = "Principals that called of late: what they may use, and what they use.";
-    system_relation("quotas", summary, columns, Arc::new(rows))
+    Relation::system("quotas", summary, columns, Arc::new(rows))
 }
 
 fn cells(used: Used) -> Vec<Cell> {
@@ -92,7 +91,7 @@ pub(crate) fn memory() -> Relation {
         }
         Ok(())
     };
-    system_relation("memory", "What the memory of the unit is used for.", columns, Arc::new(rows))
+    Relation::system("memory", "What the memory of the unit is used for.", columns, Arc::new(rows))
 }
 
 fn int(number: Option<u64>) -> Cell {

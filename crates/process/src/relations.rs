@@ -6,7 +6,7 @@ use crate::messages::Message;
 use crate::suspend::Suspended;
 use crate::wire::{self, ElementRow, IncidentRow, TaskRow, key};
 use base::{Problem, Time};
-use kernel::{Cell, Column, ColumnType, Read, Reader, Relation, ResourceRef, Scan};
+use kernel::{Cell, Column, ColumnType, Read, Reader, Relation, Scan};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -217,15 +217,8 @@ fn relation(
     columns: Vec<Column>,
 ) -> Relation {
     let engine = Arc::clone(engine);
-    Relation {
-        schema: "system".into(),
-        name: name.into(),
-        summary: summary.into(),
-        columns,
-        resource: ResourceRef::new("relation", format!("system.{name}")),
-        rows: Arc::new(move |reader, scan, give| rows(&engine, reader, scan, give)),
-        pages: None,
-    }
+    let rows: kernel::Rows = Arc::new(move |reader, scan, give| rows(&engine, reader, scan, give));
+    Relation::system(name, summary, columns, rows)
 }
 
 /// Reads a log row by row.

@@ -221,15 +221,8 @@ fn relation(nodes: &Arc<Nodes>) -> Relation {
         }
         Ok(())
     };
-    Relation {
-        schema: "system".into(),
-        name: "nodes".into(),
-        summary: "The machine on which the unit runs, as it stands.".into(),
-        columns,
-        resource: ResourceRef::new("relation", "system.nodes"),
-        rows: Arc::new(rows),
-        pages: None,
-    }
+    let summary = "The machine on which the unit runs, as it stands.";
+    Relation::system("nodes", summary, columns, Arc::new(rows))
 }
 
 impl Engine for Nodes {

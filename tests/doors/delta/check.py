@@ -11,7 +11,10 @@ from pathlib import Path
 import duckdb
 from deltalake import DeltaTable
 
-COLUMNS = ["id", "sensor", "value", "at", "_offset"]
+COLUMNS = {
+    "readings": ["id", "sensor", "value", "at", "_offset"],
+    "visits": ["id", "person", "room", "at", "_offset"],
+}
 
 
 def duck() -> duckdb.DuckDBPyConnection:
@@ -25,26 +28,32 @@ def duck() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def plain(row) -> tuple:
-    """Returns a row as text that all readers agree on."""
-    number, sensor, value, at, offset = row
-    return (int(number), sensor, f"{float(value):.2f}", str(at)[:19].replace(" ", "T"), int(offset))
+def columns(path: Path) -> list[str]:
+    return COLUMNS[path.name.removesuffix(".ndjson").removesuffix("_latest")]
+
+
+def plain(names: list[str], row) -> tuple:
+    """Returns a row as text that all readers agree on; its offset is a number and comes last."""
+    shown = {"value": lambda value: f"{float(value):.2f}", "at": lambda value: str(value)[:19].replace(" ", "T"), "_offset": int}
+    return tuple(None if value is None else shown.get(name, str)(value) for name, value in zip(names, row))
 
 
 def expected(path: Path) -> list[tuple]:
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    return [plain([row[name] for name in COLUMNS]) for row in rows]
+    rows, names = [json.loads(line) for line in path.read_text().splitlines()], columns(path)
+    return [plain(names, [row[name] for name in names]) for row in rows]
 
 
 def of_deltalake(path: Path) -> list[tuple]:
-    rows = DeltaTable(str(path)).to_pyarrow_table(columns=COLUMNS).to_pylist()
-    return sorted((plain([row[name] for name in COLUMNS]) for row in rows), key=lambda row: row[-1])
+    names = columns(path)
+    rows = DeltaTable(str(path)).to_pyarrow_table(columns=names).to_pylist()
+    return sorted((plain(names, [row[name] for name in names]) for row in rows), key=lambda row: row[-1])
 
 
 def of_duckdb(connection, path: Path) -> list[tuple]:
-    columns = ", ".join(f'"{name}"' for name in COLUMNS)
-    sql = f"SELECT {columns} FROM delta_scan('{path}') ORDER BY _offset"
-    return [plain(row) for row in connection.execute(sql).fetchall()]
+    names = columns(path)
+    listed = ", ".join(f'"{name}"' for name in names)
+    sql = f"SELECT {listed} FROM delta_scan('{path}') ORDER BY _offset"
+    return [plain(names, row) for row in connection.execute(sql).fetchall()]
 
 
 def main() -> int:

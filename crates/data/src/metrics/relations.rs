@@ -4,7 +4,7 @@ use super::shown::Viewer;
 use super::wire::{self, Breach, LOG_BREACHES, Outcome, Recorded, Verdict, key, number};
 use crate::engine::Shared;
 use base::{Key, Problem};
-use kernel::{Cell, Column, ColumnType, Read, Reader, Relation, ResourceRef, Scan};
+use kernel::{Cell, Column, ColumnType, Read, Reader, Relation, Scan};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -51,7 +51,7 @@ fn values(shared: &Arc<Shared>) -> Relation {
         };
         wire::for_each(reader, &prefix(scan), &mut each)
     };
-    relation("kpi_values", "What KPIs were found to be.", columns, Arc::new(rows))
+    Relation::system("kpi_values", "What KPIs were found to be.", columns, Arc::new(rows))
 }
 
 /// Returns where the values that a query wants begin.
@@ -130,7 +130,7 @@ fn breaches(shared: &Arc<Shared>) -> Relation {
         }
     };
     let summary = "Targets that were missed, and the processes that were started.";
-    relation("kpi_breaches", summary, columns, Arc::new(rows))
+    Relation::system("kpi_breaches", summary, columns, Arc::new(rows))
 }
 
 fn cells_of_breach(reader: &Reader, place: u64, breach: Breach) -> Result<Vec<Cell>, Problem> {
@@ -167,16 +167,4 @@ fn float(value: &Value) -> Cell {
 
 fn int(number: u64) -> Cell {
     Cell::Int(i64::try_from(number).unwrap_or(i64::MAX))
-}
-
-fn relation(name: &str, summary: &str, columns: Vec<Column>, rows: kernel::Rows) -> Relation {
-    Relation {
-        schema: "system".into(),
-        name: name.into(),
-        summary: summary.into(),
-        columns,
-        resource: ResourceRef::new("relation", format!("system.{name}")),
-        rows,
-        pages: None,
-    }
 }

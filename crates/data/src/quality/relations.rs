@@ -62,15 +62,8 @@ pub(crate) fn relations(shared: &Arc<Shared>) -> Vec<Relation> {
         };
         stored::for_each(reader, &prefix, &mut each)
     };
-    vec![Relation {
-        schema: "system".into(),
-        name: "quality".into(),
-        summary: "What quality rules found, by rule and day.".into(),
-        columns,
-        resource: ResourceRef::new("relation", "system.quality"),
-        rows: Arc::new(rows),
-        pages: None,
-    }]
+    let summary = "What quality rules found, by rule and day.";
+    vec![Relation::system("quality", summary, columns, Arc::new(rows))]
 }
 
 fn cells(shown: Shown) -> Vec<Cell> {

@@ -119,15 +119,8 @@ pub(crate) fn relation() -> Relation {
             Ok(())
         },
     );
-    Relation {
-        schema: "system".into(),
-        name: "service_levels".into(),
-        summary: "Service levels and the terms of contracts: what was good, and what is left of the budget.".into(),
-        columns,
-        resource: ResourceRef::new("relation", "system.service_levels"),
-        rows,
-        pages: None,
-    }
+    let summary = "Service levels and the terms of contracts: what was good, and what is left of the budget.";
+    Relation::system("service_levels", summary, columns, rows)
 }
 
 struct Shown {

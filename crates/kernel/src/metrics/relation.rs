@@ -44,13 +44,6 @@ pub(crate) fn relation() -> Relation {
             Ok(())
         },
     );
-    Relation {
-        schema: "system".into(),
-        name: "measurements".into(),
-        summary: "What the unit counts now, as `GET /metrics` tells it.".into(),
-        columns,
-        resource: ResourceRef::new("relation", "system.measurements"),
-        rows,
-        pages: None,
-    }
+    let summary = "What the unit counts now, as `GET /metrics` tells it.";
+    Relation::system("measurements", summary, columns, rows)
 }

@@ -307,13 +307,6 @@ fn relation() -> Relation {
             }
             Ok(())
         };
-    Relation {
-        schema: "system".into(),
-        name: "secrets".into(),
-        summary: "Secrets without their values.".into(),
-        columns,
-        resource: ResourceRef::new("relation", "system.secrets"),
-        rows: Arc::new(rows),
-        pages: None,
-    }
+    let summary = "Secrets without their values.";
+    Relation::system("secrets", summary, columns, Arc::new(rows))
 }

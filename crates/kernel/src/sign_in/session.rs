@@ -403,15 +403,8 @@ pub(crate) fn relation() -> Relation {
                 ])
             })
         };
-    Relation {
-        schema: "system".into(),
-        name: "sessions".into(),
-        summary: "Who is signed in; what the reader may see of it.".into(),
-        columns,
-        resource: ResourceRef::new("relation", "system.sessions"),
-        rows: Arc::new(rows),
-        pages: None,
-    }
+    let summary = "Who is signed in; what the reader may see of it.";
+    Relation::system("sessions", summary, columns, Arc::new(rows))
 }
 
 /// A password on its way to be kept.

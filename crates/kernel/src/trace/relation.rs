@@ -63,15 +63,6 @@ pub(crate) fn relation() -> Relation {
             Ok(())
         },
     );
-    Relation {
-        schema: "system".into(),
-        name: "spans".into(),
-        summary:
-            "The last spans of traces that were written down, in memory: a restart forgets them."
-                .into(),
-        columns,
-        resource: ResourceRef::new("relation", "system.spans"),
-        rows,
-        pages: None,
-    }
+    let summary = "The last spans of traces that were written down, in memory: a restart forgets them.";
+    Relation::system("spans", summary, columns, rows)
 }
