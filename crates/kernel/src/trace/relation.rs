@@ -1,7 +1,7 @@
 //! `system.spans`: what the unit remembers of traces.
 
 use crate::relation::{Cell, Column, ColumnType, Relation, Rows, Scan};
-use crate::{Read, Reader, ResourceRef};
+use crate::{Read, Reader};
 use base::Problem;
 use serde_json::{Map, Value};
 use std::sync::Arc;
