@@ -260,7 +260,7 @@ impl Engine for Exchange {
     }
 
     fn metrics(&self, reader: &Reader, out: &mut Exposition) -> Result<(), Problem> {
-        self.tell(reader, out)
+        self.expose(reader, out)
     }
 
     fn promises(&self, reader: &Reader) -> Result<Vec<Promise>, Problem> {

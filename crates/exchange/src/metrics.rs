@@ -8,7 +8,7 @@ use kernel::{Exposition, Read, Reader};
 
 impl Exchange {
     /// Tells how long the outboxes are and how old, and what of contracts is open.
-    pub(crate) fn tell(&self, reader: &Reader, out: &mut Exposition) -> Result<(), Problem> {
+    pub(crate) fn expose(&self, reader: &Reader, out: &mut Exposition) -> Result<(), Problem> {
         let acknowledged = self.bell.acknowledged();
         for peer in state::peers(reader)? {
             let (unit, labels) = (&peer.card.unit, [("peer", peer.name.as_str())]);

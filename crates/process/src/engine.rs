@@ -350,7 +350,7 @@ impl Engine for Processes {
     }
 
     fn metrics(&self, reader: &Reader, out: &mut Exposition) -> Result<(), Problem> {
-        self.tell(reader, out)
+        self.expose(reader, out)
     }
 
     fn overdue(

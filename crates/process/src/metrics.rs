@@ -19,7 +19,7 @@ pub(crate) const CANCELLED: &str = "craton_process_instances_cancelled_total";
 
 impl Processes {
     /// Tells what is active, what waits, and what was done since the start.
-    pub(crate) fn tell(&self, reader: &Reader, out: &mut Exposition) -> Result<(), Problem> {
+    pub(crate) fn expose(&self, reader: &Reader, out: &mut Exposition) -> Result<(), Problem> {
         let counts = [
             (STARTED, "Instances that were started since the unit began."),
             (COMPLETED, "Instances that came to their end since the unit began."),

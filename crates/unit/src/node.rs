@@ -6,7 +6,7 @@ use crate::rest::Bell;
 use base::Problem;
 use kernel::{
     Call, Cell, Column, ColumnType, Engine, Kernel, KindOf, Operation, Read, Reader, Relation,
-    Reply, ResourceRef, Right, Scan, operation, read,
+    Reply, Right, Scan, operation, read,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
