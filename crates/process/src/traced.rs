@@ -1,4 +1,4 @@
-//! An instance in its trace: its own span from start to end, one for each activity and event inside, and what workers are handed.
+//! An instance in its trace: its own span from start to end, one for each activity inside, and what workers are handed.
 //!
 //! Spans are of wall time, so they are made here and not by the step function, which knows business time only. What is kept of them
 //! stands in the instance: a trace goes on over restarts.

@@ -80,9 +80,12 @@ curl --silent --fail -H "authorization: Bearer $token" "$url/metrics" > metrics.
 "$venv/bin/python" "$here/check.py" metrics metrics.txt || fail "the metrics are wrong: $(cat metrics.txt)"
 
 # 4. The trace is a tree in the terminal, and the collector has it too.
-shop trace 4bf92f3577b34da6a3ce929d0e0e4736 > tree.txt || fail "there is no trace"
+deadline=$((SECONDS + 30))
 for name in 'POST /v1/streams/{name}/append' 'stream.append' 'commit' 'process greet' 'element said'; do
-    grep -q "$name" tree.txt || fail "the tree has no \`$name\`: $(cat tree.txt)"
+    until shop trace 4bf92f3577b34da6a3ce929d0e0e4736 > tree.txt && grep -q "$name" tree.txt; do
+        [ "$SECONDS" -lt "$deadline" ] || fail "the tree has no \`$name\`: $(cat tree.txt)"
+        sleep 0.1
+    done
 done
 deadline=$((SECONDS + 30))
 until "$venv/bin/python" "$here/check.py" spans spans.ndjson 4bf92f3577b34da6a3ce929d0e0e4736 > spans.txt 2>&1; do
