@@ -1,6 +1,7 @@
-//! JSON input to FEEL values, by the types that a model declares: JSON has no dates, so text becomes one where a date is meant.
+//! JSON input to FEEL values, by the types that a model declares: JSON has no dates, so text becomes one where a date is meant. Where
+//! no type is declared, text is a date, a time or a duration only in the form of FEEL's literal: `@"2018-10-17"`.
 
-use crate::feel::to_feel;
+use crate::feel::{to_feel, to_feel_with};
 use dsntk_feel::context::FeelContext;
 use dsntk_feel::values::Value as Feel;
 use dsntk_feel::{FeelScope, Name};
@@ -62,7 +63,7 @@ impl Inputs {
             let name = spaced(key);
             let value = match self.inputs.get(&name) {
                 Some(type_name) => self.named(value, type_name, 0)?,
-                None => to_feel(value)?,
+                None => untyped(value)?,
             };
             context.set_entry(&Name::from(name), value);
         }
@@ -84,6 +85,7 @@ impl Inputs {
                     .map(|item| self.named(item, type_name, depth))
                     .collect::<Result<_, _>>()?,
             )),
+            other if type_name == "Any" => untyped(other),
             other => to_feel(other),
         }
     }
@@ -102,7 +104,7 @@ impl Inputs {
                     let name = spaced(key);
                     let entry = match item.components.get(&name) {
                         Some(component) => self.typed(entry, component, depth + 1)?,
-                        None => to_feel(entry)?,
+                        None => untyped(entry)?,
                     };
                     context.set_entry(&Name::from(name), entry);
                 }
@@ -110,7 +112,7 @@ impl Inputs {
             }
             other => match &item.base {
                 Some(base) => self.named(other, base, depth),
-                None => to_feel(other),
+                None => untyped(other),
             },
         }
     }
@@ -146,9 +148,23 @@ fn is_temporal(type_name: &str) -> bool {
     )
 }
 
-/// Returns the date, time or duration that a text says; the text itself where it says none.
+/// Returns a value of no declared type: text that is written as FEEL's literal becomes what that says.
+fn untyped(value: &Value) -> Result<Feel, String> {
+    to_feel_with(value, &|text: &str| match literal(text) {
+        Some(_) => temporal(text),
+        None => Feel::String(text.to_string()),
+    })
+}
+
+/// Returns what stands between `@"` and `"`.
+fn literal(text: &str) -> Option<&str> {
+    text.strip_prefix("@\"")?.strip_suffix('"')
+}
+
+/// Returns the date, time or duration that a text says, bare or as FEEL's literal; the text itself where it says none.
 fn temporal(text: &str) -> Feel {
-    match dsntk_feel_evaluator::evaluate(&FeelScope::default(), &AstNode::At(text.to_string())) {
+    let node = AstNode::At(literal(text).unwrap_or(text).to_string());
+    match dsntk_feel_evaluator::evaluate(&FeelScope::default(), &node) {
         Feel::Null(_) => Feel::String(text.to_string()),
         value => value,
     }

@@ -6,6 +6,7 @@
 mod check;
 mod input;
 mod model;
+mod types;
 
 pub use model::{DecisionName, Model};
 

@@ -1,7 +1,7 @@
 //! A checked DMN model.
 
 use super::input::Inputs;
-use super::{CODES, check};
+use super::{CODES, check, types};
 use crate::feel::from_feel;
 use crate::{Error, xml};
 use dsntk_model::{Definitions, DmnElement, NamedElement};
@@ -52,7 +52,8 @@ impl Model {
         check::document(source, &document)?;
         let inputs = Inputs::new(document.root_element());
         let bounded_texts = check::bounded_texts(document.root_element());
-        let built = catch_unwind(AssertUnwindSafe(|| build(source)));
+        let renamed = types::renamed(source, document.root_element());
+        let built = catch_unwind(AssertUnwindSafe(|| build(&renamed)));
         let built = built.unwrap_or_else(|_| Err("the model cannot be understood".into()));
         let (definitions, evaluator) =
             built.map_err(|reason| check::refused(CODES.malformed, &reason, None))?;
@@ -85,6 +86,9 @@ impl Model {
 
     /// Evaluates a decision or a decision service, named by its id or its name. A table with several outputs gives an object for
     /// each row, a service with several decisions an object with their names.
+    ///
+    /// JSON has no dates: where the model declares a date, a time or a duration, text becomes one; where it declares no type
+    /// or `Any`, text that is written as FEEL's literal (`@"2018-10-17"`) does.
     ///
     /// Unless [`Model::is_bounded`], it may take long or recurse deep: call it only in a process that may be killed.
     ///

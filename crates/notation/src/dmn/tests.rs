@@ -90,6 +90,67 @@ fn tables_and_expressions_decide() {
 }
 
 #[test]
+fn types_may_have_the_names_of_feel() {
+    let types = "<itemDefinition name=\"Stay\">\
+        <itemComponent name=\"from\"><typeRef>\n date and time\n</typeRef></itemComponent>\
+        <itemComponent name=\"length\"><typeRef>days and time duration</typeRef></itemComponent>\
+        </itemDefinition>";
+    let logic = "[stay.from.year, stay.length.hours, notice.months, \"date and time\"]";
+    let inputs = [("stay", "Stay"), ("notice", "years and months duration")];
+    let source = document(&(types.to_string() + &decision("d", "D", &inputs, &literal(logic))));
+    let input = json!({
+        "stay": {"from": "2018-10-17T10:00:00Z", "length": "PT36H"}, "notice": "P1Y2M",
+    });
+    assert_eq!(run(&source, "d", input), "[2018,12,2,\"date and time\"]");
+    // What is declared holds.
+    let late = document(&decision("d", "D", &[("at", "date and time")], &literal("at.year")));
+    assert!(run(&late, "d", json!({"at": true})).starts_with("dmn.failed"));
+    // A type of the model's own goes first.
+    let own = "<itemDefinition name=\"date and time\"><typeRef>string</typeRef></itemDefinition>";
+    let shout = decision("d", "D", &[("at", "date and time")], &literal("upper case(at)"));
+    assert_eq!(run(&document(&(own.to_string() + &shout)), "d", json!({"at": "soon"})), "\"SOON\"");
+}
+
+#[test]
+fn where_no_type_is_declared_a_literal_is_a_date_and_text_is_text() {
+    let untyped = |logic: &str| document(&decision("d", "D", &[("day", "Any")], &literal(logic)));
+    let year = untyped("day of year(day)");
+    assert_eq!(run(&year, "d", json!({"day": "@\"1970-02-01\""})), "32");
+    assert_eq!(run(&year, "d", json!({"day": "@\"1970-02-01T10:10:10\""})), "32");
+    assert!(run(&year, "d", json!({"day": "1970-02-01"})).starts_with("dmn.failed"));
+    let length = untyped("string length(day)");
+    assert_eq!(run(&length, "d", json!({"day": "1970-02-01"})), "10");
+    assert_eq!(run(&length, "d", json!({"day": "@\"soon\""})), "7");
+    let inside = untyped("month of year(day[2].at)");
+    assert_eq!(run(&inside, "d", json!({"day": [1, {"at": "@\"1970-02-01\""}]})), "\"February\"");
+    // Where a date is declared, both forms are one; where text is declared, it stays text.
+    let date = document(&decision("d", "D", &[("day", "date")], &literal("day.month")));
+    for day in ["1970-02-01", "@\"1970-02-01\""] {
+        assert_eq!(run(&date, "d", json!({"day": day})), "2", "{day}");
+    }
+    let text = document(&decision("d", "D", &[("day", "string")], &literal("string length(day)")));
+    assert_eq!(run(&text, "d", json!({"day": "@\"1970-02-01\""})), "13");
+}
+
+#[test]
+fn the_open_end_of_a_range_is_null() {
+    for (feel, expected) in [
+        ("(&lt;10).start", "null"),
+        ("(&lt;=10).start", "null"),
+        ("(&gt;10).end", "null"),
+        ("(&gt;=10).end", "null"),
+        ("(&lt;=10).end", "10"),
+        ("(&gt;=10).start included", "true"),
+        ("(&gt;=10).end included", "false"),
+    ] {
+        let source = document(&decision("d", "D", &[], &literal(feel)));
+        assert_eq!(run(&source, "d", json!({})), expected, "{feel}");
+    }
+    let source = document(&decision("d", "D", &[], &literal("(&lt;10).year")));
+    assert!(run(&source, "d", json!({})).starts_with("dmn.failed: "), "no property of a range");
+}
+
+#[test]
 fn what_only_compares_is_bounded_and_nothing_else() {
     let is_bounded = |logic: &str| {
         let inputs = [("amount", "Any"), ("x", "Any")];

@@ -11,7 +11,7 @@ mod value;
 
 pub use expression::{Expression, check, evaluate_unbounded};
 pub(crate) use lex::Lexed;
-pub(crate) use value::{from_feel, to_feel};
+pub(crate) use value::{from_feel, to_feel, to_feel_with};
 
 /// The longest text of an expression, in bytes.
 pub const TEXT_BYTES_MAX: usize = 16 * 1024;

@@ -13,10 +13,15 @@ const DEPTH_MAX: usize = 100;
 
 /// Returns a JSON value as FEEL sees it.
 pub(crate) fn to_feel(value: &Value) -> Result<Feel, String> {
-    to_feel_at(value, 0)
+    to_feel_with(value, &|text: &str| Feel::String(text.to_string()))
 }
 
-fn to_feel_at(value: &Value, depth: usize) -> Result<Feel, String> {
+/// Returns a JSON value as FEEL sees it, where `read` says what its texts are.
+pub(crate) fn to_feel_with(value: &Value, read: &dyn Fn(&str) -> Feel) -> Result<Feel, String> {
+    to_feel_at(value, 0, read)
+}
+
+fn to_feel_at(value: &Value, depth: usize, read: &dyn Fn(&str) -> Feel) -> Result<Feel, String> {
     if DEPTH_MAX < depth {
         return Err(format!("a variable nests deeper than {DEPTH_MAX}"));
     }
@@ -24,14 +29,14 @@ fn to_feel_at(value: &Value, depth: usize) -> Result<Feel, String> {
         Value::Null => Feel::Null(None),
         Value::Bool(flag) => Feel::Boolean(*flag),
         Value::Number(number) => Feel::Number(number_to_feel(number)?),
-        Value::String(text) => Feel::String(text.clone()),
+        Value::String(text) => read(text),
         Value::Array(items) => Feel::List(
-            items.iter().map(|item| to_feel_at(item, depth + 1)).collect::<Result<_, _>>()?,
+            items.iter().map(|item| to_feel_at(item, depth + 1, read)).collect::<Result<_, _>>()?,
         ),
         Value::Object(entries) => {
             let mut context = FeelContext::new();
             for (key, item) in entries {
-                context.set_entry(&Name::from(key.as_str()), to_feel_at(item, depth + 1)?);
+                context.set_entry(&Name::from(key.as_str()), to_feel_at(item, depth + 1, read)?);
             }
             Feel::Context(context)
         }
@@ -112,6 +117,14 @@ fn is_absence(reason: &str) -> bool {
         || reason.starts_with("context has no value for key")
         || reason.starts_with("index in filter is out of range")
         || reason.starts_with("no rules matched")
+        // `< 10` has no start, `>= 10` has no end.
+        || matches!(
+            reason,
+            "no such property in unary less: start"
+                | "no such property in unary less or equal: start"
+                | "no such property in unary greater: end"
+                | "no such property in unary greater or equal: end"
+        )
 }
 
 /// Returns what the evaluator said, in words for people.
