@@ -8,6 +8,7 @@
 //! [`router`] gives the routes, [`serve`] and [`serve_tls`] the listeners, [`probe`] the black-box check that no door
 //! stands open. [`serve_postgres`] is the listener for clients of PostgreSQL.
 
+mod accept;
 mod answer;
 mod body;
 mod config;

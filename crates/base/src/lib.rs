@@ -26,3 +26,21 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+/// Returns whether text is a SHA-256 digest as [`hex`] writes it, so that it may name a file.
+pub fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_are_lower_case_and_nothing_else() {
+        let digest = hex(&sha256(b""));
+        assert!(is_digest(&digest));
+        assert!(!is_digest(&digest.to_uppercase()));
+        assert!(!is_digest("../../../../../../../../../../../../../../../../../../../../../etc/x"));
+    }
+}

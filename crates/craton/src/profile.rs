@@ -88,6 +88,7 @@ fn write(path: &Path, all: &BTreeMap<String, Saved>) -> Result<(), Problem> {
     let text = serde_json::to_string_pretty(all).map_err(|error| wrong(error.into()))?;
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
-    let written = options.open(&beside).and_then(|mut file| file.write_all(text.as_bytes()));
-    written.and_then(|()| std::fs::rename(&beside, path)).map_err(wrong)
+    let mut file = options.open(&beside).map_err(wrong)?;
+    let written = file.write_all(text.as_bytes());
+    written.and_then(|()| unit::put_in_place(&file, &beside, path)).map_err(wrong)
 }

@@ -9,7 +9,7 @@ use crate::canonical::canonical;
 use crate::engine::Exchange;
 use crate::identity::{Card, Identity, Signed};
 use crate::state;
-use base::{Name, Problem, Time};
+use base::{Name, Problem, Time, is_digest};
 use kernel::{Call, Cell, Read, Reader, Reply, Resource, Tx};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -92,9 +92,7 @@ impl Stated {
             return wrong("its version is none".into());
         }
         let digits = self.digest.strip_prefix("sha256:").unwrap_or_default();
-        let is_digest = digits.len() == 64
-            && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if !is_digest {
+        if !is_digest(digits) {
             return wrong("its digest is not `sha256:` and 64 hexadecimal digits".into());
         }
         Ok(())
@@ -139,9 +137,9 @@ impl PackageSignature {
         if card.keys.is_empty() {
             return Err(Error::Package { reason: "the card has no signing key".into() });
         }
-        card.verify().map_err(wrong)?;
         let signed = Signed { key: self.key, signature: self.signature.clone() };
-        card.check(&signed, self.at, &stated.bytes(&card.unit, self.key, self.at)).map_err(wrong)
+        let statement = stated.bytes(&card.unit, self.key, self.at);
+        card.verify().and_then(|()| card.check(&signed, self.at, &statement)).map_err(wrong)
     }
 }
 

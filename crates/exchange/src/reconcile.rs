@@ -633,14 +633,6 @@ impl Exchange {
         self.is_closed.load(Ordering::SeqCst)
     }
 
-    /// Returns whether this unit takes calls.
-    ///
-    /// # Errors
-    /// `unit.reconciling`.
-    pub fn is_ready(&self) -> Result<(), Problem> {
-        if self.waits_for_peers() { Err(Error::Reconciling.into()) } else { Ok(()) }
-    }
-
     /// Looks whether this unit has to ask a peer before it takes calls; returns that. To be called before the first call is taken,
     /// and whenever something may have changed.
     ///

@@ -141,9 +141,7 @@ impl Covered {
     fn key_id(&self) -> Option<(String, u64)> {
         let id = self.text("keyid")?;
         let (unit, number) = id.split_once(':')?;
-        let is_unit =
-            unit.len() == 64 && unit.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        is_unit.then(|| Some((unit.to_owned(), number.parse().ok()?)))?
+        base::is_digest(unit).then(|| Some((unit.to_owned(), number.parse().ok()?)))?
     }
 
     fn check(&self, signed: &kernel::Signed) -> Result<(), Error> {

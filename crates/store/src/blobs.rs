@@ -100,14 +100,12 @@ impl FileBlobs {
 
     fn write(&self, name: &str, write: &mut Write<'_>) -> io::Result<()> {
         let path = self.path(name).map_err(io::Error::other)?;
-        let folder = path.parent().unwrap_or(&self.root);
-        make_folder(folder)?;
+        make_folder(path.parent().unwrap_or(&self.root))?;
         let unfinished = self.root.join(unfinished(name));
         let mut file = BufWriter::with_capacity(BUFFER_BYTES, File::create(&unfinished)?);
         write(&mut file)?;
-        file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-        std::fs::rename(&unfinished, &path)?;
-        File::open(folder)?.sync_all()
+        let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        put_in_place(&file, &unfinished, &path)
     }
 
     fn add(&self, folder: &Path, found: &mut Vec<(String, u64)>) -> io::Result<()> {
@@ -141,7 +139,27 @@ fn make_folder(folder: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
-    File::open(parent)?.sync_all()
+    sync_name(folder)
+}
+
+/// Gives a file that was written as `draft` its name: whenever the machine stops, the disk has what had the name before or the whole
+/// new file, and once this returns the new one.
+///
+/// # Errors
+/// What the disk says; after a failed rename the draft is still there.
+pub fn put_in_place(file: &File, draft: &Path, path: &Path) -> io::Result<()> {
+    file.sync_all()?;
+    std::fs::rename(draft, path)?;
+    sync_name(path)
+}
+
+/// Brings the name of a file or folder to the disk.
+///
+/// # Errors
+/// What the disk says.
+pub fn sync_name(path: &Path) -> io::Result<()> {
+    let full = std::path::absolute(path)?;
+    File::open(full.parent().unwrap_or(Path::new("/")))?.sync_all()
 }
 
 impl Blobs for FileBlobs {

@@ -22,7 +22,7 @@ mod sqlite;
 mod versions;
 
 pub use batch::{Batch, Chunk, Expect, FORMAT_LINES};
-pub use blobs::{Blobs, FileBlobs, MemoryBlobs, Write};
+pub use blobs::{Blobs, FileBlobs, MemoryBlobs, Write, put_in_place, sync_name};
 pub use config::{Config, PostgresConfig};
 pub use disk::{LeftOut, SimulatedBlobs, SimulatedDisk};
 pub use error::Error;

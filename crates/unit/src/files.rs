@@ -29,20 +29,17 @@ pub(crate) const SECRETS: &str = "secrets";
 
 /// Writes a new file; a secret one is for the owner's eyes only. It is on the disk when this returns.
 pub(crate) fn write(path: &Path, text: &str, is_secret: bool) -> Result<(), Error> {
-    write_bytes(path, text.as_bytes(), is_secret)
+    create(path, text.as_bytes(), is_secret).map(drop)
 }
 
-/// As [`write`], for bytes.
-pub(crate) fn write_bytes(path: &Path, bytes: &[u8], is_secret: bool) -> Result<(), Error> {
+/// As [`write`], for bytes; returns the file.
+pub(crate) fn create(path: &Path, bytes: &[u8], is_secret: bool) -> Result<File, Error> {
     let mode = if is_secret { 0o600 } else { 0o644 };
     let wrong = |source| Error::File { path: path.to_owned(), source };
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path)
-        .map_err(wrong)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(wrong)
+    let made = File::options().write(true).create_new(true).mode(mode).open(path);
+    let mut file = made.map_err(wrong)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(wrong)?;
+    Ok(file)
 }
 
 /// Writes a file in place of an older one: the disk has the one or the other, whenever the machine stops.
@@ -54,11 +51,8 @@ pub(crate) fn replace(path: &Path, text: &str, is_secret: bool) -> Result<(), Er
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(wrong(error)),
         _ => {}
     }
-    write(&next, text, is_secret)?;
-    std::fs::rename(&next, path).map_err(wrong)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = std::fs::File::open(folder.unwrap_or(Path::new("."))).map_err(wrong)?;
-    folder.sync_all().map_err(wrong)
+    let file = create(&next, text.as_bytes(), is_secret)?;
+    store::put_in_place(&file, &next, path).map_err(wrong)
 }
 
 /// Returns whether somebody but its owner may read or write a file.
@@ -106,14 +100,6 @@ pub(crate) fn remove(folder: &Path, names: &[&str]) {
         // One that stays is in the way of the next try, which says so.
         let _ = std::fs::remove_file(folder.join(name));
     }
-}
-
-/// Brings the name of a file or folder to the disk.
-pub(crate) fn sync_parent(path: &Path) -> Result<(), Error> {
-    let wrong = |source| Error::File { path: path.to_owned(), source };
-    let full = std::path::absolute(path).map_err(wrong)?;
-    let parent = full.parent().unwrap_or(Path::new("/"));
-    File::open(parent).and_then(|folder| folder.sync_all()).map_err(wrong)
 }
 
 /// Returns whether a file of a unit's folder is for the unit's own eyes: keys, and the owner's token.

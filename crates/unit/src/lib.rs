@@ -41,5 +41,6 @@ pub use package::{AskedPolicy, PackageSignature, Stated, asked_policies};
 pub use root::{sign_key, take_root};
 pub use run::{Start, run, verify};
 pub use secret_key::Source;
+pub use store::{Blobs, FileBlobs, put_in_place, sync_name};
 pub use upgrade::{Upgrade, Upgraded, upgrade};
 pub use worker::serve as worker;

@@ -5,6 +5,7 @@ use super::cancel::{Name, Sessions};
 use super::scram::{self, Exchange};
 use super::session::Session;
 use super::wire::{Body, Closed, Message, Severity, Stream, Wire, put, text};
+use crate::accept::accept;
 use crate::router::Report;
 use crate::share::{self, Shares};
 use crate::visit::Defect;
@@ -14,18 +15,12 @@ use kernel::{DoorName, Kernel, SignedIn, Span, SpanKind, Trace};
 use rustls::ServerConfig;
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
-
-/// How long accepting pauses when the system has no file or memory for another connection.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The longest message before somebody has signed in, in bytes.
 const STARTUP_BYTES_MAX: usize = 10_000;
@@ -74,7 +69,7 @@ pub async fn serve_postgres(
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let is_loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
-    let limit = |limit: usize| Arc::new(Semaphore::new(limit.clamp(1, Semaphore::MAX_PERMITS)));
+    let queries = options.config.postgres_queries_max.clamp(1, Semaphore::MAX_PERMITS);
     let door = Arc::new(Door {
         kernel: options.kernel,
         version: options.version,
@@ -83,46 +78,23 @@ pub async fn serve_postgres(
             options.config.postgres_connections_max,
             options.config.principal_percent,
         )),
-        queries: limit(options.config.postgres_queries_max),
+        queries: Arc::new(Semaphore::new(queries)),
         report: options.report,
         tls: options.tls.map(TlsAcceptor::from),
         is_plain_allowed: is_loopback,
         config: options.config,
     });
-    let places = limit(door.config.postgres_connections_max);
-    let (stop, stopped) = watch::channel(false);
-    let mut connections = JoinSet::new();
-    let mut shutdown = pin!(shutdown);
-    loop {
-        let stream = tokio::select! {
-            () = &mut shutdown => break,
-            Some(_) = connections.join_next() => continue,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(_) => {
-                    sleep(ACCEPT_PAUSE).await;
-                    continue;
-                }
-            },
-        };
-        let place = Arc::clone(&places).try_acquire_owned().ok();
-        let (door, stopped) = (Arc::clone(&door), stopped.clone());
-        connections.spawn(async move {
-            let _ = stream.set_nodelay(true);
-            match place {
-                Some(place) => {
-                    let _place = place;
-                    door.connection(stream, stopped).await;
-                }
-                None => door.turn_away(stream).await,
+    let (most, drain) = (door.config.postgres_connections_max, door.config.drain_time_max());
+    accept(listener, most, drain, shutdown, move |accepted| {
+        let door = Arc::clone(&door);
+        async move {
+            match accepted.has_place {
+                true => door.connection(accepted.stream, accepted.stopped).await,
+                false => door.turn_away(accepted.stream).await,
             }
-        });
-    }
-    drop(listener);
-    stop.send_replace(true);
-    let drained = async { while connections.join_next().await.is_some() {} };
-    // What takes longer is cut off when the set of connections is dropped.
-    let _ = timeout(door.config.drain_time_max(), drained).await;
+        }
+    })
+    .await;
 }
 
 /// What a client says first.

@@ -7,7 +7,6 @@ use crate::{
 };
 use base::Problem;
 use serde_json::{Value, json};
-use std::io::{BufRead, IsTerminal, Write};
 
 const FOUND: [Column; 4] = [
     Column("STREAM", &["stream"]),
@@ -163,21 +162,17 @@ fn show_found(found: &Value) -> Result<(), Problem> {
 
 /// Asks whether the rows shall go.
 fn confirm(found: &Value, is_input_read: bool) -> Result<(), Problem> {
-    let stdin = std::io::stdin();
-    if is_input_read || !stdin.is_terminal() {
-        let reason = "an erasure cannot be taken back, and there is nobody to ask";
-        return Err(Error::usage(reason, "look with `--dry-run` first, then say `--yes`").into());
-    }
-    let mut out = std::io::stderr().lock();
-    // Where nobody sees the question, the answer below is not a yes.
-    let _ = write!(out, "erase {} rows for good? [y/N] ", found["rows"]);
-    let _ = out.flush();
-    let mut answer = String::new();
-    let is_read = stdin.lock().read_line(&mut answer).is_ok();
-    if is_read && ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()) {
-        return Ok(());
-    }
-    Err(Error::usage("nothing was erased", "answer `y`, or say `--yes`").into())
+    let what = format!("erase {} rows for good", found["rows"]);
+    let answer = if is_input_read { None } else { input::is_agreed(&what) };
+    let (reason, hint) = match answer {
+        Some(true) => return Ok(()),
+        Some(false) => ("nothing was erased", "answer `y`, or say `--yes`"),
+        None => (
+            "an erasure cannot be taken back, and there is nobody to ask",
+            "look with `--dry-run` first, then say `--yes`",
+        ),
+    };
+    Err(Error::usage(reason, hint).into())
 }
 
 /// Returns how many rows an erasure has taken out.

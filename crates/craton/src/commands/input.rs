@@ -1,9 +1,9 @@
-//! What users hand to commands: variables, files, business times, idempotency keys.
+//! What users hand to commands: variables, files, business times, idempotency keys, consent.
 
-use crate::{client::Request, error::Error};
+use crate::{client::Request, error::Error, output};
 use base::{Problem, Time};
 use serde_json::{Map, Value};
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::path::Path;
 
 /// The largest input that is read into memory, in bytes.
@@ -125,6 +125,18 @@ pub fn read(file: Option<&Path>) -> Result<Vec<u8>, Problem> {
         return Err(Error::TooLarge { what, limit: INPUT_BYTES_MAX }.into());
     }
     Ok(bytes)
+}
+
+/// Asks at the terminal whether something shall be done; nothing where nobody is there to answer. Only `y` and `yes` mean yes.
+pub fn is_agreed(what: &str) -> Option<bool> {
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        return None;
+    }
+    output::error_text(&format!("{what}? [y/N] "));
+    let mut answer = String::new();
+    let is_read = stdin.read_line(&mut answer).is_ok();
+    Some(is_read && ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! `install`: takes an application that somebody has packed.
 
 use super::apply::{plan_text, steps, summary, warnings_text};
+use super::input;
 use crate::manifests::Folder;
 use crate::pack::{self, Asks, Error, May, Package, installed, trust};
 use crate::{arguments::Globals, client::Client, connect, output, output::Format, routes};
 use ::unit::PackageSignature;
 use base::Problem;
 use serde_json::{Value, json};
-use std::io::{BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 
 /// Installs a package: shows what it asks for, then does all of it or none
@@ -184,24 +184,10 @@ pub(super) fn show_asks(asks: &Asks) {
 
 /// Asks whether something shall be done, where nobody has said so.
 pub(super) fn consent(what: &str, is_given: bool, is_shown: bool) -> Result<(), Problem> {
-    if is_given {
+    if is_given || is_shown && input::is_agreed(what) == Some(true) {
         return Ok(());
     }
-    let refused = || Error::Consent { what: what.to_owned() };
-    let stdin = std::io::stdin();
-    if !is_shown || !stdin.is_terminal() {
-        return Err(refused().into());
-    }
-    let mut out = std::io::stderr().lock();
-    // Where nobody sees the question, the answer below is not a yes.
-    let _ = write!(out, "{what}? [y/N] ");
-    let _ = out.flush();
-    let mut answer = String::new();
-    let is_read = stdin.lock().read_line(&mut answer).is_ok();
-    if is_read && ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()) {
-        return Ok(());
-    }
-    Err(refused().into())
+    Err(Error::Consent { what: what.to_owned() }.into())
 }
 
 /// Returns what `resource.apply` answers to the removal of an application: streams stay, unless their rows go too.

@@ -64,15 +64,11 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flate2::{Compression, write::GzEncoder};
+    use crate::pack::layer::{tar_of, zipped};
 
     fn archive(text: &str) -> Vec<u8> {
-        let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
-        let mut header = tar::Header::new_gnu();
-        header.set_size(text.len() as u64);
-        header.set_mode(0o600);
-        archive.append_data(&mut header, "support/manifest.json", text.as_bytes()).expect("a file");
-        archive.into_inner().and_then(GzEncoder::finish).expect("an archive")
+        let files = [("support/manifest.json", text.as_bytes())];
+        zipped(&tar_of(files.into_iter()).expect("a tar")).expect("an archive")
     }
 
     #[test]

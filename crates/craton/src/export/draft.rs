@@ -14,7 +14,6 @@ pub struct Draft {
     /// Where it is.
     path: PathBuf,
     file: File,
-    is_kept: bool,
 }
 
 impl Draft {
@@ -38,7 +37,7 @@ impl Draft {
         let path = target.with_file_name(format!(".{name}.{}.part", std::process::id()));
         let made = OpenOptions::new().write(true).create_new(true).open(&path);
         let file = made.map_err(|error| Problem::from(Error::unwritable(&target, error)))?;
-        let draft = Self { target, path, file, is_kept: false };
+        let draft = Self { target, path, file };
         if let Some(held) = held {
             let set = draft.file.set_permissions(held.permissions());
             set.map_err(|error| Problem::from(Error::unwritable(&draft.path, error)))?;
@@ -63,14 +62,9 @@ impl Draft {
     ///
     /// # Errors
     /// `cli.file`.
-    pub fn keep(mut self) -> Result<(), Problem> {
-        let kept = self.file.sync_all().and_then(|()| std::fs::rename(&self.path, &self.target));
-        kept.map_err(|error| self.unwritable(error))?;
-        self.is_kept = true;
-        let folder = self.target.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let synced =
-            File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
-        synced.map_err(|error| self.unwritable(error))
+    pub fn keep(self) -> Result<(), Problem> {
+        let kept = unit::put_in_place(&self.file, &self.path, &self.target);
+        kept.map_err(|error| self.unwritable(error))
     }
 
     /// Returns the problem of this file that could not be written.
@@ -81,10 +75,8 @@ impl Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        if !self.is_kept {
-            // A part that cannot be removed is hidden, and says by its name what it is.
-            let _ = std::fs::remove_file(&self.path);
-        }
+        // One that is kept is there no more; a part that cannot be removed is hidden, and says by its name what it is.
+        let _ = std::fs::remove_file(&self.path);
     }
 }
 

@@ -5,6 +5,7 @@ use super::fetch::{self, Address};
 use super::name::stream_name;
 use crate::client::Client;
 use crate::error::Error as CommandError;
+use crate::manifests;
 use base::Problem;
 use indicatif::ProgressBar;
 use std::fs::File;
@@ -182,20 +183,11 @@ fn form_of_media(media: &str) -> Option<Form> {
 
 /// Returns the files directly in a folder, leaving out hidden ones and those of unknown forms.
 fn inside(folder: &Path) -> Result<Vec<Source>, Problem> {
-    let unreadable = |error| CommandError::unreadable(folder, error);
-    let entries = std::fs::read_dir(folder).map_err(unreadable)?;
-    let mut paths = entries
-        .map(|entry| Ok(entry?.path()))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(unreadable)?;
-    paths.sort();
     let mut sources = Vec::new();
-    for path in paths {
-        let is_hidden =
-            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    for path in manifests::inside(folder)? {
         let about =
             std::fs::metadata(&path).map_err(|error| CommandError::unreadable(&path, error))?;
-        if !is_hidden && about.is_file() {
+        if about.is_file() {
             sources.extend(of_file(&path, about.len()));
         }
     }

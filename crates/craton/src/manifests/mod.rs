@@ -9,7 +9,7 @@ mod places;
 mod source;
 
 pub use folder::{Filling, Folder, Written, read, read_from, read_with};
-pub use source::{Unpacked, is_yaml};
+pub use source::{Unpacked, inside, is_yaml};
 
 use node::Node;
 use serde_json::Value;

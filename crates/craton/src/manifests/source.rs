@@ -116,19 +116,7 @@ fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), 
         let what = format!("the depth of `{}`", folder.display());
         return Err(Error::TooLarge { what, limit: limits::FOLDER_DEPTH_MAX as u64 });
     }
-    let unreadable = |error| Error::unreadable(folder, error);
-    let entries = std::fs::read_dir(folder).map_err(unreadable)?;
-    let mut paths = entries
-        .map(|entry| Ok(entry?.path()))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(unreadable)?;
-    paths.sort();
-    for path in paths {
-        let name =
-            path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if name.starts_with('.') {
-            continue;
-        }
+    for path in inside(folder)? {
         if path.is_dir() && !path.is_symlink() {
             collect(&path, depth + 1, files)?;
         } else if is_yaml(&path) {
@@ -140,6 +128,23 @@ fn collect(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// Returns the paths of what is directly in a folder, by name, hidden ones left out.
+///
+/// # Errors
+/// `cli.file`.
+pub fn inside(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let unreadable = |error| Error::unreadable(folder, error);
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        if !entry.file_name().to_string_lossy().starts_with('.') {
+            paths.push(entry.path());
+        }
+    }
+    paths.sort();
+    Ok(paths)
 }
 
 #[cfg(test)]

@@ -39,24 +39,19 @@ impl Content {
     }
 
     fn collect(&mut self, folder: &Path, inside: &str) -> Result<(), Problem> {
-        let unreadable = |error| Cli::unreadable(folder, error);
-        let entries = std::fs::read_dir(folder).map_err(unreadable)?;
-        for entry in entries {
-            let entry = entry.map_err(unreadable)?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with('.') {
-                continue;
-            }
+        for file in manifests::inside(folder)? {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
             let path = format!("{inside}{name}");
-            let about = entry.file_type().map_err(unreadable)?;
+            let about = std::fs::symlink_metadata(&file);
+            let about = about.map_err(|error| Cli::unreadable(&file, error))?;
             if about.is_dir() {
                 layer::check_path(&format!("{path}/x"))?;
-                self.collect(&entry.path(), &format!("{path}/"))?;
-            } else if !is_carried(&entry.path()) {
+                self.collect(&file, &format!("{path}/"))?;
+            } else if !is_carried(&file) {
                 self.left.push(path);
             } else if about.is_file() {
                 layer::check_path(&path)?;
-                self.take(&entry.path(), path)?;
+                self.take(&file, path)?;
             } else {
                 let reason = "only plain files belong into a package";
                 return Err(Error::Content { path, reason }.into());

@@ -3,7 +3,7 @@
 use super::oci::{self, Descriptor, Index};
 use super::{Error, layer, limits};
 use crate::error::Error as Cli;
-use base::{Problem, hex, sha256};
+use base::{Problem, hex, is_digest, sha256};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use unit::{Blobs, FileBlobs, sync_name};
 
 /// Which version the layout has.
 const MARKER: &str = "oci-layout";
@@ -155,7 +156,7 @@ impl Layout {
             INDEX => std::mem::replace(&mut self.index, bytes),
             _ => {
                 let digits = path.strip_prefix(BLOBS).and_then(|rest| rest.strip_prefix('/'));
-                let Some(digits) = digits.filter(|digits| oci::is_digits(digits)) else {
+                let Some(digits) = digits.filter(|digits| is_digest(digits)) else {
                     let reason = "it does not belong into an OCI layout";
                     return Err(Error::Content { path: path.into(), reason });
                 };
@@ -202,7 +203,7 @@ impl Layout {
         } else {
             self.save_folder(to, parent)
         };
-        saved.map_err(|error| Cli::unwritable(to, error).into())
+        saved.and_then(|()| sync_name(to)).map_err(|error| Cli::unwritable(to, error).into())
     }
 
     fn save_tar(&self, to: &Path, parent: &Path, tar: &[u8]) -> std::io::Result<()> {
@@ -215,9 +216,10 @@ impl Layout {
 
     fn save_folder(&self, to: &Path, parent: &Path) -> std::io::Result<()> {
         let folder = tempfile::tempdir_in(parent)?;
-        std::fs::create_dir_all(folder.path().join(BLOBS))?;
+        let blobs = FileBlobs::new(folder.path());
         for (path, bytes) in self.files() {
-            std::fs::write(folder.path().join(path), bytes)?;
+            let put = blobs.put(&path, &mut |out| Write::write_all(out, bytes));
+            put.map_err(std::io::Error::other)?;
         }
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755))?;
         std::fs::rename(folder.path(), to)?;

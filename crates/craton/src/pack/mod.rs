@@ -8,7 +8,7 @@ mod asks;
 mod content;
 mod error;
 pub mod installed;
-mod layer;
+pub mod layer;
 mod layout;
 mod may;
 mod oci;

@@ -1,6 +1,6 @@
 //! The documents of an OCI image layout, as far as a package needs them (OCI image specification 1.1).
 
-use base::{hex, sha256};
+use base::{hex, is_digest, sha256};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -57,13 +57,8 @@ impl Descriptor {
 
     /// Returns the digits of the digest; nothing where it is of another kind.
     pub fn digits(&self) -> Option<&str> {
-        self.digest.strip_prefix("sha256:").filter(|digits| is_digits(digits))
+        self.digest.strip_prefix("sha256:").filter(|digits| is_digest(digits))
     }
-}
-
-/// Returns whether a text is a digest in hexadecimal digits.
-pub fn is_digits(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// An artifact.

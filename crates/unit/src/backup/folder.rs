@@ -1,11 +1,11 @@
 //! The folder in which backups lie.
 
-use super::manifest::{Entry, SignedManifest, hash_of, is_hash};
+use super::manifest::{Entry, SignedManifest, hash_of};
 use super::stream::Frame;
-use crate::Error;
-use base::{Problem, Time};
+use crate::{Error, files};
+use base::{Problem, Time, is_digest};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use store::{Blobs, FileBlobs};
@@ -77,7 +77,7 @@ impl Folder {
         Ok(names
             .into_iter()
             .filter_map(|(name, _)| hash(name))
-            .filter(|hash| is_hash(hash))
+            .filter(|hash| is_digest(hash))
             .collect())
     }
 
@@ -118,18 +118,10 @@ impl Folder {
     /// # Errors
     /// `backup.busy`.
     pub fn lock(&self) -> Result<Lock, Problem> {
-        let path = self.root.join(LOCK);
-        let wrong = |source| Error::File { path: path.clone(), source };
-        crate::files::make_folder(&self.root)?;
-        let file =
-            File::options().create(true).truncate(false).write(true).open(&path).map_err(wrong)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Lock { _file: file }),
-            Err(TryLockError::WouldBlock) => {
-                Err(Error::BackupBusy { path: self.root.clone() }.into())
-            }
-            Err(TryLockError::Error(source)) => Err(wrong(source).into()),
-        }
+        files::make_folder(&self.root)?;
+        let file = files::lock(&self.root.join(LOCK))?;
+        let busy = || Error::BackupBusy { path: self.root.clone() };
+        Ok(Lock { _file: file.ok_or_else(busy)? })
     }
 
     /// Takes a backup as it comes, up to and with its manifest.
@@ -246,7 +238,7 @@ impl Folder {
 
     /// Returns a piece; nothing where it is missing or its bytes are others.
     pub(super) fn read_piece(&self, hash: &str) -> Result<Option<Vec<u8>>, Problem> {
-        if !is_hash(hash) {
+        if !is_digest(hash) {
             return Ok(None);
         }
         let file = piece_file(hash);

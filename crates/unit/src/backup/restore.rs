@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use store::{Blobs, FileBlobs, JournaledStore, SqliteStore};
+use store::{Blobs, FileBlobs, JournaledStore, SqliteStore, sync_name};
 
 /// Where the unit's secret keys come from.
 pub enum Keys {
@@ -77,8 +77,7 @@ pub fn restore(wanted: &Restore<'_>) -> Result<Restored, Problem> {
         return Err(problem);
     }
     let wrong = |source| Error::File { path: wanted.to.to_owned(), source };
-    std::fs::rename(&draft, wanted.to).map_err(wrong)?;
-    files::sync_parent(wanted.to)?;
+    std::fs::rename(&draft, wanted.to).and_then(|()| sync_name(wanted.to)).map_err(wrong)?;
     Ok(Restored {
         name,
         unit: manifest.unit,
@@ -161,7 +160,7 @@ fn make(
         }
     }
     for (name, bytes) in keys {
-        files::write_bytes(&draft.join(name), bytes, true)?;
+        files::create(&draft.join(name), bytes, true)?;
     }
     mark(draft)
 }
