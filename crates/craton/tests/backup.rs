@@ -50,7 +50,7 @@ fn a_unit_that_runs_is_backed_up_and_comes_back_as_it_stood() {
 
     said(&folder, &["restore", "backups", "old", "--at", names[0], "--keys", "shop"]);
     said(&folder, &["restore", "backups", "new", "--keys", "shop"]);
-    for (unit, expected) in [("old", "n\n7\n"), ("new", "n\n10\n")] {
+    for (unit, expected) in [("old", "n\r\n7\r\n"), ("new", "n\r\n10\r\n")] {
         assert_eq!(said(&folder, &["verify", unit]), "the store is sound\n");
         let mut up = Up::start(&folder, unit);
         up.read_until("is up");

@@ -26,10 +26,10 @@ impl Rate {
         }
     }
 
-    /// Returns in how many nanoseconds so much is due.
+    /// Returns in how many nanoseconds so much is due, rounded down: a whole burst fits, whatever the rate is.
     fn nanos(self, amount: u64) -> u64 {
         let per_second = u128::from(self.per_second.max(1));
-        let nanos = (u128::from(amount) * NANOS_A_SECOND).div_ceil(per_second);
+        let nanos = u128::from(amount) * NANOS_A_SECOND / per_second;
         u64::try_from(nanos).unwrap_or(u64::MAX)
     }
 }

@@ -151,8 +151,9 @@ fn adjusted(
         .application_name(format!("craton {}", config.node))
         .connect_timeout(Duration::from_millis(config.connect_ms_max))
         .tcp_user_timeout(patience)
-        .keepalives_idle(patience)
-        .keepalives_interval(patience / 4)
+        .keepalives_idle(patience.max(Duration::from_secs(1)))
+        // The system counts in whole seconds, and refuses none.
+        .keepalives_interval((patience / 4).max(Duration::from_secs(1)))
         .keepalives_retries(3);
     way
 }
