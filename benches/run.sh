@@ -1,4 +1,4 @@
-# The numbers of the README. Sourced by `./x bench`; needs the real data beside the project (tests only, see its licence).
+# The numbers of the README. Sourced by `./x bench`, whose arguments go to `floor.py` (`--full`: the long form); needs the real data beside the project (tests only, see its licence).
 need
 python_tools
 cargo build --release --workspace --bin craton
@@ -6,14 +6,16 @@ strip -o target/craton-stripped target/release/craton
 ls -l target/release/craton target/craton-stripped | awk '{printf "%s: %.1f MB\n", $9, $5 / 1e6}'
 echo "--- a commit and what bounds it"
 cargo run --release --quiet -p store --example commit_cost || true
-echo "--- policy decisions with reasons on one core: 200 policies, 20 permit"
-cargo run --release --quiet -p kernel --example decisions
 echo "--- Olist, then Olist x 12, release build, full syncs"
 for copies in 1 12; do replay target/release/craton "$copies"; done
 echo "--- a unit with Olist loaded: until it is ready, and its memory after a minute"
 .venv/bin/python benches/ready.py target/release/craton "$(shared)/data/olist"
 python=$(benches/venv.sh)/bin/python
 mkdir -p target/tmp
+echo "--- one-task processes by each way in, beside others, in a full store and in PostgreSQL; decisions; revocations"
+cargo build --release --quiet -p unit --examples
+cargo build --release --quiet -p kernel --example decisions
+"$python" benches/floor.py target/release/craton --report target/floor.json "$@"
 echo "--- TPC-H at scale 1: the official answers, and times beside DuckDB and DataFusion"
 "$python" benches/tpch/run.py target/release/craton --fresh --report target/tpch.json \
     ${DATAFUSION_CLI:+--datafusion-cli "$DATAFUSION_CLI"}

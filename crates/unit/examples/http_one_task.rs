@@ -2,7 +2,8 @@
 //!
 //! URL is `HOST:PORT` of a unit that has the process `one` with a job of type `work`. Half of the connections start instances, the
 //! others take jobs and complete them; with BATCH they send so many commands in one request (`unit.batch`). `--post PATH BODY` in
-//! place of TOKEN sends the same request over all connections: what another engine needs for an instance, for comparison.
+//! place of TOKEN sends one request for an instance over all connections, which is what another engine needs, for comparison; `{n}` in
+//! both is a number that no other request has. Figures come as one line of JSON.
 
 #![expect(
     clippy::unwrap_used,
@@ -146,9 +147,15 @@ fn all_done(body: &[u8]) {
     assert!(failed.is_none(), "{failed:?}");
 }
 
-async fn same(mut client: Client, counts: Arc<Counts>, path: String, body: String, end: Instant) {
+async fn others(
+    mut client: Client,
+    counts: Arc<Counts>,
+    (path, body): (String, String),
+    end: Instant,
+) {
     while Instant::now() < end {
-        client.post(&path, &body).await;
+        let number = counts.started.fetch_add(1, Ordering::Relaxed).to_string();
+        client.post(&path.replace("{n}", &number), &body.replace("{n}", &number)).await;
         counts.completed.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -172,7 +179,8 @@ fn main() {
             let client = Client::open(&host, if is_other { "" } else { &token }).await;
             let counts = Arc::clone(&counts);
             if is_other {
-                tasks.spawn(same(client, counts, arguments[2].clone(), arguments[3].clone(), end));
+                let request = (arguments[2].clone(), arguments[3].clone());
+                tasks.spawn(others(client, counts, request, end));
             } else if place % 2 == 0 {
                 tasks.spawn(starts(client, counts, batch, end));
             } else {
@@ -185,8 +193,10 @@ fn main() {
     });
     let (completed, took) =
         (counts.completed.load(Ordering::Relaxed), begin.elapsed().as_secs_f64());
-    println!(
-        "{completed} instances in {took:.1} s over {connections} connections: {:.0} a second",
-        completed as f64 / took
-    );
+    let figures = json!({
+        "instances": completed,
+        "seconds": took,
+        "instances_per_s": completed as f64 / took,
+    });
+    println!("{figures}");
 }

@@ -1,9 +1,15 @@
-//! One-task processes through the kernel path: `cargo run --release -p unit --example one_task [FOLDER] [SECONDS] [RATE]`.
+//! One-task processes through the kernel path: `cargo run --release -p unit --example one_task FOLDER [--seconds 10] [--rate N]
+//! [--finished N] [--waiting N] [--keyed] [--database URL]`.
 //!
 //! An instance is started, its job is given to a worker and completed, and it ends. Every call shows a token, is decided upon by 200
-//! policies of which 20 match, is audited, and is on the disk before its reply. Without RATE each client keeps as many calls under
-//! way as it may (closed loop); with it, instances are started at that rate whatever the unit does (open loop), and times are
-//! counted from when a start was due. At the end SQL counts the history.
+//! policies of which 20 match, is audited, and is on the disk before its reply. First each client keeps as many calls under way as
+//! it may (closed loop); then instances are started at RATE, or at half of what was reached, whatever the unit does (open loop), and
+//! times are counted from when a start was due. At the end SQL counts history and audit, and both must say what was acknowledged.
+//!
+//! With `--finished` and `--waiting` it fills the store in place of that: so many instances that are over, so many that wait for a
+//! message. These have random business keys and variables of 200 bytes; with `--keyed` the others have so, too. The store stays in FOLDER, which may be that of
+//! a unit that is stopped, and is gone on with; with `--database` it is in PostgreSQL. `--manifests` only prints what is declared.
+//! Figures come as one line of JSON.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,206 +17,293 @@
     reason = "a measurement, not a part of the unit"
 )]
 
-use base::{SystemClock, SystemEntropy};
-use data::Data;
-use kernel::{Call, Credential, Handle, Kernel, Parts, Principal, Reply, ResourceRef};
-use process::Processes;
+mod bench;
+
+use base::{Entropy, SystemEntropy};
+use bench::Unit;
+use kernel::Reply;
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use store::{FileBlobs, JournaledStore, SqliteStore};
-
-const MODEL: &str = r#"<?xml version="1.0"?>
-<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" id="definitions">
-  <bpmn:process id="one" isExecutable="true">
-    <bpmn:startEvent id="begin"/>
-    <bpmn:sequenceFlow id="f1" sourceRef="begin" targetRef="work"/>
-    <bpmn:serviceTask id="work"><bpmn:extensionElements><zeebe:taskDefinition type="work"/></bpmn:extensionElements></bpmn:serviceTask>
-    <bpmn:sequenceFlow id="f2" sourceRef="work" targetRef="end"/>
-    <bpmn:endEvent id="end"/>
-  </bpmn:process>
-</bpmn:definitions>"#;
 
 /// Starts that are under way at the same time, in a closed loop.
 const WINDOW: usize = 1_000;
+/// Instances that are started and not yet completed, at most, in a closed loop.
+const OPEN_MAX: u64 = 10_000;
 /// Jobs that a worker takes at once.
 const JOBS: usize = 500;
+/// Calls that may be under way at all: more than the kernel takes of one principal.
+const PLACES: usize = 100_000;
+/// Bytes of variables of an instance with keys.
+const VARIABLES_BYTES: usize = 200;
+const PAUSE: Duration = Duration::from_millis(1);
+const TOLD_EVERY: Duration = Duration::from_secs(5);
+
+struct Options {
+    folder: PathBuf,
+    seconds: u64,
+    rate: Option<f64>,
+    finished: u64,
+    waiting: u64,
+    is_keyed: bool,
+    database: Option<String>,
+}
+
+impl Options {
+    fn read() -> Self {
+        let mut arguments = std::env::args().skip(1);
+        let mut options = Self {
+            folder: arguments.next().expect("a folder").into(),
+            seconds: 10,
+            rate: None,
+            finished: 0,
+            waiting: 0,
+            is_keyed: false,
+            database: None,
+        };
+        while let Some(name) = arguments.next() {
+            let mut value = || arguments.next().expect("a value behind the option");
+            match name.as_str() {
+                "--seconds" => options.seconds = value().parse().unwrap(),
+                "--rate" => options.rate = Some(value().parse().unwrap()),
+                "--finished" => options.finished = value().parse().unwrap(),
+                "--waiting" => options.waiting = value().parse().unwrap(),
+                "--database" => options.database = Some(value()),
+                "--keyed" => options.is_keyed = true,
+                other => panic!("`{other}` is no option"),
+            }
+        }
+        options.is_keyed |= options.fills();
+        options
+    }
+
+    fn fills(&self) -> bool {
+        self.finished != 0 || self.waiting != 0
+    }
+}
+
+/// What is started, how fast, and how long.
+#[derive(Clone, Copy)]
+struct Load {
+    process: &'static str,
+    is_keyed: bool,
+    /// Starts a second in an open loop; a closed loop where absent.
+    rate: Option<f64>,
+    until: Until,
+}
+
+#[derive(Clone, Copy)]
+enum Until {
+    Time(Duration),
+    Count(u64),
+}
 
 /// What clients count.
 #[derive(Default)]
 struct Counts {
+    submitted: AtomicU64,
     started: AtomicU64,
-    completed: AtomicU64,
     refused: AtomicU64,
+    completed: AtomicU64,
+    failed: AtomicU64,
+    /// The lowest number of an instance.
+    first: AtomicU64,
+    /// True when nothing is started any more and every start has its reply.
+    is_over: AtomicBool,
     /// Microseconds from when a start was due to its reply.
-    times: Mutex<Vec<u32>>,
+    starts: Mutex<Vec<u32>>,
+    /// Microseconds from when a start was due to the end of its instance, in an open loop.
+    instances: Mutex<Vec<u32>>,
+}
+
+fn add(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::SeqCst);
+}
+
+fn of(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::SeqCst)
 }
 
 fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let folder: PathBuf = arguments.next().map_or_else(std::env::temp_dir, Into::into);
-    let seconds: u64 = arguments.next().map_or(10, |text| text.parse().unwrap());
-    let rate: Option<f64> = arguments.next().map(|text| text.parse().unwrap());
-    let folder = folder.join("craton-one-task");
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir_all(&folder).unwrap();
-    let handle = unit(&folder);
-    let token = declare(&handle);
-    let counts = Arc::new(Counts::default());
-    let end = Instant::now() + Duration::from_secs(seconds);
+    if std::env::args().any(|argument| argument == "--manifests") {
+        println!("{}", json!({"manifests": bench::manifests()}));
+        return;
+    }
+    let options = Options::read();
+    let unit = Unit::open(&options.folder, options.database.as_deref(), Vec::new());
+    let load = |process, rate, until| Load { process, is_keyed: options.is_keyed, rate, until };
+    let report = if !options.fills() {
+        let time = Until::Time(Duration::from_secs(options.seconds));
+        let closed = run(&unit, load("one", None, time));
+        let half = closed["instances_per_s"].as_f64().unwrap() / 2.0;
+        let open = run(&unit, load("one", Some(options.rate.unwrap_or(half)), time));
+        json!({"closed": closed, "open": open})
+    } else {
+        let fill = |process, count| match count {
+            0 => Value::Null,
+            count => run(&unit, load(process, None, Until::Count(count))),
+        };
+        let finished = fill("one", options.finished);
+        json!({"finished": finished, "waiting": fill("waits", options.waiting)})
+    };
+    unit.handle.stop();
+    println!("{report}");
+}
+
+/// Runs a load to its end, holds what SQL says against what was acknowledged, and returns the figures.
+fn run(unit: &Unit, load: Load) -> Value {
+    // Nothing is read before: a store that was just opened is to be as cold as it is.
+    let line = unit.handle.kernel().store().snapshot().unwrap().log_end("system/audit").unwrap();
+    let counts = Arc::new(Counts { first: AtomicU64::new(u64::MAX), ..Counts::default() });
     let begin = Instant::now();
     std::thread::scope(|scope| {
-        scope.spawn(|| starts(&handle, &token, &counts, end, rate));
-        scope.spawn(|| works(&handle, &token, &counts, end));
-        report(&counts, end);
+        scope.spawn(|| starts(unit, load, &counts, begin));
+        if load.process == "one" {
+            scope.spawn(|| works(unit, load, &counts, begin));
+        }
     });
     let took = begin.elapsed().as_secs_f64();
-    let completed = counts.completed.load(Ordering::SeqCst);
-    println!("{completed} instances in {took:.1} s: {:.0} a second", completed as f64 / took);
-    println!("refused: {}", counts.refused.load(Ordering::SeqCst));
-    percentiles(&counts);
-    check(&handle, &counts);
-    handle.stop();
-    drop(handle);
-    let bytes: u64 = std::fs::read_dir(&folder)
-        .unwrap()
-        .filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len()))
-        .sum();
-    println!("{:.0} bytes of files an instance", bytes as f64 / completed.max(1) as f64);
-    std::fs::remove_dir_all(&folder).unwrap();
-}
-
-/// Returns a unit with processes and SQL over a store on the disk.
-fn unit(folder: &std::path::Path) -> Handle {
-    let tables = SqliteStore::open(folder.join("store.sqlite"), &store::Config::default()).unwrap();
-    let blobs = Arc::new(FileBlobs::new(folder));
-    let (_, writer) = Kernel::new(Parts {
-        store: Arc::new(JournaledStore::open(Arc::new(tables)).unwrap()),
-        clock: Arc::new(SystemClock::new()),
-        entropy: Arc::new(SystemEntropy),
-        engines: vec![
-            Data::new(data::Config::default(), blobs) as Arc<dyn kernel::Engine>,
-            Arc::new(Processes::new(process::Config::default())),
-        ],
-        config: kernel::Config::default(),
+    let (started, completed) = (of(&counts.started), of(&counts.completed));
+    assert!(0 < started, "nothing was started");
+    assert_eq!(of(&counts.failed), 0, "jobs that are held can be completed");
+    let done = if load.process == "one" { completed } else { started };
+    let found = seen(unit, load.process, of(&counts.first), line);
+    assert_eq!(found, [started, started, completed], "SQL against what was acknowledged");
+    json!({
+        "instances": done,
+        "seconds": took,
+        "instances_per_s": done as f64 / took,
+        "refused": of(&counts.refused),
+        "start": percentiles(&counts.starts),
+        "instance": percentiles(&counts.instances),
     })
-    .unwrap();
-    kernel::spawn(writer).unwrap()
 }
 
-/// Applies the process, its people and 200 policies, and returns a token.
-fn declare(handle: &Handle) -> String {
-    let policy = |number: usize, role: &str| {
-        format!(
-            "@id(\"p{number}\")\npermit (principal in Role::\"{role}\", action in Action::\"Run\", resource)\n\
-             unless {{ resource has assignee && resource.assignee == \"x{number}\" }};\n"
-        )
+/// Returns what SQL sees from an instance and an audit line on: instances in the state in which a load leaves them, starts and
+/// completions.
+fn seen(unit: &Unit, process: &str, first: u64, line: u64) -> [u64; 3] {
+    let state = if process == "one" { "completed" } else { "active" };
+    let instances = unit.number(&format!(
+        "SELECT count(*) AS n FROM system.process_instances \
+         WHERE instance >= {first} AND process = '{process}' AND state = '{state}'"
+    ));
+    let audited = |operation: &str| {
+        unit.number(&format!(
+            "SELECT sum(\"count\") AS n FROM system.audit \
+             WHERE number >= {line} AND operation = '{operation}' AND outcome = 'allowed'"
+        ))
     };
-    let mut manifests = vec![
-        json!({"apiVersion": "craton/v1", "kind": "Process", "metadata": {"name": "one"}, "spec": {"source": MODEL}}),
-    ];
-    for role in 0..10 {
-        let name = format!("role{role}");
-        let policies: String = (0..20).map(|number| policy(number, &name)).collect();
-        manifests.push(json!({"apiVersion": "craton/v1", "kind": "Role", "metadata": {"name": name}, "spec": {"policies": policies}}));
+    [instances, audited("process.start"), audited("job.complete")]
+}
+
+fn due(begin: Instant, number: u64, rate: f64) -> Instant {
+    begin + Duration::from_secs_f64(number as f64 / rate)
+}
+
+fn micros(since: Instant) -> u32 {
+    u32::try_from(since.elapsed().as_micros()).unwrap_or(u32::MAX)
+}
+
+/// Returns the parameters of a start.
+fn parameters(number: u64, is_keyed: bool) -> Value {
+    if !is_keyed {
+        let variables =
+            json!({"id": number, "customer": "c-4711", "amount": 129.9, "note": "one of many"});
+        return json!({ "variables": variables });
     }
-    manifests.push(json!({"apiVersion": "craton/v1", "kind": "User", "metadata": {"name": "ana"}, "spec": {"roles": ["role3"]}}));
-    manifests.push(json!({"apiVersion": "craton/v1", "kind": "User", "metadata": {"name": "olga"}, "spec": {"roles": ["owner"]}}));
-    let unit = |operation: &str, kind: &str| {
-        Call::new(operation, ResourceRef::new(kind, ""), Principal::Unit("init".into()))
-    };
-    handle.call(unit("resource.apply", "resource").with(json!({"manifests": manifests}))).unwrap();
-    let olga = Principal::User("olga".into());
-    let token = Call::new("token.create", ResourceRef::new("token", ""), olga)
-        .with(json!({"user": "ana", "scope": []}));
-    let made = handle.call(token).unwrap().into_value();
-    made["token"].as_str().unwrap().to_owned()
+    let key = format!("{:016x}{:016x}", SystemEntropy.number(), SystemEntropy.number());
+    let mut variables =
+        json!({"id": number, "customer": "c-4711", "amount": 129.9, "key": key, "note": ""});
+    let rest = VARIABLES_BYTES.saturating_sub(variables.to_string().len());
+    variables["note"] = json!("n".repeat(rest));
+    json!({"variables": variables, "business_key": key})
 }
 
-/// Makes a call as a door does: who shows the token is found first.
-fn call(handle: &Handle, token: &str, operation: &str, on: (&str, &str), args: Value) -> Call {
-    let identity = handle.kernel().authenticate(&Credential::Bearer(token)).unwrap();
-    Call::new(operation, ResourceRef::new(on.0, on.1), identity.principal).with(args)
-}
-
-fn starts(handle: &Handle, token: &str, counts: &Arc<Counts>, end: Instant, rate: Option<f64>) {
-    let (free, places): (SyncSender<()>, Receiver<()>) = sync_channel(100_000);
-    if rate.is_none() {
+fn starts(unit: &Unit, load: Load, counts: &Arc<Counts>, begin: Instant) {
+    let (free, places) = sync_channel::<()>(PLACES);
+    if load.rate.is_none() {
         (0..WINDOW).for_each(|_| free.send(()).unwrap());
     }
-    let begin = Instant::now();
-    let mut number = 0_u64;
-    while Instant::now() < end {
-        let due = match rate {
+    let (mut number, mut told) = (0_u64, (begin, 0_u64));
+    let is_wanted = |number: u64| match load.until {
+        Until::Time(time) => begin.elapsed() < time,
+        Until::Count(count) => number < count,
+    };
+    while is_wanted(number) {
+        let due = match load.rate {
             Some(rate) => {
-                let due = begin + Duration::from_secs_f64(number as f64 / rate);
+                let due = due(begin, number, rate);
                 std::thread::sleep(due.saturating_duration_since(Instant::now()));
                 due
             }
             None => {
                 places.recv().unwrap();
+                while load.process == "one" && OPEN_MAX < open(counts) {
+                    std::thread::sleep(PAUSE);
+                }
                 Instant::now()
             }
         };
-        let variables =
-            json!({"id": number, "customer": "c-4711", "amount": 129.9, "note": "one of many"});
-        let start = call(
-            handle,
-            token,
-            "process.start",
-            ("process", "one"),
-            json!({"variables": variables}),
-        );
-        let (counts, free) = (Arc::clone(counts), free.clone());
-        handle.submit(
-            start,
+        let args = parameters(number, load.is_keyed);
+        let start = unit.call(&unit.token, "process.start", ("process", load.process), args);
+        let (own, free) = (Arc::clone(counts), free.clone());
+        add(&counts.submitted);
+        unit.handle.submit(
+            start.expect("the token is known"),
             Box::new(move |reply| {
-                let counter = if reply.is_ok() { &counts.started } else { &counts.refused };
-                counter.fetch_add(1, Ordering::SeqCst);
-                let micros = u32::try_from(due.elapsed().as_micros()).unwrap_or(u32::MAX);
-                counts.times.lock().unwrap().push(micros);
+                match reply.map(Reply::into_value) {
+                    Ok(made) => {
+                        let number = made["instance"].as_u64().unwrap_or_default();
+                        own.first.fetch_min(number, Ordering::SeqCst);
+                        add(&own.started);
+                    }
+                    Err(_) => add(&own.refused),
+                }
+                own.starts.lock().unwrap().push(micros(due));
+                // In an open loop nobody waits for a place.
                 let _ = free.try_send(());
             }),
         );
         number += 1;
+        told = tell(load, counts, told);
     }
+    while of(&counts.started) + of(&counts.refused) < number {
+        std::thread::sleep(PAUSE);
+    }
+    counts.is_over.store(true, Ordering::SeqCst);
 }
 
-fn works(handle: &Handle, token: &str, counts: &Arc<Counts>, end: Instant) {
-    let (free, places) = sync_channel::<()>(100_000);
+/// Returns how many instances are started, or will be, and are not completed.
+fn open(counts: &Counts) -> u64 {
+    let gone = of(&counts.completed) + of(&counts.failed) + of(&counts.refused);
+    of(&counts.submitted).saturating_sub(gone)
+}
+
+/// Says now and then how fast it goes; returns when that was, and how many there were.
+fn tell(load: Load, counts: &Counts, (at, before): (Instant, u64)) -> (Instant, u64) {
+    if at.elapsed() < TOLD_EVERY {
+        return (at, before);
+    }
+    let done = if load.process == "one" { of(&counts.completed) } else { of(&counts.started) };
+    let rate = (done - before) as f64 / at.elapsed().as_secs_f64();
+    eprintln!("{}: {done} instances, {rate:.0} a second", load.process);
+    (Instant::now(), done)
+}
+
+fn works(unit: &Unit, load: Load, counts: &Arc<Counts>, begin: Instant) {
+    let (free, places) = sync_channel::<()>(PLACES);
     let mut under_way = 0_usize;
     loop {
-        let take =
-            call(handle, token, "job.activate", ("job", ""), json!({"type": "work", "max": JOBS}));
-        let jobs = handle.call(take).unwrap().into_value();
+        let is_over = counts.is_over.load(Ordering::SeqCst);
+        let args = json!({"type": "work", "max": JOBS});
+        let take = unit.call(&unit.token, "job.activate", ("job", ""), args);
+        let jobs = unit.handle.call(take.expect("the token is known")).unwrap().into_value();
         let jobs = jobs["jobs"].as_array().unwrap();
-        if jobs.is_empty() {
-            if end + Duration::from_millis(500) < Instant::now() && under_way == 0 {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
         for job in jobs {
-            let name = job["job"].as_str().unwrap();
-            let done = call(
-                handle,
-                token,
-                "job.complete",
-                ("job", name),
-                json!({"variables": {"ok": true}}),
-            );
-            let (counts, free) = (Arc::clone(counts), free.clone());
-            handle.submit(
-                done,
-                Box::new(move |reply| {
-                    let counter = if reply.is_ok() { &counts.completed } else { &counts.refused };
-                    counter.fetch_add(1, Ordering::SeqCst);
-                    free.send(()).unwrap();
-                }),
-            );
+            complete(unit, load, counts, begin, job, free.clone());
             under_way += 1;
         }
         // Not more than two portions are under way.
@@ -218,45 +311,49 @@ fn works(handle: &Handle, token: &str, counts: &Arc<Counts>, end: Instant) {
             places.recv().unwrap();
             under_way -= 1;
         }
+        if jobs.is_empty() {
+            if is_over {
+                return;
+            }
+            std::thread::sleep(PAUSE);
+        }
     }
 }
 
-fn report(counts: &Counts, end: Instant) {
-    let step = Duration::from_secs(5);
-    let mut before = 0;
-    while Instant::now() + step < end {
-        std::thread::sleep(step);
-        let completed = counts.completed.load(Ordering::SeqCst);
-        println!("{:6} instances/s", (completed - before) / step.as_secs());
-        before = completed;
-    }
-}
-
-fn percentiles(counts: &Counts) {
-    let mut times = std::mem::take(&mut *counts.times.lock().unwrap());
-    times.sort_unstable();
-    let at = |share: f64| {
-        let place = (times.len() as f64 * share) as usize;
-        f64::from(times.get(place.min(times.len().saturating_sub(1))).copied().unwrap_or(0)) / 1e3
-    };
-    println!(
-        "start, from due to reply: p50 {:.1} ms, p99 {:.1} ms, p99.9 {:.1} ms",
-        at(0.5),
-        at(0.99),
-        at(0.999)
+fn complete(
+    unit: &Unit,
+    load: Load,
+    counts: &Arc<Counts>,
+    begin: Instant,
+    job: &Value,
+    free: std::sync::mpsc::SyncSender<()>,
+) {
+    let name = job["job"].as_str().unwrap();
+    let args = json!({"variables": {"ok": true}});
+    let done = unit.call(&unit.token, "job.complete", ("job", name), args);
+    let number = job["variables"]["id"].as_u64();
+    let due = load.rate.zip(number).map(|(rate, number)| due(begin, number, rate));
+    let counts = Arc::clone(counts);
+    unit.handle.submit(
+        done.expect("the token is known"),
+        Box::new(move |reply| {
+            add(if reply.is_ok() { &counts.completed } else { &counts.failed });
+            if let Some(due) = due {
+                counts.instances.lock().unwrap().push(micros(due));
+            }
+            free.send(()).unwrap();
+        }),
     );
 }
 
-/// Holds what SQL says of the history against what was acknowledged.
-fn check(handle: &Handle, counts: &Counts) {
-    let sql =
-        "SELECT state, count(*) AS n FROM system.process_instances GROUP BY state ORDER BY state";
-    let ask = Call::new("sql.query", ResourceRef::new("sql", ""), Principal::User("olga".into()))
-        .with(json!({"sql": sql, "format": "csv"}));
-    let Reply::Stream { pieces, .. } = handle.call(ask).unwrap() else { panic!("no rows") };
-    let text: Vec<u8> = pieces.map(Result::unwrap).collect::<Vec<_>>().concat();
-    let text = String::from_utf8(text).unwrap().replace("\r\n", " ");
-    println!("SQL: {text}");
-    let completed = counts.completed.load(Ordering::SeqCst);
-    assert!(text.contains(&format!("completed,{completed}")), "{completed} were acknowledged");
+/// Returns the times in milliseconds; nothing where none were taken.
+fn percentiles(times: &Mutex<Vec<u32>>) -> Value {
+    let mut times = std::mem::take(&mut *times.lock().unwrap());
+    times.sort_unstable();
+    let Some(last) = times.last() else { return Value::Null };
+    let at = |share: f64| {
+        let place = (times.len() as f64 * share) as usize;
+        f64::from(times[place.min(times.len() - 1)]) / 1e3
+    };
+    json!({"p50_ms": at(0.5), "p99_ms": at(0.99), "p999_ms": at(0.999), "max_ms": f64::from(*last) / 1e3})
 }
