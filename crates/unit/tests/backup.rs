@@ -177,6 +177,41 @@ fn one_changed_byte_in_any_file_is_refused() {
 }
 
 #[test]
+fn one_changed_byte_anywhere_in_a_manifest_is_refused() {
+    let place = place("manifest");
+    let folder = Folder::new(place.join("backups"));
+    let taken = back_up(&shop(&place), &folder);
+    let file = folder.root().join("manifests").join(format!("{}.json", taken.name));
+    let whole = std::fs::read(&file).unwrap();
+    for (number, byte) in whole.iter().enumerate() {
+        // What only separates words may not become another such sign either.
+        let other = if byte.is_ascii_whitespace() { b'\t' } else { byte ^ 1 };
+        let mut changed = whole.clone();
+        changed[number] = other;
+        std::fs::write(&file, changed).unwrap();
+        let refused = folder.get(None).map(|(name, _)| name).map_err(|problem| problem.code);
+        assert_eq!(refused, Err("backup.damaged".into()), "byte {number}: {byte} became {other}");
+    }
+    std::fs::write(&file, whole).unwrap();
+    assert!(folder.get(None).is_ok());
+}
+
+#[test]
+fn an_older_backup_never_stands_in_for_a_damaged_one_that_nobody_named() {
+    let place = place("stand-in");
+    let unit = shop(&place);
+    let folder = Folder::new(place.join("backups"));
+    let [first, second] = [(); 2].map(|()| back_up(&unit, &folder).name);
+    assert_ne!(first, second);
+    tamper(&folder.root().join("manifests").join(format!("{second}.json")));
+    let to = place.join("to");
+    assert_eq!(try_restore(&folder, &to, Keys::Later).unwrap_err(), "backup.damaged");
+    assert!(!to.exists());
+    let wanted = Restore { from: &folder, at: Some(&first), to: &to, keys: Keys::Later };
+    assert_eq!(restore(&wanted).unwrap().name, first, "it comes where it is asked for");
+}
+
+#[test]
 fn a_manifest_that_another_unit_signed_is_refused() {
     let place = place("forged");
     let unit = shop(&place);

@@ -10,13 +10,25 @@ use crate::routes;
 use ::unit::backup::{Folder, Keys, Restore, restore};
 use base::Problem;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// What each side counts of its contracts.
 const LEDGER: &str = "SELECT contract, capability, calls, answered, cancelled, failed, open, owed, agreed, disputed \
                       FROM system.ledger ORDER BY contract, capability";
 /// Steps of calls that were billed more than once.
 const TWICE: &str = "SELECT contract, call, event FROM system.receipts GROUP BY contract, call, event HAVING count(*) > 1";
+/// Work for calls that has ended. Of what is offered, each call starts a process of its own, named by the order.
+const ENDED: &str = "SELECT process, business_key FROM system.process_instances \
+                     WHERE state = 'completed' AND process IN (SELECT process FROM system.offers)";
+/// Work for calls that goes on or has ended; what was withdrawn is none.
+const WORK: &str = "SELECT process, business_key FROM system.process_instances \
+                    WHERE state <> 'cancelled' AND process IN (SELECT process FROM system.offers)";
+/// Calls for which there was work more than once.
+const WORK_TWICE: &str = "SELECT process, business_key FROM system.process_instances \
+                          WHERE state <> 'cancelled' AND process IN (SELECT process FROM system.offers) \
+                          GROUP BY process, business_key HAVING count(*) > 1";
 
 /// Makes three units, plays a market to them, sets one of them back in the middle of it, and compares what both sides count.
 ///
@@ -33,11 +45,20 @@ pub fn play_with_setback(
     stage.play(|market| {
         market.start()?;
         let unit = market.unit(name);
-        let back_up = || back_up(unit, &backups);
-        let go_back = || go_back(unit, &backups);
+        let ended = Mutex::new(Vec::new());
+        let back_up = || {
+            back_up(unit, &backups)?;
+            note(unit, &ended)
+        };
+        let go_back = || {
+            note(unit, &ended)?;
+            go_back(unit, &backups)
+        };
         let setback = Setback { unit: name, windows, back_up: &back_up, go_back: &go_back };
         let report = replay::run_with(options, &market.addresses(), Some(&setback))?;
         compare(market)?;
+        let ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
+        expect_no_work_twice(market, unit, &ended)?;
         let reconciled = unit.client().send(&routes::exchange_reconciliation())?;
         for peer in output::items(&reconciled) {
             eprintln!("{name} was restored; {}", told(&peer));
@@ -104,6 +125,40 @@ fn compare(market: &Market) -> Result<(), Problem> {
     }
     let what = format!("retail has {} lines, its providers {}", retail.len(), providers.len());
     Err(replay::Error::Ledger { what }.into())
+}
+
+/// Notes the work for calls that has ended by now.
+fn note(unit: &Unit, ended: &Mutex<Vec<BTreeSet<String>>>) -> Result<(), Problem> {
+    let now = rows(unit, ENDED)?.into_iter().collect();
+    ended.lock().unwrap_or_else(PoisonError::into_inner).push(now);
+    Ok(())
+}
+
+/// Expects that no unit has worked twice for a call, and that the one that went back does not do again what had ended in the part
+/// of its life that it has lost. `ended` has what had ended when the backup was taken, and when the unit was killed.
+fn expect_no_work_twice(
+    market: &Market,
+    restored: &Unit,
+    ended: &[BTreeSet<String>],
+) -> Result<(), Problem> {
+    for unit in &market.units {
+        if let Some(twice) = rows(unit, WORK_TWICE)?.first() {
+            let what = format!("{} has worked twice: {twice}", unit.name);
+            return Err(replay::Error::Ledger { what }.into());
+        }
+    }
+    let [kept, all] = ended else {
+        let what = format!("{} never went back", restored.name);
+        return Err(replay::Error::Ledger { what }.into());
+    };
+    let work: BTreeSet<String> = rows(restored, WORK)?.into_iter().collect();
+    match all.difference(kept).find(|call| work.contains(*call)) {
+        None => Ok(()),
+        Some(again) => {
+            let what = format!("{} does again what had ended: {again}", restored.name);
+            Err(replay::Error::Ledger { what }.into())
+        }
+    }
 }
 
 fn rows(unit: &Unit, sql: &str) -> Result<Vec<String>, Problem> {

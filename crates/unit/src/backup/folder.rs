@@ -159,11 +159,15 @@ impl Folder {
     /// Returns a backup, with its signature checked: that of a name, or the newest.
     ///
     /// # Errors
-    /// `backup.not_found`, `backup.damaged`.
+    /// `backup.not_found`, `backup.damaged`; the latter also where none is named and any manifest is damaged.
     pub fn get(&self, name: Option<&str>) -> Result<(String, SignedManifest), Problem> {
         let list = self.list()?;
         let found = match name {
             Some(name) => list.into_iter().find(|shown| shown.name == name),
+            // Of a damaged one nobody knows whether it is the newest: an older one in its place must be asked for.
+            None if list.first().is_some_and(|shown| shown.signed.is_err()) => {
+                list.into_iter().next()
+            }
             None => list.into_iter().next_back(),
         };
         let missing = || Error::NoBackup {

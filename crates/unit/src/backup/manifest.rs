@@ -97,6 +97,10 @@ impl SignedManifest {
         if let Some(entry) = manifest.files.iter().find(|entry| !is_inside(&entry.path)) {
             return Err(wrong(format!("`{}` is no place in a unit's folder", entry.path)));
         }
+        // A byte that changes no meaning, such as the space between two words, is a changed byte all the same.
+        if read.text()? != text {
+            return Err(wrong("it is not as the unit has written it".into()));
+        }
         Ok(read)
     }
 
