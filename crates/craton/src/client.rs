@@ -219,6 +219,9 @@ impl Client {
                 "write it as http://HOST:PORT",
             )
             .into(),
+            other if is_untrusted(&other) => {
+                Error::Certificate { url: self.url.clone(), reason: cause(&other) }.into()
+            }
             other => self.silent(&cause(&other)),
         })?;
         let status = response.status().as_u16();
@@ -289,6 +292,13 @@ impl Client {
         };
         problem(status, &value).unwrap_or_else(|| self.odd(&format!("status {status}")))
     }
+}
+
+/// Returns whether a connection ended because of the certificate that was shown: nothing was sent.
+fn is_untrusted(error: &ureq::Error) -> bool {
+    let ureq::Error::Io(error) = error else { return false };
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    matches!(inner, Some(rustls::Error::InvalidCertificate(_)))
 }
 
 fn settings() -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {

@@ -37,6 +37,14 @@ pub enum Error {
         /// What the connection said.
         reason: String,
     },
+    /// Who answers shows a certificate that nobody vouches for.
+    #[error("the certificate that {url} shows is not believed: {reason}")]
+    Certificate {
+        /// Where.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The unit answered something else than it should.
     #[error("{url} did not answer like a unit: {reason}")]
     Answer {
@@ -121,6 +129,7 @@ impl Explain for Error {
             Self::NoUnit { .. } => Code("cli.no_unit", Kind::NotFound),
             Self::NotFound { .. } => Code("cli.not_found", Kind::NotFound),
             Self::Unreachable { .. } => Code("cli.unreachable", Kind::Unavailable),
+            Self::Certificate { .. } => Code("cli.certificate", Kind::Invalid),
             Self::Answer { .. } => Code("cli.answer", Kind::Unavailable),
             Self::File { .. } => Code("cli.file", Kind::Invalid),
             Self::Reference { .. } => Code("cli.reference", Kind::Invalid),
@@ -149,6 +158,10 @@ impl Explain for Error {
                 None => format!("`craton init {folder}` makes one there"),
             }),
             Self::Unreachable { .. } => Some("`craton up DIR` starts a unit".into()),
+            Self::Certificate { .. } => Some(
+                "name the file with the unit's certificate: `--certificate tls.pem`; if it is the right one, somebody else answers there"
+                    .into(),
+            ),
             Self::Answer { .. } => {
                 Some("is `--unit` the address of a unit of this version?".into())
             }

@@ -254,7 +254,10 @@ fn put(
     let args =
         json!({"spec": manifest.spec, "labels": labels_of(manifest, application), "owner": owner});
     run_as(tx, call, "resource.put", reference, args).map_err(|mut problem| {
-        problem.place = problem.place.or_else(|| manifest.place.clone());
+        problem.place = match problem.place {
+            Some(inner) => Some(place_within(manifest.place.clone(), Some(inner))),
+            None => manifest.place.clone(),
+        };
         problem
     })
 }

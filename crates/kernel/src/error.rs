@@ -72,6 +72,8 @@ pub enum Error {
         reason: String,
         /// Where.
         place: Option<Place>,
+        /// What Cedar would have instead, where it knows.
+        hint: Option<String>,
     },
     /// A right that the caller does not hold himself.
     #[error("{actor} cannot grant the role `{role}`, which he does not hold")]
@@ -201,6 +203,9 @@ impl Explain for Error {
                 nearest.as_ref().map(|nearest| format!("did you mean `{nearest}`?"))
             }
             Self::Manifest { hint, .. } => hint.clone(),
+            Self::Policy { hint, .. } => Some(hint.clone().unwrap_or_else(|| {
+                "docs/reference/policies.md has the actions, kinds and attributes".into()
+            })),
             Self::Forbidden { actor, operation, resource } => {
                 let who = actor.strip_prefix("user:").unwrap_or(actor);
                 Some(format!("`craton why {who} {operation} {resource}` says what is missing"))

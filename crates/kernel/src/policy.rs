@@ -281,19 +281,32 @@ fn roles(
 /// Checks the policies of a role manifest.
 ///
 /// # Errors
-/// `policy.invalid` with line and column.
+/// `policy.invalid` with line, column and a hint.
 pub(crate) fn check(kernel: &Kernel, role: &Resource) -> Result<(), Problem> {
     let mut set = PolicySet::new();
     add(&mut set, &source_of(role), policies_of(role))?;
     let result = Validator::new(schema(kernel)?).validate(&set, ValidationMode::Strict);
-    let Some(error) = result.validation_errors().next() else { return Ok(()) };
+    match result.validation_errors().next() {
+        Some(error) => Err(wrong(&source_of(role), policies_of(role), error).into()),
+        None => Ok(()),
+    }
+}
+
+/// Says what is wrong with a text of policies: whose it is, where in it, and what Cedar would have instead.
+fn wrong(source: &str, text: &str, error: &dyn Diagnostic) -> Error {
     let offset = error.labels().and_then(|mut labels| labels.next()).map(|label| label.offset());
-    let line = offset.and_then(|offset| place_of(policies_of(role), offset).line);
-    let reason = match line {
-        Some(line) => format!("line {line} of `policies`: {error}"),
-        None => error.to_string(),
+    // Where something is missing, that is behind the last word.
+    let place = offset.map(|offset| place_of(text, offset.min(text.trim_end().len())));
+    let place = place.unwrap_or_default();
+    let whose = excerpt::role_of_policy(source)
+        .map_or_else(|| source.to_owned(), |role| format!("role `{role}`"));
+    let reason = match place.line {
+        Some(line) => format!("{whose}, line {line} of `policies`: {error}"),
+        None => format!("{whose}: {error}"),
     };
-    Err(Error::Policy { reason, place: None }.into())
+    let hint = error.help().map(|help| help.to_string());
+    let pointer = Some("/spec/policies".to_owned());
+    Error::Policy { reason, place: Some(Place { pointer, ..place }), hint }
 }
 
 /// Returns the roles that the manifest of a user, process or KPI lists.
@@ -329,11 +342,8 @@ fn only_known(text: &str, known: &BTreeSet<String>) -> String {
 
 /// Adds the policies of a text; returns the line at which each begins.
 fn add(set: &mut PolicySet, source: &str, text: &str) -> Result<HashMap<PolicyId, u32>, Problem> {
-    let parsed = PolicySet::from_str(text).map_err(|errors| {
-        let offset = errors.iter().next().and_then(offset_of);
-        let place = offset.map(|offset| place_of(text, offset));
-        Error::Policy { reason: errors.to_string(), place }
-    })?;
+    let parsed =
+        PolicySet::from_str(text).map_err(|errors| Problem::from(wrong(source, text, &errors)))?;
     let begins = beginnings(text);
     let mut lines = HashMap::new();
     for (number, policy) in parsed.policies().enumerate() {
@@ -392,11 +402,6 @@ fn place_of(text: &str, offset: usize) -> Place {
     let line = before.matches('\n').count() + 1;
     let column = before.len() - before.rfind('\n').map_or(0, |at| at + 1) + 1;
     Place::line(u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
-}
-
-/// Returns the byte at which an error's first label begins.
-fn offset_of(error: &cedar_policy::ParseError) -> Option<usize> {
-    error.labels()?.next().map(|label| label.offset())
 }
 
 /// Returns the schema of a kernel's operations, made once.

@@ -1,7 +1,7 @@
 //! What is said about policies: warnings at apply, and why somebody may or may not.
 
 use base::{DrivenClock, Problem, SeededEntropy, SystemClock, Time};
-use kernel::{Call, Config, Kernel, Parts, Principal, ResourceRef, Writer};
+use kernel::{Call, Config, Kernel, Parts, Principal, Read, Reader, ResourceRef, Writer};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use store::MemoryStore;
@@ -120,7 +120,7 @@ fn a_permit_that_a_forbid_takes_away_is_a_warning() {
 
 #[test]
 fn a_policy_that_does_not_type_check_is_refused_with_its_line() {
-    let (_, mut writer) = unit();
+    let (kernel, mut writer) = unit();
     for policy in [
         "permit (principal, action == Action::\"clock.lst\", resource);",
         "\npermit (principal, action, resource) when { resource.owner == 1 + true };",
@@ -130,7 +130,14 @@ fn a_policy_that_does_not_type_check_is_refused_with_its_line() {
         let role = json!([manifest("Role", "clerk", json!({ "policies": policy }))]);
         let problem = apply(&mut writer, &role).expect_err("refused");
         assert_eq!(problem.code, "policy.invalid", "{policy}");
+        assert!(problem.message.contains("role `clerk`"), "{}", problem.message);
+        assert!(problem.hint.is_some(), "{policy}");
+        let place = problem.place.expect("a place");
+        assert_eq!(place.pointer.as_deref(), Some("/spec/policies"), "{policy}");
+        assert!(place.line.is_some() && place.column.is_some(), "{policy}");
     }
+    let reader = Reader::new(&kernel, Principal::Anonymous).expect("a reader");
+    assert!(reader.resource("role", "clerk").expect("a look").is_none(), "nothing half done");
     let role = json!([manifest(
         "Role",
         "clerk",
