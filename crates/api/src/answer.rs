@@ -20,7 +20,7 @@ pub(crate) const PROBLEM: &str = "application/problem+json";
 /// The beginning of a problem's `type`; the code follows.
 pub(crate) const PROBLEM_TYPE: &str = "urn:craton:error:";
 
-/// Seconds after which a refused request may be worth repeating, where the refusal does not say it.
+/// Seconds after which to ask again for what does not work now, where nobody knows when it will.
 const RETRY_SECONDS: u64 = 1;
 
 /// The pieces of a streamed answer.
@@ -53,17 +53,22 @@ pub(crate) fn refusal(problem: &Problem) -> Response<Body> {
     let mut response = full(status, PROBLEM, problem_json(problem));
     match number {
         401 => put(&mut response, header::WWW_AUTHENTICATE, "Bearer realm=\"craton\""),
-        429 | 503 => put(&mut response, header::RETRY_AFTER, &retry_seconds(problem)),
         408 => put(&mut response, header::CONNECTION, "close"),
         _ => {}
+    }
+    if let Some(seconds) = retry_seconds(number, problem) {
+        put(&mut response, header::RETRY_AFTER, &seconds.to_string());
     }
     response
 }
 
-/// Returns what `Retry-After` says: whole seconds, rounded up.
-fn retry_seconds(problem: &Problem) -> String {
-    let seconds = problem.retry_ms.map_or(RETRY_SECONDS, |ms| ms.div_ceil(1_000).max(1));
-    seconds.to_string()
+/// Returns what `Retry-After` says: whole seconds, rounded up. A limit that no waiting lifts says nothing.
+fn retry_seconds(number: u16, problem: &Problem) -> Option<u64> {
+    match (number, problem.retry_ms) {
+        (429 | 503, Some(ms)) => Some(ms.div_ceil(1_000).max(1)),
+        (503, None) => Some(RETRY_SECONDS),
+        _ => None,
+    }
 }
 
 /// Sets a header.
@@ -111,10 +116,8 @@ pub(crate) fn raw_refusal(problem: &Problem) -> Vec<u8> {
     let body = problem_json(problem);
     let number = status(&problem.code, problem.kind);
     let reason = StatusCode::from_u16(number).ok().and_then(|status| status.canonical_reason());
-    let retry = match number {
-        503 => format!("retry-after: {}\r\n", retry_seconds(problem)),
-        _ => String::new(),
-    };
+    let retry = retry_seconds(number, problem)
+        .map_or_else(String::new, |seconds| format!("retry-after: {seconds}\r\n"));
     let mut bytes = format!(
         "HTTP/1.1 {number} {}\r\ncontent-type: {PROBLEM}\r\ncontent-length: {}\r\ncache-control: no-store\r\n\
          x-content-type-options: nosniff\r\n{retry}connection: close\r\n\r\n",
@@ -223,5 +226,29 @@ impl HttpBody for Streamed {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::Code;
+
+    /// Returns what `Retry-After` says of a problem with a time to retry.
+    fn check(kind: Kind, retry_ms: Option<u64>) -> String {
+        let problem = Problem { retry_ms, ..Problem::new(Code("some.thing", kind), "no") };
+        let answer = refusal(&problem);
+        let told = answer.headers().get(header::RETRY_AFTER).map(HeaderValue::to_str);
+        told.and_then(Result::ok).unwrap_or("nothing").to_owned()
+    }
+
+    #[test]
+    fn a_refusal_says_when_to_come_again_in_whole_seconds_rounded_up() {
+        assert_eq!(check(Kind::Exhausted, Some(1)), "1");
+        assert_eq!(check(Kind::Exhausted, Some(12_001)), "13");
+        assert_eq!(check(Kind::Unavailable, Some(2_000)), "2");
+        assert_eq!(check(Kind::Unavailable, None), "1", "nobody knows when");
+        assert_eq!(check(Kind::Exhausted, None), "nothing", "waiting does not help");
+        assert_eq!(check(Kind::Conflict, Some(1_000)), "nothing");
     }
 }

@@ -164,6 +164,15 @@ impl Explain for Error {
             _ => None,
         }
     }
+
+    fn retry_ms(&self) -> Option<u64> {
+        matches!(self, Self::Busy { .. }).then_some(Self::BUSY_MS)
+    }
+}
+
+impl Error {
+    /// Milliseconds after which it is worth asking again where all places are in use: nobody knows when one is free.
+    pub(crate) const BUSY_MS: u64 = 1_000;
 }
 
 /// Returns the status of a problem: the kind's, or the one that HTTP has for exactly this case.

@@ -177,7 +177,13 @@ impl Explain for Error {
                 Some("keep a copy of the folder, then restore the unit from a backup".into())
             }
             Self::Interrupted => Some("`craton ps` shows whether the query still runs".into()),
-            Self::File { .. } => None,
+            Self::File { source, .. } => {
+                let is_full = matches!(
+                    source.kind(),
+                    std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+                );
+                is_full.then(|| "make room on the disk, or write to another one".into())
+            }
         }
     }
 

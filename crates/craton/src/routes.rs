@@ -422,6 +422,16 @@ pub fn contract_list() -> Request {
     Request::get(&["contracts"])
 }
 
+/// `contract.disputes`
+pub fn contract_disputes(name: &str) -> Request {
+    Request::get(&["contracts", name, "disputes"])
+}
+
+/// `contract.settle`
+pub fn contract_settle(name: &str, first: u64) -> Request {
+    Request::post(&["contracts", name, "settle"]).json(&serde_json::json!({"first": first}))
+}
+
 /// `contract.calls`
 pub fn contract_calls(contract: &str) -> Request {
     Request::get(&["contracts", contract, "calls"])

@@ -159,6 +159,8 @@ fn the_help_of_every_command_has_examples() {
         "contract propose",
         "contract accept",
         "contract list",
+        "contract disputes",
+        "contract settle",
         "contract revoke",
         "contract get",
         "ledger",

@@ -155,6 +155,9 @@ pub enum Error {
         /// Which limit.
         what: String,
     },
+    /// A query for which the disk has no room.
+    #[error("the disk has no room left for what the query puts there")]
+    DiskFull,
     /// All places for queries that the caller may take are taken.
     #[error("there is no place for another query: {own} of the caller run, {all} in all")]
     Busy {
@@ -233,6 +236,8 @@ pub enum Error {
 impl Error {
     /// After how many milliseconds it is worth asking again for a place among the queries.
     pub(crate) const RETRY_MS: u64 = 1_000;
+    /// After how many milliseconds it is worth looking whether somebody has made room on the disk.
+    const DISK_RETRY_MS: u64 = 10_000;
 }
 
 impl Explain for Error {
@@ -257,6 +262,7 @@ impl Explain for Error {
             Self::Sql { .. } => Code("sql.invalid", Kind::Invalid),
             Self::NotAllowed { .. } => Code("sql.not_allowed", Kind::Invalid),
             Self::Exhausted { .. } => Code("sql.exhausted", Kind::Exhausted),
+            Self::DiskFull => Code("disk.full", Kind::Exhausted),
             Self::Busy { .. } => Code("sql.busy", Kind::Exhausted),
             Self::Timeout { .. } => Code("sql.timeout", Kind::Exhausted),
             Self::Cancelled => Code("sql.cancelled", Kind::Conflict),
@@ -305,6 +311,9 @@ impl Explain for Error {
                 "send one SELECT, EXPLAIN or SHOW TABLES; data comes in through `stream.append`"
             }
             Self::Exhausted { .. } => "filter or group more, or add a LIMIT",
+            Self::DiskFull => {
+                "make room on the disk of the unit, or filter earlier so that the query needs none"
+            }
             Self::Busy { .. } => {
                 "repeat it when one of them has ended: `craton ps` shows what runs"
             }
@@ -319,7 +328,11 @@ impl Explain for Error {
     }
 
     fn retry_ms(&self) -> Option<u64> {
-        matches!(self, Self::Busy { .. }).then_some(Self::RETRY_MS)
+        match self {
+            Self::Busy { .. } => Some(Self::RETRY_MS),
+            Self::DiskFull => Some(Self::DISK_RETRY_MS),
+            _ => None,
+        }
     }
 
     fn place(&self) -> Option<Place> {

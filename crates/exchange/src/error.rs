@@ -318,7 +318,7 @@ impl Explain for Error {
                 "the provider's process must set it, or the offer must not promise it"
             }
             Self::Paused { .. } => {
-                "the consumer's unit must be running, and look at `craton ledger` for disputes"
+                "the consumer's unit must be running, and look at `craton contract disputes`"
             }
             Self::CallNotFound { .. } => {
                 "it may have been answered: see `contract.calls`; repeat a query"

@@ -14,6 +14,7 @@ mod condition;
 mod config;
 mod consume;
 mod contracts;
+mod disputes;
 mod engine;
 mod error;
 mod fetch;

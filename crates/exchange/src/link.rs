@@ -418,6 +418,7 @@ impl Exchange {
             Message::Disputed { contract, first, reason } => {
                 self.on_disputed(tx, peer, &contract, first, reason)
             }
+            Message::Waived { contract, first } => self.on_waived(tx, peer, &contract, first),
         }
     }
 

@@ -253,6 +253,24 @@ fn money(exchange: &Arc<Exchange>) -> Vec<Operation> {
         )
         .answers(object(&["receipt", "root"], json!({"receipt": text(), "root": text()}))),
         operation(
+            "contract.disputes",
+            Read,
+            "Lists the receipts of a contract that are in dispute, and why.",
+            read(e, Exchange::list_disputes),
+        )
+        .answers(list("disputes")),
+        operation(
+            "contract.settle",
+            Manage,
+            "Ends a dispute by accepting what the other side says: the consumer signs, the provider waives.",
+            decide(e, Exchange::settle_dispute),
+        )
+        .takes(object(&["first"], json!({"first": {"type": "integer", "minimum": 1}})))
+        .answers(object(
+            &["contract", "first", "state"],
+            json!({"contract": text(), "first": {"type": "integer"}, "state": {"enum": ["agreed", "waived"]}}),
+        )),
+        operation(
             "ledger.list",
             Read,
             "Lists what is owed, by contract and capability.",

@@ -308,7 +308,16 @@ impl Exchange {
         signed_at: Time,
         signed: Signed,
     ) -> Result<(), Problem> {
-        let (contract, batch) = self.unsettled_batch(tx, peer, name, first)?;
+        let (contract, batch) = self.issued_batch(tx, peer, name, first)?;
+        let was_disputed = match state::settlement(tx, name, first)? {
+            None => false,
+            Some(Settlement::Disputed { .. }) => true,
+            // Both gave in at the same time: what this provider has committed holds, and the consumer is told.
+            Some(Settlement::Waived { .. }) => return Ok(()),
+            Some(Settlement::Agreed { .. }) => {
+                return Err(Error::ReceiptNotFound { contract: name.into(), number: first }.into());
+            }
+        };
         if tx.wall().plus(AHEAD) < signed_at {
             return Err(Error::Stale {
                 reason: "receipts were countersigned in the future".into(),
@@ -319,6 +328,10 @@ impl Exchange {
         peer.card.check(&signed, signed_at, &statement)?;
         for (capability, amount) in amounts(&batch)? {
             let mut sum = state::sum(tx, name, &capability)?;
+            if was_disputed {
+                sum.disputed = sum.disputed.minus(amount);
+                sum.owed = sum.owed.plus(amount);
+            }
             sum.agreed = sum.agreed.plus(amount);
             state::store(tx, sum_key(name, &capability), &sum)?;
         }
@@ -326,7 +339,7 @@ impl Exchange {
         state::store(tx, settled_key(name, first), &Settlement::Agreed { signed_at, signed })
     }
 
-    /// The consumer does not agree: what the receipts say is not owed until somebody has settled it.
+    /// The consumer does not agree: what the receipts say is not owed until somebody has settled it (`contract.settle`).
     pub(crate) fn on_disputed(
         &self,
         tx: &mut Tx<'_>,
@@ -353,15 +366,27 @@ impl Exchange {
         name: &str,
         first: u64,
     ) -> Result<(Arc<Contract>, Batch), Problem> {
+        let found = self.issued_batch(tx, peer, name, first)?;
+        if state::settlement(tx, name, first)?.is_some() {
+            return Err(Error::ReceiptNotFound { contract: name.into(), number: first }.into());
+        }
+        Ok(found)
+    }
+
+    /// Returns receipts that this provider has issued to a peer.
+    fn issued_batch(
+        &self,
+        tx: &Tx<'_>,
+        peer: &Peer,
+        name: &str,
+        first: u64,
+    ) -> Result<(Arc<Contract>, Batch), Problem> {
         let contract = state::contract(tx, name)?;
         if contract.peer != peer.card.unit || contract.side != Side::Provider {
             return Err(Error::ContractNotFound { contract: contract.name.clone() }.into());
         }
         let missing = || Error::ReceiptNotFound { contract: name.into(), number: first };
         let batch: Batch = state::load(tx, &batch_key(name, first))?.ok_or_else(missing)?;
-        if state::settlement(tx, name, first)?.is_some() {
-            return Err(missing().into());
-        }
         Ok((contract, batch))
     }
 
@@ -564,6 +589,7 @@ pub(crate) fn rows_of(
         None => ("issued", None),
         Some(Settlement::Agreed { .. }) => ("agreed", None),
         Some(Settlement::Disputed { reason }) => ("disputed", Some(reason)),
+        Some(Settlement::Waived { .. }) => ("waived", None),
     };
     let mut rows = Vec::new();
     for text in &batch.receipts {
@@ -687,7 +713,7 @@ fn check_receipt(
 }
 
 /// Returns what a batch says is owed, by capability.
-fn amounts(batch: &Batch) -> Result<BTreeMap<String, Cents>, Problem> {
+pub(crate) fn amounts(batch: &Batch) -> Result<BTreeMap<String, Cents>, Problem> {
     let mut amounts: BTreeMap<String, Cents> = BTreeMap::new();
     for text in &batch.receipts {
         let receipt: Receipt = serde_json::from_str(text).map_err(Error::internal)?;
@@ -715,6 +741,7 @@ fn recount(sums: &mut BTreeMap<String, Sum>, receipt: &Receipt, settlement: Opti
     count(sum, receipt.event);
     match settlement {
         Some(Settlement::Disputed { .. }) => sum.disputed = sum.disputed.plus(amount),
+        Some(Settlement::Waived { .. }) => {}
         Some(Settlement::Agreed { .. }) => {
             sum.owed = sum.owed.plus(amount);
             sum.agreed = sum.agreed.plus(amount);

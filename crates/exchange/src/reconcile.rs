@@ -53,8 +53,10 @@ const BATCHES_MAX: usize = 50;
 /// Notes that a report keeps.
 const NOTES_MAX: usize = 100;
 
-/// What can be done while a restored unit asks its peers.
-const ADMITTED: [&str; 17] = [
+/// What can be done while a restored unit asks its peers: to come in, to shut out whoever was shut out after the backup, to see, to
+/// copy, and to mend what keeps the peers from being asked. Nothing that reads or changes what the unit works with, which is old,
+/// and nothing that its peers would get to know.
+const ADMITTED: [&str; 32] = [
     "exchange.card",
     "exchange.status",
     "exchange.reconcile",
@@ -67,12 +69,29 @@ const ADMITTED: [&str; 17] = [
     "key.prepare",
     "key.revoke",
     "key.rotate",
+    // Peers may have moved.
+    "peer.add",
     "peer.get",
     "peer.list",
+    "policy.check",
+    "policy.why",
+    "running.list",
+    "session.begin",
+    "session.create",
+    "session.end",
+    "session.finish",
+    "session.list",
+    // Tokens and passwords that were taken away after the backup are back.
+    "token.delete",
+    "token.list",
+    "unit.backup",
     "unit.metrics",
     "unit.support",
     "unit.usage",
     "unit.whoami",
+    "user.delete_password",
+    "user.record",
+    "user.set_password",
 ];
 
 /// That this unit is not in its first life.

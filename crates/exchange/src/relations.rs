@@ -421,7 +421,7 @@ const RECEIPTS: &[(&str, ColumnType, &str)] = &[
     ("at", ColumnType::Time, "When, business time."),
     ("amount", MONEY, "What is owed for it."),
     ("currency", Text, "ISO 4217."),
-    ("state", Text, "issued, agreed or disputed."),
+    ("state", Text, "issued, agreed, disputed or waived."),
     ("reason", Text, "Why it is disputed."),
     ("rows", Int, "Rows that were read, of a lent relation."),
     ("bytes", Int, "Bytes of them."),

@@ -208,6 +208,13 @@ pub enum Message {
         /// Why not.
         reason: String,
     },
+    /// A provider does not insist on receipts that are disputed.
+    Waived {
+        /// The contract's name.
+        contract: String,
+        /// The number of the first.
+        first: u64,
+    },
 }
 
 /// A peer as it is stored.
@@ -699,6 +706,11 @@ pub enum Settlement {
     Disputed {
         /// Why.
         reason: String,
+    },
+    /// The consumer did not agree, and the provider does not insist.
+    Waived {
+        /// When this unit has written that down, wall time.
+        at: Time,
     },
 }
 

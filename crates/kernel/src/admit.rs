@@ -73,6 +73,23 @@ impl Meter {
         }
         Ok(())
     }
+
+    /// Returns which limit would refuse another call now, and until when, beside `own` calls that run. Takes and counts nothing.
+    fn used_up(&self, now: Duration, limits: &Limits, own: u64) -> Option<(String, Duration)> {
+        let over = |bucket: &Bucket, amount: u64, rate: Option<Rate>, of: &str| {
+            let rate = rate?;
+            let wait = bucket.wait(now, amount, rate)?;
+            Some((format!("{} {of} a second", rate.per_second), wait))
+        };
+        let running = self.running.count().saturating_sub(own);
+        let crowded = || {
+            let limit = limits.concurrency.filter(|limit| *limit <= running)?;
+            Some((format!("{limit} calls at the same time"), Duration::from_millis(RETRY_MS)))
+        };
+        over(&self.calls, 1, limits.calls, "calls")
+            .or_else(|| over(&self.bytes, 0, limits.bytes, "bytes"))
+            .or_else(crowded)
+    }
 }
 
 /// A principal, and what it uses.
@@ -116,6 +133,12 @@ struct Narrow {
     operations: BTreeSet<String>,
     limits: Limits,
     meter: Arc<Meter>,
+}
+
+impl Narrow {
+    fn concerns(&self, operation: &Operation) -> bool {
+        self.operations.contains(operation.name)
+    }
 }
 
 /// How much is free on the disk of the unit.
@@ -244,8 +267,8 @@ impl Admission {
             return Ok(permit);
         }
         let now = asked.kernel.clock().monotonic();
-        let taken =
-            self.check_disk(asked.operation).and_then(|()| self.take_all(&mut permit, asked, now));
+        let disk = self.check_disk(asked.operation).map_err(Problem::from);
+        let taken = disk.and_then(|()| self.take_all(&mut permit, asked, now));
         match taken {
             Ok(()) => {
                 self.given.fetch_add(1, Ordering::Relaxed);
@@ -275,7 +298,7 @@ impl Admission {
         let known = self.known(&account, asked.kernel, asked.read, &call.actor, now)?;
         permit.take(asked, now, &account.meter, &known.limits, || call.actor.to_string())?;
         for narrow in &known.narrow {
-            if narrow.operations.contains(operation.name) {
+            if narrow.concerns(operation) {
                 permit.take(asked, now, &narrow.meter, &narrow.limits, || named(&narrow.name))?;
             }
         }
@@ -315,6 +338,53 @@ impl Admission {
         let now = kernel.clock().monotonic();
         let account = self.account(who, now);
         Ok(self.known(&account, kernel, read, who, now)?.limits)
+    }
+
+    /// Returns why a call would get no permit now, where it would get none. `own` calls of its actor run to ask that.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub(crate) fn would_refuse(
+        &self,
+        asked: &Asked<'_>,
+        own: u64,
+    ) -> Result<Option<Error>, Problem> {
+        let Asked { kernel, read, operation, call, .. } = asked;
+        if matches!(call.actor, Principal::Unit(_)) {
+            return Ok(None);
+        }
+        if let Err(full) = self.check_disk(operation) {
+            return Ok(Some(full));
+        }
+        let now = kernel.clock().monotonic();
+        let full = |meter: &Meter, limits: &Limits, own: u64, whom: String| {
+            let (what, wait) = meter.used_up(now, limits, own)?;
+            Some(Error::Quota { whom, what, retry_ms: Some(millis(wait)) })
+        };
+        // Who never called has used nothing.
+        if let Some(account) = self.known_account(&call.actor) {
+            let known = self.known(&account, kernel, *read, &call.actor, now)?;
+            let own = full(&account.meter, &known.limits, own, call.actor.to_string());
+            let mut narrow = known.narrow.iter().filter(|each| each.concerns(operation));
+            let of = |each: &Narrow| full(&each.meter, &each.limits, 0, named(&each.name));
+            if let Some(refused) = own.or_else(|| narrow.find_map(of)) {
+                return Ok(Some(refused));
+            }
+        }
+        let quotas = kernel.quotas(*read)?;
+        let on = &call.resource;
+        let Some(resource) = read.resource(&on.kind, &on.name)? else { return Ok(None) };
+        let mut of_application = quotas.of_application(&resource).filter(|quota| {
+            quota.operations.is_empty() || quota.operations.contains(operation.name)
+        });
+        let refused = of_application.find_map(|quota| {
+            full(&self.meter(&quota.name), &quota.limits, 0, named(&quota.name))
+        });
+        if refused.is_some() || operation.right != Right::Write {
+            return Ok(refused);
+        }
+        let over = self.over_storage(asked, &quotas, &resource, now)?;
+        Ok(over.map(|(_, refused)| refused))
     }
 
     /// Limits a principal beside its quotas, until some moment or until the unit stops; without limits, no more.
@@ -377,10 +447,19 @@ impl Admission {
         all
     }
 
+    fn shard(&self, who: &Principal) -> MutexGuard<'_, HashMap<Principal, Arc<Account>>> {
+        let shard = usize::try_from(self.hasher.hash_one(who) % SHARDS as u64).unwrap_or(0);
+        lock(&self.shards[shard])
+    }
+
+    /// Returns the account of a principal that has called of late. It counts as no call.
+    fn known_account(&self, who: &Principal) -> Option<Arc<Account>> {
+        self.shard(who).get(who).cloned()
+    }
+
     fn account(&self, who: &Principal, now: Duration) -> Arc<Account> {
         let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-        let shard = usize::try_from(self.hasher.hash_one(who) % SHARDS as u64).unwrap_or(0);
-        let mut shard = lock(&self.shards[shard]);
+        let mut shard = self.shard(who);
         if let Some(account) = shard.get(who) {
             account.used.store(millis, Ordering::Relaxed);
             return Arc::clone(account);
@@ -456,13 +535,13 @@ impl Admission {
     }
 
     /// Refuses what adds data where the disk is almost full: what makes room, and what ends things, goes on.
-    fn check_disk(&self, operation: &Operation) -> Result<(), Problem> {
+    fn check_disk(&self, operation: &Operation) -> Result<(), Error> {
         if operation.right != Right::Write || !self.disk.is_full.load(Ordering::Relaxed) {
             return Ok(());
         }
         let free = self.disk.free.load(Ordering::Relaxed);
         let least = self.disk.least.load(Ordering::Relaxed);
-        Err(Error::DiskFull { free, least }.into())
+        Err(Error::DiskFull { free, least })
     }
 
     fn check_storage(
@@ -472,18 +551,34 @@ impl Admission {
         resource: &Resource,
         now: Duration,
     ) -> Result<(), Problem> {
+        match self.over_storage(asked, quotas, resource, now)? {
+            Some((meter, refused)) => {
+                meter.refused.fetch_add(1, Ordering::Relaxed);
+                Err(refused.into())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the quota whose room a call would exceed, with its meter, where there is one.
+    fn over_storage(
+        &self,
+        asked: &Asked<'_>,
+        quotas: &Quotas,
+        resource: &Resource,
+        now: Duration,
+    ) -> Result<Option<(Arc<Meter>, Error)>, Problem> {
         for quota in quotas.of_storage(resource) {
             let Some(limit) = quota.storage else { continue };
             let meter = self.meter(&quota.name);
             let stored = self.stored(asked, quota, &meter, now)?;
             if limit < stored.saturating_add(bytes_of(asked.call)) {
-                meter.refused.fetch_add(1, Ordering::Relaxed);
                 let what = format!("{limit} bytes stored, of which {stored} are in use");
                 let whom = named(&quota.name);
-                return Err(Error::Quota { whom, what, retry_ms: None }.into());
+                return Ok(Some((meter, Error::Quota { whom, what, retry_ms: None })));
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Returns how many bytes engines hold of the resources that a quota is about, as of a moment ago.
@@ -536,8 +631,12 @@ fn named(quota: &str) -> String {
 
 fn refused(meter: &Meter, whom: String, what: String, retry: Duration) -> Problem {
     meter.refused.fetch_add(1, Ordering::Relaxed);
-    let ms = u64::try_from(retry.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
-    Error::Quota { whom, what, retry_ms: Some(ms.max(1)) }.into()
+    Error::Quota { whom, what, retry_ms: Some(millis(retry)) }.into()
+}
+
+/// Returns a time to wait in milliseconds, rounded up.
+fn millis(wait: Duration) -> u64 {
+    u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX).max(1)
 }
 
 fn refused_calls(meter: &Meter, whom: String, rate: Rate, wait: Duration) -> Problem {

@@ -4,6 +4,7 @@ use base::{Clock, Problem, SeededEntropy, Time};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signer, SigningKey};
+use kernel::secrets::{KeySource, SecretKey};
 use kernel::{
     Call, Config, Credential, Handle, Identity, Kernel, Parts, Principal, Reader, ResourceRef, Web,
     WebRequest, WebResponse,
@@ -419,6 +420,27 @@ fn with_manifests(map: Value, identity: Value) -> Value {
     ])
 }
 
+/// The secret key of a unit, in memory.
+struct Key(SecretKey);
+
+impl KeySource for Key {
+    fn keys(&self) -> Result<Vec<SecretKey>, Problem> {
+        Ok(vec![self.0.clone()])
+    }
+
+    fn add(&self, _key: &SecretKey) -> Result<bool, Problem> {
+        Ok(false)
+    }
+
+    fn keep(&self, _key: &SecretKey) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    fn place(&self) -> String {
+        "the test".into()
+    }
+}
+
 /// Goes to the provider and comes back with a code.
 fn through_provider(unit: &Unit, provider: &Provider, code: &str) -> Result<Value, Problem> {
     let begin = json!({"provider": "acme", "port": 4_000});
@@ -459,6 +481,38 @@ fn somebody_whom_a_provider_knows_becomes_a_user_with_the_roles_of_his_claims() 
     unit.apply("user:olga", json!([manifest("User", "olga", json!({"roles": ["owner"]}))]));
     assert!(unit.roles("acme/ana").is_empty());
     assert!(unit.who(token).is_err(), "his sessions have ended with the provider");
+}
+
+#[test]
+fn the_clients_secret_is_a_secret_of_the_unit_and_goes_to_its_hosts_only() {
+    let (unit, provider) = with_provider();
+    let key = SecretKey::generate(&SeededEntropy::new(9));
+    unit.kernel.unlock("unit", Arc::new(Key(key))).expect("unlocked");
+    let apply = |host: &str| {
+        let client =
+            json!({"issuer": ISSUER, "client_id": "craton", "client_secret": {"secret": "acme"}});
+        let manifests = json!([
+            manifest("User", "olga", json!({"roles": ["owner"]})),
+            manifest("Secret", "acme", json!({"hosts": [host]})),
+            manifest("IdentityProvider", "acme", client),
+        ]);
+        unit.apply("user:olga", manifests);
+    };
+    let refused = || {
+        let problem = through_provider(&unit, &provider, "good").expect_err("refused");
+        assert_eq!(problem.code, "sign_in.provider");
+        problem.message
+    };
+    apply("id.example");
+    assert!(refused().contains("secret.unset"));
+    let value = json!({"value": "s:cret"});
+    unit.ask("user:olga", "secret.set", ("secret", "acme"), value).expect("set");
+    let made = through_provider(&unit, &provider, "good").expect("signed in");
+    assert_eq!(made["user"], "acme/ana");
+    apply("other.example");
+    let asked = provider.asked(&format!("{ISSUER}/token"));
+    assert!(refused().contains("`id.example` under `hosts`"));
+    assert_eq!(provider.asked(&format!("{ISSUER}/token")), asked, "it was sent nowhere");
 }
 
 #[test]

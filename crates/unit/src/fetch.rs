@@ -4,12 +4,12 @@
 //! that shows the secret breaks off before that place.
 
 use base::{Code, Explain, Kind, Problem};
-use kernel::secrets::{Masks, SecretValue};
+use kernel::secrets::{Masks, SecretValue, is_for};
 use kernel::{
     Call, Engine, KindOf, Operation, Read, Reader, Relation, Reply, Resource, Right, operation,
     read,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -185,9 +185,7 @@ impl Target {
         if scheme != "https" && !(scheme == "http" && is_loopback) {
             return Err(wrong("a secret travels over https only"));
         }
-        let hosts = resource.spec["hosts"].as_array();
-        let mut hosts = hosts.into_iter().flatten().filter_map(Value::as_str);
-        if !hosts.any(|listed| listed.eq_ignore_ascii_case(&at)) {
+        if !is_for(&resource.spec, &at) {
             return Err(Refused::Host { name: resource.name.clone(), host: at });
         }
         let shown = format!("{scheme}://{at}{}", uri.path());
@@ -315,6 +313,7 @@ fn certificates(target: &Target) -> Result<Vec<Certificate<'static>>, Refused> {
 mod tests {
     use super::*;
     use base::Time;
+    use serde_json::Value;
 
     fn secret(spec: Value) -> Resource {
         Resource {

@@ -39,7 +39,7 @@ pub use init::{Database, Made, Options, init};
 pub use logging::{LogFormat, LogLevel};
 pub use package::{AskedPolicy, PackageSignature, Stated, asked_policies};
 pub use root::{sign_key, take_root};
-pub use run::{Start, run, verify};
+pub use run::{Start, kernel_of, run, verify};
 pub use secret_key::Source;
 pub use store::{Blobs, FileBlobs, put_in_place, sync_name};
 pub use upgrade::{Upgrade, Upgraded, upgrade};

@@ -16,7 +16,7 @@ use crate::{Config, Error, network, stored, tls};
 use base::Problem;
 use data::{Data, Keeper, Round};
 use exchange::{Exchange, Network, Reconciler};
-use kernel::{Call, Handle, Principal, Reader, Reply, ResourceRef, Tracer, Work};
+use kernel::{Call, Handle, Kernel, Principal, Reader, Reply, ResourceRef, Tracer, Work};
 use process::decisions::{Recorded, pending};
 use serde_json::json;
 use std::net::{SocketAddr, TcpListener as StdListener};
@@ -155,6 +155,14 @@ pub fn verify(folder: &Path) -> Result<Vec<String>, Problem> {
     faults.extend(exchange.verify(&reader)?);
     faults.extend(kernel::secrets::verify(&reader)?);
     Ok(faults)
+}
+
+/// Returns the kernel of a unit that is not running, to look at what it offers.
+///
+/// # Errors
+/// Where the unit cannot be opened.
+pub fn kernel_of(folder: &Path) -> Result<Arc<Kernel>, Problem> {
+    assemble(folder).map(|assembly| assembly.kernel)
 }
 
 /// The addresses of the doors, for people.

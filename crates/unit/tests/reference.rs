@@ -1,14 +1,11 @@
 //! The table of operations in `docs/reference/http.md` and the relations in `docs/reference/relations.md` are those of the engines.
 //! `UPDATE_EXPECT=1` writes them anew.
 
-use base::{DrivenClock, SystemClock, SystemEntropy, Time};
-use data::Data;
-use exchange::{Exchange, Identity};
 use expect_test::{ExpectFile, expect_file};
-use kernel::{Column, ColumnType, Kernel, Parts, Principal, Reader, Relation};
-use process::Processes;
+use kernel::{Column, ColumnType, Kernel, Principal, Reader, Relation};
+use std::path::Path;
 use std::sync::Arc;
-use store::MemoryStore;
+use unit::{Clock, Options, init, kernel_of};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/http.md");
 const RELATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/relations.md");
@@ -25,30 +22,32 @@ fn check(page: &ExpectFile, what: &str, made: &str) {
     page.assert_eq(&format!("{before}{begin}\n{made}\n{end}{after}"));
 }
 
-/// Returns a kernel with every engine of a unit.
-fn kernel() -> Arc<Kernel> {
-    let identity = Identity::generate("probe", &SystemEntropy, Time(0));
-    let card = identity.card(None, None);
-    let entropy = Arc::new(SystemEntropy);
-    let exchange = Exchange::new(identity, card, exchange::Config::default(), entropy.clone());
-    let parts = Parts {
-        store: Arc::new(MemoryStore::new()),
-        clock: Arc::new(DrivenClock::new(Time(0), SystemClock::new())),
-        entropy,
-        engines: vec![
-            Data::new(data::Config::default(), Arc::new(store::MemoryBlobs::default())),
-            Arc::new(Processes::new(process::Config::default())),
-            Arc::new(exchange),
-        ],
-        config: kernel::Config::default(),
+/// Returns the kernel of a new unit, with every engine that a unit has.
+fn kernel(name: &str) -> Arc<Kernel> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("reference").join(name);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).expect("the last one goes");
+    }
+    std::fs::create_dir_all(folder.parent().expect("a parent")).expect("a folder");
+    let options = Options {
+        name: "probe".into(),
+        listen: "127.0.0.1:0".into(),
+        listen_peers: "127.0.0.1:0".into(),
+        listen_postgres: "127.0.0.1:0".into(),
+        clock: Clock::System,
+        database: None,
     };
-    Kernel::new(parts).expect("a kernel").0
+    init(&folder, &options).expect("a unit");
+    kernel_of(&folder).expect("a kernel")
 }
 
 #[test]
 fn the_page_about_http_lists_every_operation() {
-    let document = api::document(&api::lines(&kernel()), "probe", "0");
+    let document = api::document(&api::lines(&kernel("http")), "probe", "0");
     let table = api::reference(&document);
+    for own in ["unit.backup", "unit.settled", "unit.support", "unit.usage", "secret.fetch"] {
+        assert!(table.contains(&format!("| `{own}` |")), "{own} is of the unit itself");
+    }
     check(&expect_file![PAGE], "operations", &table);
 }
 
@@ -78,7 +77,7 @@ fn section(relation: &Relation) -> String {
 
 #[test]
 fn the_page_about_relations_lists_every_one_with_its_columns() {
-    let kernel = kernel();
+    let kernel = kernel("relations");
     let reader = Reader::new(&kernel, Principal::Anonymous).expect("a reader");
     let mut relations = kernel.relations(&reader).expect("relations");
     relations.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
@@ -88,7 +87,7 @@ fn the_page_about_relations_lists_every_one_with_its_columns() {
 
 #[test]
 fn what_is_open_is_said_to_be() {
-    let document = api::document(&api::lines(&kernel()), "probe", "0");
+    let document = api::document(&api::lines(&kernel("open")), "probe", "0");
     let table = api::reference(&document);
     let open: Vec<&str> = table.lines().filter(|line| line.contains(", open |")).collect();
     let names: Vec<&str> = open.iter().filter_map(|line| line.split('`').nth(1)).collect();

@@ -154,4 +154,8 @@ impl Explain for Error {
         };
         Some(hint.into())
     }
+
+    fn retry_ms(&self) -> Option<u64> {
+        matches!(self, Self::Busy { .. }).then_some(crate::Error::BUSY_MS)
+    }
 }

@@ -492,19 +492,21 @@ impl Session {
         Ok(result?)
     }
 
-    /// Returns a call of the kernel, made as whoever the token belongs to now.
+    /// Returns a call of the kernel, made as whoever the token belongs to now. It brings all that the client has said since the last
+    /// one: texts of statements and values of parameters.
     pub(super) fn call(
-        &self,
+        &mut self,
         operation: &'static str,
         args: Value,
     ) -> impl FnOnce(&Door) -> Result<Call, Problem> + Send + use<> {
-        let token = self.token;
+        let (token, bytes) = (self.token, self.wire.take_came());
         move |door: &Door| {
             let identity = door.kernel.still(&token)?;
             let mut call =
                 Call::new(operation, ResourceRef::new("sql", ""), identity.principal).with(args);
             call.scope = identity.scope;
             call.stamp = identity.stamp;
+            call.bytes = bytes;
             call.trace = door.traced(operation);
             Ok(call)
         }

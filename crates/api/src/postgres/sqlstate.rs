@@ -14,7 +14,7 @@ pub(crate) fn sqlstate(problem: &Problem) -> &'static str {
         "kernel.busy" | "postgres.busy" | "sql.busy" => "53300",
         "quota.exceeded" => "53400",
         "memory.exhausted" => "53200",
-        "disk.full" => "53100",
+        "disk.full" | "store.full" => "53100",
         "kernel.stopping" => "57P01",
         "token.invalid" => "28000",
         "postgres.protocol" | "postgres.too_large" => "08P01",

@@ -209,11 +209,18 @@ pub(crate) struct Wire {
     out: Vec<u8>,
     stall: Duration,
     bytes_max: usize,
+    /// Bytes of the messages that came since somebody asked.
+    came: u64,
 }
 
 impl Wire {
     pub(crate) fn new(stream: Box<dyn Stream>, stall: Duration, bytes_max: usize) -> Self {
-        Self { stream, input: Vec::new(), out: Vec::new(), stall, bytes_max }
+        Self { stream, input: Vec::new(), out: Vec::new(), stall, bytes_max, came: 0 }
+    }
+
+    /// Returns how many bytes of messages have come since this was asked last.
+    pub(crate) fn take_came(&mut self) -> u64 {
+        std::mem::take(&mut self.came)
     }
 
     /// Sets how long a message may be from now on.
@@ -252,6 +259,7 @@ impl Wire {
         }
         let body = self.input[5..=length].to_vec();
         self.input.drain(..=length);
+        self.came = self.came.saturating_add(length as u64 + 1);
         Ok(Some((kind, body)))
     }
 
@@ -328,7 +336,7 @@ impl Wire {
             field(out, b'C', severity.state().unwrap_or_else(|| sqlstate(problem)));
             field(out, b'M', &problem.message);
             if problem.kind != Kind::Internal {
-                field(out, b'D', &format!("code: {}", problem.code));
+                field(out, b'D', &detail(problem));
             }
             if let Some(hint) = &problem.hint {
                 field(out, b'H', hint);
@@ -338,6 +346,14 @@ impl Wire {
             }
             out.push(0);
         });
+    }
+}
+
+/// Returns what stands beside the message of a problem: its code, and when it is worth repeating where that is known.
+fn detail(problem: &Problem) -> String {
+    match problem.retry_ms {
+        Some(ms) => format!("code: {}, retry_ms: {ms}", problem.code),
+        None => format!("code: {}", problem.code),
     }
 }
 

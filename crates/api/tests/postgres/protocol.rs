@@ -1,9 +1,9 @@
 //! What clients say in order, and what they are answered.
 
-use crate::support::{Client, Message, message, olga_herself, startup, text, unit, words};
+use crate::support::{Client, Message, Unit, message, olga_herself, startup, text, unit, words};
 use api::Config;
 use kernel::{Call, ResourceRef};
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn parse(name: &str, sql: &str, types: &[u32]) -> Vec<u8> {
     let mut body = [text(name), text(sql)].concat();
@@ -237,12 +237,17 @@ fn connections_above_the_limit_are_told_so() {
 /// The most calls that a test makes until one is over a quota of one a second.
 const CALLS_MAX: usize = 1_000;
 
+/// Gives `olga` a quota.
+fn quota(unit: &Unit, spec: Value) {
+    let quota = json!({"apiVersion": "craton/v1", "kind": "Quota", "metadata": {"name": "slow"}, "spec": spec});
+    let apply = Call::new("resource.apply", ResourceRef::new("resource", ""), olga_herself());
+    unit.handle.call(apply.with(json!({"manifests": [quota]}))).expect("a quota");
+}
+
 #[test]
 fn a_statement_over_the_quota_is_refused_and_the_session_goes_on() {
     let unit = unit(Config::default());
-    let quota = json!({"apiVersion": "craton/v1", "kind": "Quota", "metadata": {"name": "slow"}, "spec": {"for": "user/olga", "rate": 1}});
-    let apply = Call::new("resource.apply", ResourceRef::new("resource", ""), olga_herself());
-    unit.handle.call(apply.with(json!({"manifests": [quota]}))).expect("a quota");
+    quota(&unit, json!({"for": "user/olga", "rate": 1}));
     let mut client = unit.client();
     let refused = (0..CALLS_MAX).map(|_| client.query("SELECT 1"));
     let refused = refused.into_iter().find(|answer| words(answer) != "T D:0 C:SELECT 1 Z:I");
@@ -251,7 +256,32 @@ fn a_statement_over_the_quota_is_refused_and_the_session_goes_on() {
     let field = |name: u8| refused[0].field(name).unwrap_or_default();
     assert!(field(b'M').starts_with("user:olga may not use more: 1 calls a second"));
     assert!(field(b'H').starts_with("repeat it in "), "{}", field(b'H'));
+    assert!(field(b'D').starts_with("code: quota.exceeded, retry_ms: "), "{}", field(b'D'));
     assert_eq!(words(&client.query("SHOW timezone")), "T D:UTC C:SHOW Z:I");
+}
+
+/// Checks that what a client says counts as bytes: 50,000 of them at 1,000 a second are paid for in 49 seconds.
+fn check_bytes(said: &[Vec<u8>], told: &str) {
+    let unit = unit(Config::default());
+    quota(&unit, json!({"for": "user/olga", "bytes": 1_000}));
+    let mut client = unit.client();
+    assert_eq!(words(&say(&mut client, said)), told);
+    let refused = client.query("SELECT 1");
+    assert_eq!(words(&refused), "E:53400 Z:I");
+    let detail = refused[0].field(b'D').unwrap();
+    let ms: u64 = detail.rsplit_once(": ").unwrap().1.parse().unwrap();
+    // What came back are some hundred bytes. The rest is slow machines.
+    assert!((30_000..55_000).contains(&ms), "{detail}");
+}
+
+#[test]
+fn texts_of_statements_and_values_of_parameters_count_as_bytes() {
+    let long = format!("SELECT{}1", " ".repeat(50_000));
+    check_bytes(&[message(b'Q', &text(&long))], "T D:0 C:SELECT 1 Z:I");
+    let number = "0".repeat(50_000) + "1";
+    let bound = bind("", "", &[(0, number.as_bytes())], 0);
+    let said = [parse("", "SELECT $1", &[20]), bound, execute("", 0), sync()];
+    check_bytes(&said, "1 2 D:0 C:SELECT 1 Z:I");
 }
 
 #[test]

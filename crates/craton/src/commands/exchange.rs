@@ -37,6 +37,14 @@ pub(super) const CONTRACTS: &[Column] = &[
     Column("OPEN CALLS", &["calls_open"]),
     Column("CHANGED", &["changed_at"]),
 ];
+const DISPUTES: &[Column] = &[
+    Column("FIRST", &["first"]),
+    Column("RECEIPTS", &["count"]),
+    Column("SIDE", &["side"]),
+    Column("AMOUNTS", &["amounts"]),
+    Column("SIGNED", &["signed_at"]),
+    Column("REASON", &["reason"]),
+];
 const LEDGER: &[Column] = &[
     Column("CONTRACT", &["contract"]),
     Column("CAPABILITY", &["capability"]),
@@ -207,6 +215,22 @@ enum ContractCommand {
         /// The contract
         name: String,
     },
+    /// Shows the receipts of a contract that are in dispute, and why
+    #[command(after_help = "Examples:\n  craton contract disputes payment")]
+    Disputes {
+        /// The contract
+        name: String,
+    },
+    /// Ends a dispute by giving in: the consumer signs after all, the provider waives
+    #[command(after_help = "Examples:\n  craton contract settle payment 17")]
+    Settle {
+        /// The contract
+        name: String,
+        /// The number of the first receipt in dispute, as `craton contract disputes` shows it
+        first: u64,
+        #[command(flatten)]
+        change: Change,
+    },
     /// Ends a contract: new calls are refused at once
     #[command(
         after_help = "Examples:\n  craton contract revoke payment --reason 'too many disputes'"
@@ -241,6 +265,14 @@ impl Contract {
             }
             ContractCommand::Get { name } => {
                 output::one(globals.output, &client.send(&routes::contract_get(&name))?)
+            }
+            ContractCommand::Disputes { name } => {
+                let answer = client.send(&routes::contract_disputes(&name))?;
+                output::list(globals.output, &answer, DISPUTES)
+            }
+            ContractCommand::Settle { name, first, change } => {
+                let request = change.put(routes::contract_settle(&name, first))?;
+                output::one(globals.output, &client.send(&request)?)
             }
             ContractCommand::Revoke { name, reason, change } => {
                 let body = reason.map_or_else(|| json!({}), |reason| json!({"reason": reason}));

@@ -217,7 +217,7 @@ impl Session {
     }
 }
 
-/// Says step by step why somebody may do something, or what is missing; the exit status is 0 for yes, 4 for no
+/// Says step by step why somebody may do something, or what is missing; the exit status is 0 for yes, 4 for no, 7 for not now
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  craton why ana stream.append stream/orders\n  craton why process:sell contract.call contract/c1"
@@ -243,8 +243,11 @@ impl Why {
         } else {
             output::one(globals.output, &answer)?;
         }
-        let is_allowed = answer["allowed"] == true;
-        Ok(if is_allowed { ExitCode::SUCCESS } else { ExitCode::from(Kind::Forbidden.exit_code()) })
+        Ok(match (answer["allowed"] == true, answer["admitted"] != false) {
+            (true, true) => ExitCode::SUCCESS,
+            (true, false) => ExitCode::from(Kind::Exhausted.exit_code()),
+            (false, _) => ExitCode::from(Kind::Forbidden.exit_code()),
+        })
     }
 }
 
@@ -253,7 +256,11 @@ fn why_text(answer: &Value) -> String {
     let list = |name: &str| -> Vec<String> {
         answer[name].as_array().into_iter().flatten().map(output::plain).collect()
     };
-    let (word, may) = if answer["allowed"] == true { ("yes", "may") } else { ("no", "may not") };
+    let (word, may) = match (answer["allowed"] == true, answer["admitted"] != false) {
+        (true, true) => ("yes", "may"),
+        (true, false) => ("not now", "may"),
+        (false, _) => ("no", "may not"),
+    };
     let (who, operation, resource) =
         (text(&answer["as"]), text(&answer["operation"]), text(&answer["resource"]));
     let mut lines = format!("{word}: {who} {may} {operation} on {resource}\n");
@@ -421,6 +428,16 @@ mod tests {
             "no: user:ana may not stream.append on stream/orders\nroles: none\n\
              find: ok, stream/orders is there\npolicies: no, no policy permits it\n\
              missing: one of the roles operator, owner\n"
+        );
+        let answer = json!({
+            "allowed": true, "admitted": false, "as": "user:ana", "operation": "stream.append",
+            "resource": "stream/orders", "roles": ["operator"],
+            "steps": [{"step": "quotas", "passed": false, "detail": "1 calls a second"}],
+        });
+        assert_eq!(
+            why_text(&answer),
+            "not now: user:ana may stream.append on stream/orders\nroles: operator\n\
+             quotas: no, 1 calls a second\n"
         );
     }
 

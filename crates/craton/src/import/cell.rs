@@ -30,9 +30,9 @@ impl Type {
     pub fn word(self, whole: u8) -> String {
         match self {
             Self::Bool => "bool".into(),
-            Self::Int => "int".into(),
-            // Zeros behind the point say nothing about how many digits there may be.
-            Self::Number(0) | Self::Float => "float".into(),
+            // Where all digits behind the point are zeros, somebody's table had to hold whole numbers beside empty cells.
+            Self::Int | Self::Number(0) => "int".into(),
+            Self::Float => "float".into(),
             Self::Number(scale) => {
                 let scale = scale.max(SCALE_MIN);
                 format!("decimal({},{scale})", PRECISION_MIN.max(whole + scale))
@@ -158,6 +158,7 @@ fn bool_of(cell: &str) -> Option<bool> {
 }
 
 fn int_of(cell: &str) -> Option<String> {
+    // The unit takes 17850.0 for 17850, and says why it does not take 0.5.
     if is_number(cell) {
         return Some(cell.to_owned());
     }
@@ -251,7 +252,7 @@ mod tests {
         assert_eq!(Type::Number(1).word(3), "decimal(18,2)");
         assert_eq!(Type::Number(4).word(14), "decimal(18,4)");
         assert_eq!(Type::Number(3).word(19), "decimal(22,3)");
-        assert_eq!(Type::Number(0).word(3), "float");
+        assert_eq!(Type::Number(0).word(3), "int");
         assert_eq!(Type::Decimal(9, 4).word(19), "decimal(9,4)");
     }
 
@@ -264,6 +265,7 @@ mod tests {
         };
         check("TRUE", "bool", "true");
         check("007", "int", "7");
+        check("17850.0", "int", "17850.0");
         check("1.50", "float", "1.50");
         check(".5", "float", "0.5");
         check("inf", "float", "\"inf\"");

@@ -279,6 +279,21 @@ mod tests {
     }
 
     #[test]
+    fn whole_numbers_with_a_point_are_whole_numbers_until_one_is_not() {
+        let header = owned(&["customerid", "weight"]);
+        let mut inference = Inference::default();
+        inference.declare(&header);
+        inference.cells(&header, &owned(&["17850.0", "225.0"]));
+        inference.cells(&header, &owned(&["", "300"]));
+        inference.line(r#"{"customerid": 12680.00, "weight": 1.0}"#);
+        assert_eq!(shown(&inference), "customerid int, weight int!");
+        inference.cells(&header, &owned(&["13047.0", "0.5"]));
+        assert_eq!(shown(&inference), "customerid int, weight decimal(18,2)!");
+        inference.cells(&header, &owned(&["1e5", "0.123456"]));
+        assert_eq!(shown(&inference), "customerid float, weight float!");
+    }
+
+    #[test]
     fn columns_of_ndjson_come_in_the_order_of_their_fields() {
         let mut inference = Inference::default();
         inference.line(r#"{"z": 1, "a": "2018-10-17T17:30:20Z", "m": {"x": 1}, "n": null}"#);

@@ -5,6 +5,7 @@ use crate::Error;
 use base::{Place, Problem, nearest};
 use datafusion::common::{DataFusionError, SchemaError, Span};
 use datafusion::sql::sqlparser::parser::ParserError;
+use std::io;
 
 /// Carries a problem of the kernel through DataFusion.
 #[derive(Debug)]
@@ -36,6 +37,9 @@ pub(crate) fn of_query(error: &DataFusionError) -> Problem {
 
 /// Returns what an error of parsing or planning means.
 pub(crate) fn of_planning(error: &DataFusionError) -> Error {
+    if is_disk_full(error) {
+        return Error::DiskFull;
+    }
     let span = error.diagnostic().and_then(|diagnostic| diagnostic.span).and_then(place_of);
     match error.find_root() {
         DataFusionError::SQL(parser, _) => of_parsing(parser),
@@ -61,6 +65,19 @@ pub(crate) fn of_planning(error: &DataFusionError) -> Error {
             sql(short(reason), span, None)
         }
     }
+}
+
+/// Returns whether an error comes of a disk without room, in whatever it is wrapped.
+pub(crate) fn is_disk_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        if matches!(kind, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 fn of_parsing(error: &ParserError) -> Error {
@@ -116,4 +133,24 @@ fn short(text: &str) -> String {
         shown.push('…');
     }
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use datafusion::arrow::error::ArrowError;
+
+    #[test]
+    fn a_disk_without_room_is_told_as_such_in_whatever_it_comes() {
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        // As a file of a spill says it through Arrow.
+        let wrapped = io::Error::from(DataFusionError::IoError(full()));
+        let spilled = DataFusionError::from(ArrowError::from(wrapped)).context("a sort");
+        for error in [spilled, DataFusionError::IoError(full())] {
+            let problem = of_query(&error);
+            assert_eq!((problem.code.as_str(), problem.retry_ms), ("disk.full", Some(10_000)));
+        }
+        let other = DataFusionError::IoError(io::ErrorKind::PermissionDenied.into());
+        assert_eq!(of_query(&other).code, "sql.invalid");
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::state::File;
 use crate::Error;
+use crate::sql::problem::is_disk_full;
 use crate::streams::schema::{OFFSET, Schema, TIME};
 use base::Problem;
 use bytes::Bytes;
@@ -107,13 +108,13 @@ fn write_rows(
     give: &mut Give<'_>,
 ) -> Result<(), Problem> {
     let mut writer = ArrowWriter::try_new(out, Arc::clone(schema), Some(properties()))
-        .map_err(|e| failed(&e))?;
+        .map_err(|error| unwritten(&error))?;
     give(&mut |batch| {
         let batch = fitted(&batch, schema)?;
         note(file, &batch);
-        writer.write(&batch).map_err(|error| failed(&error))
+        writer.write(&batch).map_err(|error| unwritten(&error))
     })?;
-    writer.close().map_err(|error| failed(&error))?;
+    writer.close().map_err(|error| unwritten(&error))?;
     Ok(())
 }
 
@@ -263,4 +264,50 @@ impl io::Read for BlobPart {
 
 fn failed(error: &dyn std::fmt::Display) -> Problem {
     Error::Internal { detail: format!("a file of a table: {error}") }.into()
+}
+
+/// Returns what it means that rows could not be written: a full disk is no defect.
+fn unwritten(error: &ParquetError) -> Problem {
+    if is_disk_full(error) { store::Error::Full.into() } else { failed(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use datafusion::arrow::array::Int64Array;
+
+    /// A disk without room.
+    struct Full;
+
+    impl io::Write for Full {
+        fn write(&mut self, _bytes: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_seal_without_room_on_the_disk_says_so() {
+        let field = Field::new("n", DataType::Int64, true);
+        let schema: SchemaRef = Arc::new(ArrowSchema::new(vec![field]));
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..10));
+        let batch = RecordBatch::try_new(Arc::clone(&schema), vec![numbers]).expect("a batch");
+        let mut file = File {
+            number: 1,
+            path: "1.parquet".into(),
+            bytes: 0,
+            rows: 0,
+            start: 0,
+            end: 0,
+            times: None,
+            at: 0,
+        };
+        let written =
+            write_rows(&mut Full, &schema, &mut file, &mut |take| take(batch.clone()));
+        let problem = written.expect_err("no room");
+        assert_eq!(problem.code, "store.full");
+    }
 }

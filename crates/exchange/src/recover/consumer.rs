@@ -3,6 +3,7 @@
 use super::{Work, irreconcilable};
 use crate::Error;
 use crate::consume::{NO_PRICE, archive, close, reply};
+use crate::disputes::waive;
 use crate::engine::Exchange;
 use crate::link::send;
 use crate::price::Cents;
@@ -163,6 +164,8 @@ impl Exchange {
                 work.held.report.disputed += count;
                 true
             }
+            // Disputed first, and then no more.
+            Settlement::Waived { .. } => true,
         };
         let last = batch.receipts.last().map_or("", String::as_str);
         let chain = Chain { number: chain.number + count, hash: hex(&sha256(last.as_bytes())) };
@@ -171,6 +174,11 @@ impl Exchange {
             self.take_receipt(tx, contract, receipt, is_disputed)?;
         }
         state::store(tx, batch_key(name, batch.first), &batch)?;
+        if matches!(settlement, Settlement::Waived { .. }) {
+            let disputed = Settlement::Disputed { reason: "it was waived".into() };
+            state::store(tx, settled_key(name, batch.first), &disputed)?;
+            return waive(tx, name, &batch);
+        }
         state::store(tx, settled_key(name, batch.first), &settlement)
     }
 

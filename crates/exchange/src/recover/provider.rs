@@ -75,6 +75,12 @@ impl Exchange {
                 work.held.report.disputed += batch.receipts.len() as u64;
                 self.on_disputed(tx, work.peer, name, first, reason)
             }
+            // A waiver is signed by nobody: whoever profits from it is not asked whether there was one.
+            Some(Settlement::Waived { .. }) => {
+                work.held.report.disputed += batch.receipts.len() as u64;
+                let reason = "it says that they were waived; settle them again if they were".into();
+                self.on_disputed(tx, work.peer, name, first, reason)
+            }
             None => Ok(()),
         }
     }

@@ -113,8 +113,8 @@ fn a_receipt_that_was_altered_is_disputed() {
     assert_eq!(world.ledger("payment")[0], "pay authorise 1 0 0 0 1 0.00 0.00 0.30");
 }
 
-#[test]
-fn a_price_that_was_not_agreed_is_disputed_on_both_sides() {
+/// Two units that do not agree upon the second receipt.
+fn in_dispute() -> Arc<World> {
     let world = market(json!({}), &Config::default());
     world.ask("retail", "pay", "authorise", "o-1", T).unwrap();
     world.settle();
@@ -126,6 +126,56 @@ fn a_price_that_was_not_agreed_is_disputed_on_both_sides() {
         }
     });
     world.settle();
+    world
+}
+
+#[test]
+fn a_dispute_ends_when_one_side_gives_in() {
+    let settle = |world: &World, unit: &str| {
+        world.call(unit, "contract.settle", ("contract", "pay"), json!({"first": 2}))
+    };
+    let check = |world: &World, state: &str, sums: &str| {
+        world.verify();
+        for unit in ["retail", "payment"] {
+            assert_eq!(world.ledger(unit)[0], format!("pay authorise 1 1 0 0 0 {sums}"), "{unit}");
+            let listed = world.look(unit, "contract.disputes", ("contract", "pay"), json!({}));
+            assert_eq!(listed.unwrap()["disputes"], json!([]), "{unit}");
+            let args = json!({"contract": "pay"});
+            let listed = world.look(unit, "receipt.list", ("receipt", ""), args).unwrap();
+            let last = listed["receipts"].as_array().and_then(|rows| rows.last()).unwrap();
+            assert_eq!(last["state"], state, "{unit}");
+            assert_eq!(settle(world, unit).unwrap_err().code, "contract.state", "{unit}");
+        }
+    };
+    let world = in_dispute();
+    for unit in ["retail", "payment"] {
+        let listed = world.look(unit, "contract.disputes", ("contract", "pay"), json!({})).unwrap();
+        let dispute = &listed["disputes"][0];
+        assert_eq!(
+            (&dispute["first"], &dispute["amounts"]),
+            (&json!(2), &json!({"authorise": "1.95"}))
+        );
+    }
+    assert_eq!(settle(&world, "retail").unwrap()["state"], "agreed");
+    world.settle();
+    check(&world, "agreed", "2.25 2.25 0.00");
+
+    let world = in_dispute();
+    assert_eq!(settle(&world, "payment").unwrap()["state"], "waived");
+    world.settle();
+    check(&world, "waived", "0.30 0.30 0.00");
+
+    // Both give in before they hear of each other: what the provider has committed holds.
+    let world = in_dispute();
+    assert_eq!(settle(&world, "retail").unwrap()["state"], "agreed");
+    assert_eq!(settle(&world, "payment").unwrap()["state"], "waived");
+    world.settle();
+    check(&world, "waived", "0.30 0.30 0.00");
+}
+
+#[test]
+fn a_price_that_was_not_agreed_is_disputed_on_both_sides() {
+    let world = in_dispute();
     let last = receipts(&world, "retail").pop().unwrap();
     assert_eq!(last["state"], "disputed");
     assert_eq!(last["reason"], "receipt 2: it says 1.95 where 1.50 was agreed");

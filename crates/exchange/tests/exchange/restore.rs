@@ -1,7 +1,7 @@
 //! A unit goes back to an old backup: both sides agree in the end, and no call is run twice.
 
 use crate::world::{Fate, World, market, starts_in};
-use base::{Entropy, SeededEntropy};
+use base::{Entropy, Problem, SeededEntropy};
 use exchange::{Config, Request, Response, Round};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -195,6 +195,50 @@ fn a_peer_that_is_away_is_gone_on_without_when_the_owner_says_so() {
     assert!(world.answer("retail", "o-1").is_some());
     assert_eq!(world.ledger("retail"), world.ledger("payment"));
     world.verify();
+}
+
+#[test]
+fn a_closed_unit_lets_its_operator_see_shut_out_and_mend_and_do_nothing_else() {
+    let world = market(json!({}), &Config::default());
+    let user = json!({"user": "olga"});
+    let token = world.call("retail", "token.create", ("token", ""), user).unwrap();
+    let backup = world.backup("retail");
+    world.restore("retail", &backup);
+    let code = |done: Result<Value, Problem>| {
+        done.map_or_else(|problem| problem.code, |_| "ok".to_owned())
+    };
+    let look = |operation: &str, args: Value| {
+        let kind = operation.split_once('.').unwrap().0;
+        code(world.look("retail", operation, (kind, ""), args))
+    };
+    let asked = json!({"operation": "peer.add", "resource": "peer"});
+    for (operation, args) in [
+        ("peer.list", json!({})),
+        ("policy.why", asked),
+        ("running.list", json!({})),
+        ("session.list", json!({})),
+        ("token.list", json!({})),
+    ] {
+        assert_eq!(look(operation, args), "ok", "{operation}");
+    }
+    for operation in ["ledger.list", "contract.list", "offer.list"] {
+        assert_eq!(look(operation, json!({})), "unit.reconciling", "{operation}");
+    }
+    let act = |operation: &str, name: &str, args: Value| {
+        let kind = operation.split_once('.').unwrap().0;
+        code(world.call("retail", operation, (kind, name), args))
+    };
+    assert_eq!(act("token.delete", token["id"].as_str().unwrap(), json!({})), "ok");
+    assert_eq!(act("user.delete_password", "olga", json!({})), "ok");
+    for operation in ["token.create", "resource.apply", "peer.remove", "contract.revoke"] {
+        assert_eq!(act(operation, "", json!({})), "unit.reconciling", "{operation}");
+    }
+    // The peer has moved: it is asked where it is now.
+    let peer = world.look("retail", "peer.get", ("peer", "payment"), json!({})).unwrap();
+    let moved = json!({"name": "payment", "card": peer["card"], "url": "https://payment.new:1"});
+    assert_eq!(act("peer.add", "", moved), "ok");
+    let peer = world.look("retail", "peer.get", ("peer", "payment"), json!({})).unwrap();
+    assert_eq!(peer["url"], "https://payment.new:1");
 }
 
 #[test]

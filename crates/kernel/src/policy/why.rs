@@ -4,9 +4,10 @@
 
 use super::cache::Asked;
 use super::{BUILT_IN, Policies, Verdict};
+use crate::admit;
 use crate::excerpt::role_of_policy;
-use crate::{Call, Error, Found, Principal, Read, Reader, Reply, ResourceRef};
-use base::Problem;
+use crate::{Call, Error, Found, Kernel, Principal, Read, Reader, Reply, ResourceRef};
+use base::{Explain, Problem};
 use cedar_policy::Effect;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -21,6 +22,10 @@ struct Question {
     found: Option<Found>,
     /// The rights that the asker's credential is cut down to, where he asks about himself; empty for all.
     scope: Vec<String>,
+    /// Whether the asker may see what this principal uses.
+    is_use_seen: bool,
+    /// Calls of this principal that run to ask this.
+    own: u64,
 }
 
 /// A step of the way that a call takes.
@@ -73,8 +78,13 @@ impl Question {
             || reader.allows("resource.get", &resource)?
             || reader.allows(&asked.operation, &resource)?;
         let found = if is_visible { kernel.find(reader, &resource)? } else { None };
-        let scope = if who == call.actor { call.scope.clone() } else { Vec::new() };
-        Ok(Self { who, operation: asked.operation, resource, found, scope })
+        let is_own = who == call.actor;
+        let scope = if is_own { call.scope.clone() } else { Vec::new() };
+        // As `system.quotas` shows it.
+        let is_use_seen =
+            is_own || reader.allows("running.limit", &ResourceRef::new("running", ""))?;
+        let (operation, own) = (asked.operation, u64::from(is_own));
+        Ok(Self { who, operation, resource, found, scope, is_use_seen, own })
     }
 
     fn is_scoped(&self, right: &str) -> bool {
@@ -119,19 +129,24 @@ pub(crate) fn why(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
         policies_step(&question, &verdict, &decided),
     ];
     let is_allowed = steps.iter().all(|step| step.passed);
+    let quotas = quotas_step(reader, &question)?;
     // What helps is said only where a role is what is missing.
     let missing = match verdict.is_allowed || !verdict.policies.is_empty() {
         true => BTreeSet::new(),
         false => policies.enough(reader, &question)?,
     };
     let reason = steps.iter().find(|step| !step.passed).or(steps.last());
+    let reason = reason.map(|step| step.detail.clone());
+    let is_admitted = is_allowed && quotas.passed;
+    let steps: Vec<Step> = steps.into_iter().chain([quotas]).collect();
     Ok(Reply::Value(json!({
         "allowed": is_allowed,
+        "admitted": is_admitted,
         "as": question.who,
         "operation": question.operation,
         "resource": question.resource.to_string(),
         "roles": held,
-        "reason": reason.map(|step| step.detail.clone()),
+        "reason": reason,
         "steps": steps,
         "policies": decided,
         "roles_that_may": missing,
@@ -173,6 +188,33 @@ fn policies_step(question: &Question, verdict: &Verdict, decided: &[Decided]) ->
         (false, true) => format!("no policy permits `{operation}` on {resource} to {who}"),
     };
     Step { step: "policies", passed: verdict.is_allowed, detail }
+}
+
+/// Says whether such a call would be let in now. It is a matter of the moment, and says nothing about rights.
+///
+/// # Errors
+/// Where the store cannot be read.
+fn quotas_step(reader: &Reader, question: &Question) -> Result<Step, Problem> {
+    let step = |passed, detail: String| Ok(Step { step: "quotas", passed, detail });
+    if !question.is_use_seen {
+        return step(true, format!("you may not see what {} uses", question.who));
+    }
+    let kernel: &Kernel = reader.kernel();
+    let operation = kernel.operation(&question.operation)?;
+    // What the asker does not see is none of his business.
+    let resource = match &question.found {
+        Some(_) => question.resource.clone(),
+        None => ResourceRef::new(question.resource.kind.as_str(), ""),
+    };
+    let call = Call::new(operation.name, resource, question.who.clone());
+    let asked = admit::Asked { kernel, read: reader, operation, call: &call, is_placed: false };
+    match kernel.admission().would_refuse(&asked, question.own)? {
+        None => step(true, "no limit is used up now".into()),
+        Some(refused) => {
+            let hint = refused.hint().unwrap_or_default();
+            step(false, format!("{refused}; {hint}"))
+        }
+    }
 }
 
 impl Policies {

@@ -26,7 +26,7 @@ struct Spec {
     /// What it is for.
     #[serde(default)]
     summary: String,
-    /// The hosts, `NAME` or `NAME:PORT`, to which `secret.fetch` may send it.
+    /// The hosts, `NAME` or `NAME:PORT`, to which `secret.fetch` or a sign-in may send it.
     #[serde(default)]
     hosts: Vec<String>,
     /// The header in which `secret.fetch` sends it; `Authorization` where absent.

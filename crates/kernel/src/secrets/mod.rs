@@ -18,7 +18,7 @@ mod vault;
 pub(crate) use engine::Secrets;
 pub use error::Error;
 pub use mask::Masks;
-pub use reference::SecretRef;
+pub use reference::{SecretRef, is_for};
 pub use seal::{SecretKey, SecretValue};
 pub use vault::{KeySource, verify};
 pub(crate) use vault::{Vault, refuse_written};

@@ -17,6 +17,14 @@ pub struct SecretRef {
     pub secret: String,
 }
 
+/// Returns whether the `spec` of a secret lists a host, `NAME` or `NAME:PORT`, to which its value may go.
+#[must_use]
+pub fn is_for(spec: &Value, host: &str) -> bool {
+    let hosts = spec.get("hosts").and_then(Value::as_array);
+    let mut hosts = hosts.into_iter().flatten().filter_map(Value::as_str);
+    hosts.any(|listed| listed.eq_ignore_ascii_case(host))
+}
+
 /// Returns the secrets that a `spec` refers to by `{secret: NAME}`.
 pub(crate) fn named(spec: &Value) -> BTreeSet<String> {
     let mut names = BTreeSet::new();

@@ -62,6 +62,11 @@ pub(crate) enum Error {
     },
 }
 
+impl Error {
+    /// Milliseconds after which it is worth asking again where too many sign in: nobody knows when one of them is through.
+    const BUSY_MS: u64 = 1_000;
+}
+
 impl Explain for Error {
     fn code(&self) -> Code {
         match self {
@@ -97,5 +102,13 @@ impl Explain for Error {
             }
             Self::Unprepared { .. } => "call it over HTTP or with the command line".into(),
         })
+    }
+
+    fn retry_ms(&self) -> Option<u64> {
+        match self {
+            Self::Slowed { seconds } => Some(seconds.saturating_mul(1_000)),
+            Self::Busy { .. } => Some(Self::BUSY_MS),
+            _ => None,
+        }
     }
 }

@@ -3,11 +3,13 @@
 //! `session.begin` says where to send the person, `session.finish` takes what he comes back with. Nothing is kept between the
 //! two: what is needed then goes with the caller, sealed. The seal is of this process, so that a restart begins anew.
 
+use super::provider::ProviderSpec;
 use super::session::NewSession;
 use super::throttle::Try;
 use super::{Error, Jwt, WebRequest, jwt, people, provider};
 use crate::Read as _;
-use crate::{Call, Kernel, Reader, Reply, scram};
+use crate::secrets::{SecretRef, is_for};
+use crate::{Call, Kernel, Principal, Reader, Reply, ResourceRef, scram};
 use base::{Kind, Period, Problem, Time};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -177,7 +179,7 @@ pub(crate) fn prepare_finish(reader: &Reader, call: &mut Call) -> Result<(), Pro
     let who = Try::new(None, call.source);
     let now = kernel.clock().monotonic();
     kernel.sign_in.throttle.begin(&who, now, kernel.config())?;
-    let answer = exchange(kernel, &spec, &flow, &code).inspect_err(|problem| {
+    let answer = exchange(reader, &spec, &flow, &code).inspect_err(|problem| {
         if problem.kind == Kind::Unavailable {
             kernel.sign_in.throttle.withdraw(&who);
         }
@@ -206,11 +208,12 @@ pub(crate) fn prepare_finish(reader: &Reader, call: &mut Call) -> Result<(), Pro
 
 /// Exchanges a code for tokens.
 fn exchange(
-    kernel: &Kernel,
-    spec: &provider::ProviderSpec,
+    reader: &Reader,
+    spec: &ProviderSpec,
     flow: &Flow,
     code: &str,
 ) -> Result<Value, Problem> {
+    let kernel = reader.kernel();
     let document = kernel.sign_in.providers.document(kernel, &flow.provider, spec)?;
     let web = kernel.sign_in.web(&flow.provider)?;
     let mut form = vec![
@@ -221,8 +224,7 @@ fn exchange(
         ("code_verifier", flow.verifier.clone()),
     ];
     let mut authorization = None;
-    if let Some(file) = &spec.client_secret_file {
-        let secret = web.secret(file)?;
+    if let Some(secret) = client_secret(reader, spec, flow, &document.token_endpoint)? {
         let methods = document.token_endpoint_auth_methods_supported.as_ref();
         // The header is what a provider takes that says nothing (OpenID Connect Discovery, section 3).
         if methods
@@ -259,6 +261,39 @@ fn exchange(
             Err(Error::Provider { provider, reason }.into())
         }
     }
+}
+
+/// Returns the secret that the provider has given to the unit, where it has, to be sent to `url` and nowhere else.
+///
+/// # Errors
+/// `unit.file`; `sign_in.provider` where the unit has no such secret, or may not send it there.
+fn client_secret(
+    reader: &Reader,
+    spec: &ProviderSpec,
+    flow: &Flow,
+    url: &str,
+) -> Result<Option<String>, Problem> {
+    let kernel = reader.kernel();
+    if let Some(file) = &spec.client_secret_file {
+        return kernel.sign_in.web(&flow.provider)?.secret(file).map(Some);
+    }
+    let Some(SecretRef { secret: name }) = &spec.client_secret else { return Ok(None) };
+    // Whoever signs in is nobody yet, and is not told more than whom to ask.
+    let failed = |reason: String| Error::Provider { provider: flow.provider.clone(), reason };
+    let unusable =
+        |problem: Problem| failed(format!("its secret is not usable ({})", problem.code));
+    let resource = reader.resource("secret", name)?;
+    let host = provider::host(url);
+    if !resource.is_some_and(|resource| is_for(&resource.spec, host)) {
+        return Err(failed(format!("its secret does not list `{host}` under `hosts`")).into());
+    }
+    let part = Principal::Unit("sign-in".into());
+    let call = Call::new("session.finish", ResourceRef::new("session", ""), part);
+    let value = kernel.secret(reader, name, &call).map_err(unusable)?;
+    // Nobody holds a commit while a provider is asked.
+    reader.release();
+    let text = value.expose_text().ok_or_else(|| failed("its secret is no text".into()))?;
+    Ok(Some(text.trim().to_owned()))
 }
 
 /// Returns what a provider calls an error, as far as it is a word of RFC 6749.

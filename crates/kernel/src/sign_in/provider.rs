@@ -1,5 +1,6 @@
 //! Identity providers as manifests declare them: who they are, and which roles their claims give.
 
+use crate::secrets::SecretRef;
 use crate::{Read, Resource};
 use base::{Place, Problem};
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,9 @@ pub(crate) struct ProviderSpec {
     /// The file with the secret that the provider has given to the unit: its name in the folder `secrets` of the unit's folder.
     #[serde(default)]
     pub client_secret_file: Option<String>,
+    /// The secret of the unit that has it in place of a file. Its `hosts` list the host of the provider's token endpoint.
+    #[serde(default)]
+    pub client_secret: Option<SecretRef>,
     /// What is asked for beside `openid`.
     #[serde(default = "scopes")]
     pub scopes: Vec<String>,
@@ -112,6 +116,10 @@ impl ProviderSpec {
                 "name a file in the folder `secrets` of the unit",
             );
         }
+        if self.client_secret_file.is_some() && self.client_secret.is_some() {
+            let reason = "the client has one secret".to_owned();
+            return wrong("client_secret", reason, "leave `client_secret_file` away");
+        }
         if self.client_id.is_empty() || self.name.is_empty() {
             let reason = "`client_id` and `name` are not empty".to_owned();
             return wrong("client_id", reason, "the provider says what the unit is called there");
@@ -184,6 +192,12 @@ pub(crate) fn is_safe(url: &str) -> bool {
         }
 }
 
+/// Returns the host of an address, with its port where it says one.
+pub(crate) fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?']).next().unwrap_or_default()
+}
+
 /// Returns whether a text names a file and no way to one.
 fn is_file_name(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
@@ -222,11 +236,21 @@ mod tests {
             let refused = spec(json!({"client_secret_file": name}));
             assert_eq!(refused, Err("/spec/client_secret_file".into()), "{name}");
         }
+        assert_eq!(spec(json!({"client_secret": {"secret": "acme"}})), Ok(()));
+        let both = json!({"client_secret": {"secret": "acme"}, "client_secret_file": "acme.txt"});
+        assert_eq!(spec(both), Err("/spec/client_secret".into()));
+        assert!(spec(json!({"client_secret": "in clear"})).is_err());
         assert_eq!(
             spec(json!({"roles": {"map": {"a": ["owner"]}}})),
             Err("/spec/roles/claim".into())
         );
         assert!(spec(json!({"isuer": "x"})).expect_err("refused").contains("isuer"));
+    }
+
+    #[test]
+    fn the_host_of_an_address_has_its_port_where_it_says_one() {
+        assert_eq!(host("https://id.example/token?a"), "id.example");
+        assert_eq!(host("http://127.0.0.1:9400"), "127.0.0.1:9400");
     }
 
     #[test]

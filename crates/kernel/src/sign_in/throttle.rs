@@ -213,7 +213,7 @@ mod tests {
                 .expect("a free try");
         }
         let slowed = throttle.begin(&ana("203.0.113.1"), now, &config).expect_err("slowed");
-        assert_eq!(slowed.code, "sign_in.slowed");
+        assert_eq!((slowed.code.as_str(), slowed.retry_ms), ("sign_in.slowed", Some(2_000)));
         throttle.begin(&ana("192.0.2.9"), now, &config).expect("its owner comes in");
         let other = Try::new(Some("bob"), "203.0.113.1".parse().ok());
         throttle.begin(&other, now, &config).expect("others come in");

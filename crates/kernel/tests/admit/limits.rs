@@ -162,6 +162,50 @@ fn a_full_disk_refuses_what_adds_and_nothing_else() {
     assert_eq!(unit.does("user:ana", "note.write", "note/a", json!({})), "ok");
 }
 
+/// Asks why ana may do something with the note: whether she may, whether she would be let in now, and what is said of quotas.
+fn why(unit: &Unit, asker: &str, operation: &str) -> (bool, bool, String) {
+    let args = json!({"operation": operation, "resource": "note/a", "as": "user:ana"});
+    let answer = unit.kernel.read(&call(asker, "policy.why", "policy", args)).expect("an answer");
+    let answer = answer.into_value();
+    let step = answer["steps"].as_array().and_then(|steps| steps.last()).expect("a last step");
+    assert_eq!(step["step"], "quotas");
+    let is = |name: &str| answer[name].as_bool().expect("yes or no");
+    (is("allowed"), is("admitted"), step["detail"].as_str().expect("a text").to_owned())
+}
+
+#[test]
+fn why_says_whether_a_call_would_be_let_in_now_and_takes_nothing() {
+    let mut unit = unit();
+    let watcher = "permit(principal in Role::\"watcher\", action in Action::\"Read\", resource);";
+    let people = json!([
+        manifest("Role", "watcher", json!({ "policies": watcher })),
+        manifest("User", "wim", json!({"roles": ["watcher"]})),
+    ]);
+    unit.apply("user:olga", people).expect("a watcher");
+    unit.quota("slow", json!({"for": "user/ana", "rate": 1}));
+    let free = (true, true, "no limit is used up now".to_owned());
+    assert_eq!(why(&unit, "user:olga", "note.read"), free);
+    assert_eq!(reads(&unit, "user:ana", 1), ".");
+    let over = "user:ana may not use more: 1 calls a second; repeat it in 1.0 s".to_owned();
+    for _ in 0..3 {
+        assert_eq!(why(&unit, "user:olga", "note.read"), (true, false, over.clone()));
+    }
+    let unseen = (true, true, "you may not see what user:ana uses".to_owned());
+    assert_eq!(why(&unit, "user:wim", "note.read"), unseen);
+    unit.clock.pass(1_000);
+    assert_eq!(reads(&unit, "user:ana", 1), ".", "asking has taken nothing");
+    unit.quota("slow", json!({"for": "user/ana", "concurrency": 1}));
+    assert_eq!(why(&unit, "user:ana", "note.read"), free, "the question itself does not count");
+    let held = unit.reads("user:ana", json!({})).expect("the first");
+    let (_, is_admitted, detail) = why(&unit, "user:olga", "note.read");
+    assert!(!is_admitted && detail.contains("1 calls at the same time"), "{detail}");
+    drop(held);
+    assert!(unit.kernel.observe_disk(99, 100));
+    let (is_allowed, is_admitted, detail) = why(&unit, "user:olga", "note.write");
+    assert!(is_allowed && !is_admitted && detail.contains("99 bytes left"), "{detail}");
+    assert_eq!(why(&unit, "user:olga", "note.read"), free, "reading goes on");
+}
+
 #[test]
 fn rights_are_looked_at_before_quotas_and_refusals_are_audited() {
     let mut unit = unit();
