@@ -336,7 +336,9 @@ fn a_package_cannot_hide_what_it_asks_for() {
         |config| config.asks.roles[0].policies[0].actions = vec!["task.list".into()],
         |config| config.asks.offers[0].to = vec!["nobody".into()],
         |config| config.parameters.clear(),
-        |config| drop(config.kinds.insert("Stream".into(), 7)),
+        |config| {
+            config.kinds.insert("Stream".into(), 7);
+        },
     ];
     for (number, change) in lie.into_iter().enumerate() {
         let mut config = draft().config;

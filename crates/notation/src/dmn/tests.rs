@@ -97,7 +97,8 @@ fn types_may_have_the_names_of_feel() {
         </itemDefinition>";
     let logic = "[stay.from.year, stay.length.hours, notice.months, \"date and time\"]";
     let inputs = [("stay", "Stay"), ("notice", "years and months duration")];
-    let source = document(&(types.to_string() + &decision("d", "D", &inputs, &literal(logic))));
+    let made = decision("d", "D", &inputs, &literal(logic));
+    let source = document(&format!("{types}{made}"));
     let input = json!({
         "stay": {"from": "2018-10-17T10:00:00Z", "length": "PT36H"}, "notice": "P1Y2M",
     });
@@ -108,7 +109,7 @@ fn types_may_have_the_names_of_feel() {
     // A type of the model's own goes first.
     let own = "<itemDefinition name=\"date and time\"><typeRef>string</typeRef></itemDefinition>";
     let shout = decision("d", "D", &[("at", "date and time")], &literal("upper case(at)"));
-    assert_eq!(run(&document(&(own.to_string() + &shout)), "d", json!({"at": "soon"})), "\"SOON\"");
+    assert_eq!(run(&document(&format!("{own}{shout}")), "d", json!({"at": "soon"})), "\"SOON\"");
 }
 
 #[test]
