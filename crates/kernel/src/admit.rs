@@ -377,9 +377,8 @@ impl Admission {
         let mut of_application = quotas.of_application(&resource).filter(|quota| {
             quota.operations.is_empty() || quota.operations.contains(operation.name)
         });
-        let refused = of_application.find_map(|quota| {
-            full(&self.meter(&quota.name), &quota.limits, 0, named(&quota.name))
-        });
+        let refused = of_application
+            .find_map(|quota| full(&self.meter(&quota.name), &quota.limits, 0, named(&quota.name)));
         if refused.is_some() || operation.right != Right::Write {
             return Ok(refused);
         }

@@ -32,8 +32,11 @@ pub struct AskedPolicy {
 /// # Errors
 /// `policy.invalid` where the text is no policies.
 pub fn asked_policies(text: &str) -> Result<Vec<AskedPolicy>, Problem> {
-    let set = PolicySet::from_str(text)
-        .map_err(|errors| Error::Policy { reason: errors.to_string(), place: None, hint: None })?;
+    let set = PolicySet::from_str(text).map_err(|errors| Error::Policy {
+        reason: errors.to_string(),
+        place: None,
+        hint: None,
+    })?;
     if 0 < set.num_of_templates() {
         let reason = "templates are not supported".to_owned();
         return Err(Error::Policy { reason, place: None, hint: None }.into());

@@ -13,8 +13,7 @@ use crate::relation::{Cell, Column, ColumnType, Relation, Scan};
 use crate::running::{self, Act, Give, Signal, Wanted};
 use crate::sign_in::{self, ProviderSpec};
 use crate::{
-    Error, Kernel, Principal, Read, Reader, Resource, Token, Tx, batch, lineage,
-    space, usage,
+    Error, Kernel, Principal, Read, Reader, Resource, Token, Tx, batch, lineage, space, usage,
 };
 use base::{Problem, Time};
 use serde::Deserialize;

@@ -305,8 +305,7 @@ mod tests {
             times: None,
             at: 0,
         };
-        let written =
-            write_rows(&mut Full, &schema, &mut file, &mut |take| take(batch.clone()));
+        let written = write_rows(&mut Full, &schema, &mut file, &mut |take| take(batch.clone()));
         let problem = written.expect_err("no room");
         assert_eq!(problem.code, "store.full");
     }

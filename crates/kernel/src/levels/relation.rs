@@ -119,7 +119,8 @@ pub(crate) fn relation() -> Relation {
             Ok(())
         },
     );
-    let summary = "Service levels and the terms of contracts: what was good, and what is left of the budget.";
+    let summary =
+        "Service levels and the terms of contracts: what was good, and what is left of the budget.";
     Relation::system("service_levels", summary, columns, rows)
 }
 

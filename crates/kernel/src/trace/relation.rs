@@ -63,6 +63,7 @@ pub(crate) fn relation() -> Relation {
             Ok(())
         },
     );
-    let summary = "The last spans of traces that were written down, in memory: a restart forgets them.";
+    let summary =
+        "The last spans of traces that were written down, in memory: a restart forgets them.";
     Relation::system("spans", summary, columns, rows)
 }
