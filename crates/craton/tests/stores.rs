@@ -29,7 +29,9 @@ fn units_of_every_format_are_opened_and_answer() {
         free_ports(&folder.join("shop/unit.toml"));
         let mut up = Up::start(&folder, "shop");
         up.read_until("is up");
-        let ask = |sql: &str| said(&folder, &["--unit", "shop", "sql", sql, "-o", "csv"]);
+        let ask = |sql: &str| {
+            said(&folder, &["--unit", "shop", "sql", sql, "-o", "csv"]).replace('\r', "")
+        };
         assert_eq!(ask("SELECT count(*) AS n FROM requests"), "n\n40\n", "{name}");
         assert_eq!(ask("SELECT count(*) AS n FROM answers"), "n\n10\n", "{name}");
         assert_eq!(ask("SELECT count(*) AS n FROM desk.waiting"), "n\n30\n", "{name}");

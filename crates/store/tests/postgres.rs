@@ -121,8 +121,11 @@ fn commit_while_cut(
     }
     assert_eq!(store.verify().unwrap(), Vec::<String>::new(), "seed {seed}");
     drop(store);
-    let tables = Arc::new(open(config));
-    let again = JournaledStore::open(tables).unwrap();
+    let tables = Arc::new(open(config)) as Arc<dyn Store>;
+    let again: Arc<dyn Store> = match is_journaled {
+        true => Arc::new(JournaledStore::open(tables).unwrap()),
+        false => tables,
+    };
     assert_eq!(Contents::read(&*again.snapshot().unwrap()).unwrap(), contents, "seed {seed}");
     outcomes.cuts = proxy.cuts();
     outcomes

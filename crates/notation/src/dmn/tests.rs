@@ -114,16 +114,16 @@ fn types_may_have_the_names_of_feel() {
 
 #[test]
 fn where_no_type_is_declared_a_literal_is_a_date_and_text_is_text() {
-    let untyped = |logic: &str| document(&decision("d", "D", &[("day", "Any")], &literal(logic)));
-    let year = untyped("day of year(day)");
-    assert_eq!(run(&year, "d", json!({"day": "@\"1970-02-01\""})), "32");
-    assert_eq!(run(&year, "d", json!({"day": "@\"1970-02-01T10:10:10\""})), "32");
-    assert!(run(&year, "d", json!({"day": "1970-02-01"})).starts_with("dmn.failed"));
-    let length = untyped("string length(day)");
-    assert_eq!(run(&length, "d", json!({"day": "1970-02-01"})), "10");
-    assert_eq!(run(&length, "d", json!({"day": "@\"soon\""})), "7");
-    let inside = untyped("month of year(day[2].at)");
-    assert_eq!(run(&inside, "d", json!({"day": [1, {"at": "@\"1970-02-01\""}]})), "\"February\"");
+    let untyped = |logic: &str| document(&decision("d", "D", &[("when", "Any")], &literal(logic)));
+    let year = untyped("day of year(when)");
+    assert_eq!(run(&year, "d", json!({"when": "@\"1970-02-01\""})), "32");
+    assert_eq!(run(&year, "d", json!({"when": "@\"1970-02-01T10:10:10\""})), "32");
+    assert!(run(&year, "d", json!({"when": "1970-02-01"})).starts_with("dmn.failed"));
+    let length = untyped("string length(when)");
+    assert_eq!(run(&length, "d", json!({"when": "1970-02-01"})), "10");
+    assert_eq!(run(&length, "d", json!({"when": "@\"soon\""})), "7");
+    let inside = untyped("month of year(when[2].at)");
+    assert_eq!(run(&inside, "d", json!({"when": [1, {"at": "@\"1970-02-01\""}]})), "\"February\"");
     // Where a date is declared, both forms are one; where text is declared, it stays text.
     let date = document(&decision("d", "D", &[("day", "date")], &literal("day.month")));
     for day in ["1970-02-01", "@\"1970-02-01\""] {
