@@ -143,9 +143,9 @@ assert state() == before
 
 # 3. A policy that does not type-check: file, line and column, what is meant perhaps; and what stands beside it is not applied either.
 GOOD = "apiVersion: craton/v1\nkind: Stream\nmetadata: {name: beside}\nspec: {schema: [{name: id, type: text}]}\n---\n"
-ROLE = "apiVersion: craton/v1\nkind: Role\nmetadata: {name: %s}\nspec:\n  policies: |\n    permit (principal, action == Action::\"clock.list\", resource);\n"
+ROLE = "apiVersion: craton/v1\nkind: Role\nmetadata: {name: %s}\nspec:\n  policies: |\n    permit (principal, action == Action::\"task.list\", resource);\n"
 for policy, line, says in [
-    ('permit (principal, action == Action::"clock.lst", resource);', 13, "clock.list"),
+    ('permit (principal, action == Action::"task.lst", resource);', 13, "task.list"),
     ("permit (principal, action, resource)\n    when { resource.colour == \"red\" };", 14, "colour"),
     ("permit (principal, action, resource)\n    when { resource.owner == 1 + true };", 14, "hint: "),
     ("permit (principal, action, resource", 13, "hint: "),
