@@ -25,7 +25,11 @@ echo "--- simulation of three units, $CRATON_SEEDS seeds"
 cargo test --release --workspace --test simulation
 echo "--- the units killed 30 times: the same answers"
 kills target/release/craton 3000 30
-if [ -d "$CRATON_SHARED/data/olist" ]; then kills_olist target/release/craton; fi
+if [ -d "$CRATON_SHARED/data/olist" ]; then
+    kills_olist target/release/craton
+    echo "--- the same in PostgreSQL"
+    tests/doors/pgstore/run.sh target/release/craton "$CRATON_SHARED/data/olist"
+fi
 echo "--- each unit back to an old backup in mid-replay: ledgers end equal, nothing runs twice"
 if [ -d "$CRATON_SHARED/data/olist" ]; then
     for unit in payment logistics retail; do
