@@ -9,7 +9,8 @@ use std::time::Duration;
 pub struct Config {
     /// The largest body of a request in bytes.
     pub body_bytes_max: usize,
-    /// Bytes of bodies that are held at the same time, over all requests; further ones wait.
+    /// Bytes of bodies that are held at the same time, over all requests; further ones wait. A body holds what has come of it, and four
+    /// times as much at most.
     pub bodies_bytes_max: usize,
     /// Seconds in which a body must have arrived.
     pub body_seconds_max: u64,
@@ -29,7 +30,8 @@ pub struct Config {
     pub connections_max: usize,
     /// Requests at the same time; further ones are refused with `http.busy`.
     pub requests_max: usize,
-    /// Of the places for requests, reads and PostgreSQL's connections: so many hundredths one principal may take.
+    /// Of the places for requests, reads and PostgreSQL's connections, and of the bytes of bodies: so many hundredths one caller may
+    /// take. Who is not known yet is counted under his address; for reads all of them are one caller.
     pub principal_percent: usize,
     /// Reads that run at the same time, each on a thread; further ones wait.
     pub reads_max: usize,

@@ -1,13 +1,13 @@
 //! The way of one request: route, credential, body, call, answer.
 
 use crate::answer::{self, Pieces, Streamed};
-use crate::body::{self, Held};
+use crate::body::{self, Bodies, Held};
 use crate::connection::Source;
 use crate::counted::Wire;
 use crate::request::{self, Brought, Shown};
 use crate::route::{Door, Line, METRICS, Page, Routes, lines, segments};
-use crate::share::{self, Lines, Request as Place, Shares};
-use crate::visit::{Defect, Visit};
+use crate::share::{self, Caller, Lines, Request as Place, Shares};
+use crate::visit::{Defect, Traced, Visit};
 use crate::{Config, Error, openapi};
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
@@ -20,7 +20,7 @@ use kernel::{
 use serde_json::Value;
 use std::net::IpAddr;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 /// Bodies up to this size are parsed where they arrived; larger ones on a thread of their own.
 const INLINE_BYTES_MAX: usize = 64 << 10;
@@ -83,7 +83,7 @@ pub fn router(handle: Handle, options: Options) -> axum::Router {
         shares: Shares::new(share::most(requests_max, principal_percent)),
         reads: Lines::new(reads_max, share::most(reads_max, principal_percent)),
         streams: limit(options.config.streams_max),
-        memory: body::memory(&options.config),
+        bodies: Bodies::new(&options.config),
         handle,
         options,
     };
@@ -95,12 +95,13 @@ async fn answer(State(edge): State<Arc<Edge>>, mut request: Request) -> Response
     edge.meet(&request);
     let visit = Visit::begin(&tracer, request.headers());
     let method = request.method().clone();
-    let route = if visit.is_sampled() { edge.route(&request) } else { None };
-    if let Some(trace) = &visit.trace {
-        request.extensions_mut().insert(trace.clone());
+    let route = if visit.is_wanted() { edge.route(&request) } else { None };
+    if let Some(traced) = &visit.traced {
+        request.extensions_mut().insert(traced.clone());
     }
     let result = Arc::clone(&edge).answer(request).await;
-    let mut response = result.unwrap_or_else(|problem| edge.refuse(problem, visit.trace.as_ref()));
+    let trace = visit.traced.as_ref().map(Traced::trace);
+    let mut response = result.unwrap_or_else(|problem| edge.refuse(problem, trace.as_ref()));
     visit.end(&tracer, method.as_str(), route.as_deref(), &mut response);
     answer::secure(&mut response);
     response
@@ -127,11 +128,11 @@ pub(crate) struct Edge {
     routes: Routes,
     document: Bytes,
     requests: Arc<Semaphore>,
-    /// How many of them each principal has.
+    /// How many of them each caller has.
     shares: Arc<Shares>,
     reads: Lines,
     streams: Arc<Semaphore>,
-    memory: Arc<Semaphore>,
+    bodies: Bodies,
 }
 
 /// A request to an operation, on its way.
@@ -140,6 +141,8 @@ struct Task {
     resource: ResourceRef,
     head: Parts,
     shown: Shown,
+    /// Who says that he has signed it, until the signature was checked.
+    claimed: Option<Principal>,
 }
 
 /// What comes of a task on a thread of its own.
@@ -166,7 +169,10 @@ impl Edge {
                 let provider = parameters.first().map(|name| (*name).to_owned());
                 Arc::clone(&self).sign_in(provider.unwrap_or_default(), &head).await
             }
-            Some(Door::Page(Page::Callback)) => Arc::clone(&self).callback(&head).await,
+            Some(Door::Page(Page::Callback)) => {
+                let provider = parameters.first().map(|name| (*name).to_owned());
+                Arc::clone(&self).callback(provider.unwrap_or_default(), &head).await
+            }
             Some(Door::Page(page)) => self.page(*page),
             Some(Door::Operation(line)) => {
                 let task = Task {
@@ -174,6 +180,7 @@ impl Edge {
                     line: Arc::clone(line),
                     shown: request::shown(&head.headers)?,
                     head,
+                    claimed: None,
                 };
                 Arc::clone(&self).operate(task, body).await
             }
@@ -225,10 +232,14 @@ impl Edge {
     ///
     /// # Errors
     /// `http.busy`.
-    pub(crate) fn enter(&self) -> Result<OwnedSemaphorePermit, Error> {
+    pub(crate) fn enter(&self, who: &Caller) -> Result<Place, Error> {
+        let limit = self.shares.most();
+        let busy = || Error::Busy { what: "places for requests of one caller", limit };
+        let share = self.shares.take(who).ok_or_else(busy)?;
         let limit = self.options.config.requests_max;
         let busy = |_| Error::Busy { what: "places for requests", limit };
-        Arc::clone(&self.requests).try_acquire_owned().map_err(busy)
+        let place = Arc::clone(&self.requests).try_acquire_owned().map_err(busy)?;
+        Ok(Place { _place: place, _share: share })
     }
 
     /// Takes a request to an operation from its credential to its answer.
@@ -246,21 +257,12 @@ impl Edge {
             shown => shown.token().and_then(|token| self.handle.kernel().remembered(token)),
         };
         let place = self.place(&task, identity.as_ref())?;
-        let is_empty = body.is_end_stream();
-        if !is_empty && identity.is_none() && task.shown != Shown::Signature {
-            // Nobody whom we do not know makes us read a body.
-            let edge = Arc::clone(&self);
-            let (same, known) = self
-                .blocking(None, move || {
-                    let known = edge.identify(&task);
-                    (task, known)
-                })
-                .await?;
-            (task, identity) = (same, Some(known?));
-        }
         let mut held = Held { bytes: Vec::new(), _memory: None };
-        if !is_empty {
-            held = self.body(&task, body).await?;
+        if !body.is_end_stream() {
+            if identity.is_none() {
+                (task, identity) = Arc::clone(&self).meet_before_body(task).await?;
+            }
+            held = self.body(&task, identity.as_ref(), body).await?;
         }
         let (bytes, memory) = (held.bytes, held._memory);
         // What is prepared takes long, or waits for the network.
@@ -275,7 +277,9 @@ impl Edge {
             identity => {
                 let edge = Arc::clone(&self);
                 let who = identity.as_ref().map(|identity| identity.principal.clone());
-                self.blocking(who, move || edge.decide(task, bytes, identity)).await??
+                // Who is not known yet stands in one line with all others who are not.
+                let who = who.unwrap_or(Principal::Anonymous);
+                self.blocking(Some(who), move || edge.decide(task, bytes, identity)).await??
             }
         };
         let response = self.finish(outcome, place).await;
@@ -312,17 +316,36 @@ impl Edge {
 
     /// Takes a place for a request. Who is known to be over its quota is refused before anything is done for it.
     fn place(&self, task: &Task, identity: Option<&Identity>) -> Result<Place, Problem> {
-        let share = match identity {
-            Some(Identity { principal, .. }) => {
-                let operation = task.line.operation.name;
-                self.handle.kernel().knock(principal, operation, &task.resource)?;
-                let limit = self.shares.most();
-                let busy = || Error::Busy { what: "places for requests of one caller", limit };
-                Some(self.shares.take(principal).ok_or_else(busy)?)
-            }
-            None => None,
-        };
-        Ok(Place { _place: self.enter()?, _share: share })
+        if let Some(Identity { principal, .. }) = identity {
+            let operation = task.line.operation.name;
+            self.handle.kernel().knock(principal, operation, &task.resource)?;
+        }
+        Ok(self.enter(&task.caller(identity))?)
+    }
+
+    /// Finds out who sends a request, before its body is read: nobody whom the unit does not know makes it read one. Of who has
+    /// signed it only whom he says to be: the signature is over the body, too.
+    async fn meet_before_body(
+        self: Arc<Self>,
+        task: Task,
+    ) -> Result<(Task, Option<Identity>), Problem> {
+        if task.shown == Shown::Signature && self.is_prompt() {
+            return self.meet_one(task);
+        }
+        let edge = Arc::clone(&self);
+        // Strangers stand in one line, so that they take no more threads together than one caller.
+        self.blocking(Some(Principal::Anonymous), move || edge.meet_one(task)).await?
+    }
+
+    fn meet_one(&self, mut task: Task) -> Result<(Task, Option<Identity>), Problem> {
+        if task.shown != Shown::Signature {
+            let identity = self.identify(&task)?;
+            return Ok((task, Some(identity)));
+        }
+        let Parts { method, uri, headers, .. } = &task.head;
+        let signed = request::signed(method, uri, headers, Vec::new());
+        task.claimed = Some(self.handle.kernel().claimed(&signed)?);
+        Ok((task, None))
     }
 
     /// Returns whether the store answers now: nobody waits for it on the sockets' thread.
@@ -331,10 +354,19 @@ impl Edge {
     }
 
     /// Reads the body, after its media type was looked at.
-    async fn body(&self, task: &Task, body: Body) -> Result<Held, Problem> {
+    async fn body(
+        &self,
+        task: &Task,
+        identity: Option<&Identity>,
+        body: Body,
+    ) -> Result<Held, Problem> {
+        if let Some(identity) = identity {
+            task.recognised(identity);
+        }
         request::media(&task.line, &task.head.headers)?;
-        let unit = self.handle.kernel().memory();
-        body::read(body, &task.head.headers, &self.options.config, &self.memory, unit).await
+        let (config, unit) = (&self.options.config, self.handle.kernel().memory());
+        let limits = body::Limits { config, bodies: &self.bodies, unit };
+        body::read(body, &task.head.headers, &task.caller(identity), &limits).await
     }
 
     /// Says who sends a request without a signature. Somebody without a credential goes on only where the policies let
@@ -424,7 +456,7 @@ impl Edge {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
         let broken = |text: String| Problem::new(Code("kernel.internal", Kind::Internal), text);
-        let permit = self.reads.take(who.as_ref()).await;
+        let permit = self.reads.take(who.map(Caller::Known).as_ref()).await;
         let permit = permit.ok_or_else(|| broken("there are no threads for reads".into()))?;
         let done = tokio::task::spawn_blocking(move || {
             let _permit = permit;
@@ -435,7 +467,28 @@ impl Edge {
 }
 
 impl Task {
+    /// Returns under whom it is counted.
+    fn caller(&self, identity: Option<&Identity>) -> Caller {
+        match (identity, &self.claimed) {
+            // Whoever shows nothing is as unknown as before.
+            (Some(Identity { principal: Principal::Anonymous, .. }), _) | (None, None) => {
+                Caller::unknown(source(&self.head))
+            }
+            (Some(Identity { principal, .. }), _) => Caller::Known(principal.clone()),
+            (None, Some(claimed)) => Caller::claimed(claimed.clone(), source(&self.head)),
+        }
+    }
+
+    /// Takes note that the unit knows who sends it: then he decides whether it is written down as a trace.
+    fn recognised(&self, identity: &Identity) {
+        let traced = self.head.extensions.get::<Traced>();
+        if let Some(traced) = traced.filter(|_| identity.principal != Principal::Anonymous) {
+            traced.is_of_somebody();
+        }
+    }
+
     fn call(&self, body: Vec<u8>, identity: Identity) -> Result<Call, Problem> {
+        self.recognised(&identity);
         let brought = Brought {
             line: &self.line,
             resource: self.resource.clone(),
@@ -445,7 +498,7 @@ impl Task {
             source: source(&self.head),
         };
         let mut call = request::call(brought, identity)?;
-        call.trace = self.head.extensions.get::<Trace>().cloned();
+        call.trace = self.head.extensions.get::<Traced>().map(Traced::trace);
         Ok(call)
     }
 }

@@ -1,28 +1,64 @@
-//! Places at the doors, shared out by principal: whoever sends much leaves room for others.
+//! Places at the doors, shared out by caller: whoever sends much leaves room for others.
 
 use kernel::Principal;
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Principals whose lines are remembered before the empty ones are looked for.
+/// Callers whose lines are remembered before the empty ones are looked for.
 const LINES_MAX: usize = 1_000;
 
-/// Returns how many of so many places one principal may take.
+/// Under whom a request is counted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Caller {
+    /// Somebody whom the unit has recognised, or who says that he is a peer and has not shown it yet.
+    Known(Principal),
+    /// Somebody unknown at an address elsewhere; for IPv6 a network of 64 bits, which one person has.
+    At(IpAddr),
+    /// Somebody unknown on this machine, or at no known address.
+    Here,
+}
+
+impl Caller {
+    /// Returns under whom somebody unknown is counted.
+    pub(crate) fn unknown(source: Option<IpAddr>) -> Self {
+        match source.map(|source| source.to_canonical()) {
+            Some(source) if source.is_loopback() => Self::Here,
+            Some(IpAddr::V6(address)) => {
+                let [a, b, c, d, ..] = address.segments();
+                Self::At(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into())
+            }
+            Some(source) => Self::At(source),
+            None => Self::Here,
+        }
+    }
+
+    /// Returns under whom somebody is counted who says who he is and has not shown it yet. Where his address tells him apart it
+    /// counts: whoever takes another's name uses up no place of his.
+    pub(crate) fn claimed(principal: Principal, source: Option<IpAddr>) -> Self {
+        match Self::unknown(source) {
+            Self::Here => Self::Known(principal),
+            at => at,
+        }
+    }
+}
+
+/// Returns how many of so many places one caller may take.
 pub(crate) fn most(places: usize, percent: usize) -> usize {
     (places.saturating_mul(percent.min(100)) / 100).max(1)
 }
 
-/// How many places each principal holds, of those of which one may hold so many at most.
+/// How many places each caller holds, of those of which one may hold so many at most.
 pub(crate) struct Shares {
     most: usize,
-    held: Mutex<HashMap<Principal, usize>>,
+    held: Mutex<HashMap<Caller, usize>>,
 }
 
-/// A place of a principal, until it is dropped.
+/// A place of a caller, until it is dropped.
 pub(crate) struct Share {
     shares: Arc<Shares>,
-    who: Principal,
+    who: Caller,
 }
 
 impl Shares {
@@ -30,13 +66,13 @@ impl Shares {
         Arc::new(Self { most, held: Mutex::default() })
     }
 
-    /// Returns how many places one principal may hold.
+    /// Returns how many places one caller may hold.
     pub(crate) fn most(&self) -> usize {
         self.most
     }
 
-    /// Takes a place; none where the principal holds as many as it may.
-    pub(crate) fn take(self: &Arc<Self>, who: &Principal) -> Option<Share> {
+    /// Takes a place; none where the caller holds as many as he may.
+    pub(crate) fn take(self: &Arc<Self>, who: &Caller) -> Option<Share> {
         let mut held = self.held();
         match held.get_mut(who) {
             Some(count) if self.most <= *count => return None,
@@ -49,7 +85,7 @@ impl Shares {
         Some(Share { shares: Arc::clone(self), who: who.clone() })
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<Principal, usize>> {
+    fn held(&self) -> MutexGuard<'_, HashMap<Caller, usize>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -67,17 +103,42 @@ impl Drop for Share {
     }
 }
 
-/// A request's place, and that of its principal where that was known when it came.
+/// A request's place, and that of its caller.
 pub(crate) struct Request {
     pub(crate) _place: OwnedSemaphorePermit,
-    pub(crate) _share: Option<Share>,
+    pub(crate) _share: Share,
 }
 
-/// Places for which principals wait: each in a line of its own, of which so many at most stand in the line of all.
+/// A line of so many places for each caller.
+pub(crate) struct Own {
+    most: usize,
+    lines: Mutex<HashMap<Caller, Weak<Semaphore>>>,
+}
+
+impl Own {
+    pub(crate) fn new(most: usize) -> Self {
+        Self { most: most.clamp(1, Semaphore::MAX_PERMITS), lines: Mutex::default() }
+    }
+
+    /// Returns the line of a caller. It is there for as long as somebody waits in it or holds a place.
+    pub(crate) fn line(&self, who: &Caller) -> Arc<Semaphore> {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(line) = lines.get(who).and_then(Weak::upgrade) {
+            return line;
+        }
+        if LINES_MAX <= lines.len() {
+            lines.retain(|_, line| 0 < line.strong_count());
+        }
+        let line = Arc::new(Semaphore::new(self.most));
+        lines.insert(who.clone(), Arc::downgrade(&line));
+        line
+    }
+}
+
+/// Places for which callers wait: each in a line of his own, of which so many at most stand in the line of all.
 pub(crate) struct Lines {
     all: Arc<Semaphore>,
-    most: usize,
-    own: Mutex<HashMap<Principal, Weak<Semaphore>>>,
+    own: Own,
 }
 
 /// A place that was waited for, until it is dropped.
@@ -89,31 +150,17 @@ pub(crate) struct Waited {
 impl Lines {
     pub(crate) fn new(places: usize, most: usize) -> Self {
         let places = places.clamp(1, Semaphore::MAX_PERMITS);
-        Self { all: Arc::new(Semaphore::new(places)), most, own: Mutex::default() }
+        Self { all: Arc::new(Semaphore::new(places)), own: Own::new(most) }
     }
 
     /// Waits for a place. `None` where there are no more places at all.
-    pub(crate) async fn take(&self, who: Option<&Principal>) -> Option<Waited> {
-        let own = match who.map(|who| self.line(who)) {
+    pub(crate) async fn take(&self, who: Option<&Caller>) -> Option<Waited> {
+        let own = match who.map(|who| self.own.line(who)) {
             Some(line) => Some(line.acquire_owned().await.ok()?),
             None => None,
         };
         let all = Arc::clone(&self.all).acquire_owned().await.ok()?;
         Some(Waited { _own: own, _all: all })
-    }
-
-    /// Returns the line of a principal. It is there for as long as somebody waits in it or holds a place.
-    fn line(&self, who: &Principal) -> Arc<Semaphore> {
-        let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(line) = own.get(who).and_then(Weak::upgrade) {
-            return line;
-        }
-        if LINES_MAX <= own.len() {
-            own.retain(|_, line| 0 < line.strong_count());
-        }
-        let line = Arc::new(Semaphore::new(self.most.clamp(1, Semaphore::MAX_PERMITS)));
-        own.insert(who.clone(), Arc::downgrade(&line));
-        line
     }
 }
 
@@ -124,12 +171,27 @@ mod tests {
     use std::pin::pin;
     use std::task::{Context, Waker};
 
-    fn user(name: &str) -> Principal {
-        Principal::User(name.into())
+    fn user(name: &str) -> Caller {
+        Caller::Known(Principal::User(name.into()))
     }
 
     #[test]
-    fn one_principal_takes_no_more_than_its_share() {
+    fn who_is_unknown_is_counted_under_his_address_whatever_name_he_takes() {
+        let at = |text: &str| -> Option<IpAddr> { text.parse().ok() };
+        let peer = Principal::Peer("p".into());
+        assert_eq!(Caller::unknown(at("127.0.0.1")), Caller::Here);
+        assert_eq!(Caller::unknown(None), Caller::Here);
+        assert_eq!(Caller::unknown(at("::ffff:192.0.2.1")), Caller::unknown(at("192.0.2.1")));
+        assert_ne!(Caller::unknown(at("192.0.2.1")), Caller::unknown(at("192.0.2.2")));
+        assert_eq!(Caller::unknown(at("2001:db8::1")), Caller::unknown(at("2001:db8::ffff:1")));
+        assert_ne!(Caller::unknown(at("2001:db8::1")), Caller::unknown(at("2001:db8:0:1::1")));
+        let claimed = |source| Caller::claimed(peer.clone(), source);
+        assert_eq!(claimed(at("192.0.2.1")), Caller::unknown(at("192.0.2.1")));
+        assert_eq!(claimed(at("127.0.0.1")), Caller::Known(peer.clone()));
+    }
+
+    #[test]
+    fn one_caller_takes_no_more_than_his_share() {
         let shares = Shares::new(most(4, 75));
         let ana: Vec<_> = (0..5).filter_map(|_| shares.take(&user("ana"))).collect();
         assert_eq!(ana.len(), 3);

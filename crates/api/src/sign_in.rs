@@ -7,6 +7,7 @@ use crate::answer;
 use crate::request::{SESSION_COOKIE, cookie};
 use crate::route::decode;
 use crate::router::{Edge, source};
+use crate::share::Caller;
 use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Response, StatusCode, header};
@@ -38,8 +39,13 @@ impl Edge {
         Ok(response)
     }
 
-    /// Takes a browser that comes back from an identity provider, and makes its session.
-    pub(crate) async fn callback(self: Arc<Self>, head: &Parts) -> Result<Response<Body>, Problem> {
+    /// Takes a browser that comes back from an identity provider, and makes its session. The kernel sees to it that it is the one to
+    /// which the browser was sent: by the address at which it came back, and by what the provider says of itself.
+    pub(crate) async fn callback(
+        self: Arc<Self>,
+        provider: String,
+        head: &Parts,
+    ) -> Result<Response<Body>, Problem> {
         let parameter = |name: &str| -> Result<Option<String>, Problem> {
             let pairs = head.uri.query().unwrap_or_default().split('&');
             let mut pairs = pairs.filter_map(|pair| pair.split_once('='));
@@ -50,17 +56,21 @@ impl Edge {
             return Err(refused(&error));
         }
         let key = cookie(&head.headers, FLOW_COOKIE).unwrap_or_default();
-        let call = anonymous("session.finish", head).with(json!({
+        let mut finish = json!({
             "key": key,
             "state": parameter("state")?.unwrap_or_default(),
             "code": parameter("code")?.unwrap_or_default(),
             "summary": "browser",
-        }));
-        let made = self.ask(call).await?;
+            "provider": provider,
+        });
+        if let Some(issuer) = parameter("iss")? {
+            finish["issuer"] = json!(issuer);
+        }
+        let made = self.ask(anonymous("session.finish", head).with(finish)).await?;
         let text = |name: &str| made[name].as_str().unwrap_or_default();
         let mut response = redirect("/")?;
         let seconds = seconds_until(&self, text("expires"));
-        let is_secure = is_secure(&key);
+        let is_secure = made["secure"] == true;
         set_cookie(&mut response, SESSION_COOKIE, text("token"), "/", seconds, is_secure);
         set_cookie(&mut response, FLOW_COOKIE, "", FLOW_PATH, 0, is_secure);
         Ok(response)
@@ -68,7 +78,7 @@ impl Edge {
 
     /// Makes a call and waits for its answer, on a thread that may wait.
     async fn ask(self: &Arc<Self>, call: Call) -> Result<Value, Problem> {
-        let _permit = self.enter()?;
+        let _place = self.enter(&Caller::unknown(call.source))?;
         let handle = self.handle.clone();
         let who = Some(call.actor.clone());
         Ok(self.blocking(who, move || handle.call(call)).await??.into_value())
@@ -88,16 +98,6 @@ fn refused(error: &str) -> Problem {
     let message = format!("the identity provider did not sign anybody in ({word})");
     Problem::new(Code("sign_in.rejected", Kind::Unauthenticated), message)
         .with_hint("sign in again")
-}
-
-/// Returns whether a sign-in was begun over TLS, as what was sealed says. Its seal has been checked.
-fn is_secure(key: &str) -> bool {
-    use base64::Engine;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    let text = key.split('.').next().unwrap_or_default();
-    let flow = URL_SAFE_NO_PAD.decode(text).unwrap_or_default();
-    let flow: Value = serde_json::from_slice(&flow).unwrap_or_default();
-    flow["redirect"].as_str().is_some_and(|redirect| redirect.starts_with("https://"))
 }
 
 fn seconds_until(edge: &Edge, time: &str) -> i64 {

@@ -1,18 +1,42 @@
 //! One request as traces see it: what it brought (W3C Trace Context), what it is told, and its span.
+//!
+//! Whoever is known decides by what he brings whether it is written down; for strangers the ratio of the unit does.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Response};
 use base::Problem;
 use kernel::{Span, SpanId, SpanKind, Trace, Tracer};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The longest `tracestate` that is looked at, in bytes.
 const STATE_BYTES_MAX: usize = 4_096;
 
+/// The trace of a request, with the door's own span.
+#[derive(Clone)]
+pub(crate) struct Traced {
+    trace: Trace,
+    /// True once it is not a stranger who decides that it is written down.
+    is_trusted: Arc<AtomicBool>,
+}
+
+impl Traced {
+    /// Says that the unit knows who sends the request.
+    pub(crate) fn is_of_somebody(&self) {
+        self.is_trusted.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns the trace as things stand: sampled where it is written down.
+    pub(crate) fn trace(&self) -> Trace {
+        let is_sampled = self.trace.is_sampled && self.is_trusted.load(Ordering::Relaxed);
+        Trace { is_sampled, ..self.trace.clone() }
+    }
+}
+
 /// Where a request is written down: from when it came until it is answered.
 pub(crate) struct Visit {
-    /// The trace, with the door's own span.
-    pub(crate) trace: Option<Trace>,
+    /// The trace.
+    pub(crate) traced: Option<Traced>,
     parent: Option<SpanId>,
     start: i64,
 }
@@ -21,14 +45,19 @@ impl Visit {
     /// Begins with what a request brought.
     pub(crate) fn begin(tracer: &Tracer, headers: &HeaderMap) -> Self {
         let brought = brought(headers);
+        // What nobody has brought was drawn by the ratio.
+        let is_trusted = brought.as_ref().is_none_or(|brought| brought.is_sampled && tracer.draws());
+        let is_trusted = Arc::new(AtomicBool::new(is_trusted));
         let trace = tracer.at_door(brought.as_ref());
-        let start = if is_sampled(trace.as_ref()) { tracer.now() } else { 0 };
-        Self { trace, parent: brought.map(|brought| brought.span), start }
+        let traced = trace.map(|trace| Traced { trace, is_trusted });
+        let visit = Self { traced, parent: brought.map(|brought| brought.span), start: 0 };
+        let start = if visit.is_wanted() { tracer.now() } else { 0 };
+        Self { start, ..visit }
     }
 
-    /// Returns whether it is written down.
-    pub(crate) fn is_sampled(&self) -> bool {
-        is_sampled(self.trace.as_ref())
+    /// Returns whether it is written down, if somebody sends it who may decide that.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.traced.as_ref().is_some_and(|traced| traced.trace.is_sampled)
     }
 
     /// Ends with the answer: tells the trace, and keeps the span.
@@ -39,7 +68,7 @@ impl Visit {
         route: Option<&str>,
         response: &mut Response<Body>,
     ) {
-        let Some(trace) = self.trace else { return };
+        let Some(trace) = self.traced.map(|traced| traced.trace()) else { return };
         let headers = [("traceparent", trace.traceparent()), ("tracestate", trace.state.clone())];
         for (name, value) in headers.into_iter().filter(|(_, value)| !value.is_empty()) {
             if let Ok(value) = value.parse::<HeaderValue>() {
@@ -63,10 +92,6 @@ impl Visit {
             None => span,
         });
     }
-}
-
-fn is_sampled(trace: Option<&Trace>) -> bool {
-    trace.is_some_and(|trace| trace.is_sampled)
 }
 
 /// Reads the headers; a `traceparent` that comes twice is none, and several lines of `tracestate` are one list.

@@ -53,7 +53,7 @@ fn spilled(plan: &Arc<dyn ExecutionPlan>) -> usize {
 }
 
 /// Remembers that rows belong to the trace of the call that appended them.
-pub(crate) fn carry(tx: &Tx<'_>, stream: &str, reply: &Reply) {
+pub(crate) fn carry(tx: &mut Tx<'_>, stream: &str, reply: &Reply) {
     let Reply::Value(reply) = reply else { return };
     let number = |name: &str| reply.get(name).and_then(Value::as_u64);
     if let (Some(offset), Some(count)) = (number("offset"), number("count")) {

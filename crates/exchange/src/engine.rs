@@ -218,6 +218,10 @@ impl Engine for Exchange {
         self.recognise(read, signed)
     }
 
+    fn claimed(&self, read: &dyn Read, signed: &Signed) -> Result<Option<Principal>, Problem> {
+        self.claimed_by(read, signed)
+    }
+
     fn changed(
         &self,
         tx: &mut Tx<'_>,

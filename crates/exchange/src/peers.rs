@@ -4,7 +4,7 @@ use crate::Error;
 use crate::engine::Exchange;
 use crate::identity::Card;
 use crate::reconcile;
-use crate::signature::{claim, nonce_id};
+use crate::signature::{claim, claimed_unit, nonce_id};
 use crate::state::{self, Mark, mark_key, number, peer_key, unit_key};
 use crate::wire::{Envelope, Peer, State};
 use base::{Name, Problem, Time};
@@ -67,6 +67,19 @@ impl Nonces {
 }
 
 impl Exchange {
+    /// Says from which peer a signed request says that it is. Nothing else of it is checked.
+    pub(crate) fn claimed_by(
+        &self,
+        read: &dyn Read,
+        signed: &Signed,
+    ) -> Result<Option<Principal>, Problem> {
+        let Some(unit) = claimed_unit(signed)? else { return Ok(None) };
+        if state::peer_of(read, &unit)?.is_none() {
+            return Err(stranger().into());
+        }
+        Ok(Some(Principal::Peer(unit)))
+    }
+
     /// Recognises a peer by its signature over a request.
     pub(crate) fn recognise(
         &self,
@@ -76,7 +89,7 @@ impl Exchange {
         let Some(claim) = claim(signed)? else { return Ok(None) };
         let refuse = |reason: &str| Error::Signature { reason: reason.into() };
         let Some(peer) = state::peer_of(read, &claim.unit)? else {
-            return Err(refuse("the unit is no peer of this one").into());
+            return Err(stranger().into());
         };
         if claim.tag != self.identity.unit() {
             return Err(refuse("it is meant for another unit").into());
@@ -222,6 +235,10 @@ impl Exchange {
         tx.notify(crate::engine::PEERS);
         Ok(Reply::Value(json!({"removed": peer.name})))
     }
+}
+
+fn stranger() -> Error {
+    Error::Signature { reason: "the unit is no peer of this one".into() }
 }
 
 /// Returns the card that comes with an envelope.

@@ -87,16 +87,8 @@ pub fn sign(
 /// `exchange.signature` where headers are malformed, do not cover what they must, or the body was altered.
 pub fn claim(signed: &kernel::Signed) -> Result<Option<Claim>, Error> {
     let refuse = |reason: &str| Error::Signature { reason: reason.into() };
-    let header = |name: &str| signed.headers.get(name).map(String::as_str);
-    let (Some(input), Some(signature)) = (header("signature-input"), header("signature")) else {
-        return Ok(None);
-    };
-    if HEADER_BYTES_MAX < input.len() || HEADER_BYTES_MAX < signature.len() {
-        return Err(refuse("a header is too long"));
-    }
-    let (label, parameters) =
-        input.split_once('=').ok_or_else(|| refuse("signature-input has no label"))?;
-    let covered = parse_parameters(parameters)?;
+    let Some((label, parameters, covered)) = input_of(signed)? else { return Ok(None) };
+    let signature = signed.headers.get("signature").map_or("", String::as_str);
     let Some((unit, number)) = covered.key_id() else { return Ok(None) };
     let value = signature
         .trim()
@@ -119,6 +111,31 @@ pub fn claim(signed: &kernel::Signed) -> Result<Option<Claim>, Error> {
         tag: text("tag")?,
         base,
     }))
+}
+
+/// Reads which unit a signed request says it is from, without its body; `None` where the signature is not of a unit's kind. Nothing is
+/// checked.
+///
+/// # Errors
+/// `exchange.signature` where headers are malformed.
+pub(crate) fn claimed_unit(signed: &kernel::Signed) -> Result<Option<String>, Error> {
+    let covered = input_of(signed)?.map(|(_, _, covered)| covered);
+    Ok(covered.and_then(|covered| covered.key_id()).map(|(unit, _)| unit))
+}
+
+/// Reads `signature-input`: its label, its text, and what that says. `None` where the request is not signed.
+fn input_of(signed: &kernel::Signed) -> Result<Option<(&str, &str, Covered)>, Error> {
+    let refuse = |reason: &str| Error::Signature { reason: reason.into() };
+    let header = |name: &str| signed.headers.get(name).map(String::as_str);
+    let (Some(input), Some(signature)) = (header("signature-input"), header("signature")) else {
+        return Ok(None);
+    };
+    if HEADER_BYTES_MAX < input.len() || HEADER_BYTES_MAX < signature.len() {
+        return Err(refuse("a header is too long"));
+    }
+    let (label, parameters) =
+        input.split_once('=').ok_or_else(|| refuse("signature-input has no label"))?;
+    Ok(Some((label, parameters, parse_parameters(parameters)?)))
 }
 
 /// What `signature-input` says.
@@ -302,6 +319,18 @@ mod tests {
             content_digest(b"{\"hello\": \"world\"}\n"),
             "sha-256=:RK/0qy18MlBSVnWgjwz6lZEWjP/lF5HF9bvEF8FabDg=:"
         );
+    }
+
+    #[test]
+    fn a_signed_request_says_whose_it_is_before_its_body_comes() {
+        let identity = Identity::generate("a", &SeededEntropy::new(1), NOW);
+        let mut signed = signed_request(&identity, "/v1/exchange/messages", b"{}");
+        signed.body.clear();
+        assert!(claimed_unit(&signed).unwrap().is_some_and(|unit| unit == identity.unit()));
+        signed.headers.insert("signature-input".into(), "sig1=rubbish".into());
+        assert!(claimed_unit(&signed).is_err());
+        signed.headers.clear();
+        assert!(claimed_unit(&signed).unwrap().is_none());
     }
 
     #[test]

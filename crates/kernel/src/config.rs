@@ -61,6 +61,10 @@ pub struct Config {
     pub passwords_at_once_max: usize,
     /// Sign-ins that may wait for their check; further ones are refused with `sign_in.busy`.
     pub passwords_waiting_max: usize,
+    /// Of these, sign-ins of one user or from one address; those of this machine are not counted.
+    pub passwords_waiting_each_max: usize,
+    /// Seconds that a sign-in waits for its check; then it is refused with `sign_in.busy`.
+    pub password_wait_seconds_max: u64,
     /// Wrong tries that cost nothing, by user and by address; each further one doubles the delay.
     pub sign_in_tries_free: u32,
     /// The longest delay after a wrong try in seconds.
@@ -117,6 +121,8 @@ impl Default for Config {
             password_passes: 2,
             passwords_at_once_max: 2,
             passwords_waiting_max: 64,
+            passwords_waiting_each_max: 8,
+            password_wait_seconds_max: 10,
             sign_in_tries_free: 5,
             sign_in_delay_seconds_max: 300,
             sign_in_records_max: 10_000,

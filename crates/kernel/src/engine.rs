@@ -86,6 +86,15 @@ pub trait Engine: Send + Sync {
         Ok(None)
     }
 
+    /// Says who a signed request says it is from, by its headers alone: its body has not come yet, and nothing was checked but that the
+    /// engine knows such a caller. `None`: not mine. A door reads no body that no engine knows the signer of.
+    ///
+    /// # Errors
+    /// The headers are malformed, or the caller is not known.
+    fn claimed(&self, _read: &dyn Read, _signed: &Signed) -> Result<Option<Principal>, Problem> {
+        Ok(None)
+    }
+
     /// Takes note that a declared resource changes, inside the commit that changes it; refuses what cannot work.
     /// `others` looks resources up as they will stand after the whole `apply`.
     ///

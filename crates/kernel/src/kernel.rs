@@ -459,6 +459,22 @@ impl Kernel {
         Err(Error::Unauthenticated { reason: "nobody is known by this signature" }.into())
     }
 
+    /// Returns who a signed request says it is from, before its body has come. Nobody is authenticated by it.
+    ///
+    /// # Errors
+    /// `token.invalid` where no engine knows such a caller, or what the engine says. The refusal is audited.
+    pub fn claimed(self: &Arc<Self>, signed: &Signed) -> Result<Principal, Problem> {
+        let claimed = Reader::new(self, Principal::Anonymous).and_then(|reader| {
+            for engine in &self.engines {
+                if let Some(principal) = engine.claimed(&reader, signed)? {
+                    return Ok(principal);
+                }
+            }
+            Err(Error::Unauthenticated { reason: "nobody is known by this signature" }.into())
+        });
+        self.audited(claimed)
+    }
+
     /// Does for a call what takes long, or waits for the network, before it is queued: on the caller's thread, after the
     /// policies were asked. Most calls need nothing.
     ///
@@ -771,7 +787,6 @@ impl Kernel {
         self.policies.write().unwrap_or_else(PoisonError::into_inner).clear();
         self.decoded.write().unwrap_or_else(PoisonError::into_inner).clear();
         self.levels.forget();
-        self.tracer.forget_carried();
     }
 
     /// Reads a stored resource.

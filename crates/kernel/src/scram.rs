@@ -87,9 +87,7 @@ impl Verifier {
         for (byte, proof) in client.iter_mut().zip(proof.proof) {
             *byte ^= proof;
         }
-        // Every byte is looked at: the time tells nothing.
-        let hash = base::sha256(&client);
-        hash.iter().zip(self.stored).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
+        is_same(&base::sha256(&client), &self.stored)
     }
 }
 
@@ -157,6 +155,20 @@ pub(crate) fn forget(tx: &mut Tx<'_>, user: &str, id: &str) {
     tx.delete(key(user).text(id));
 }
 
+/// Returns the hashes of a user's tokens and sessions: beside each stands what checks proofs of it.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub(crate) fn held(read: &dyn Read, user: &str) -> Result<Vec<[u8; 32]>, Problem> {
+    let pairs = read.scan_prefix(key(user).as_ref(), usize::MAX)?;
+    pairs.iter().map(|(_, bytes)| verifier(bytes).map(|verifier| verifier.token)).collect()
+}
+
+fn verifier(bytes: &[u8]) -> Result<Verifier, Problem> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| Error::Internal { detail: format!("stored verifier: {error}") }.into())
+}
+
 /// Returns which token of the user a proof was made with, and the signature of the unit.
 ///
 /// # Errors
@@ -165,8 +177,7 @@ pub(crate) fn check(reader: &Reader, proof: &Proof) -> Result<([u8; 32], [u8; 32
     let pairs = reader.scan_prefix(key(&proof.user).as_ref(), usize::MAX)?;
     let mut found = None;
     for (_, bytes) in &pairs {
-        let verifier: Verifier = serde_json::from_slice(bytes)
-            .map_err(|error| Error::Internal { detail: format!("stored verifier: {error}") })?;
+        let verifier = verifier(bytes)?;
         if verifier.proves(proof) {
             found = Some((verifier.token, hmac(&verifier.server, &proof.messages)));
         }
@@ -259,6 +270,14 @@ pub(crate) fn hmac(key: &[u8], message: &[u8]) -> [u8; 32] {
     Hmac::new(key).of(message)
 }
 
+/// Returns whether two secrets are the same. Every byte is looked at, so that the time tells no more than their lengths.
+pub(crate) fn is_same(left: &[u8], right: &[u8]) -> bool {
+    // Hidden from the compiler, which could stop at the first difference.
+    let difference =
+        left.iter().zip(right).fold(0_u8, |sum, (a, b)| std::hint::black_box(sum | (a ^ b)));
+    left.len() == right.len() && difference == 0
+}
+
 /// Hashes a password often: PBKDF2 with HMAC-SHA-256 and one block (`Hi` of RFC 5802).
 fn stretch(password: &[u8], salt: &[u8], iterations: u32) -> [u8; 32] {
     let hmac = Hmac::new(password);
@@ -288,6 +307,14 @@ mod tests {
             hex(hmac(&[0xaa; 131], b"Test Using Larger Than Block-Size Key - Hash Key First")),
             "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
         );
+    }
+
+    #[test]
+    fn secrets_are_the_same_in_all_their_bytes() {
+        assert!(is_same(b"", b"") && is_same(b"abc", b"abc"));
+        for other in ["", "ab", "abd", "xbc", "abcd"] {
+            assert!(!is_same(b"abc", other.as_bytes()), "{other}");
+        }
     }
 
     /// The example of RFC 7677, section 3.

@@ -236,6 +236,8 @@ impl Engine for System {
                         "key": {"type": "string"},
                         "state": {"type": "string"},
                         "code": {"type": "string"},
+                        "provider": {"type": "string"},
+                        "issuer": {"type": "string"},
                         "summary": {"type": "string"},
                     },
                 }))

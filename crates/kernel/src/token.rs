@@ -2,9 +2,18 @@
 
 use crate::kernel::{Identity, Stamp};
 use crate::{Call, Error, Kernel, Principal, Read, Reader, Reply, Session, Tx, scram, space};
-use base::{Problem, Time};
+use base::{Problem, Time, prefix_end};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+
+/// Tokens and sessions that a list takes from the store at a time.
+const PAGE: usize = 1_000;
+
+/// Bytes of the hash that are the id of a token.
+const ID_BYTES: usize = 6;
+
+/// Tokens that are looked at where several begin alike.
+const ALIKE_MAX: usize = 100;
 
 /// What is kept of a token.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -123,25 +132,34 @@ impl Token {
     }
 
     pub(crate) fn list(reader: &Reader) -> Result<Reply, Problem> {
-        let pairs = reader.scan_prefix(space::key(b'T').as_ref(), 10_000)?;
-        let mut tokens =
-            pairs.iter().map(|(_, bytes)| decode(bytes)).collect::<Result<Vec<_>, _>>()?;
-        tokens.retain(|token| token.session.is_none());
-        Reply::of(&json!({ "items": tokens }))
+        let (mut tokens, mut from) = (Vec::new(), space::key(b'T').bytes());
+        let end = prefix_end(&from);
+        loop {
+            let pairs = reader.scan(&from, &end, PAGE, false)?;
+            for (_, bytes) in &pairs {
+                tokens.extend(Some(decode(bytes)?).filter(|token| token.session.is_none()));
+            }
+            match pairs.into_iter().nth(PAGE - 1) {
+                // The first key behind the last one.
+                Some((last, _)) => from = [last.as_slice(), &[0]].concat(),
+                None => return Reply::of(&json!({ "items": tokens })),
+            }
+        }
     }
 
     pub(crate) fn revoke(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         let id = &call.resource.name;
-        for (key, bytes) in tx.scan_prefix(space::key(b'T').as_ref(), usize::MAX)? {
-            let token = decode(&bytes)?;
-            if token.id == *id && token.session.is_none() {
-                tx.delete(key);
-                scram::forget(tx, &token.user, id);
-                tx.raise_credentials()?;
-                return Ok(Reply::Value(json!({"id": id, "revoked": true})));
-            }
-        }
-        Err(Error::NotFound { resource: format!("token/{id}") }.into())
+        let Some((key, token)) = Self::by_id(tx, id)? else {
+            return Err(Error::NotFound { resource: format!("token/{id}") }.into());
+        };
+        token.remove(tx, key)?;
+        Ok(Reply::Value(json!({"id": id, "revoked": true})))
+    }
+
+    fn remove(&self, tx: &mut Tx<'_>, key: Vec<u8>) -> Result<(), Problem> {
+        tx.delete(key);
+        scram::forget(tx, &self.user, &self.id);
+        tx.raise_credentials()
     }
 
     /// Revokes every token of a user.
@@ -149,12 +167,9 @@ impl Token {
     /// # Errors
     /// Where the store cannot be read.
     pub(crate) fn revoke_all(tx: &mut Tx<'_>, user: &str) -> Result<(), Problem> {
-        for (key, bytes) in tx.scan_prefix(space::key(b'T').as_ref(), usize::MAX)? {
-            let token = decode(&bytes)?;
-            if token.user == user && token.session.is_none() {
-                tx.delete(key);
-                scram::forget(tx, user, &token.id);
-                tx.raise_credentials()?;
+        for hash in scram::held(tx, user)? {
+            if let Some(token) = Self::stored(tx, &hash)?.filter(|token| token.session.is_none()) {
+                token.remove(tx, key(&hash).bytes())?;
             }
         }
         Ok(())
@@ -162,15 +177,29 @@ impl Token {
 
     /// Returns whether there is a token with this id.
     pub(crate) fn exists(read: &dyn Read, id: &str) -> Result<bool, Problem> {
-        let pairs = read.scan_prefix(space::key(b'T').as_ref(), usize::MAX)?;
-        let is_it = |token: Token| token.id == id && token.session.is_none();
-        Ok(pairs.iter().any(|(_, bytes)| decode(bytes).is_ok_and(is_it)))
+        Ok(Self::by_id(read, id)?.is_some())
+    }
+
+    /// Returns a token with its key. No index is needed: the id is the beginning of the hash, and that is the key.
+    fn by_id(read: &dyn Read, id: &str) -> Result<Option<(Vec<u8>, Self)>, Problem> {
+        if id.len() != 2 * ID_BYTES {
+            return Ok(None);
+        }
+        let mut prefix = space::key(b'T').bytes();
+        prefix.extend_from_slice(id.as_bytes());
+        for (key, bytes) in read.scan_prefix(&prefix, ALIKE_MAX)? {
+            let token = decode(&bytes)?;
+            if token.id == id && token.session.is_none() {
+                return Ok(Some((key, token)));
+            }
+        }
+        Ok(None)
     }
 }
 
 /// Returns the id of a token: it tells the token apart and does not give it away.
 pub(crate) fn id_of(secret: &str) -> String {
-    base::hex(&base::sha256(secret.as_bytes())[..6])
+    base::hex(&base::sha256(secret.as_bytes())[..ID_BYTES])
 }
 
 /// Returns the key of the token with a hash.
@@ -185,4 +214,58 @@ pub(crate) fn key(hash: &[u8; 32]) -> base::Key {
 pub(crate) fn decode(bytes: &[u8]) -> Result<Token, Problem> {
     serde_json::from_slice(bytes)
         .map_err(|error| Error::Internal { detail: format!("stored token: {error}") }.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Parts};
+    use base::{SeededEntropy, SystemClock};
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+    use store::MemoryStore;
+
+    #[test]
+    fn a_list_has_every_token_however_many_sessions_stand_between_them() {
+        let (kernel, _writer) = Kernel::new(Parts {
+            store: Arc::new(MemoryStore::new()),
+            clock: Arc::new(SystemClock::new()),
+            entropy: Arc::new(SeededEntropy::new(1)),
+            engines: Vec::new(),
+            config: Config::default(),
+        })
+        .expect("a kernel");
+        let epoch = kernel.store().open_epoch(0).expect("an epoch");
+        let snapshot = kernel.store().snapshot().expect("a snapshot");
+        let mut tx = Tx::new(&kernel, snapshot.as_ref());
+        let mut expected = BTreeSet::new();
+        for number in 0..3 * PAGE {
+            let hash = base::sha256(number.to_string().as_bytes());
+            let is_session = number % 3 != 0;
+            let session =
+                Session { by: "password".into(), source: None, idle_ms: 1, seen: Time(0) };
+            let token = Token {
+                id: base::hex(&hash[..ID_BYTES]),
+                user: "ana".into(),
+                summary: String::new(),
+                scope: Vec::new(),
+                expires: None,
+                created: Time(0),
+                session: Some(session).filter(|_| is_session),
+            };
+            token.put(&mut tx, &hash).expect("it is written");
+            assert_eq!(Token::exists(&tx, &token.id).expect("it is read"), !is_session);
+            if !is_session {
+                expected.insert(token.id);
+            }
+        }
+        let (batch, _, _) = tx.finish(epoch);
+        kernel.store().commit(0, &batch).expect("a commit");
+        let reader = Reader::new(&kernel, Principal::Anonymous).expect("a reader");
+        let list = Token::list(&reader).expect("a list").into_value();
+        let ids = list["items"].as_array().expect("items").iter();
+        let ids: BTreeSet<String> =
+            ids.map(|token| token["id"].as_str().expect("an id").to_owned()).collect();
+        assert_eq!(ids, expected);
+    }
 }

@@ -191,6 +191,56 @@ fn a_password_is_set_by_who_may_and_ends_other_sessions() {
 }
 
 #[test]
+fn a_token_that_is_cut_down_sets_no_password() {
+    let unit = Unit::new();
+    let set = |who: &str, user: &str, scope: &[&str]| {
+        let new = json!({"password": PASSWORD});
+        let mut call = unit.call(who, "user.set_password", ("user", user), new);
+        call.scope = scope.iter().map(|right| (*right).to_owned()).collect();
+        unit.handle.call(call).map(|_| ()).map_err(|problem| problem.code)
+    };
+    let refused = || Err("policy.grant".to_owned());
+    assert_eq!(set("user:olga", "olga", &["Manage"]), refused(), "his own");
+    assert_eq!(set("user:olga", "vera", &["Read", "Write", "Run", "Manage"]), refused());
+    assert!(unit.sign_in("olga", PASSWORD).is_err() && unit.sign_in("vera", PASSWORD).is_err());
+    assert_eq!(set("user:olga", "olga", &[]), Ok(()));
+}
+
+#[test]
+fn tokens_are_found_by_their_id_and_go_with_their_user() {
+    let unit = Unit::new();
+    unit.set_password("user:olga", "vera", json!({"password": PASSWORD})).expect("set");
+    let make = |user: &str| {
+        let made = unit.ask("user:olga", "token.create", ("token", ""), json!({"user": user}));
+        let made = made.expect("a token");
+        let text = |name: &str| made[name].as_str().expect("text").to_owned();
+        (text("id"), text("token"))
+    };
+    let (id, _) = make("olga");
+    let (_, other) = make("vera");
+    make("olga");
+    make("vera");
+    unit.sign_in("vera", PASSWORD).expect("signed in");
+    let list = || {
+        let list = unit.ask("user:olga", "token.list", ("token", ""), json!({})).expect("a list");
+        list["items"].as_array().map(Vec::len)
+    };
+    assert_eq!(list(), Some(4), "a session is not among them");
+    let delete = |id: &str| unit.ask("user:olga", "token.delete", ("token", id), json!({}));
+    for wrong in ["", "0", "T", &id[..11], &id.to_uppercase(), &format!("{id}0")] {
+        assert_eq!(delete(wrong).expect_err("refused").code, "resource.not_found", "{wrong}");
+    }
+    let sessions = unit.ask("user:vera", "session.list", ("session", ""), json!({}));
+    let session = sessions.expect("a list")["items"][0]["id"].as_str().expect("an id").to_owned();
+    assert_eq!(delete(&session).expect_err("a session is no token").code, "resource.not_found");
+    delete(&id).expect("revoked");
+    assert_eq!(list(), Some(3));
+    unit.apply("user:olga", json!([manifest("User", "olga", json!({"roles": ["owner"]}))]));
+    assert_eq!(list(), Some(1), "those of a user go with him");
+    assert!(unit.who(&other).is_err());
+}
+
+#[test]
 fn guesses_are_slowed_and_the_password_is_not_even_looked_at() {
     let unit = Unit::new();
     unit.set_password("user:olga", "vera", json!({"password": PASSWORD})).expect("set");
@@ -324,6 +374,8 @@ struct Provider {
     /// The claims that its next token has, beside the usual ones.
     claims: Mutex<Value>,
     asked: Mutex<BTreeMap<String, u32>>,
+    /// Held by a test while the provider does not answer.
+    answers: Mutex<()>,
     nonce: Mutex<String>,
     clock: Arc<Moved>,
 }
@@ -354,6 +406,7 @@ impl Provider {
 impl Web for Provider {
     fn send(&self, request: &WebRequest) -> Result<WebResponse, String> {
         *self.asked.lock().expect("a lock").entry(request.url.clone()).or_default() += 1;
+        drop(self.answers.lock().expect("a lock"));
         let x = URL_SAFE_NO_PAD.encode(self.key.verifying_key().to_bytes());
         let body = match request.url.strip_prefix(ISSUER) {
             Some("/.well-known/openid-configuration") => json!({
@@ -393,6 +446,7 @@ fn with_provider() -> (Unit, Arc<Provider>) {
         key: SigningKey::from_bytes(&[5; 32]),
         claims: Mutex::new(json!({"groups": ["sales"]})),
         asked: Mutex::default(),
+        answers: Mutex::default(),
         nonce: Mutex::default(),
         clock: Arc::clone(&unit.clock),
     });
@@ -571,6 +625,60 @@ fn a_provider_is_asked_seldom_whatever_is_shown() {
         assert!(unit.who(&unknown).is_err());
     }
     assert_eq!(provider.asked(&keys), 2);
+}
+
+#[test]
+fn whoever_is_known_waits_for_no_provider() {
+    let (unit, provider) = with_provider();
+    let token = |seconds: i64| {
+        let now = unit.clock.wall().0 / 1_000;
+        provider.token(&json!({"groups": ["sales"], "iat": now + seconds}))
+    };
+    assert!(unit.who(&token(0)).is_ok());
+    unit.clock.pass(61);
+    let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let header = part(json!({"alg": "EdDSA", "kid": "k2"}));
+    let unknown = format!("{header}.{}.AAAA", part(json!({"iss": ISSUER})));
+    let described = format!("{ISSUER}/.well-known/openid-configuration");
+    let silent = provider.answers.lock().expect("a lock");
+    std::thread::scope(|scope| {
+        let asks = scope.spawn(|| unit.who(&unknown));
+        while provider.asked(&described) < 2 {
+            std::thread::yield_now();
+        }
+        // The provider is being asked and does not answer. What needs no answer goes on, and nobody else waits for one.
+        assert!(unit.who(&token(-1)).is_ok());
+        let problem = unit.handle.authenticate(&Credential::Bearer(&unknown)).expect_err("later");
+        assert_eq!(problem.code, "sign_in.provider");
+        assert!(problem.message.contains("being asked"), "{}", problem.message);
+        drop(silent);
+        assert!(asks.join().expect("it ends").is_err());
+    });
+    assert_eq!(provider.asked(&described), 2);
+}
+
+#[test]
+fn an_answer_of_another_provider_is_refused() {
+    let (unit, provider) = with_provider();
+    let finish = |further: Value| {
+        let begin = json!({"provider": "acme", "port": 4_000});
+        let begun = unit.ask("anonymous", "session.begin", ("session", ""), begin).expect("begun");
+        let url = begun["url"].as_str().expect("an address");
+        let nonce = url.split("nonce=").nth(1).and_then(|rest| rest.split('&').next());
+        *provider.nonce.lock().expect("a lock") = nonce.expect("a nonce").to_owned();
+        let mut args = json!({"key": begun["key"], "state": begun["state"], "code": "good"});
+        for (name, value) in further.as_object().into_iter().flatten() {
+            args[name] = value.clone();
+        }
+        unit.ask("anonymous", "session.finish", ("session", ""), args)
+    };
+    let code = |further: Value| finish(further).expect_err("refused").code;
+    assert_eq!(code(json!({"provider": "other"})), "sign_in.flow");
+    assert_eq!(code(json!({"issuer": "https://evil.example"})), "sign_in.flow");
+    assert_eq!(code(json!({"provider": "acme", "issuer": ""})), "sign_in.flow");
+    assert_eq!(provider.asked(&format!("{ISSUER}/token")), 0, "no code was sent anywhere");
+    let made = finish(json!({"provider": "acme", "issuer": ISSUER})).expect("signed in");
+    assert_eq!((&made["user"], &made["secure"]), (&json!("acme/ana"), &json!(false)));
 }
 
 #[test]

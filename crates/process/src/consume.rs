@@ -75,7 +75,7 @@ impl Processes {
         let process = &consumer.compiled.name;
         for on in consumer.compiled.on.iter().filter(|on| on.stream == consumer.stream) {
             // What a row causes belongs to the trace of who appended it.
-            let trace = tx.kernel().tracer().carried_by(&consumer.log, offset);
+            let trace = tx.carried_by(&consumer.log, offset);
             let result = tx.within(trace, |tx| {
                 tx.attempt(|tx| match self.message_of(tx, consumer, on, variables)? {
                     Some(message) => self.publish(tx, message),

@@ -60,7 +60,7 @@ impl Providers {
 impl Web for Providers {
     fn send(&self, request: &WebRequest) -> Result<WebResponse, String> {
         let agent = self.agent(request)?;
-        let body = request.form.as_ref().map(|fields| form(fields)).unwrap_or_default();
+        let body = request.form_text().unwrap_or_default();
         let method = if request.form.is_some() { "POST" } else { "GET" };
         let mut message = ureq::http::Request::builder()
             .method(method)
@@ -89,38 +89,9 @@ impl Web for Providers {
     }
 }
 
-/// Writes a form (application/x-www-form-urlencoded).
-fn form(fields: &[(&'static str, String)]) -> String {
-    let mut text = String::new();
-    for (name, value) in fields {
-        let sign = if text.is_empty() { "" } else { "&" };
-        text.push_str(&format!("{sign}{name}="));
-        for byte in value.bytes() {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                text.push(char::from(byte));
-            } else {
-                text.push_str(&format!("%{byte:02X}"));
-            }
-        }
-    }
-    text
-}
-
 /// What went wrong on the way, without the address, which may have a code in it.
 fn failed(error: impl std::fmt::Display) -> String {
     let text = error.to_string();
     let text = text.split("http").next().unwrap_or_default().trim_end_matches([' ', ':', '(']);
     if text.is_empty() { "it does not answer".into() } else { text.chars().take(200).collect() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_form_is_written_as_browsers_do() {
-        let fields = [("code", "a b&c".to_owned()), ("x", "é".to_owned())];
-        assert_eq!(form(&fields), "code=a%20b%26c&x=%C3%A9");
-        assert_eq!(form(&[]), "");
-    }
 }

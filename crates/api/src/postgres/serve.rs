@@ -7,7 +7,7 @@ use super::session::Session;
 use super::wire::{Body, Closed, Message, Severity, Stream, Wire, put, text};
 use crate::accept::accept;
 use crate::router::Report;
-use crate::share::{self, Shares};
+use crate::share::{self, Caller, Shares};
 use crate::visit::Defect;
 use crate::{Config, answer, counted};
 use base::{Code, Kind, Problem};
@@ -111,7 +111,8 @@ impl Door {
         let signed_in = timeout(time, self.begin(stream)).await;
         // Who says nothing in time is told nothing: it may be no client at all.
         let Ok(Ok(Some((mut wire, startup, signed_in)))) = signed_in else { return };
-        let Some(_share) = self.shares.take(&signed_in.identity.principal) else {
+        let who = Caller::Known(signed_in.identity.principal.clone());
+        let Some(_share) = self.shares.take(&who) else {
             let problem = Error::Busy { limit: self.shares.most() }.into();
             wire.refuse(&problem, Severity::Fatal, None);
             return wire.close().await;

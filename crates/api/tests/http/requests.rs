@@ -172,6 +172,29 @@ fn a_trace_is_taken_up_and_told() {
 }
 
 #[test]
+fn a_stranger_does_not_decide_that_a_trace_is_kept() {
+    let unit = unit(Config::default());
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let kept = || {
+        let spans = unit.handle.kernel().tracer().spans();
+        spans.iter().filter(|span| span.trace.to_string() == parent[3..35]).count()
+    };
+    for path in ["/", "/v1/notes/a", "/nowhere", "/sign-in/nobody"] {
+        let answer = unit.client().send("GET", path, &[("traceparent", parent)], b"").unwrap();
+        let told = &answer.headers["traceparent"];
+        assert!(told.starts_with(&parent[..36]) && told.ends_with("-00"), "{path}: {told}");
+    }
+    let forged = [("traceparent", parent), ("authorization", "Bearer craton_forged"), JSON];
+    unit.client().send("POST", "/v1/notes/a/put", &forged, b"{}").unwrap();
+    assert_eq!(kept(), 0);
+    // Who is known does, also of a request that is refused.
+    let ned = format!("Bearer {}", unit.wrong);
+    let known = [("traceparent", parent), ("authorization", ned.as_str()), JSON];
+    let answer = unit.client().send("POST", "/v1/notes/a/put", &known, b"{}").unwrap();
+    assert!(400 <= answer.status && 0 < kept(), "{}", answer.status);
+}
+
+#[test]
 fn head_and_options_are_answered() {
     let unit = unit(Config::default());
     let answer = unit.send("HEAD", "/v1/notes/a", &[], b"");
@@ -279,6 +302,12 @@ fn nobody_unknown_makes_the_door_read_a_body() {
     // The body never comes, and the answer does not wait for it.
     client
         .write(b"POST /v1/notes/a/put HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n")
+        .unwrap();
+    assert_eq!(shown(&client.read(false).unwrap()), "401 token.invalid");
+    // Nor does a signature of nobody.
+    let mut client = unit.client();
+    client
+        .write(b"POST /v1/notes/a/put HTTP/1.1\r\nhost: x\r\nsignature: x\r\ncontent-length: 1000\r\n\r\n")
         .unwrap();
     assert_eq!(shown(&client.read(false).unwrap()), "401 token.invalid");
 }

@@ -60,8 +60,11 @@ impl Login {
                     "open this address in a browser:\n\n  {}\n",
                     text("url")
                 ));
-                let code = code_of(&listener, &text("state"))?;
-                let finish = json!({"key": text("key"), "state": text("state"), "code": code, "summary": summary()});
+                let (code, issuer) = code_of(&listener, &text("state"))?;
+                let mut finish = json!({"key": text("key"), "state": text("state"), "code": code, "summary": summary()});
+                if let Some(issuer) = issuer {
+                    finish["issuer"] = json!(issuer);
+                }
                 client.send(&routes::session_finish().json(&finish))?
             }
             None => {
@@ -333,11 +336,11 @@ fn no_port(error: std::io::Error) -> Problem {
     Error::File { path: "a port of this machine".into(), action: "opened", source: error }.into()
 }
 
-/// Waits for the browser to come back from the provider; returns the code that it brings.
+/// Waits for the browser to come back from the provider; returns the code that it brings, and who has given it, where that is said.
 ///
 /// # Errors
 /// `sign_in.rejected` where the provider has not signed anybody in.
-fn code_of(listener: &TcpListener, state: &str) -> Result<String, Problem> {
+fn code_of(listener: &TcpListener, state: &str) -> Result<(String, Option<String>), Problem> {
     loop {
         let (stream, _) = listener.accept().map_err(no_port)?;
         // Browsers open connections and send nothing, or ask for a picture: the next one may be it.
@@ -353,7 +356,7 @@ fn code_of(listener: &TcpListener, state: &str) -> Result<String, Problem> {
         return match find("code") {
             Some(code) => {
                 answer(stream, "You are signed in. This window can be closed.");
-                Ok(code)
+                Ok((code, find("iss")))
             }
             None => {
                 answer(stream, "Nobody was signed in. The command line says more.");
@@ -455,9 +458,10 @@ mod tests {
             };
             ask("/favicon.ico");
             assert!(ask("/callback?code=x&state=other").contains("not the sign-in"));
-            ask("/callback?code=a%2Fb+c&state=s")
+            ask("/callback?code=a%2Fb+c&state=s&iss=https%3A%2F%2Fid.example")
         });
-        assert_eq!(code_of(&listener, "s").expect("a code"), "a/b c");
+        let (code, issuer) = code_of(&listener, "s").expect("a code");
+        assert_eq!((code.as_str(), issuer.as_deref()), ("a/b c", Some("https://id.example")));
         assert!(browser.join().expect("ends").contains("You are signed in"));
     }
 }

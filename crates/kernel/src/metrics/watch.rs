@@ -2,7 +2,7 @@
 //! commit that did not happen is not counted.
 
 use super::Outcome;
-use crate::trace::{Span, SpanId, SpanKind, Trace, TraceId};
+use crate::trace::{Carried, Span, SpanId, SpanKind, Trace, TraceId};
 use crate::{Call, Kernel, Read, Reply, Tx};
 use base::{Period, Problem, Time};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +23,7 @@ pub(crate) struct Told {
     spans: Vec<Span>,
     counts: Vec<(&'static str, String)>,
     pub(crate) measured: Vec<Measured>,
+    carried: Carried,
 }
 
 /// Something that a service level is about, done in this commit.
@@ -36,13 +37,14 @@ pub(crate) struct Measured {
 
 impl Told {
     /// Returns how much there is, so that a step that fails can be taken back.
-    pub(crate) fn mark(&self) -> (usize, usize) {
-        (self.counts.len(), self.measured.len())
+    pub(crate) fn mark(&self) -> (usize, usize, usize) {
+        (self.counts.len(), self.measured.len(), self.carried.len())
     }
 
-    pub(crate) fn rollback(&mut self, (counts, measured): (usize, usize)) {
+    pub(crate) fn rollback(&mut self, (counts, measured, carried): (usize, usize, usize)) {
         self.counts.truncate(counts);
         self.measured.truncate(measured);
+        self.carried.truncate(carried);
     }
 }
 
@@ -78,11 +80,18 @@ impl Tx<'_> {
         self.told.counts.push((name, label.to_owned()));
     }
 
-    /// Remembers that rows which were appended belong to the trace of the call that runs; see [`crate::Tracer::carried_by`].
-    pub fn carry(&self, log: &str, first: u64, count: u64) {
-        if let Some(trace) = self.trace().filter(|trace| trace.is_sampled && 0 < count) {
-            self.kernel().tracer().carry(log, first, count, trace);
+    /// Remembers that rows which were appended belong to the trace of the call that runs; see [`Tx::carried_by`].
+    pub fn carry(&mut self, log: &str, first: u64, count: u64) {
+        let told = &mut self.told;
+        if let Some(trace) = told.trace.as_ref().filter(|trace| trace.is_sampled && 0 < count) {
+            told.carried.push(log, first, count, trace);
         }
+    }
+
+    /// Returns the trace to which a row of a log belongs, appended in this commit or in an earlier one, where one is known.
+    pub fn carried_by(&self, log: &str, offset: u64) -> Option<Trace> {
+        let own = self.told.carried.find(log, offset).cloned();
+        own.or_else(|| self.kernel().tracer().carried_by(log, offset))
     }
 
     /// Measures something that was done against the service levels of its subject, `process/NAME` for example. `at` is when it was
@@ -157,6 +166,10 @@ impl Watch {
     /// Takes what a transaction leaves to be told.
     pub(crate) fn take(&mut self, tx: &mut Tx<'_>) {
         self.told = std::mem::take(&mut tx.told);
+        let tx = &*tx;
+        let kernel = tx.kernel();
+        // Where a cursor cannot be read nothing is forgotten.
+        self.told.carried.pass(|log| kernel.read_by_all(tx, log, u64::MAX).unwrap_or_default());
     }
 
     /// Makes a batch durable, and notes how long that took.
@@ -185,7 +198,12 @@ impl Watch {
     }
 
     /// Counts the calls of the turn, and keeps its spans.
-    pub(crate) fn end(self, kernel: &Kernel, calls: &[Call], replies: &[Result<Reply, Problem>]) {
+    pub(crate) fn end(
+        mut self,
+        kernel: &Kernel,
+        calls: &[Call],
+        replies: &[Result<Reply, Problem>],
+    ) {
         let now = kernel.clock().monotonic();
         for (call, reply) in calls.iter().zip(replies) {
             let elapsed = now.saturating_sub(call.received.unwrap_or(self.began));
@@ -196,6 +214,11 @@ impl Watch {
             for (name, label) in &self.told.counts {
                 kernel.meters().counted(name, label, 1);
             }
+        }
+        let is_committed =
+            self.committed.as_ref().is_some_and(|committed| committed.number.is_some());
+        if is_committed && 0 < self.told.carried.len() {
+            kernel.tracer().carry(std::mem::take(&mut self.told.carried));
         }
         if !self.told.spans.is_empty() {
             self.keep(kernel, calls, replies);

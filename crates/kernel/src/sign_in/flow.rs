@@ -6,6 +6,7 @@
 use super::provider::ProviderSpec;
 use super::session::NewSession;
 use super::throttle::Try;
+use super::web::encoded;
 use super::{Error, Jwt, WebRequest, jwt, people, provider};
 use crate::Read as _;
 use crate::secrets::{SecretRef, is_for};
@@ -55,8 +56,7 @@ impl Flow {
         let unsealed = || wrong("its key is not of this unit, or of before its last start");
         let (text, given) = key.rsplit_once('.').ok_or_else(unsealed)?;
         let made = base::hex(&scram::hmac(seal(kernel), text.as_bytes()));
-        let difference = made.bytes().zip(given.bytes()).fold(0, |sum, (a, b)| sum | (a ^ b));
-        if difference != 0 || made.len() != given.len() {
+        if !scram::is_same(made.as_bytes(), given.as_bytes()) {
             return Err(unsealed());
         }
         let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| unsealed())?;
@@ -68,6 +68,28 @@ impl Flow {
             return Err(wrong("the answer belongs to another sign-in"));
         }
         Ok(flow)
+    }
+
+    /// Refuses the answer of another provider than the one to which the person was sent (RFC 9207): each is asked only about what it
+    /// has answered itself. `from` is whose way back the person took, `issuer` who the answer says it is from.
+    ///
+    /// # Errors
+    /// `sign_in.flow`.
+    fn check_sender(
+        &self,
+        spec: &ProviderSpec,
+        from: Option<&str>,
+        issuer: Option<&str>,
+    ) -> Result<(), Problem> {
+        let is_right = from.is_none_or(|from| from == self.provider)
+            && issuer.is_none_or(|issuer| issuer == spec.issuer);
+        let reason = "the answer is from another identity provider";
+        if is_right { Ok(()) } else { Err(Error::Flow { reason }.into()) }
+    }
+
+    /// Returns whether the person comes back over TLS.
+    fn is_secure(&self) -> bool {
+        self.redirect.starts_with("https://")
     }
 }
 
@@ -142,13 +164,12 @@ pub(crate) fn begin(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
         let sign = if url.contains('?') { '&' } else { '?' };
         url.push_str(&format!("{sign}{name}={}", encoded(value)));
     }
-    let is_secure = flow.redirect.starts_with("https://");
     Ok(Reply::Value(json!({
         "url": url,
         "state": flow.state,
         "key": flow.sealed(kernel)?,
         "until": flow.until,
-        "secure": is_secure,
+        "secure": flow.is_secure(),
     })))
 }
 
@@ -163,17 +184,24 @@ pub(crate) fn prepare_finish(reader: &Reader, call: &mut Call) -> Result<(), Pro
         key: String,
         state: String,
         code: String,
+        /// At whose way back the person came, where each provider has its own.
+        #[serde(default)]
+        provider: Option<String>,
+        /// The `iss` of the answer, where it has one.
+        #[serde(default)]
+        issuer: Option<String>,
         #[serde(default)]
         #[allow(dead_code, reason = "read from the call where the session is made")]
         summary: String,
     }
-    let Finish { key, state, code, .. } = call.parameters()?;
+    let Finish { key, state, code, provider, issuer, .. } = call.parameters()?;
     let kernel = reader.kernel();
     let flow = Flow::open(kernel, &key, &state)?;
     if CODE_BYTES_MAX < code.len() {
         return Err(Error::Flow { reason: "the code of the provider is too long" }.into());
     }
     let spec = provider::find(reader, &flow.provider)?;
+    flow.check_sender(&spec, provider.as_deref(), issuer.as_deref())?;
     reader.release();
     // Codes cannot be guessed, but each guess is a request to the provider.
     let who = Try::new(None, call.source);
@@ -200,7 +228,7 @@ pub(crate) fn prepare_finish(reader: &Reader, call: &mut Call) -> Result<(), Pro
     token.check(&expected).map_err(rejected)?;
     let person = people::vouched(&flow.provider, &spec, &token)?;
     kernel.sign_in.throttle.right(&who, kernel.config());
-    let new = NewSession::of_person(reader, call, person)?;
+    let new = NewSession::of_person(reader, call, person, flow.is_secure())?;
     call.args = json!({});
     new.hand_over(call);
     Ok(())
@@ -300,17 +328,4 @@ fn client_secret(
 fn word(text: &str) -> String {
     let is_word = |character: &char| character.is_ascii_lowercase() || "_ ".contains(*character);
     text.chars().filter(is_word).take(40).collect()
-}
-
-/// Returns text for use in a query or a form (RFC 3986).
-fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }

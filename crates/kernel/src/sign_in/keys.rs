@@ -1,5 +1,7 @@
 //! What is known of identity providers: their addresses (OpenID Connect Discovery) and their keys. Remembered for a day; asked
 //! for again where a token names a key that is not known, once a minute at most, whoever sends such tokens.
+//!
+//! Nobody waits for a provider but who asks it: whatever can be answered from what is known is answered at once, also while it is asked.
 
 use super::jwt::{self, Jwt, Key};
 use super::provider::{ProviderSpec, is_safe};
@@ -9,7 +11,7 @@ use base::Problem;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long what a provider says of itself is good.
@@ -49,6 +51,8 @@ struct Known {
 struct Held {
     known: Option<Known>,
     asked: Option<Duration>,
+    /// True until it has answered, or was given up.
+    is_asked: bool,
 }
 
 /// All providers, by name and by what their manifests say.
@@ -98,32 +102,20 @@ impl Providers {
         is_enough: impl Fn(&[Key]) -> bool,
     ) -> Result<Known, Problem> {
         let held = self.held(name, spec);
-        // Who comes while the provider is being asked waits for its answer, and asks no second time.
-        let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
         let now = kernel.clock().monotonic();
-        let is_good = |known: &Known| {
-            now.saturating_sub(known.at) < AGE_MAX && is_enough(known.keys.as_slice())
-        };
-        let may_ask = held.asked.is_none_or(|asked| PAUSE <= now.saturating_sub(asked));
-        match &held.known {
-            Some(known) if is_good(known) || !may_ask => return Ok(known.clone()),
-            None if !may_ask => {
-                let reason = "it did not answer a moment ago".to_owned();
-                return Err(Error::Provider { provider: name.to_owned(), reason }.into());
-            }
-            _ => {}
+        if let Some(known) = lock(&held).at_once(name, now, is_enough)? {
+            return Ok(known);
         }
-        held.asked = Some(now);
-        match ask(kernel, name, spec, now) {
+        // Nobody else asks meanwhile, and nobody waits for the lock.
+        let answer = ask(kernel, name, spec, now);
+        let mut held = lock(&held);
+        held.is_asked = false;
+        match answer {
             Ok(known) => {
                 held.known = Some(known.clone());
                 Ok(known)
             }
-            // What was known is better than nothing, for a while: keys change seldom.
-            Err(problem) => match &held.known {
-                Some(known) if now.saturating_sub(known.at) < 2 * AGE_MAX => Ok(known.clone()),
-                _ => Err(problem),
-            },
+            Err(problem) => held.usable(now).cloned().ok_or(problem),
         }
     }
 
@@ -138,6 +130,48 @@ impl Providers {
         all.insert(name.to_owned(), (spec.clone(), Arc::clone(&held)));
         held
     }
+}
+
+impl Held {
+    /// Returns what is known. What was known is better than nothing, for a while: keys change seldom.
+    fn usable(&self, now: Duration) -> Option<&Known> {
+        self.known.as_ref().filter(|known| now.saturating_sub(known.at) < 2 * AGE_MAX)
+    }
+
+    /// Returns what is known, where the provider need not be asked or was asked of late; otherwise the caller asks it.
+    ///
+    /// # Errors
+    /// `sign_in.provider` where what is known is not enough and somebody else is asking.
+    fn at_once(
+        &mut self,
+        name: &str,
+        now: Duration,
+        is_enough: impl Fn(&[Key]) -> bool,
+    ) -> Result<Option<Known>, Problem> {
+        let may_ask = self.asked.is_none_or(|asked| PAUSE <= now.saturating_sub(asked));
+        let reason = match self.usable(now) {
+            Some(known)
+                if now.saturating_sub(known.at) < AGE_MAX && is_enough(known.keys.as_slice()) =>
+            {
+                return Ok(Some(known.clone()));
+            }
+            _ if may_ask => {
+                (self.asked, self.is_asked) = (Some(now), true);
+                return Ok(None);
+            }
+            // One of its newer keys may be meant: that will be known in a moment.
+            Some(known) if !self.is_asked || is_enough(known.keys.as_slice()) => {
+                return Ok(Some(known.clone()));
+            }
+            _ if self.is_asked => "it is being asked at this moment, repeat it a little later",
+            _ => "it did not answer a moment ago",
+        };
+        Err(Error::Provider { provider: name.to_owned(), reason: reason.to_owned() }.into())
+    }
+}
+
+fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn ask(kernel: &Kernel, name: &str, spec: &ProviderSpec, at: Duration) -> Result<Known, Problem> {

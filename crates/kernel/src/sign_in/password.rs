@@ -4,11 +4,14 @@
 //! password, or is not there, is checked against a made-up one: the answer takes as long and looks the same.
 
 use super::Error;
-use crate::{Config, Read, Tx, space};
+use super::throttle::Try;
+use crate::{Config, Read, Tx, scram, space};
 use argon2::{Algorithm, Argon2, Params, Version};
 use base::{Entropy, Problem, Time};
 use serde::{Deserialize, Serialize};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// The longest password in bytes.
 const PASSWORD_BYTES_MAX: usize = 1_024;
@@ -76,11 +79,9 @@ impl Password {
 
     /// Returns whether this is what is kept of a text.
     fn is(&self, text: &str) -> Result<bool, Problem> {
-        let hash = self.stretch(text)?;
-        // Every byte is looked at: the time tells nothing.
-        let difference = hash.iter().zip(self.hash).fold(0, |sum, (a, b)| sum | (a ^ b));
+        let is_same = scram::is_same(&self.stretch(text)?, &self.hash);
         // Nobody's password is all zeros: that is the mark of who has none.
-        Ok(difference == 0 && self.hash != [0; HASH_BYTES])
+        Ok(is_same && self.hash != [0; HASH_BYTES])
     }
 
     /// Returns whether the configuration wants a stronger hash than this one.
@@ -134,44 +135,85 @@ fn key(user: &str) -> base::Key {
     space::key(b'P').text("password").text(user)
 }
 
-/// Lets so many passwords be checked at the same time, and so many wait: each takes memory and a processor.
+/// Lets so many passwords be checked at the same time, and so many wait, of one user or one address fewer: each takes memory and a
+/// processor.
 #[derive(Default)]
 pub(crate) struct Gate {
-    /// How many are being checked, and how many wait.
-    state: Mutex<(usize, usize)>,
+    crowd: Mutex<Crowd>,
     freed: Condvar,
+}
+
+/// Who stands at the gate.
+#[derive(Default)]
+struct Crowd {
+    /// How many are being checked.
+    running: usize,
+    waiting: usize,
+    /// How many wait of each user and each address.
+    each: HashMap<String, usize>,
+}
+
+impl Crowd {
+    fn leave(&mut self, names: &[String]) {
+        self.waiting -= 1;
+        for name in names {
+            let left = self.each.get_mut(name).map_or(0, |count| {
+                *count -= 1;
+                *count
+            });
+            if left == 0 {
+                self.each.remove(name);
+            }
+        }
+    }
 }
 
 /// A place at the gate, given back when it is dropped.
 pub(crate) struct Pass<'a>(&'a Gate);
 
 impl Gate {
-    /// Waits for a place.
+    /// Waits for a place, for a while.
     ///
     /// # Errors
-    /// `sign_in.busy` where too many wait already.
-    pub(crate) fn enter(&self, config: &Config) -> Result<Pass<'_>, Problem> {
-        let (most, limit) = (config.passwords_at_once_max.max(1), config.passwords_waiting_max);
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.0 < most {
-            state.0 += 1;
+    /// `sign_in.busy` where too many wait already, of this user, from this address or at all; where none is free in time.
+    pub(crate) fn enter(&self, who: &Try, config: &Config) -> Result<Pass<'_>, Problem> {
+        let most = config.passwords_at_once_max.max(1);
+        let mut crowd = self.crowd();
+        if crowd.running < most {
+            crowd.running += 1;
             return Ok(Pass(self));
         }
-        if limit <= state.1 {
+        let (limit, each) = (config.passwords_waiting_max, config.passwords_waiting_each_max);
+        if limit <= crowd.waiting {
             return Err(Error::Busy { limit }.into());
         }
-        state.1 += 1;
-        let waited = self.freed.wait_while(state, |state| most <= state.0);
-        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
-        state.1 -= 1;
-        state.0 += 1;
+        let names = who.names();
+        if names.iter().any(|name| crowd.each.get(name).is_some_and(|count| each <= *count)) {
+            return Err(Error::Busy { limit: each }.into());
+        }
+        crowd.waiting += 1;
+        for name in &names {
+            *crowd.each.entry(name.clone()).or_default() += 1;
+        }
+        let time = Duration::from_secs(config.password_wait_seconds_max);
+        let waited = self.freed.wait_timeout_while(crowd, time, |crowd| most <= crowd.running);
+        let (mut crowd, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        crowd.leave(&names);
+        if most <= crowd.running {
+            return Err(Error::Busy { limit }.into());
+        }
+        crowd.running += 1;
         Ok(Pass(self))
+    }
+
+    fn crowd(&self) -> MutexGuard<'_, Crowd> {
+        self.crowd.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner).0 -= 1;
+        self.0.crowd().running -= 1;
         self.0.freed.notify_one();
     }
 }
@@ -237,7 +279,7 @@ mod tests {
                 let config = config.clone();
                 std::thread::spawn(move || {
                     for _ in 0..50 {
-                        let pass = gate.enter(&config).expect("a place");
+                        let pass = gate.enter(&nobody(), &config).expect("a place");
                         let now = inside.fetch_add(1, Ordering::SeqCst) + 1;
                         most.fetch_max(now, Ordering::SeqCst);
                         std::thread::yield_now();
@@ -250,7 +292,53 @@ mod tests {
         threads.into_iter().for_each(|thread| thread.join().expect("it ends"));
         assert!((1..=2).contains(&most.load(Ordering::SeqCst)));
         let full = Config { passwords_at_once_max: 1, passwords_waiting_max: 0, ..config };
-        let _held = gate.enter(&full).expect("a place");
-        assert_eq!(gate.enter(&full).err().expect("refused").code, "sign_in.busy");
+        let _held = gate.enter(&nobody(), &full).expect("a place");
+        assert_eq!(gate.enter(&nobody(), &full).err().expect("refused").code, "sign_in.busy");
+    }
+
+    fn nobody() -> Try {
+        Try::new(None, None)
+    }
+
+    #[test]
+    fn one_user_and_one_address_leave_room_for_others_to_wait() {
+        let config =
+            Config { passwords_at_once_max: 1, passwords_waiting_each_max: 1, ..config() };
+        let gate = Arc::new(Gate::default());
+        let held = gate.enter(&nobody(), &config).expect("a place");
+        let ana = |source: &str| Try::new(Some("ana"), source.parse().ok());
+        let wait = |who: Try| {
+            let (gate, config) = (Arc::clone(&gate), config.clone());
+            std::thread::spawn(move || gate.enter(&who, &config).map(drop))
+        };
+        let until = |count: usize| {
+            while gate.crowd().waiting < count {
+                std::thread::yield_now();
+            }
+        };
+        let first = wait(ana("192.0.2.1"));
+        until(1);
+        let refused = |who: Try| gate.enter(&who, &config).err().expect("refused").message;
+        assert!(refused(ana("192.0.2.2")).starts_with("1 sign-ins"), "the same user");
+        let other = Try::new(Some("bob"), "192.0.2.1".parse().ok());
+        assert!(refused(other).starts_with("1 sign-ins"), "the same address");
+        let second = wait(Try::new(Some("bob"), "192.0.2.2".parse().ok()));
+        until(2);
+        drop(held);
+        for waiting in [first, second] {
+            waiting.join().expect("it ends").expect("a place");
+        }
+        assert!(gate.crowd().each.is_empty());
+    }
+
+    #[test]
+    fn nobody_waits_for_ever() {
+        let config = Config { passwords_at_once_max: 1, password_wait_seconds_max: 0, ..config() };
+        let gate = Gate::default();
+        let held = gate.enter(&nobody(), &config).expect("a place");
+        assert_eq!(gate.enter(&nobody(), &config).err().expect("refused").code, "sign_in.busy");
+        assert_eq!(gate.crowd().waiting, 0);
+        drop(held);
+        assert!(gate.enter(&nobody(), &config).is_ok());
     }
 }

@@ -123,9 +123,14 @@ pub(crate) fn vouched(
     if !is_name(name) {
         return Err(rejected(&format!("its claim `{}` names nobody", spec.name)));
     }
-    // Whoever can enter any address there could take anybody's name.
-    if spec.name == "email" && token.at("email_verified") == Some(&Value::Bool(false)) {
-        return Err(rejected("the address of the person is not verified"));
+    // Whoever can enter any address there could take anybody's name. Some providers write it as text.
+    let is_verified = match token.at("email_verified") {
+        Some(Value::Bool(is_verified)) => *is_verified,
+        Some(Value::String(text)) => text == "true",
+        _ => false,
+    };
+    if spec.name == "email" && !is_verified {
+        return Err(rejected("it does not say that the address of the person is verified"));
     }
     let groups = spec.roles.claim.as_deref().and_then(|claim| token.at(claim));
     let groups: Vec<&str> = match groups {
@@ -213,6 +218,31 @@ mod tests {
         for bad in ["", "a b", "a/b", "a\nb", "a\"b", "a\u{0}", &"x".repeat(129)] {
             assert!(!is_name(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_address_names_somebody_only_where_it_is_verified() {
+        use base64::Engine;
+        use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+        let check = |name: &str, verified: Option<Value>| {
+            let spec = json!({"issuer": "https://id.example", "client_id": "x", "name": name});
+            let spec: ProviderSpec = serde_json::from_value(spec).expect("a spec");
+            let mut claims = json!({"sub": "1", "email": "ana@example.com"});
+            if let Some(verified) = verified {
+                claims["email_verified"] = verified;
+            }
+            let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+            let text = format!("{}.{}.AAAA", part(&json!({"alg": "EdDSA"})), part(&claims));
+            let token = Jwt::read(&text).expect("a token");
+            vouched("id", &spec, &token).map(|vouched| vouched.identity).map_err(|error| error.code)
+        };
+        let ana = || Ok("id/ana@example.com".to_owned());
+        assert_eq!(check("email", Some(json!(true))), ana());
+        assert_eq!(check("email", Some(json!("true"))), ana());
+        for wrong in [None, Some(json!(false)), Some(json!("false")), Some(json!(1)), Some(json!(null))] {
+            assert_eq!(check("email", wrong), Err("sign_in.rejected".to_owned()));
+        }
+        assert_eq!(check("sub", None), Ok("id/1".to_owned()));
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub(super) struct NewSession {
     /// The same password, hashed as the configuration now wants it.
     rehashed: Option<Password>,
     person: Option<Vouched>,
+    /// True where a browser came back over TLS.
+    is_secure: bool,
 }
 
 impl NewSession {
@@ -71,10 +73,11 @@ impl NewSession {
             password: None,
             rehashed: None,
             person: None,
+            is_secure: false,
         })
     }
 
-    /// Prepares a session for somebody whom a provider vouches for.
+    /// Prepares a session for somebody whom a provider vouches for, who came back over TLS or not.
     ///
     /// # Errors
     /// Where the store cannot be read.
@@ -82,11 +85,12 @@ impl NewSession {
         reader: &Reader,
         call: &Call,
         person: Vouched,
+        is_secure: bool,
     ) -> Result<Self, Problem> {
         let policies = reader.kernel().policies(reader)?;
         let user = policies.people().user(&person.identity).to_owned();
         let new = Self::new(reader, call, &user, format!("provider:{}", person.provider))?;
-        Ok(Self { person: Some(person), ..new })
+        Ok(Self { person: Some(person), is_secure, ..new })
     }
 
     /// Hands it to the commit. The call goes on in the name of its user.
@@ -122,7 +126,7 @@ pub(crate) fn prepare_create(reader: &Reader, call: &mut Call) -> Result<(), Pro
     let mut new = NewSession::new(reader, call, &user, "password".into())?;
     let config = reader.kernel().config();
     if kept.as_ref().is_some_and(|kept| kept.is_weak(config)) {
-        new.rehashed = hashed(reader, &password).ok();
+        new.rehashed = hashed(reader, call, &user, &password).ok();
     }
     new.password = kept;
     new.hand_over(call);
@@ -141,7 +145,7 @@ fn check(
     let (config, SignIn { throttle, gate, .. }) = (kernel.config(), &kernel.sign_in);
     let who = Try::new(Some(user), call.source);
     throttle.begin(&who, kernel.clock().monotonic(), config)?;
-    let fits = gate.enter(config).and_then(|_pass| fits(kept, guess, config));
+    let fits = gate.enter(&who, config).and_then(|_pass| fits(kept, guess, config));
     match fits {
         Ok(true) => {
             throttle.right(&who, config);
@@ -155,9 +159,10 @@ fn check(
     }
 }
 
-fn hashed(reader: &Reader, text: &str) -> Result<Password, Problem> {
+fn hashed(reader: &Reader, call: &Call, user: &str, text: &str) -> Result<Password, Problem> {
     let kernel = reader.kernel();
-    let _pass = kernel.sign_in.gate.enter(kernel.config())?;
+    let who = Try::new(Some(user), call.source);
+    let _pass = kernel.sign_in.gate.enter(&who, kernel.config())?;
     Password::new(text, kernel.config(), kernel.entropy().as_ref(), kernel.clock().wall())
 }
 
@@ -204,9 +209,12 @@ pub(crate) fn create(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
     tx.put(id_key(&made.id), hash.to_vec());
     tx.put(user_key(&new.user).text(&made.id), hash.to_vec());
     tx.put(expiry_key(expires).text(&made.id), made.id.clone().into_bytes());
-    Ok(Reply::Value(json!({
-        "id": made.id, "user": made.user, "token": new.secret, "expires": expires,
-    })))
+    let mut reply =
+        json!({"id": made.id, "user": made.user, "token": new.secret, "expires": expires});
+    if new.person.is_some() {
+        reply["secure"] = json!(new.is_secure);
+    }
+    Ok(Reply::Value(reply))
 }
 
 /// Ends the oldest sessions of a user who has as many as he may have.
@@ -425,10 +433,15 @@ struct SetPassword {
 /// Hashes a new password, on the caller's thread. Who changes his own shows the one that he has.
 ///
 /// # Errors
-/// `sign_in.password`, `sign_in.refused`, `sign_in.slowed`, `sign_in.busy`.
+/// `policy.grant` for a token that is cut down, `sign_in.password`, `sign_in.refused`, `sign_in.slowed`, `sign_in.busy`.
 pub(crate) fn prepare_password(reader: &Reader, call: &mut Call) -> Result<(), Problem> {
     let SetPassword { password, current } = call.parameters()?;
     call.args = json!({});
+    // Whoever signs in with a password has all rights of its user: a token that is cut down makes nothing that is less so.
+    if !call.scope.is_empty() {
+        let role = "password, for all rights".to_owned();
+        return Err(crate::Error::Grant { actor: call.actor.to_string(), role }.into());
+    }
     let user = call.resource.name.clone();
     if reader.resource("user", &user)?.is_none() {
         return Err(crate::Error::NotFound { resource: call.resource.to_string() }.into());
@@ -442,7 +455,7 @@ pub(crate) fn prepare_password(reader: &Reader, call: &mut Call) -> Result<(), P
         })?;
         check(reader, call, &user, Some(shown), &current)?;
     }
-    let password = hashed(reader, &password)?;
+    let password = hashed(reader, call, &user, &password)?;
     call.prepared = Some(Prepared::new(NewPassword { password, shown }));
     Ok(())
 }

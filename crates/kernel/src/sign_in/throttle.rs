@@ -44,6 +44,12 @@ impl Try {
     pub(crate) fn new(user: Option<&str>, source: Option<IpAddr>) -> Self {
         Self { user: user.map(str::to_owned), source: source.and_then(counted) }
     }
+
+    /// Returns under what it is counted where people wait.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let user = self.user.iter().map(|user| format!("user {user}"));
+        user.chain(self.source.iter().map(|source| format!("source {source}"))).collect()
+    }
 }
 
 /// Who has tried how often.

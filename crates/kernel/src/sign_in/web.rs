@@ -17,6 +17,29 @@ pub struct WebRequest {
     pub answer_bytes_max: usize,
 }
 
+impl WebRequest {
+    /// Returns the form as it is sent (`application/x-www-form-urlencoded`), where there is one.
+    pub fn form_text(&self) -> Option<String> {
+        let fields = self.form.as_ref()?.iter();
+        let fields: Vec<String> =
+            fields.map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+        Some(fields.join("&"))
+    }
+}
+
+/// Returns text for use in a query or a form (RFC 3986).
+pub(super) fn encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
 /// What an identity provider answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebResponse {
@@ -39,4 +62,27 @@ pub trait Web: Send + Sync {
     /// # Errors
     /// `unit.file`.
     fn secret(&self, file: &str) -> Result<String, Problem>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_written_as_browsers_do() {
+        let text = |fields: &[(&'static str, &str)]| {
+            let fields = fields.iter().map(|(name, value)| (*name, (*value).to_owned()));
+            let request = WebRequest {
+                url: "https://id.example/token".into(),
+                form: Some(fields.collect()),
+                authorization: None,
+                certificate: None,
+                answer_bytes_max: 1,
+            };
+            request.form_text()
+        };
+        let both = text(&[("code", "a b&c"), ("x", "é")]);
+        assert_eq!(both.as_deref(), Some("code=a%20b%26c&x=%C3%A9"));
+        assert_eq!(text(&[]).as_deref(), Some(""));
+    }
 }

@@ -7,6 +7,7 @@ mod relation;
 mod tracer;
 
 pub(crate) use relation::relation;
+pub(crate) use tracer::Carried;
 pub use tracer::{Batch, Span, SpanKind, Tracer};
 
 use crate::Error;

@@ -3,12 +3,12 @@
 use super::{SpanId, Trace, TraceId};
 use crate::Call;
 use base::{Clock, Entropy};
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-/// Appended rows whose trace is remembered until an engine takes them.
+/// Appends to one log whose trace is remembered until all engines have taken their rows.
 const CARRIED_MAX: usize = 10_000;
 
 /// By how much the wall clock may have moved away before spans follow it, in nanoseconds.
@@ -133,11 +133,77 @@ struct Ring {
 }
 
 /// Rows that a traced call has appended and that an engine may take later.
-struct Carried {
-    log: String,
+struct Rows {
     first: u64,
     end: u64,
     trace: Trace,
+}
+
+/// What is carried of one log: rows in the order of their offsets.
+#[derive(Default)]
+struct CarriedLog {
+    rows: VecDeque<Rows>,
+    /// Before this offset no engine has anything to read any more.
+    read: u64,
+}
+
+/// Rows that traced calls have appended, by log.
+#[derive(Default)]
+pub(crate) struct Carried {
+    logs: HashMap<String, CarriedLog>,
+    /// The logs of what was pushed, in that order.
+    pushed: Vec<String>,
+}
+
+impl Carried {
+    /// Notes rows that were appended.
+    pub(crate) fn push(&mut self, log: &str, first: u64, count: u64, trace: &Trace) {
+        let rows = Rows { first, end: first.saturating_add(count), trace: trace.clone() };
+        self.logs.entry(log.to_owned()).or_default().rows.push_back(rows);
+        self.pushed.push(log.to_owned());
+    }
+
+    /// Returns how often something was pushed.
+    pub(crate) fn len(&self) -> usize {
+        self.pushed.len()
+    }
+
+    /// Takes back what was pushed after so much.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        for log in self.pushed.drain(length.min(self.pushed.len())..).rev() {
+            if let Some(held) = self.logs.get_mut(&log) {
+                held.rows.pop_back();
+            }
+        }
+    }
+
+    /// Asks how far all engines have read each log: what lies before is not carried on.
+    pub(crate) fn pass(&mut self, read: impl Fn(&str) -> u64) {
+        for (log, held) in &mut self.logs {
+            held.read = read(log);
+        }
+    }
+
+    /// Returns the trace to which a row of a log belongs.
+    pub(crate) fn find(&self, log: &str, offset: u64) -> Option<&Trace> {
+        let rows = &self.logs.get(log)?.rows;
+        let found = rows.get(rows.partition_point(|rows| rows.end <= offset))?;
+        (found.first <= offset).then_some(&found.trace)
+    }
+
+    /// Takes over what came in a commit, and forgets what everybody has read.
+    fn take_over(&mut self, newer: Self) {
+        for (log, newer) in newer.logs {
+            let held = self.logs.entry(log.clone()).or_default();
+            held.rows.extend(newer.rows);
+            let read = held.rows.partition_point(|rows| rows.end <= newer.read);
+            let over = held.rows.len().saturating_sub(CARRIED_MAX);
+            held.rows.drain(..read.max(over));
+            if held.rows.is_empty() {
+                self.logs.remove(&log);
+            }
+        }
+    }
 }
 
 /// Decides which traces are written down, and keeps their spans.
@@ -152,8 +218,7 @@ pub struct Tracer {
     offset: AtomicI64,
     ring: Mutex<Ring>,
     news: Condvar,
-    carried: Mutex<VecDeque<Carried>>,
-    carried_count: AtomicUsize,
+    carried: Mutex<Carried>,
     recorded: AtomicU64,
     lost: AtomicU64,
 }
@@ -175,7 +240,6 @@ impl Tracer {
             ring: Mutex::default(),
             news: Condvar::new(),
             carried: Mutex::default(),
-            carried_count: AtomicUsize::new(0),
             recorded: AtomicU64::new(0),
             lost: AtomicU64::new(0),
         }
@@ -187,12 +251,13 @@ impl Tracer {
         if let Some(parent) = brought {
             return Some(if parent.is_sampled { self.child(parent) } else { parent.clone() });
         }
-        if self.ratio <= 0.0 {
-            return None;
-        }
+        self.draws().then(|| self.begin())
+    }
+
+    /// Returns whether a trace that nobody has brought, or a stranger, is written down: as often as the ratio says.
+    pub fn draws(&self) -> bool {
         // 53 bits, as many as a number of 64 bits holds exactly.
-        let drawn = (self.number() >> 11) as f64 / (1_u64 << 53) as f64;
-        (drawn < self.ratio).then(|| self.begin())
+        0.0 < self.ratio && (self.number() >> 11) as f64 / ((1_u64 << 53) as f64) < self.ratio
     }
 
     /// Begins a trace that is written down.
@@ -284,31 +349,14 @@ impl Tracer {
         self.lost.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// Remembers to which trace appended rows belong, until an engine asks or there is no room. A restart forgets it.
-    pub(crate) fn carry(&self, log: &str, first: u64, count: u64, trace: &Trace) {
-        let mut carried = self.carried();
-        if CARRIED_MAX <= carried.len() {
-            carried.pop_front();
-        }
-        let (log, end) = (log.to_owned(), first.saturating_add(count));
-        carried.push_back(Carried { log, first, end, trace: trace.clone() });
-        self.carried_count.store(carried.len(), Ordering::Relaxed);
+    /// Remembers to which trace the rows of a commit belong, until all engines have read them or there is no room. A restart forgets it.
+    pub(crate) fn carry(&self, carried: Carried) {
+        self.carried().take_over(carried);
     }
 
-    /// Returns the trace to which a row of a log belongs, where one is known.
-    pub fn carried_by(&self, log: &str, offset: u64) -> Option<Trace> {
-        if self.carried_count.load(Ordering::Relaxed) == 0 {
-            return None;
-        }
-        let is_meant =
-            |held: &&Carried| held.log == log && held.first <= offset && offset < held.end;
-        self.carried().iter().rev().find(is_meant).map(|held| held.trace.clone())
-    }
-
-    /// Forgets to which traces rows belong: a commit did not happen, and others may come to stand at their offsets.
-    pub(crate) fn forget_carried(&self) {
-        self.carried().clear();
-        self.carried_count.store(0, Ordering::Relaxed);
+    /// Returns the trace to which a row of a log belongs that was appended in an earlier commit, where one is known.
+    pub(crate) fn carried_by(&self, log: &str, offset: u64) -> Option<Trace> {
+        self.carried().find(log, offset).cloned()
     }
 
     /// Begins the span of a call, where it is traced and written down.
@@ -331,7 +379,7 @@ impl Tracer {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn carried(&self) -> MutexGuard<'_, VecDeque<Carried>> {
+    fn carried(&self) -> MutexGuard<'_, Carried> {
         self.carried.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -383,12 +431,40 @@ mod tests {
     #[test]
     fn rows_carry_the_trace_that_appended_them() {
         let tracer = tracer(1.0, 3);
-        let trace = tracer.begin();
-        tracer.carry("stream/orders", 10, 2, &trace);
+        let (first, second) = (tracer.begin(), tracer.begin());
+        let commit = |rows: &[(&str, u64, &Trace)], read: u64| {
+            let mut carried = Carried::default();
+            rows.iter().for_each(|(log, offset, trace)| carried.push(log, *offset, 2, trace));
+            carried.pass(|_| read);
+            tracer.carry(carried);
+        };
+        commit(&[("stream/orders", 10, &first), ("stream/other", 0, &second)], 0);
         let found = |offset| tracer.carried_by("stream/orders", offset).map(|trace| trace.id);
-        assert_eq!([9, 10, 11, 12].map(found), [None, Some(trace.id), Some(trace.id), None]);
-        assert_eq!(tracer.carried_by("stream/other", 10), None);
-        tracer.forget_carried();
-        assert_eq!(found(10), None);
+        assert_eq!([9, 10, 11, 12].map(found), [None, Some(first.id), Some(first.id), None]);
+        assert_eq!(tracer.carried_by("stream/other", 2), None);
+        commit(&[("stream/orders", 20, &second)], 12);
+        assert_eq!([11, 20, 21].map(found), [None, Some(second.id), Some(second.id)]);
+        assert!(tracer.carried_by("stream/other", 1).is_some(), "nobody has read that one");
+        commit(&[("stream/orders", 30, &first)], u64::MAX);
+        assert_eq!([21, 30].map(found), [None, None], "everybody has read all");
+        for number in 0..20_000 {
+            commit(&[("stream/orders", 100 + 2 * number, &first)], 0);
+        }
+        assert_eq!([100, 100 + 39_999].map(found), [None, Some(first.id)], "the oldest go");
+    }
+
+    #[test]
+    fn what_a_step_appended_that_was_taken_back_is_not_carried() {
+        let tracer = tracer(1.0, 3);
+        let (kept, gone) = (tracer.begin(), tracer.begin());
+        let mut carried = Carried::default();
+        carried.push("stream/orders", 0, 1, &kept);
+        let mark = carried.len();
+        carried.push("stream/other", 0, 1, &gone);
+        carried.push("stream/orders", 1, 1, &gone);
+        carried.truncate(mark);
+        let find = |log: &str, offset| carried.find(log, offset).map(|trace| trace.id);
+        assert_eq!(find("stream/orders", 0), Some(kept.id));
+        assert_eq!([find("stream/orders", 1), find("stream/other", 0)], [None, None]);
     }
 }
