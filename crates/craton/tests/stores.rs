@@ -1,5 +1,6 @@
-//! Units that released versions made: each is opened by this version, brought forward, and answers as it did.
+//! Units that earlier versions made: each is opened by this version, brought forward, and answers as it did.
 //!
+//! `format-1-early` is of a version before secrets, sessions and traces, and was killed.
 //! `tests/fixtures/stores/make.sh` makes the one of the current format.
 
 mod binary;

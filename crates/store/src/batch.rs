@@ -18,6 +18,15 @@ pub struct Batch {
     pub folds: bool,
 }
 
+impl Batch {
+    /// Returns the bytes of keys, values and events.
+    pub(crate) fn bytes(&self) -> usize {
+        let writes =
+            self.writes.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len));
+        writes.chain(self.chunks.iter().map(|chunk| chunk.bytes.len())).sum()
+    }
+}
+
 /// The format whose events stand one behind the other: a store may join chunks of it that follow each other. What other formats
 /// mean is their writer's own business.
 pub const FORMAT_LINES: u8 = 1;

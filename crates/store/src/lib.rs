@@ -8,10 +8,12 @@
 
 mod batch;
 mod blobs;
+mod check;
 mod config;
 mod disk;
 mod error;
 mod faulty;
+mod heads;
 mod image;
 mod journal;
 mod memory;
@@ -19,6 +21,7 @@ mod numbers;
 mod postgres;
 mod seam;
 mod sqlite;
+mod upgrade;
 mod versions;
 
 pub use batch::{Batch, Chunk, Expect, FORMAT_LINES};
@@ -33,3 +36,4 @@ pub use memory::MemoryStore;
 pub use postgres::{Lease, LeasedBlobs, Owner, PostgresStore};
 pub use seam::{Pair, Snapshot, Store};
 pub use sqlite::SqliteStore;
+pub use upgrade::{Formats, Step};

@@ -15,6 +15,11 @@ pub trait Store: Send + Sync {
         true
     }
 
+    /// Returns whether a look takes a round trip to another process, so that memory is better spent on what was seen than on pages.
+    fn is_remote(&self) -> bool {
+        false
+    }
+
     /// Checks that this process still holds the store. Where several processes share a database, one holds it at a time.
     ///
     /// # Errors

@@ -4,7 +4,9 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use store::{BLOCK_BYTES, Batch, Chunk, Config, Image, JournaledStore, SqliteStore, Store};
+use store::{
+    BLOCK_BYTES, Batch, Chunk, Config, Formats, Image, JournaledStore, SqliteStore, Store,
+};
 
 /// Limits so small that logs are shortened all the time.
 fn small() -> Config {
@@ -112,7 +114,8 @@ fn the_format_of_a_store_is_read_without_opening_it() {
     assert_eq!(SqliteStore::format(&path).unwrap(), None);
     drop(SqliteStore::open(&path, &Config::default()).unwrap());
     assert_eq!(SqliteStore::format(&path).unwrap(), Some(SqliteStore::FORMAT));
-    assert_eq!(SqliteStore::upgrade(&path).unwrap(), SqliteStore::FORMAT, "nothing is left to do");
+    let found = SqliteStore::upgrade(&path, &Formats::CURRENT).unwrap();
+    assert_eq!(found, SqliteStore::FORMAT, "nothing is left to do");
     std::fs::write(folder.path().join("other"), "not a store").unwrap();
     assert!(SqliteStore::format(folder.path().join("other")).is_err());
 }

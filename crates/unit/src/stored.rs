@@ -6,7 +6,9 @@ use exchange::Identity;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use store::{Blobs, FileBlobs, Lease, LeasedBlobs, Owner, PostgresStore, SqliteStore, Store};
+use store::{
+    Blobs, FileBlobs, Lease, LeasedBlobs, Owner, PostgresConfig, PostgresStore, SqliteStore, Store,
+};
 
 /// What a unit stores in.
 pub(crate) struct Stored {
@@ -40,16 +42,28 @@ pub(crate) fn open(folder: &Path, config: &Config) -> Result<Stored, Problem> {
         let tables = Arc::new(SqliteStore::open(folder.join(files::STORE), &config.store)?);
         return Ok(Stored { tables, blobs, lease: None });
     };
+    let (database, owner) = place(folder, database)?;
+    let tables = PostgresStore::open(&database, &owner)?;
+    let lease = Arc::clone(tables.lease());
+    let blobs = Arc::new(LeasedBlobs::new(blobs, Arc::clone(&lease)));
+    Ok(Stored { tables: Arc::new(tables), blobs, lease: Some(lease) })
+}
+
+/// Returns how a unit's database is reached, and as whom.
+///
+/// # Errors
+/// Where the unit's key cannot be read.
+pub(crate) fn place(
+    folder: &Path,
+    database: &PostgresConfig,
+) -> Result<(PostgresConfig, Owner), Problem> {
     let identity = Identity::from_text(&files::read(&folder.join(files::KEY))?)?;
     let owner = Owner { unit: identity.unit().to_owned(), origin: origin(folder)? };
     let mut database = database.clone();
     let beside = |path: &mut PathBuf| *path = folder.join(&*path);
     database.password_file.iter_mut().for_each(beside);
     database.root_certificates.iter_mut().for_each(beside);
-    let tables = PostgresStore::open(&database, &owner)?;
-    let lease = Arc::clone(tables.lease());
-    let blobs = Arc::new(LeasedBlobs::new(blobs, Arc::clone(&lease)));
-    Ok(Stored { tables: Arc::new(tables), blobs, lease: Some(lease) })
+    Ok((database, owner))
 }
 
 /// Returns the name of the place where this node runs: the machine and the folder, whose lock keeps a second process out.

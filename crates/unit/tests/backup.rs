@@ -290,3 +290,26 @@ fn a_newer_store_is_refused_and_an_older_one_backed_up_first() {
     assert_eq!(backups.list().unwrap().len(), 1);
     assert_eq!(backups.check(None).unwrap(), Vec::new());
 }
+
+#[test]
+fn an_older_store_is_backed_up_and_then_brought_forward() {
+    let unit = shop(&place("forward"));
+    let store = unit.join("store.db");
+    let mut bytes = std::fs::read(&store).unwrap();
+    bytes[60..64].fill(0);
+    std::fs::write(&store, bytes).unwrap();
+    const STEP: store::Step =
+        store::Step { from: 0, sqlite: "CREATE TABLE brought (number INTEGER)", postgres: "" };
+    let formats = store::Formats { newest: 1, steps: &[STEP] };
+    let wanted = unit::Upgrade { formats, ..unit::Upgrade::default() };
+    let done = unit::upgrade(&unit, &wanted).unwrap().unwrap();
+    assert_eq!((done.from, done.to), (0, 1));
+    // It is sound and runs; what was backed up is what it was before.
+    assert_eq!(verify(&unit).unwrap(), Vec::<String>::new());
+    assert_eq!(unit::upgrade(&unit, &unit::Upgrade::default()).unwrap(), None);
+    let backups = Folder::new(unit.join("backups"));
+    let taken = backups.list().unwrap();
+    assert_eq!(taken.iter().map(|taken| taken.name.clone()).collect::<Vec<_>>(), [done.backup]);
+    assert_eq!(taken[0].signed.as_ref().unwrap().manifest.format, 0);
+    assert_eq!(backups.check(None).unwrap(), Vec::new());
+}

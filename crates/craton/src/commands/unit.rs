@@ -193,13 +193,15 @@ impl Up {
 
     /// Brings the store of an older version forward, after a backup.
     fn upgrade(&self) -> Result<(), Problem> {
-        let wanted =
-            unit::Upgrade { is_refused: self.no_migrate, backup_to: self.backup_to.clone() };
+        let wanted = unit::Upgrade {
+            is_refused: self.no_migrate,
+            backup_to: self.backup_to.clone(),
+            ..unit::Upgrade::default()
+        };
         if let Some(done) = unit::upgrade(&self.folder, &wanted)? {
-            let unit::Upgraded { from, to, folder, backup } = done;
+            let unit::Upgraded { from, to, place, backup } = done;
             output::line(format!(
-                "the store was brought from format {from} to {to}; before that, backup {backup} was taken in {}",
-                folder.display()
+                "the store was brought from format {from} to {to}; before that, backup {backup} was taken in {place}"
             ));
         }
         Ok(())

@@ -83,6 +83,11 @@ impl SimulatedDisk {
         self.model().size(name)
     }
 
+    /// Lays a file onto the disk, as one that was written and synced long ago.
+    pub fn put(&self, name: &str, bytes: Vec<u8>) {
+        self.model().put(name, bytes);
+    }
+
     /// Flips bits of one byte of a file, for tests of what finds damage.
     ///
     /// # Panics

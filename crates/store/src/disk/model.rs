@@ -150,6 +150,12 @@ impl Model {
         Some(self.files.get(name)?.seen.as_ref()?.len() as u64)
     }
 
+    pub fn put(&mut self, name: &str, bytes: Vec<u8>) {
+        let image =
+            Image { seen: Some(bytes.clone()), durable: Some(bytes), pending: Vec::new() };
+        self.files.insert(name.to_owned(), image);
+    }
+
     pub fn damage(&mut self, name: &str, offset: usize) {
         let image = self.files.get_mut(name);
         let byte = image.and_then(|image| image.seen.as_mut()?.get_mut(offset));

@@ -1,12 +1,22 @@
 //! The time between two folds: tables that stand still, and the changes since.
 
-use super::recent::{Range, Recent};
+use super::recent::{Change, Range, Recent};
 use crate::{Error, Pair, Snapshot, Store};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// What is remembered of the tables of a generation, in bytes.
 const MEMORY_BYTES_MAX: usize = 8 << 20;
+
+/// The same where a look takes a round trip: there, also what was written is remembered.
+const MEMORY_BYTES_MAX_REMOTE: usize = 32 << 20;
+
+/// What an entry takes beside its own bytes, about.
+const OVERHEAD: usize = 128;
+
+/// A key behind all others: they begin with the number of a partition.
+static LAST_KEY: [u8; 32] = [0xff; 32];
 
 /// Pairs of a page that is remembered.
 const PAGE_PAIRS_MAX: usize = 256;
@@ -23,12 +33,15 @@ struct Tables {
     snapshot: Option<Box<dyn Snapshot>>,
     /// True once the next generation has begun: what `snapshot` shows cannot be had again.
     is_over: bool,
-    values: HashMap<Vec<u8>, Option<Vec<u8>>>,
+    values: HashMap<Vec<u8>, Vec<u8>>,
+    /// Where there are no keys: from which on, by the first key behind. Keys often rise, so that one gap tells of many.
+    gaps: BTreeMap<Vec<u8>, Vec<u8>>,
     pages: HashMap<PageKey, Page>,
     /// The longest ranges of which all pairs are known, by far end and direction, with the near end.
     wholes: HashMap<(Vec<u8>, bool), (Vec<u8>, Page)>,
     ends: HashMap<String, u64>,
     bytes: usize,
+    bytes_max: usize,
 }
 
 /// Pairs of the tables, in the order of reading.
@@ -64,7 +77,21 @@ pub(super) struct Generation {
 
 impl Generation {
     pub fn new(below: Arc<dyn Store>, recent: Recent) -> Self {
-        Self { below, recent: RwLock::new(recent), tables: Mutex::default() }
+        let bytes_max =
+            if below.is_remote() { MEMORY_BYTES_MAX_REMOTE } else { MEMORY_BYTES_MAX };
+        let tables = Mutex::new(Tables { bytes_max, ..Tables::default() });
+        Self { below, recent: RwLock::new(recent), tables }
+    }
+
+    /// Returns the time after a fold that ended with a commit and made these changes.
+    pub fn after(&self, commit: u64, changes: Vec<Change>) -> Self {
+        let next = Self::new(Arc::clone(&self.below), Recent::new(commit));
+        if self.below.is_remote() {
+            // Who still looks at the time before finds its tables again.
+            let values = std::mem::take(&mut self.tables().values);
+            next.tables().adopt(values, changes);
+        }
+        next
     }
 
     pub fn recent(&self) -> RwLockReadGuard<'_, Recent> {
@@ -112,12 +139,16 @@ impl Generation {
     pub fn value(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         let mut tables = self.tables();
         if let Some(value) = tables.values.get(key) {
-            return Ok(value.clone());
+            return Ok(Some(value.clone()));
         }
-        let value = tables.look(&self.below, |snapshot| snapshot.get(key))?;
-        tables.remember(key.len() + value.as_ref().map_or(0, Vec::len));
-        tables.values.insert(key.to_vec(), value.clone());
-        Ok(value)
+        if tables.gap_end(key).is_some() {
+            return Ok(None);
+        }
+        if LAST_KEY.as_slice() <= key {
+            return tables.look(&self.below, |snapshot| snapshot.get(key));
+        }
+        let next = tables.first(&self.below, key)?;
+        Ok(next.filter(|(found, _)| found == key).map(|(_, value)| value))
     }
 
     /// Returns the first pairs of a range: `limit`, or some more, or all.
@@ -128,6 +159,13 @@ impl Generation {
             && (page.is_all || limit <= page.pairs.len())
         {
             return Ok(page.clone());
+        }
+        // What is due lies between a beginning and a moment that rises: nothing is, until the first key behind the beginning.
+        if !range.is_reverse && range.to.starts_with(&range.from) {
+            tables.first(&self.below, &range.from)?;
+        }
+        if tables.gap_end(&range.from).is_some_and(|end| range.to.as_slice() <= end) {
+            return Ok(Page { is_all: true, pairs: Arc::default() });
         }
         let (near, far) = range.ends();
         let whole = (far.to_vec(), range.is_reverse);
@@ -195,11 +233,52 @@ impl Tables {
         }
     }
 
+    /// Returns the first pair from a key on; nothing where there is none, or it is known that none is at the key itself.
+    fn first(&mut self, below: &Arc<dyn Store>, key: &[u8]) -> Result<Option<Pair>, Error> {
+        if self.values.contains_key(key) || self.gap_end(key).is_some() {
+            return Ok(None);
+        }
+        let pairs = self.look(below, |below| below.scan(key, &LAST_KEY, 1, false))?;
+        let first = pairs.into_iter().next();
+        let end = first.as_ref().map_or(LAST_KEY.as_slice(), |(found, _)| found.as_slice());
+        let size = |(key, value): &Pair| key.len() + value.len();
+        self.remember(key.len() + first.as_ref().map_or(0, size));
+        if key < end {
+            // A gap that ends there has begun behind the key, or the key would lie in it.
+            self.gaps.insert(end.to_vec(), key.to_vec());
+        }
+        if let Some((found, value)) = &first {
+            self.values.insert(found.clone(), value.clone());
+        }
+        Ok(first)
+    }
+
+    /// Returns the end of the gap that a key lies in; nothing where none is known.
+    fn gap_end(&self, key: &[u8]) -> Option<&[u8]> {
+        let behind = self.gaps.range::<[u8], _>((Bound::Excluded(key), Bound::Unbounded)).next();
+        behind.filter(|(_, from)| from.as_slice() <= key).map(|(end, _)| end.as_slice())
+    }
+
+    /// Remembers values of the time before, and what a fold changed of them.
+    fn adopt(&mut self, values: HashMap<Vec<u8>, Vec<u8>>, changes: Vec<Change>) {
+        self.values = values;
+        for (key, value) in changes {
+            match value {
+                Some(value) => self.values.insert(key, value),
+                None => self.values.remove(&key),
+            };
+        }
+        let sizes = self.values.iter().map(|(key, value)| key.len() + value.len() + OVERHEAD);
+        self.bytes = sizes.sum();
+        self.remember(0);
+    }
+
     /// Makes room for what is remembered next.
     fn remember(&mut self, bytes: usize) {
-        self.bytes += bytes + 128;
-        if MEMORY_BYTES_MAX < self.bytes {
+        self.bytes += bytes + OVERHEAD;
+        if self.bytes_max < self.bytes {
             self.values.clear();
+            self.gaps.clear();
             self.pages.clear();
             self.wholes.clear();
             self.ends.clear();

@@ -29,6 +29,10 @@ const JOURNAL: &str = "store/journal";
 /// The bytes of changes in memory at which they are folded into the tables.
 pub const FOLD_BYTES: usize = 8 << 20;
 
+/// The same where the tables are those of another process. A row costs more there than in a file, so that it pays to wait until more has
+/// come and gone.
+const FOLD_BYTES_REMOTE: usize = 32 << 20;
+
 /// Records after which they are folded whatever their size: while they stand in the log of the store below, it cannot begin anew.
 const RECORDS_MAX: usize = 1_000;
 
@@ -91,7 +95,8 @@ impl JournaledStore {
     /// # Errors
     /// [`Error::Damaged`] where a record cannot be read, and those of the store below.
     pub fn open(below: Arc<dyn Store>) -> Result<Self, Error> {
-        Self::with_fold_bytes(below, FOLD_BYTES)
+        let fold_bytes = if below.is_remote() { FOLD_BYTES_REMOTE } else { FOLD_BYTES };
+        Self::with_fold_bytes(below, fold_bytes)
     }
 
     /// As [`JournaledStore::open`], with the bytes of changes in memory at which they are folded into the tables.
@@ -237,7 +242,7 @@ impl JournaledStore {
                 return Err(error);
             }
         }
-        *current = self.generation(commit);
+        *current = Arc::new(current.after(commit, batch.writes));
         (committing.records, committing.fold_again) = (0, 0);
         Ok(commit)
     }
@@ -314,6 +319,10 @@ impl Store for JournaledStore {
         }
     }
 
+    fn is_remote(&self) -> bool {
+        self.shared.below.is_remote()
+    }
+
     fn is_prompt(&self) -> bool {
         self.shared.below.is_prompt()
             && !self.is_uncertain.load(Ordering::SeqCst)
@@ -340,7 +349,7 @@ impl Store for JournaledStore {
         let generation = Arc::clone(&self.shared.current());
         let held = generation.recent().bytes();
         // What is large, or changes more than keys and ends of logs, goes into the tables at once; so does what is to leave no record.
-        let is_large = self.fold_bytes / 4 < record::size_of(batch);
+        let is_large = self.fold_bytes.min(FOLD_BYTES) / 4 < batch.bytes();
         if batch.folds || !batch.trims.is_empty() || is_large {
             return self.fold(committing, partition, batch.epoch, Some(batch));
         }

@@ -10,7 +10,7 @@ const VERSION: u8 = 1;
 
 /// Returns the record of a batch's writes and chunks.
 pub(super) fn encode(batch: &Batch) -> Vec<u8> {
-    let size = size_of(batch);
+    let size = batch.bytes();
     let mut bytes = Vec::with_capacity(size + size / 8 + 64);
     bytes.push(VERSION);
     put_length(&mut bytes, batch.writes.len());
@@ -30,13 +30,6 @@ pub(super) fn encode(batch: &Batch) -> Vec<u8> {
         put(&mut bytes, &chunk.bytes);
     }
     bytes
-}
-
-/// Returns the bytes of keys, values and events in a batch.
-pub(super) fn size_of(batch: &Batch) -> usize {
-    let writes =
-        batch.writes.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len));
-    writes.sum::<usize>() + batch.chunks.iter().map(|chunk| chunk.bytes.len()).sum::<usize>()
 }
 
 /// Reads a record.

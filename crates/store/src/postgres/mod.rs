@@ -20,12 +20,14 @@ mod place;
 mod read;
 mod tables;
 mod tls;
+mod upgrade;
 mod write;
 
 pub use blobs::LeasedBlobs;
 pub use lease::{Lease, Owner};
 
-use crate::{Batch, Error, PostgresConfig, Snapshot, Store};
+use crate::heads::Heads;
+use crate::{Batch, Error, Formats, PostgresConfig, Snapshot, Store};
 use lease::Renewing;
 use link::{Link, Net};
 use place::Place;
@@ -34,7 +36,6 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tables::Heads;
 use write::Writer;
 
 /// How long looking through a whole store, or tidying it up, may take.
@@ -69,7 +70,7 @@ impl PostgresStore {
     ///
     /// # Errors
     /// [`Error::Held`] where another node has the lease, [`Error::Address`], [`Error::Foreign`], [`Error::Newer`],
-    /// [`Error::Unavailable`].
+    /// [`Error::Older`], [`Error::Unavailable`].
     pub fn open(config: &PostgresConfig, owner: &Owner) -> Result<Self, Error> {
         let place = Arc::new(Place::new(config)?);
         let net = Arc::new(Net::start()?);
@@ -82,6 +83,41 @@ impl PostgresStore {
             lease.release();
         }
         opened
+    }
+
+    /// Returns the format of the store of a database; nothing where there is none.
+    ///
+    /// # Errors
+    /// [`Error::Address`], [`Error::Foreign`], [`Error::Unavailable`].
+    pub fn format(config: &PostgresConfig, owner: &Owner) -> Result<Option<u32>, Error> {
+        let link = Link::open(&Place::new(config)?, &Arc::new(Net::start()?))?;
+        if !tables::has_tables(&link)? {
+            return Ok(None);
+        }
+        tables::check_unit(&link, &owner.unit)?;
+        Ok(Some(tables::format(&link)?))
+    }
+
+    /// Brings the store of a database to the newest format, after a copy of all tables in a schema beside theirs. Returns the name of
+    /// that schema; nothing where there was nothing to do.
+    ///
+    /// # Errors
+    /// [`Error::Held`] where another node has the lease, [`Error::Foreign`], [`Error::Newer`], [`Error::Older`] where no step leads from
+    /// its format, [`Error::Address`] where the user may not make a schema, and those of the server.
+    pub fn upgrade(
+        config: &PostgresConfig,
+        owner: &Owner,
+        formats: &Formats,
+    ) -> Result<Option<String>, Error> {
+        let (place, net) = (Arc::new(Place::new(config)?), Arc::new(Net::start()?));
+        let link = own_link(&place, &net)?;
+        tables::check_unit(&link, &owner.unit)?;
+        let of_lease = Link::open(&place, &net)?;
+        let lease = Lease::new(net, place, owner, of_lease);
+        lease.take_store()?;
+        let upgraded = upgrade::upgrade(&link, &lease, &config.schema, formats);
+        lease.release();
+        upgraded
     }
 
     fn open_held(
@@ -161,13 +197,13 @@ impl Inner {
         self.publish(writer, &mut current);
         result
     }
+}
 
-    /// Returns a connection of its own for something that takes long.
-    fn own_link(&self) -> Result<Link, Error> {
-        let link = Link::open(&self.place, &self.net)?;
-        link.execute("SET statement_timeout TO 0; SET idle_in_transaction_session_timeout TO 0")?;
-        Ok(link)
-    }
+/// Returns a connection of its own for something that takes long.
+fn own_link(place: &Place, net: &Arc<Net>) -> Result<Link, Error> {
+    let link = Link::open(place, net)?;
+    link.execute("SET statement_timeout TO 0; SET idle_in_transaction_session_timeout TO 0")?;
+    Ok(link)
 }
 
 impl Drop for Inner {
@@ -200,6 +236,10 @@ impl Store for PostgresStore {
         false
     }
 
+    fn is_remote(&self) -> bool {
+        true
+    }
+
     fn check_held(&self) -> Result<(), Error> {
         self.inner.lease.check()
     }
@@ -225,7 +265,7 @@ impl Store for PostgresStore {
     /// Has the server free the room of what was deleted. It writes over it when it uses it again; see the guide for what that means
     /// for an erasure.
     fn overwrite_freed(&self) -> Result<bool, Error> {
-        let link = self.inner.own_link()?;
+        let link = own_link(&self.inner.place, &self.inner.net)?;
         link.execute_long("VACUUM kv", LONG)?;
         link.execute_long("VACUUM log", LONG)?;
         Ok(true)
@@ -233,7 +273,7 @@ impl Store for PostgresStore {
 
     fn verify(&self) -> Result<Vec<String>, Error> {
         self.inner.lease.check()?;
-        let link = self.inner.own_link()?;
+        let link = own_link(&self.inner.place, &self.inner.net)?;
         link.execute(tables::BEGIN)?;
         Ok(check::verify(&link)?)
     }

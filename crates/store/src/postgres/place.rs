@@ -12,7 +12,7 @@ use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::{Client, NoTls};
 
 /// The longest name of a schema.
-const SCHEMA_BYTES_MAX: usize = 63;
+pub(super) const SCHEMA_BYTES_MAX: usize = 63;
 
 /// A connection that was just made, and the task that turns its socket.
 pub(super) struct Opened {

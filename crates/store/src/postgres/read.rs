@@ -7,7 +7,8 @@
 use super::lease::Lease;
 use super::link::{Failed, Link, Net, column};
 use super::place::Place;
-use super::tables::{self, Heads, LogHead};
+use super::tables;
+use crate::heads::{Heads, LogHead};
 use crate::numbers::{chunk_id, chunk_offset, signed, unsigned};
 use crate::{Chunk, Error, Pair, Snapshot};
 use std::sync::atomic::{AtomicUsize, Ordering};

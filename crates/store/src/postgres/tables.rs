@@ -10,14 +10,14 @@
 //!
 //! Keys are `bytea`, which the server orders by bytes. Values stay as they are in their rows up to a page, and are not compressed.
 
-use super::link::{Link, column};
+use super::link::{Failed, Link, column};
 use super::place::Place;
-use crate::Error;
-use crate::numbers::{signed, unsigned};
-use std::collections::BTreeMap;
+use crate::heads::Heads;
+use crate::numbers::signed;
+use crate::{Error, Formats};
 
 /// The format that this version writes, and the newest that it reads.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = Formats::CURRENT.newest;
 
 /// The oldest server that is taken, as it numbers itself.
 const SERVER_MIN: i32 = 130_000;
@@ -105,62 +105,63 @@ pub(super) const END: &str = "ROLLBACK";
 
 const HEADS: &str = "SELECT name, number, log FROM head";
 
-/// The numbers of `head`. Only the writer changes them, so it need not read them again.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Heads {
-    pub commit: u64,
-    pub logs: BTreeMap<String, LogHead>,
-    pub log_last: i64,
-}
-
-/// Where a log ends, and its number.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct LogHead {
-    pub number: i64,
-    pub end: u64,
-}
-
-impl Heads {
-    pub fn load(link: &Link) -> Result<Self, Error> {
-        let mut heads = Self::default();
-        for row in link.query(HEADS, &[])? {
-            let name: String = column(&row, 0)?;
-            let number = unsigned(column(&row, 1)?);
-            if name == "commit" {
-                heads.commit = number;
-            } else if let Some(log) = name.strip_prefix("log/") {
-                let head = LogHead { number: column(&row, 2)?, end: number };
-                heads.log_last = heads.log_last.max(head.number);
-                heads.logs.insert(log.to_owned(), head);
-            }
-        }
-        Ok(heads)
+/// Reads the numbers of `head`.
+pub(super) fn heads(link: &Link) -> Result<Heads, Failed> {
+    let mut heads = Heads::default();
+    for row in link.query(HEADS, &[])? {
+        heads.take(column(&row, 0)?, column(&row, 1)?, || column(&row, 2))?;
     }
+    Ok(heads)
 }
 
-/// Makes the tables where there are none, and checks that they are those of this unit and of a version that is known.
+/// Makes the tables where there are none, and checks that they are those of this unit and of no newer version.
 ///
 /// # Errors
 /// [`Error::Newer`], [`Error::Foreign`], [`Error::Address`] where the user may not make tables or the server is not fit.
 pub(super) fn prepare(link: &Link, place: &Place, unit: &str) -> Result<(), Error> {
     check_server(link)?;
-    let sql = "SELECT to_regclass('store') IS NOT NULL, to_regnamespace($1) IS NOT NULL";
-    let schema = &place.config.schema;
-    let row = link.query_one(sql, &[schema])?;
-    let (has_tables, has_schema): (bool, bool) = (column(&row, 0)?, column(&row, 1)?);
-    if !has_tables {
-        make(link, schema, has_schema, unit)?;
+    let row = link.query_one("SELECT to_regnamespace($1) IS NOT NULL", &[&place.config.schema])?;
+    if !has_tables(link)? {
+        make(link, &place.config.schema, column(&row, 0)?, unit)?;
     }
-    let row = link.query_one("SELECT format, unit FROM store", &[])?;
-    let found = u32::try_from(column::<i32>(&row, 0)?).unwrap_or_default();
-    if FORMAT < found {
-        return Err(Error::Newer { found, known: FORMAT });
+    check_unit(link, unit)?;
+    check_format(link, 0)
+}
+
+/// Checks that the tables have the format of this version.
+///
+/// # Errors
+/// [`Error::Newer`], [`Error::Older`].
+pub(super) fn expect_current(link: &Link) -> Result<(), Error> {
+    check_format(link, FORMAT)
+}
+
+fn check_format(link: &Link, oldest: u32) -> Result<(), Error> {
+    let (found, known) = (format(link)?, FORMAT);
+    if known < found {
+        return Err(Error::Newer { found, known });
     }
-    let found: String = column(&row, 1)?;
-    if found != unit {
-        return Err(Error::Foreign { unit: found });
-    }
-    Ok(())
+    if found < oldest { Err(Error::Older { found, known }) } else { Ok(()) }
+}
+
+/// Returns the format that the tables have.
+pub(super) fn format(link: &Link) -> Result<u32, Failed> {
+    let row = link.query_one("SELECT format FROM store", &[])?;
+    Ok(u32::try_from(column::<i32>(&row, 0)?).unwrap_or_default())
+}
+
+/// Returns whether there are tables.
+pub(super) fn has_tables(link: &Link) -> Result<bool, Failed> {
+    column(&link.query_one("SELECT to_regclass('store') IS NOT NULL", &[])?, 0)
+}
+
+/// Checks that the tables are those of a unit.
+///
+/// # Errors
+/// [`Error::Foreign`].
+pub(super) fn check_unit(link: &Link, unit: &str) -> Result<(), Error> {
+    let found: String = column(&link.query_one("SELECT unit FROM store", &[])?, 0)?;
+    if found == unit { Ok(()) } else { Err(Error::Foreign { unit: found }) }
 }
 
 /// Makes the tables, unless another node has made them meanwhile.
@@ -171,8 +172,7 @@ fn make(link: &Link, schema: &str, has_schema: bool, unit: &str) -> Result<(), E
     }
     link.execute("BEGIN")?;
     link.query("SELECT pg_advisory_xact_lock($1)", &[&MAKING])?;
-    let row = link.query_one("SELECT to_regclass('store') IS NULL", &[])?;
-    if column(&row, 0)? {
+    if !has_tables(link)? {
         link.execute(TABLES)?;
         let format = i32::try_from(FORMAT).unwrap_or_default();
         link.query("INSERT INTO store (format, unit) VALUES ($1, $2)", &[&format, &unit])?;

@@ -4,7 +4,8 @@ use super::lease::Lease;
 use super::link::{Failed, Link, Net, Parameters, column};
 use super::place::Place;
 use super::read::pair;
-use super::tables::{self, Heads, LogHead};
+use super::tables;
+use crate::heads::Heads;
 use crate::numbers::{chunk_id, signed};
 use crate::{Batch, Error};
 use std::collections::{BTreeMap, HashMap};
@@ -59,7 +60,9 @@ impl Writer {
             bytes_synced: 0,
         };
         let link = writer.connect()?;
-        writer.heads = Arc::new(Heads::load(&link)?);
+        // Whoever held the lease until now may have brought the tables forward.
+        tables::expect_current(&link)?;
+        writer.heads = Arc::new(tables::heads(&link)?);
         writer.link = Some(link);
         Ok(writer)
     }
@@ -79,7 +82,7 @@ impl Writer {
         Ok(epoch)
     }
 
-    /// Checks what can be checked before anything is sent, and panics where the writer lost count.
+    /// Checks what can be checked before anything is sent.
     pub fn check(&mut self, partition: u16, batch: &Batch) -> Result<(), Error> {
         self.settle()?;
         self.lease.check()?;
@@ -91,17 +94,17 @@ impl Writer {
         if !batch.expects.is_empty() && !self.expects_hold(batch)? {
             return Err(Error::Expected);
         }
-        self.heads.check(batch);
         Ok(())
     }
 
-    /// Makes a batch durable that was checked; returns its commit number.
+    /// Makes a batch durable that was checked; returns its commit number. Panics where the writer lost count.
     pub fn commit(&mut self, partition: u16, batch: &Batch) -> Result<u64, Error> {
-        let after = self.heads.after(batch);
+        let mut after = Heads::clone(&self.heads);
+        after.advance(self.heads.after(batch));
         let sent = self.send(partition, batch, &after);
         match sent {
             Ok(true) => {
-                self.bytes_synced += size_of(batch);
+                self.bytes_synced += batch.bytes() as u64;
                 self.heads = Arc::new(after);
                 Ok(self.heads.commit)
             }
@@ -115,7 +118,7 @@ impl Writer {
                 Err(error)
             }
             Err(Failed::Refused(error)) => Err(error),
-            Err(Failed::Broken(reason)) => self.find_out(after, reason, size_of(batch)),
+            Err(Failed::Broken(reason)) => self.find_out(after, reason, batch.bytes() as u64),
         }
     }
 
@@ -128,7 +131,7 @@ impl Writer {
             return Ok(());
         }
         let link = self.connect()?;
-        let found = Heads::load(&link)?;
+        let found = tables::heads(&link)?;
         let possible = self.unsettled.as_ref().filter(|possible| possible.commit == found.commit);
         if found.commit != self.heads.commit && possible.is_none() {
             return Err(Error::Damaged {
@@ -204,37 +207,6 @@ impl Writer {
     }
 }
 
-impl Heads {
-    /// Sees to it that logs go on without gaps.
-    fn check(&self, batch: &Batch) {
-        let mut ends: HashMap<&str, u64> = HashMap::new();
-        for chunk in batch.chunks.iter().filter(|chunk| 0 < chunk.count) {
-            let known = self.logs.get(&chunk.log).map_or(0, |head| head.end);
-            let end = ends.entry(&chunk.log).or_insert(known);
-            // Invariant: a log has no gaps. A gap here means that the writer lost count.
-            assert_eq!(chunk.offset, *end, "log `{}` has no gaps", chunk.log);
-            *end += u64::from(chunk.count);
-        }
-    }
-
-    /// Returns the numbers after a batch.
-    fn after(&self, batch: &Batch) -> Self {
-        let mut after = self.clone();
-        after.commit += 1;
-        for chunk in batch.chunks.iter().filter(|chunk| 0 < chunk.count) {
-            if !after.logs.contains_key(&chunk.log) {
-                after.log_last += 1;
-                let head = LogHead { number: after.log_last, end: 0 };
-                after.logs.insert(chunk.log.clone(), head);
-            }
-            if let Some(head) = after.logs.get_mut(&chunk.log) {
-                head.end = chunk.offset + u64::from(chunk.count);
-            }
-        }
-        after
-    }
-}
-
 impl<'a> Change<'a> {
     fn new(batch: &'a Batch, before: &Heads, after: &Heads) -> Self {
         let mut change = Self::empty();
@@ -302,12 +274,4 @@ impl<'a> Change<'a> {
 /// Returns whether a batch changes what earlier snapshots see.
 pub(super) fn changes_tables(batch: &Batch) -> bool {
     !batch.writes.is_empty() || !batch.trims.is_empty()
-}
-
-/// Returns the bytes of keys, values and events in a batch.
-fn size_of(batch: &Batch) -> u64 {
-    let writes =
-        batch.writes.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len));
-    let chunks = batch.chunks.iter().map(|chunk| chunk.bytes.len());
-    writes.chain(chunks).sum::<usize>() as u64
 }

@@ -8,7 +8,7 @@
 //!
 //! The format is SQLite's `user_version`. All numbers that a commit changes stand in `head`: one page.
 
-use crate::{Error, SimulatedDisk};
+use crate::{Error, Formats, SimulatedDisk};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::ffi::CString;
@@ -16,10 +16,10 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(super) use crate::numbers::{chunk_id, chunk_log, chunk_offset, signed, unsigned};
+pub(super) use crate::numbers::{chunk_id, chunk_offset, signed, unsigned};
 
 /// The format that this version writes, and the newest that it reads.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = Formats::CURRENT.newest;
 
 /// The mark of a store among SQLite's files, `CRAT`.
 pub(super) const APPLICATION: u32 = 0x4352_4154;

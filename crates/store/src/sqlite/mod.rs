@@ -18,7 +18,7 @@ mod read;
 mod upgrade;
 mod write;
 
-use crate::{Batch, Config, Error, Image, SimulatedDisk, Snapshot, Store};
+use crate::{Batch, Config, Error, Formats, Image, SimulatedDisk, Snapshot, Store};
 use file::Place;
 use read::{Readers, SqliteSnapshot};
 use std::fs::File;
@@ -65,10 +65,10 @@ impl SqliteStore {
         Self::open_at(Place::simulated(disk, name), config, None)
     }
 
-    /// Returns the format of the store in a file; nothing where there is no file.
+    /// Returns the format of the store in a file, which nobody has open; nothing where there is no file.
     ///
     /// # Errors
-    /// [`Error::Damaged`] where it is no store, [`Error::Unavailable`].
+    /// [`Error::Damaged`] where it is no store, [`Error::InUse`], [`Error::Unavailable`].
     pub fn format(path: impl AsRef<Path>) -> Result<Option<u32>, Error> {
         upgrade::format_of(path.as_ref())
     }
@@ -76,12 +76,20 @@ impl SqliteStore {
     /// The format that this version writes.
     pub const FORMAT: u32 = file::FORMAT;
 
-    /// Brings the store in a file, which nobody has open, to the format of this version. Returns the format that it had.
+    /// Brings the store in a file, which nobody has open, to the newest format. Returns the format that it had.
     ///
     /// # Errors
     /// [`Error::InUse`], [`Error::Newer`], [`Error::Older`] where no step leads from its format, and those of the disk.
-    pub fn upgrade(path: impl AsRef<Path>) -> Result<u32, Error> {
-        upgrade::upgrade_file(path.as_ref())
+    pub fn upgrade(path: impl AsRef<Path>, formats: &Formats) -> Result<u32, Error> {
+        upgrade::upgrade_file(path.as_ref(), formats)
+    }
+
+    /// As [`Self::upgrade`], for the store of a name on a simulated disk.
+    ///
+    /// # Errors
+    /// As [`Self::upgrade`].
+    pub fn upgrade_on(disk: &SimulatedDisk, name: &str, formats: &Formats) -> Result<u32, Error> {
+        upgrade::upgrade_at(&Place::simulated(disk, name), formats)
     }
 
     /// Brings all of the store in a file, which nobody has open, into the file itself, whatever its format: it can be copied then.

@@ -1,30 +1,15 @@
 //! The writer: the only connection that changes anything.
 
-use super::file::{self, Place, chunk_id, failure, signed, unsigned};
+use super::file::{self, Place, chunk_id, failure, signed};
 use super::freed;
 use super::read::{Readers, View};
+use crate::heads::{Heads, LogHead};
 use crate::{Batch, Config, Error};
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-
-/// The numbers of `head`. Only the writer changes them, so it need not read them again.
-#[derive(Debug, Default)]
-struct Heads {
-    commit: u64,
-    epochs: BTreeMap<u16, u64>,
-    logs: HashMap<String, LogHead>,
-    log_last: i64,
-}
-
-/// Where a log ends, and its number.
-#[derive(Debug, Clone, Copy)]
-struct LogHead {
-    number: i64,
-    end: u64,
-}
 
 /// The writer.
 pub(super) struct Writer {
@@ -51,7 +36,7 @@ pub(super) struct Writer {
 impl Writer {
     pub fn open(place: Place, config: Config) -> Result<Self, Error> {
         let connection = place.create()?;
-        let heads = Heads::load(&connection).map_err(failure)?;
+        let heads = load_heads(&connection).map_err(failure)?;
         let mut writer = Self {
             connection: None,
             place,
@@ -168,12 +153,8 @@ impl Writer {
             connection.prepare_cached("COMMIT").and_then(|mut statement| statement.execute(()));
         match result {
             Ok(_) => {
-                self.heads.commit = commit;
+                self.heads.advance(logs);
                 self.count_pages();
-                for (name, head) in logs {
-                    self.heads.log_last = self.heads.log_last.max(head.number);
-                    self.heads.logs.insert(name.to_owned(), head);
-                }
                 Ok(commit)
             }
             Err(error) => Err(self.after_failed_sync(error)),
@@ -426,44 +407,15 @@ fn roll_back(connection: &Connection) {
     }
 }
 
-impl Heads {
-    fn load(connection: &Connection) -> rusqlite::Result<Self> {
-        let mut heads = Self::default();
-        let mut select = connection.prepare("SELECT name, number, log FROM head")?;
-        let mut rows = select.query(())?;
-        while let Some(row) = rows.next()? {
-            let (name, number): (String, i64) = (row.get(0)?, row.get(1)?);
-            let number = unsigned(number);
-            if name == "commit" {
-                heads.commit = number;
-            } else if let Some(partition) = name.strip_prefix("epoch/") {
-                heads.epochs.insert(partition.parse().unwrap_or_default(), number);
-            } else if let Some(log) = name.strip_prefix("log/") {
-                let head = LogHead { number: row.get(2)?, end: number };
-                heads.log_last = heads.log_last.max(head.number);
-                heads.logs.insert(log.to_owned(), head);
-            }
-        }
-        Ok(heads)
+fn load_heads(connection: &Connection) -> rusqlite::Result<Heads> {
+    let mut heads = Heads::default();
+    let mut select = connection.prepare("SELECT name, number, log FROM head")?;
+    let mut rows = select.query(())?;
+    while let Some(row) = rows.next()? {
+        let name: String = row.get(0)?;
+        heads.take(&name, row.get(1)?, || row.get(2))?;
     }
-
-    /// Returns the logs that a batch changes, as they are after it.
-    fn after<'a>(&self, batch: &'a Batch) -> BTreeMap<&'a str, LogHead> {
-        let mut logs: BTreeMap<&str, LogHead> = BTreeMap::new();
-        let mut log_last = self.log_last;
-        for chunk in batch.chunks.iter().filter(|chunk| 0 < chunk.count) {
-            let head = logs.entry(&chunk.log).or_insert_with(|| {
-                self.logs.get(&chunk.log).copied().unwrap_or_else(|| {
-                    log_last += 1;
-                    LogHead { number: log_last, end: 0 }
-                })
-            });
-            // Invariant: a log has no gaps. A gap here means that the writer lost count.
-            assert_eq!(chunk.offset, head.end, "log `{}` has no gaps", chunk.log);
-            head.end += u64::from(chunk.count);
-        }
-        logs
-    }
+    Ok(heads)
 }
 
 /// Locks a view; a panic while it was locked leaves it as it was.

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use store::{Blobs, FileBlobs, JournaledStore, SqliteStore, sync_name};
+use store::{Blobs, FileBlobs, Formats, JournaledStore, SqliteStore, sync_name};
 
 /// Where the unit's secret keys come from.
 pub enum Keys {
@@ -169,7 +169,7 @@ fn make(
 fn mark(draft: &Path) -> Result<(), Problem> {
     let config = Config::read(draft)?;
     let path = draft.join(STORE);
-    SqliteStore::upgrade(&path)?;
+    SqliteStore::upgrade(&path, &Formats::CURRENT)?;
     let tables = SqliteStore::open(&path, &config.store)?;
     let store = JournaledStore::open(Arc::new(tables))?;
     exchange::mark_restored(&store, SystemClock::new().wall())?;
