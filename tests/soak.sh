@@ -51,7 +51,7 @@ python=$(benches/venv.sh)/bin/python
 "$python" benches/tpch/run.py target/release/craton --fresh --repeats 1
 "$python" benches/lookup.py target/release/craton --fresh --rows 1000000 --lookups 500
 echo "--- a caller who sends anything: schemathesis against a real unit"
-tests/doors/soak target/release/craton
+tests/doors/schemathesis/run.sh target/release/craton
 echo "--- 10,000 random statements of somebody who sees a part of the rows"
 if command -v sqlsmith > /dev/null; then
     tests/doors/sqlsmith/run.sh target/release/craton 10000

@@ -1,6 +1,7 @@
 //! Asks a unit over HTTP.
 
 use crate::error::Error;
+use ::unit::{Reach, Trust};
 use base::{Kind, Place, Problem};
 use serde_json::Value;
 use std::io::Read;
@@ -134,32 +135,36 @@ impl Answer {
 
 impl Client {
     /// Returns a client of the unit at `url`.
-    pub fn new(url: &str, token: Option<String>) -> Self {
-        let config = settings().build();
-        Self { agent: ::unit::agent(config), url: url.trim_end_matches('/').into(), token }
-    }
-
-    /// Returns a client of the unit at an address with TLS, which must show a certificate that `roots` vouch for.
-    pub fn secure(url: &str, token: Option<String>, roots: ureq::tls::RootCerts) -> Self {
-        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ureq::tls::TlsConfig::builder()
-            .root_certs(roots)
-            .unversioned_rustls_crypto_provider(provider)
-            .build();
-        let config = settings().https_only(true).tls_config(tls).build();
-        Self { agent: ::unit::agent(config), url: url.trim_end_matches('/').into(), token }
+    ///
+    /// With TLS it must show a certificate that those of the PEM text `pem` vouch for, or the authorities of the system.
+    ///
+    /// # Errors
+    /// `cli.usage` where the certificates are none.
+    pub fn new(url: &str, token: Option<String>, pem: Option<&str>) -> Result<Self, Problem> {
+        Self::over(url, token, pem.map_or(Trust::System, Trust::Only))
     }
 
     /// Returns a client of a unit that is not known yet. It sends no credential and checks no certificate: what it asks
     /// for, the unit's card, proves itself.
-    pub fn stranger(url: &str) -> Self {
-        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-        let tls = ureq::tls::TlsConfig::builder()
-            .disable_verification(true)
-            .unversioned_rustls_crypto_provider(provider)
-            .build();
-        let config = settings().tls_config(tls).build();
-        Self { agent: ::unit::agent(config), url: url.trim_end_matches('/').into(), token: None }
+    ///
+    /// # Errors
+    /// Never.
+    pub fn stranger(url: &str) -> Result<Self, Problem> {
+        Self::over(url, None, Trust::Nothing)
+    }
+
+    fn over(url: &str, token: Option<String>, trust: Trust<'_>) -> Result<Self, Problem> {
+        let reach = Reach {
+            trust,
+            has_proxy: false,
+            connect: Some(CONNECT_TIMEOUT),
+            answer: Some(ANSWER_TIMEOUT),
+            ..Reach::to(url)
+        };
+        let agent = ::unit::agent(&reach).map_err(|reason| {
+            Error::usage(reason, "name the unit's certificate: `--certificate tls.pem`")
+        })?;
+        Ok(Self { agent, url: url.trim_end_matches('/').into(), token })
     }
 
     /// Returns the unit's address.
@@ -299,16 +304,6 @@ fn is_untrusted(error: &ureq::Error) -> bool {
     let ureq::Error::Io(error) = error else { return false };
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     matches!(inner, Some(rustls::Error::InvalidCertificate(_)))
-}
-
-fn settings() -> ureq::config::ConfigBuilder<ureq::typestate::AgentScope> {
-    ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .proxy(None)
-        .timeout_connect(Some(CONNECT_TIMEOUT))
-        .timeout_recv_response(Some(ANSWER_TIMEOUT))
-        .user_agent(concat!("craton/", env!("CARGO_PKG_VERSION")))
 }
 
 /// Returns the problem written in a body, where it is one.

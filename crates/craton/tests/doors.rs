@@ -4,11 +4,10 @@
 
 mod binary;
 
+use ::unit::{Reach, Trust};
 use binary::{Up, init, said};
 use serde_json::Value;
 use std::path::Path;
-use std::sync::Arc;
-use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
 /// What everybody who is known may ask; the lists among it show only what one may see.
 const OPEN_TO_USERS: [&str; 10] = [
@@ -64,27 +63,16 @@ fn read(path: &Path) -> String {
 fn doors(unit: &Path) -> [Door; 3] {
     let configuration: toml::Table = read(&unit.join("unit.toml")).parse().expect("TOML");
     let address = |name: &str| configuration[name].as_str().expect("an address").to_owned();
-    let certificate =
-        Certificate::from_pem(read(&unit.join("tls.pem")).as_bytes()).expect("a certificate");
-    let tls = TlsConfig::builder()
-        .provider(TlsProvider::Rustls)
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .root_certs(RootCerts::new_with_certs(&[certificate]))
-        .build();
-    let config = || ureq::Agent::config_builder().http_status_as_error(false);
-    let secure = || ::unit::agent(config().https_only(true).tls_config(tls.clone()).build());
+    let certificate = read(&unit.join("tls.pem"));
+    let door = |name, url: String| {
+        let reach = Reach { trust: Trust::Only(&certificate), ..Reach::to(&url) };
+        let agent = ::unit::agent(&reach).expect("an agent");
+        Door { name, url, agent }
+    };
     [
-        Door {
-            name: "plain",
-            url: format!("http://{}", address("listen")),
-            agent: ::unit::agent(config().build()),
-        },
-        Door {
-            name: "peers' TLS",
-            url: format!("https://{}", address("listen_peers")),
-            agent: secure(),
-        },
-        Door { name: "TLS", url: format!("https://{}", address("listen_https")), agent: secure() },
+        door("plain", format!("http://{}", address("listen"))),
+        door("peers' TLS", format!("https://{}", address("listen_peers"))),
+        door("TLS", format!("https://{}", address("listen_https"))),
     ]
 }
 

@@ -37,4 +37,4 @@ pub use metrics::window::Grain;
 pub use quality::spec::{Action, Check, QualitySpec, RuleSpec};
 pub use streams::schema::{ColumnSpec, ColumnType, StreamSpec, UnknownFields};
 pub use tables::record::TOPIC as TABLES;
-pub use tables::{Calling, Keeper, Round};
+pub use tables::{Calling, Keeper, Named, Round};

@@ -399,7 +399,8 @@ impl End {
     }
 }
 
-/// Says in a store that it was restored from a backup: a unit on it asks its peers first. Returns the number of its life.
+/// Says in a store that it was restored from a backup: a unit on it asks its peers first. All its sessions have ended: who had ended one
+/// since the backup would find it alive. Returns the number of its life.
 ///
 /// # Errors
 /// Where the store cannot be read or written.
@@ -411,7 +412,8 @@ pub fn mark_restored(store: &dyn Store, wall: Time) -> Result<u64, Problem> {
     let before = held.map_or(0, |held| held.incarnation);
     let incarnation = u64::try_from(wall.as_millis()).unwrap_or_default().max(before + 1);
     let restored = Restored { incarnation, at: wall };
-    let mut writes = vec![(restored_key().bytes(), Some(state::encode(&restored)?))];
+    let mut writes = kernel::sessions_ended(snapshot.as_ref())?;
+    writes.push((restored_key().bytes(), Some(state::encode(&restored)?)));
     let peers = key(b'a');
     let pairs = snapshot.scan(peers.as_ref(), &prefix_end(peers.as_ref()), usize::MAX, false)?;
     for (_, bytes) in pairs {

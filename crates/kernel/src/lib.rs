@@ -76,7 +76,7 @@ pub use relation::{Cell, Column, ColumnType, Relation, Rows, Scan};
 pub use resource::{Resource, ResourceRef};
 pub use running::{Act, Give, Running, Signal, Wanted};
 pub use scram::{Challenge, Proof, SignedIn};
-pub use sign_in::{Session, Web, WebRequest, WebResponse};
+pub use sign_in::{Session, Web, WebRequest, WebResponse, sessions_ended};
 pub use space::key;
 pub use token::Token;
 pub use trace::{Batch, Span, SpanId, SpanKind, Trace, TraceId, Tracer};

@@ -104,8 +104,12 @@ impl Reader {
     /// # Errors
     /// Where the store cannot be read.
     pub fn new(kernel: &Arc<Kernel>, caller: Principal) -> Result<Self, Problem> {
-        let snapshot = kernel.store().snapshot()?;
-        Ok(Self { kernel: Arc::clone(kernel), snapshot: Mutex::new(Some(snapshot)), caller })
+        Ok(Self::over(kernel, kernel.store().snapshot()?, caller))
+    }
+
+    /// Returns a view of a commit that was opened already, until it is let go of.
+    pub fn over(kernel: &Arc<Kernel>, snapshot: Box<dyn Snapshot>, caller: Principal) -> Self {
+        Self { kernel: Arc::clone(kernel), snapshot: Mutex::new(Some(snapshot)), caller }
     }
 
     /// Returns the number of the commit that is seen.

@@ -152,7 +152,12 @@ pub(crate) fn keep_made(
 
 /// Forgets what checks proofs of a token.
 pub(crate) fn forget(tx: &mut Tx<'_>, user: &str, id: &str) {
-    tx.delete(key(user).text(id));
+    tx.delete(verifier_key(user, id));
+}
+
+/// Returns the key of what checks a sign-in with a token.
+pub(crate) fn verifier_key(user: &str, id: &str) -> base::Key {
+    key(user).text(id)
 }
 
 /// Returns the hashes of a user's tokens and sessions: beside each stands what checks proofs of it.

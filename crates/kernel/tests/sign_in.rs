@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use store::MemoryStore;
+use store::{Batch, MemoryStore, Store};
 
 /// A clock that a test moves, wall and monotonic alike.
 struct Moved(AtomicI64);
@@ -63,18 +63,7 @@ const BEGIN: i64 = 1_700_000_000_000;
 
 impl Unit {
     fn new() -> Self {
-        let clock = Arc::new(Moved(AtomicI64::new(BEGIN)));
-        let config = Config { password_memory_kib: 64, password_passes: 1, ..Config::default() };
-        let parts = Parts {
-            store: Arc::new(MemoryStore::new()),
-            clock: clock.clone(),
-            entropy: Arc::new(SeededEntropy::new(3)),
-            engines: Vec::new(),
-            config,
-        };
-        let (kernel, writer) = Kernel::new(parts).expect("a kernel");
-        let handle = kernel::spawn(writer).expect("a thread");
-        let unit = Self { handle, kernel, clock };
+        let unit = Self::over(Arc::new(MemoryStore::new()));
         unit.apply(
             "unit:init",
             json!([
@@ -83,6 +72,21 @@ impl Unit {
             ]),
         );
         unit
+    }
+
+    fn over(store: Arc<dyn Store>) -> Self {
+        let clock = Arc::new(Moved(AtomicI64::new(BEGIN)));
+        let config = Config { password_memory_kib: 64, password_passes: 1, ..Config::default() };
+        let parts = Parts {
+            store,
+            clock: clock.clone(),
+            entropy: Arc::new(SeededEntropy::new(3)),
+            engines: Vec::new(),
+            config,
+        };
+        let (kernel, writer) = Kernel::new(parts).expect("a kernel");
+        let handle = kernel::spawn(writer).expect("a thread");
+        Self { handle, kernel, clock }
     }
 
     fn apply(&self, who: &str, manifests: Value) {
@@ -294,6 +298,31 @@ fn a_session_ends_by_call_by_time_and_by_being_idle() {
 }
 
 #[test]
+fn a_store_can_lose_all_its_sessions_and_keeps_its_tokens() {
+    let unit = Unit::new();
+    unit.set_password("user:olga", "vera", json!({"password": PASSWORD})).expect("set");
+    let sessions = [(); 2].map(|()| unit.sign_in("vera", PASSWORD).expect("signed in"));
+    let made = unit.ask("user:olga", "token.create", ("token", ""), json!({"user": "vera"}));
+    let token = made.expect("made")["token"].as_str().expect("a token").to_owned();
+    let store = Arc::clone(unit.kernel.store());
+    drop(unit);
+    let epoch = store.open_epoch(0).expect("an epoch");
+    let snapshot = store.snapshot().expect("a snapshot");
+    let writes = kernel::sessions_ended(snapshot.as_ref()).expect("read");
+    drop(snapshot);
+    store.commit(0, &Batch { epoch, writes, ..Batch::default() }).expect("written");
+    let unit = Unit::over(store);
+    for session in &sessions {
+        assert!(unit.who(session).is_err());
+    }
+    assert!(unit.who(&token).is_ok());
+    let reader = Reader::new(&unit.kernel, Principal::Anonymous).expect("a reader");
+    let left = kernel::Read::scan_prefix(&reader, kernel::key(b'S').as_ref(), usize::MAX);
+    assert_eq!(left.expect("pairs").len(), 1, "what checks the token, and nothing of a session");
+    assert!(unit.sign_in("vera", PASSWORD).is_ok(), "who knows the password comes in");
+}
+
+#[test]
 fn the_oldest_session_makes_room() {
     let unit = Unit::new();
     unit.set_password("user:olga", "vera", json!({"password": PASSWORD})).expect("set");
@@ -433,11 +462,6 @@ impl Web for Provider {
         };
         Ok(WebResponse { status: 200, body: body.to_string().into_bytes() })
     }
-
-    fn secret(&self, file: &str) -> Result<String, Problem> {
-        assert_eq!(file, "acme.txt");
-        Ok("s:cret".into())
-    }
 }
 
 fn with_provider() -> (Unit, Arc<Provider>) {
@@ -451,10 +475,14 @@ fn with_provider() -> (Unit, Arc<Provider>) {
         clock: Arc::clone(&unit.clock),
     });
     unit.kernel.set_web(provider.clone());
+    let key = SecretKey::generate(&SeededEntropy::new(9));
+    unit.kernel.unlock("unit", Arc::new(Key(key))).expect("unlocked");
     unit.apply(
         "user:olga",
         with_manifests(json!({"sales": ["viewer"], "it": ["owner"]}), json!(null)),
     );
+    let value = json!({"value": "s:cret"});
+    unit.ask("user:olga", "secret.set", ("secret", "acme"), value).expect("set");
     (unit, provider)
 }
 
@@ -463,11 +491,12 @@ fn with_manifests(map: Value, identity: Value) -> Value {
     json!([
         manifest("User", "olga", json!({"roles": ["owner"]})),
         manifest("User", "vera", json!({"roles": ["analyst"], "identity": identity})),
+        manifest("Secret", "acme", json!({"hosts": ["id.example"]})),
         manifest(
             "IdentityProvider",
             "acme",
             json!({
-                "issuer": ISSUER, "client_id": "craton", "client_secret_file": "acme.txt",
+                "issuer": ISSUER, "client_id": "craton", "client_secret": {"secret": "acme"},
                 "roles": {"claim": "groups", "map": map},
             })
         ),
@@ -540,14 +569,12 @@ fn somebody_whom_a_provider_knows_becomes_a_user_with_the_roles_of_his_claims() 
 #[test]
 fn the_clients_secret_is_a_secret_of_the_unit_and_goes_to_its_hosts_only() {
     let (unit, provider) = with_provider();
-    let key = SecretKey::generate(&SeededEntropy::new(9));
-    unit.kernel.unlock("unit", Arc::new(Key(key))).expect("unlocked");
     let apply = |host: &str| {
         let client =
-            json!({"issuer": ISSUER, "client_id": "craton", "client_secret": {"secret": "acme"}});
+            json!({"issuer": ISSUER, "client_id": "craton", "client_secret": {"secret": "other"}});
         let manifests = json!([
             manifest("User", "olga", json!({"roles": ["owner"]})),
-            manifest("Secret", "acme", json!({"hosts": [host]})),
+            manifest("Secret", "other", json!({"hosts": [host]})),
             manifest("IdentityProvider", "acme", client),
         ]);
         unit.apply("user:olga", manifests);
@@ -560,7 +587,7 @@ fn the_clients_secret_is_a_secret_of_the_unit_and_goes_to_its_hosts_only() {
     apply("id.example");
     assert!(refused().contains("secret.unset"));
     let value = json!({"value": "s:cret"});
-    unit.ask("user:olga", "secret.set", ("secret", "acme"), value).expect("set");
+    unit.ask("user:olga", "secret.set", ("secret", "other"), value).expect("set");
     let made = through_provider(&unit, &provider, "good").expect("signed in");
     assert_eq!(made["user"], "acme/ana");
     apply("other.example");

@@ -1,5 +1,6 @@
 //! Puts a unit together from its folder.
 
+use crate::backup::Backups;
 use crate::fetch::Fetches;
 use crate::network::Https;
 use crate::node::Nodes;
@@ -80,8 +81,8 @@ pub(crate) fn assemble_over(
     let exchange = Arc::new(exchange.started(clock.wall()));
     let network: Arc<dyn Network> = Arc::new(Https::new(config.exchange.response_bytes_max));
     exchange.set_network(Arc::clone(&network));
-    let rest = Rest::new(Arc::clone(&exchange), Arc::clone(&data), folder.to_owned());
-    let rest = Arc::new(rest);
+    let rest = Arc::new(Rest::new(Arc::clone(&exchange)));
+    let backups = Backups::new(folder, &data, &exchange);
     let fetches = Fetches::new(config.fetch_megabytes_max);
     let sight = Arc::new(Sight::new(folder, exchange.identity().unit()));
     let nodes = Arc::new(Nodes::new(folder, config.disk_free_megabytes_min << 20));
@@ -98,6 +99,7 @@ pub(crate) fn assemble_over(
             Arc::clone(&processes) as Arc<dyn kernel::Engine>,
             Arc::clone(&exchange) as Arc<dyn kernel::Engine>,
             Arc::clone(&rest) as Arc<dyn kernel::Engine>,
+            Arc::new(backups),
             Arc::new(fetches),
             Arc::clone(&sight) as Arc<dyn kernel::Engine>,
             Arc::clone(&nodes) as Arc<dyn kernel::Engine>,
@@ -105,7 +107,7 @@ pub(crate) fn assemble_over(
         config: kernel_limits,
     })?;
     kernel.unlock(&unit, secret_key::source(folder, &config.secret_key))?;
-    kernel.set_web(Arc::new(Providers::new(folder)));
+    kernel.set_web(Arc::new(Providers::default()));
     // Before the first call: a unit that was restored asks its peers first.
     exchange.reconsider(&Reader::new(&kernel, Principal::Unit("exchange".into()))?)?;
     Ok(Assembly {

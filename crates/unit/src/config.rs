@@ -95,9 +95,6 @@ pub struct Config {
     /// Spans that are sent at once.
     #[serde(default = "spans")]
     pub trace_batch_max: usize,
-    /// Bytes that must be free on the disk for the unit to be ready.
-    #[serde(default = "disk_bytes")]
-    pub disk_free_bytes_min: u64,
     /// Levels of single parts: rooms of Craton such as `exchange`, or libraries such as `rustls`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub log_levels: BTreeMap<String, LogLevel>,
@@ -105,7 +102,7 @@ pub struct Config {
     /// where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_megabytes_max: Option<u64>,
-    /// Megabytes that are kept free on the disk: below, what adds data is refused with `disk.full`.
+    /// Megabytes that are kept free on the disk: below, what adds data is refused with `disk.full`, and the unit is not ready.
     #[serde(default = "quarter_gigabyte")]
     pub disk_free_megabytes_min: u64,
     /// Limits of the kernel.
@@ -165,10 +162,6 @@ fn ten() -> u32 {
 
 fn spans() -> usize {
     512
-}
-
-fn disk_bytes() -> u64 {
-    64 << 20
 }
 
 fn quarter_gigabyte() -> u64 {

@@ -74,6 +74,14 @@ pub enum Error {
         /// Its name; empty where any would do.
         name: String,
     },
+    /// No backup is named, and there are those of several units.
+    #[error("backups of {count} units lie in `{}`, and none is named", folder.display())]
+    SeveralUnits {
+        /// The folder.
+        folder: PathBuf,
+        /// Of how many.
+        count: usize,
+    },
     /// The keys of the unit are not in the backup.
     #[error("the keys of unit {unit} are not in the backup")]
     NoKeys {
@@ -118,11 +126,13 @@ pub enum Error {
         /// Which parts are not.
         parts: String,
     },
-    /// Where spans are to be sent is no address.
-    #[error("spans cannot be sent to `{address}`")]
+    /// Nothing can be sent to where spans are to be sent.
+    #[error("spans cannot be sent to `{address}`: {reason}")]
     Endpoint {
-        /// As configured.
+        /// As configured, without what may be a secret in it.
         address: String,
+        /// Why.
+        reason: String,
     },
     /// A support bundle cannot be made.
     #[error("the support bundle could not be made")]
@@ -170,6 +180,7 @@ impl Explain for Error {
             Self::BackupBusy { .. } => Code("backup.busy", Kind::Conflict),
             Self::Elsewhere { .. } => Code("backup.elsewhere", Kind::Conflict),
             Self::NoBackup { .. } => Code("backup.not_found", Kind::NotFound),
+            Self::SeveralUnits { .. } => Code("backup.several", Kind::Conflict),
             Self::NoKeys { .. } => Code("backup.no_keys", Kind::NotFound),
             Self::Passphrase { .. } => Code("backup.passphrase", Kind::Invalid),
             Self::NotEmpty { .. } => Code("restore.not_empty", Kind::Conflict),
@@ -199,6 +210,9 @@ impl Explain for Error {
                     .into(),
             ),
             Self::NoBackup { .. } => Some("`craton backup list` shows the backups of a folder".into()),
+            Self::SeveralUnits { .. } => {
+                Some("name one with `--at`: `craton backup list` shows them".into())
+            }
             Self::NoKeys { .. } => Some(
                 "name the folder with the unit's keys with `--keys`, or restore without and put them there"
                     .into(),

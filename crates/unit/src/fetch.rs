@@ -3,6 +3,7 @@
 //! The secret goes to no host but those that its manifest lists, over TLS (or to loopback), and no redirection is followed. An answer
 //! that shows the secret breaks off before that place.
 
+use crate::agent::{Reach, agent, is_here};
 use base::{Code, Explain, Kind, Problem};
 use kernel::secrets::{Masks, SecretValue, is_for};
 use kernel::{
@@ -10,12 +11,9 @@ use kernel::{
     read,
 };
 use serde_json::json;
-use std::io::Read as _;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use ureq::http::{HeaderValue, Uri};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
 /// How long an address may take to take a connection.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -23,17 +21,6 @@ const CONNECT: Duration = Duration::from_secs(10);
 const STALL: Duration = Duration::from_secs(60);
 /// Bytes that are handed on at once.
 const PIECE_BYTES: usize = 64 << 10;
-/// Bytes of the file with the certificates of authorities.
-const CERTIFICATES_BYTES_MAX: u64 = 8 << 20;
-/// Where systems keep the certificates of the authorities that they trust.
-const CERTIFICATES: [&str; 4] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
-/// The variable that names another file with certificates, as OpenSSL knows it.
-const CERTIFICATES_VARIABLE: &str = "SSL_CERT_FILE";
 /// What an answer is said to be; anything else is bytes.
 const MEDIA: [&str; 6] = [
     "text/csv",
@@ -94,7 +81,8 @@ impl Fetches {
         let header = header(&resource, &value, &target)?;
         // Nobody waits for the network with a commit in hand.
         reader.release();
-        let answer = agent(&target)?
+        let answer = target
+            .agent()?
             .get(&target.url)
             .header(header_name(&resource), header)
             .call()
@@ -159,7 +147,6 @@ struct Target {
     url: String,
     /// The address without user, password and query.
     shown: String,
-    is_safe: bool,
 }
 
 impl Target {
@@ -177,19 +164,24 @@ impl Target {
         if is_with_user {
             return Err(wrong("it has a user; the secret says who is calling"));
         }
-        let is_loopback = host == "localhost"
-            || host
-                .trim_matches(['[', ']'])
-                .parse::<std::net::IpAddr>()
-                .is_ok_and(|address| address.is_loopback());
-        if scheme != "https" && !(scheme == "http" && is_loopback) {
+        if scheme != "https" && !(scheme == "http" && is_here(url)) {
             return Err(wrong("a secret travels over https only"));
         }
         if !is_for(&resource.spec, &at) {
             return Err(Refused::Host { name: resource.name.clone(), host: at });
         }
         let shown = format!("{scheme}://{at}{}", uri.path());
-        Ok(Self { url: url.to_owned(), shown, is_safe: scheme == "https" })
+        Ok(Self { url: url.to_owned(), shown })
+    }
+
+    fn agent(&self) -> Result<ureq::Agent, Refused> {
+        let reach = Reach {
+            connect: Some(CONNECT),
+            answer: Some(STALL),
+            stall: Some(STALL),
+            ..Reach::to(&self.url)
+        };
+        agent(&reach).map_err(|reason| self.failed(reason))
     }
 
     fn failed(&self, reason: impl Into<String>) -> Refused {
@@ -266,49 +258,6 @@ impl Iterator for Pieces {
     }
 }
 
-fn agent(target: &Target) -> Result<ureq::Agent, Refused> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = TlsConfig::builder()
-        .provider(TlsProvider::Rustls)
-        .unversioned_rustls_crypto_provider(provider)
-        .root_certs(RootCerts::from(certificates(target)?))
-        .build();
-    let config = ureq::Agent::config_builder()
-        .https_only(target.is_safe)
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .timeout_connect(Some(CONNECT))
-        .timeout_recv_response(Some(STALL))
-        .timeout_per_read(Some(STALL))
-        .user_agent(concat!("craton/", env!("CARGO_PKG_VERSION")))
-        .tls_config(tls)
-        .build();
-    Ok(crate::agent(config))
-}
-
-/// Returns the certificates of the authorities that are trusted. Without TLS there need be none.
-fn certificates(target: &Target) -> Result<Vec<Certificate<'static>>, Refused> {
-    let named = std::env::var_os(CERTIFICATES_VARIABLE).map(std::path::PathBuf::from);
-    let found = || CERTIFICATES.iter().map(Path::new).find(|path| path.is_file());
-    let Some(path) = named.or_else(|| found().map(Path::to_owned)) else {
-        if !target.is_safe {
-            return Ok(Vec::new());
-        }
-        let reason =
-            format!("this system has no certificates; name a file with {CERTIFICATES_VARIABLE}");
-        return Err(target.failed(reason));
-    };
-    let mut pem = Vec::new();
-    std::fs::File::open(&path)
-        .and_then(|file| file.take(CERTIFICATES_BYTES_MAX).read_to_end(&mut pem))
-        .map_err(|error| target.failed(format!("`{}` cannot be read: {error}", path.display())))?;
-    let certificates = parse_pem(&pem).filter_map(|item| match item {
-        Ok(PemItem::Certificate(certificate)) => Some(certificate),
-        _ => None,
-    });
-    Ok(certificates.collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -360,6 +309,14 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_for_this_machine_goes_through_no_proxy() {
+        let target =
+            Target::new("http://localhost:80/a", &secret(json!({"hosts": ["localhost:80"]})));
+        let agent = target.expect("a target").agent().expect("an agent");
+        assert!(agent.config().proxy().is_none(), "whatever the environment says");
+    }
+
+    #[test]
     fn an_answer_that_shows_the_secret_breaks_off_before_it() {
         let value = b"a-very-secret-value";
         let check = |text: &[u8], size: usize| {
@@ -402,7 +359,7 @@ mod tests {
         let value = SecretValue::new(b"token\n".to_vec());
         let check = |spec: Value| {
             let resource = secret(spec);
-            let target = Target { url: String::new(), shown: String::new(), is_safe: true };
+            let target = Target { url: String::new(), shown: String::new() };
             let made = header(&resource, &value, &target).expect("a header");
             assert!(made.is_sensitive());
             format!("{}: {}", header_name(&resource), made.to_str().expect("text"))

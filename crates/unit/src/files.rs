@@ -1,10 +1,11 @@
-//! The files of a unit's folder.
+//! The files of a unit's folder. The folder is its owner's alone (0700), and so is all that lies in it: store, tables, logs, spilled
+//! queries. What is secret is so by its own mode too (0600).
 
 use crate::Error;
 use std::collections::BTreeMap;
-use std::fs::{File, TryLockError};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{File, Permissions, TryLockError};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 /// The unit's identity: root and signing keys.
@@ -23,9 +24,6 @@ pub(crate) const LOCK: &str = "node.lock";
 
 /// Where queries put what exceeds their memory.
 pub(crate) const SPILL: &str = "spill";
-
-/// The folder with secrets that are given to the unit as files, for example of identity providers.
-pub(crate) const SECRETS: &str = "secrets";
 
 /// Writes a new file; a secret one is for the owner's eyes only. It is on the disk when this returns.
 pub(crate) fn write(path: &Path, text: &str, is_secret: bool) -> Result<(), Error> {
@@ -48,7 +46,7 @@ pub(crate) fn replace(path: &Path, text: &str, is_secret: bool) -> Result<(), Er
     let wrong = |source| Error::File { path: path.to_owned(), source };
     let next = path.with_extension("next");
     match std::fs::remove_file(&next) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(wrong(error)),
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(wrong(error)),
         _ => {}
     }
     let file = create(&next, text.as_bytes(), is_secret)?;
@@ -58,7 +56,6 @@ pub(crate) fn replace(path: &Path, text: &str, is_secret: bool) -> Result<(), Er
 /// Returns whether somebody but its owner may read or write a file.
 #[expect(clippy::disallowed_methods, reason = "this is the home of a unit's files")]
 pub(crate) fn is_open_to_others(path: &Path) -> Result<bool, Error> {
-    use std::os::unix::fs::PermissionsExt;
     let about = std::fs::metadata(path);
     let about = about.map_err(|source| Error::File { path: path.to_owned(), source })?;
     Ok(about.permissions().mode() & 0o077 != 0)
@@ -76,10 +73,26 @@ pub(crate) fn count(folder: &Path) -> u64 {
     std::fs::read_dir(folder).map_or(0, |entries| entries.count() as u64)
 }
 
-/// Makes a folder and its parents.
-#[expect(clippy::disallowed_methods, reason = "this is the home of a unit's files")]
+/// Makes a folder that nobody but its owner may look into, and its parents as others are. One that is there and empty is closed; one
+/// that has something in it stays as somebody wanted it.
 pub(crate) fn make_folder(path: &Path) -> Result<(), Error> {
-    std::fs::create_dir_all(path).map_err(|source| Error::File { path: path.to_owned(), source })
+    let wrong = |source| Error::File { path: path.to_owned(), source };
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent).map_err(wrong)?;
+    }
+    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists || !path.is_dir() => {
+            Err(wrong(error))
+        }
+        Err(_) if count(path) == 0 => close(path),
+        _ => Ok(()),
+    }
+}
+
+/// Closes a folder to everybody but its owner: what is in it, and will be, is out of reach of others.
+pub(crate) fn close(folder: &Path) -> Result<(), Error> {
+    let closed = std::fs::set_permissions(folder, Permissions::from_mode(0o700));
+    closed.map_err(|source| Error::File { path: folder.to_owned(), source })
 }
 
 /// Takes the lock of a file, which lasts until it is dropped or its process ends; `None` where another process has it.

@@ -55,6 +55,8 @@ pub fn init(folder: &Path, options: &Options) -> Result<Made, Problem> {
     }
     base::Name::new(options.name.as_str())?;
     files::make_folder(folder)?;
+    // Also where somebody has made it before: keys and rows come into it.
+    files::close(folder)?;
     let identity = Identity::generate(&options.name, &SystemEntropy, SystemClock::new().wall());
     files::write(&folder.join(files::KEY), &identity.to_text(), true)?;
     tls::make(folder, tls::hosts(&[&options.listen_peers, &options.listen_postgres]))?;

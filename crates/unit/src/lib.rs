@@ -32,7 +32,7 @@ mod upgrade;
 mod usage;
 mod worker;
 
-pub use agent::{agent, roots};
+pub use agent::{Reach, Trust, agent};
 pub use config::{Clock, Config, SecretKeyConfig, Tls};
 pub use error::Error;
 pub use init::{Database, Made, Options, init};

@@ -3,13 +3,14 @@
 
 use crate::{Config, Error, mask};
 use base::{Clock, SystemClock, Time};
-use kernel::Trace;
+use kernel::{Kernel, Trace};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 // The events of libraries that use `tracing` come through `log`, by a feature of that crate.
 use tracing as _;
@@ -137,6 +138,8 @@ pub(crate) struct Logger {
     clock: SystemClock,
     out: Mutex<Out>,
     said: Mutex<HashMap<String, Said>>,
+    /// Whose secrets are masked by their values. A log is there before its unit, and must not keep it.
+    kernel: OnceLock<Weak<Kernel>>,
 }
 
 impl Logger {
@@ -159,7 +162,21 @@ impl Logger {
             clock: SystemClock::new(),
             out: Mutex::new(out),
             said: Mutex::default(),
+            kernel: OnceLock::new(),
         })
+    }
+
+    /// Has the values masked that a unit knows to be secret, from now on.
+    pub(crate) fn knows(&self, kernel: &Arc<Kernel>) {
+        // A process has one unit: a second one finds the first.
+        let _ = self.kernel.set(Arc::downgrade(kernel));
+    }
+
+    fn masked(&self, text: &str) -> String {
+        match self.kernel.get().and_then(Weak::upgrade) {
+            Some(kernel) => mask::known(&kernel, text),
+            None => mask::text(text),
+        }
     }
 
     /// Takes up what libraries and the rooms say. Only the first logger of a process can.
@@ -244,7 +261,7 @@ impl Logger {
     }
 
     fn text(&self, wall: Time, line: &Line<'_>) -> String {
-        let message: String = mask::text(line.message).chars().take(MESSAGE_CHARS_MAX).collect();
+        let message: String = self.masked(line.message).chars().take(MESSAGE_CHARS_MAX).collect();
         let trace = line.trace.map(|trace| trace.id.to_string());
         let span = line.trace.map(|trace| trace.span.to_string());
         let fields = [
@@ -307,7 +324,9 @@ fn shown(one: char) -> Vec<char> {
 
 fn open(path: &Path) -> Result<Out, Error> {
     let wrong = |source| Error::File { path: path.to_owned(), source };
-    let file = std::fs::OpenOptions::new().create(true).append(true).open(path).map_err(wrong)?;
+    // It may lie outside the unit's folder.
+    let made = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+    let file = made.map_err(wrong)?;
     let bytes = file.metadata().map_err(wrong)?.len();
     Ok(Out::File { path: path.to_owned(), file, bytes })
 }
@@ -397,6 +416,32 @@ mod tests {
     }
 
     #[test]
+    fn what_the_unit_knows_to_be_secret_is_masked_whatever_it_looks_like() {
+        let (logger, folder) = logger("known", |_| {});
+        let options = crate::Options {
+            name: "a".into(),
+            listen: "127.0.0.1:0".into(),
+            listen_peers: "127.0.0.1:0".into(),
+            listen_postgres: "127.0.0.1:0".into(),
+            clock: crate::Clock::System,
+            database: None,
+        };
+        let unit = folder.join("unit");
+        crate::init(&unit, &options).expect("a unit");
+        let assembly = crate::assembly::assemble(&unit).expect("put together");
+        assembly.kernel.masks().add(b"an ordinary-looking value");
+        let say = || {
+            logger.write(&Line::new(LogLevel::Warn, "api", "it said: an ordinary-looking value!"));
+            lines(&folder).pop().expect("a line")
+        };
+        assert!(say().contains("an ordinary-looking value"), "nobody has told the log of it yet");
+        logger.knows(&assembly.kernel);
+        assert!(say().ends_with("api: it said: ***!"));
+        drop(assembly);
+        assert!(say().contains("it said"), "the log outlives its unit");
+    }
+
+    #[test]
     fn text_is_one_line_whatever_it_holds() {
         let (logger, folder) = logger("text", |_| {});
         logger.write(&Line::new(LogLevel::Warn, "store", "a\nb\u{1b}[31m"));
@@ -453,6 +498,10 @@ mod tests {
             .collect();
         names.sort();
         assert_eq!(names, ["unit.log", "unit.log.1", "unit.log.2"]);
+        for name in names {
+            let is_open = crate::files::is_open_to_others(&folder.join(&name)).expect("looked");
+            assert!(!is_open, "{name}");
+        }
         assert!(lines(&folder).last().expect("a line").contains("line 19 "));
         assert!(logger.tail(50).expect("a tail").len() <= 50);
     }

@@ -1,6 +1,9 @@
-//! Takes secrets out of what leaves the unit for people to look at: log lines and support bundles.
+//! Takes secrets out of what leaves the unit for people to look at: log lines and support bundles. What the unit knows to be a secret
+//! is found by its value (`kernel::secrets::Masks`), whatever else looks like one by the rules here.
 
+use kernel::Kernel;
 use serde_json::Value;
+use ureq::http::Uri;
 
 /// What stands in place of a secret.
 pub(crate) const MASK: &str = "***";
@@ -51,6 +54,31 @@ pub(crate) fn value(value: &mut Value) {
         Value::String(text) => *text = self::text(text),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
+}
+
+/// Masks in text the values that a unit knows, and what looks like a secret.
+pub(crate) fn known(kernel: &Kernel, text: &str) -> String {
+    self::text(&kernel.masked(text))
+}
+
+/// Returns an address without what may be a secret in it: user, password and query.
+pub(crate) fn address(address: &str) -> String {
+    // One that is cut wrongly, at a question mark in a password for example, is not read.
+    let is_clear =
+        |text: &&str| text.split_once(['?', '#']).is_none_or(|(_, rest)| !rest.contains('@'));
+    let uri: Option<Uri> = Some(address).filter(is_clear).and_then(|text| text.parse().ok());
+    let parts =
+        uri.as_ref().and_then(|uri| Some((uri.scheme_str()?, uri.authority()?.as_str(), uri)));
+    let Some((scheme, authority, uri)) = parts else {
+        let may_be_secret = address.contains(['@', '?', '#']);
+        return if may_be_secret { MASK.into() } else { address.to_owned() };
+    };
+    let (user, host) = match authority.rsplit_once('@') {
+        Some((_, host)) => (format!("{MASK}@"), host),
+        None => (String::new(), authority),
+    };
+    let query = if uri.query().is_some() { format!("?{MASK}") } else { String::new() };
+    format!("{scheme}://{user}{host}{}{query}", uri.path())
 }
 
 /// Masks what looks like a secret in text: tokens of units, what follows `Bearer`, and what is assigned to a secret key.
@@ -118,6 +146,21 @@ mod tests {
             ("nothing here".into(), "nothing here".into()),
         ] {
             assert_eq!(text(&given), expected, "{given}");
+        }
+    }
+
+    #[test]
+    fn an_address_loses_user_password_and_query() {
+        for (given, expected) in [
+            ("http://127.0.0.1:4318/v1/traces", "http://127.0.0.1:4318/v1/traces"),
+            ("https://ana:secret@host/x", "https://***@host/x"),
+            ("https://host:8443/x?api-key=secret&b", "https://host:8443/x?***"),
+            ("https://ana:secret@host/x?key=secret#y", "https://***@host/x?***"),
+            ("https://ana:se?ret@host/x", "***"),
+            ("https://ana:secret@host /x", "***"),
+            ("collector", "collector"),
+        ] {
+            assert_eq!(address(given), expected, "{given}");
         }
     }
 

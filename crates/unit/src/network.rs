@@ -1,20 +1,20 @@
 //! The way to other units: HTTP over TLS, to the certificate that the peer's signed card names.
 
+use crate::agent::{Reach, Trust, agent, is_here};
 use exchange::{Exchange, Network, NetworkError, Request, Response, Sender};
 use kernel::Handle;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
 /// How long a peer may take to take a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long a peer may take to answer.
 const ANSWER: Duration = Duration::from_secs(30);
 
-/// HTTP over TLS. Connections are kept, one agent for each certificate.
+/// HTTP over TLS. Connections are kept, one agent for each certificate, here and elsewhere.
 pub(crate) struct Https {
-    agents: Mutex<HashMap<Option<String>, ureq::Agent>>,
+    agents: Mutex<HashMap<(Option<String>, bool), ureq::Agent>>,
     response_bytes_max: u64,
 }
 
@@ -23,35 +23,31 @@ impl Https {
         Self { agents: Mutex::new(HashMap::new()), response_bytes_max: response_bytes_max as u64 }
     }
 
-    fn agent(&self, certificate: Option<&str>) -> Result<ureq::Agent, NetworkError> {
+    fn agent(&self, url: &str, certificate: Option<&str>) -> Result<ureq::Agent, NetworkError> {
+        let reach = Reach {
+            // A card without a certificate is that of a peer for which an authority vouches.
+            trust: certificate.map_or(Trust::System, Trust::Only),
+            connect: Some(CONNECT),
+            whole: Some(ANSWER),
+            ..Reach::to(url)
+        };
+        if !reach.is_safe() {
+            return Err(failed("a peer is reached over https only"));
+        }
+        let key = (certificate.map(str::to_owned), is_here(url));
         let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(agent) = agents.get(&certificate.map(str::to_owned)) {
-            return Ok(agent.clone());
+        if let Some(known) = agents.get(&key) {
+            return Ok(known.clone());
         }
-        let mut tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()));
-        if let Some(pem) = certificate {
-            let certificate = Certificate::from_pem(pem.as_bytes()).map_err(failed)?;
-            tls = tls.root_certs(RootCerts::new_with_certs(&[certificate]));
-        }
-        let config = ureq::Agent::config_builder()
-            .https_only(true)
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .timeout_connect(Some(CONNECT))
-            .timeout_global(Some(ANSWER))
-            .tls_config(tls.build())
-            .build();
-        let agent = crate::agent(config);
-        agents.insert(certificate.map(str::to_owned), agent.clone());
-        Ok(agent)
+        let made = agent(&reach).map_err(failed)?;
+        agents.insert(key, made.clone());
+        Ok(made)
     }
 }
 
 impl Network for Https {
     fn send(&self, request: &Request) -> Result<Response, NetworkError> {
-        let agent = self.agent(request.tls_certificate.as_deref())?;
+        let agent = self.agent(&request.url, request.tls_certificate.as_deref())?;
         let mut message = ureq::http::Request::builder()
             .method(request.method.as_str())
             .uri(request.url.as_str());
@@ -90,4 +86,31 @@ pub(crate) fn commits(handle: &Handle, exchange: &Exchange) {
 
 fn failed(error: impl std::fmt::Display) -> NetworkError {
     NetworkError { reason: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_without_a_certificate_in_its_card_is_asked_and_none_without_tls() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let address = listener.local_addr().expect("an address");
+        // Whoever comes is hung up on. Where this system trusts nobody, nobody comes.
+        std::thread::spawn(move || listener.accept().map(|_| ()));
+        let network = Https::new(1_000);
+        let send = |url: String| {
+            let request = Request {
+                method: "POST".into(),
+                url,
+                path: "/".into(),
+                headers: std::collections::BTreeMap::new(),
+                body: Vec::new(),
+                tls_certificate: None,
+            };
+            network.send(&request).map(|answer| answer.status).expect_err("no answer").reason
+        };
+        assert!(!send(format!("https://{address}/")).contains("https only"));
+        assert!(send(format!("http://{address}/")).contains("https only"));
+    }
 }

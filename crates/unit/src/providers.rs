@@ -1,54 +1,38 @@
 //! The way to identity providers: HTTP over TLS with limits, and without TLS to this machine only, which the kernel sees to.
 
-use crate::agent::{agent, roots};
-use crate::files;
-use base::Problem;
+use crate::agent::{Reach, Trust, agent, is_here};
 use kernel::{Web, WebRequest, WebResponse};
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use ureq::tls::{TlsConfig, TlsProvider};
 
 /// How long a provider may take to take a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 /// How long a provider may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
-/// Agents that are kept, one for each certificate.
+/// Agents that are kept, one for each certificate, with TLS and without, here and elsewhere.
 const AGENTS_MAX: usize = 100;
 
 /// HTTP to identity providers.
+#[derive(Default)]
 pub(crate) struct Providers {
-    folder: PathBuf,
-    agents: Mutex<HashMap<(Option<String>, bool), ureq::Agent>>,
+    agents: Mutex<HashMap<(Option<String>, bool, bool), ureq::Agent>>,
 }
 
 impl Providers {
-    pub(crate) fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), agents: Mutex::new(HashMap::new()) }
-    }
-
     fn agent(&self, request: &WebRequest) -> Result<ureq::Agent, String> {
-        let is_local = request.url.starts_with("http://");
-        let key = (request.certificate.clone(), is_local);
+        let reach = Reach {
+            trust: request.certificate.as_deref().map_or(Trust::System, Trust::Only),
+            connect: Some(CONNECT),
+            whole: Some(ANSWER),
+            ..Reach::to(&request.url)
+        };
+        let key = (request.certificate.clone(), reach.is_safe(), is_here(&request.url));
         let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(agent) = agents.get(&key) {
             return Ok(agent.clone());
         }
-        let mut tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()));
-        let mut config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .timeout_connect(Some(CONNECT))
-            .timeout_global(Some(ANSWER));
-        if is_local {
-            config = config.proxy(None);
-        } else {
-            tls = tls.root_certs(roots(request.certificate.as_deref())?);
-        }
-        let made = agent(config.tls_config(tls.build()).build());
+        let made = agent(&reach)?;
         if AGENTS_MAX <= agents.len() {
             agents.clear();
         }
@@ -81,11 +65,6 @@ impl Web for Providers {
         let mut body = response.into_body();
         let body = body.with_config().limit(limit).read_to_vec().map_err(failed)?;
         Ok(WebResponse { status, body })
-    }
-
-    fn secret(&self, file: &str) -> Result<String, Problem> {
-        let text = files::read(&self.folder.join(files::SECRETS).join(file))?;
-        Ok(text.trim().to_owned())
     }
 }
 

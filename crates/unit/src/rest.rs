@@ -1,17 +1,13 @@
 //! Whether a unit has come to rest: what the driver of a replay waits for. Also rings the bell for background threads.
 
-use crate::backup;
 use crate::usage::usage;
 use base::Problem;
-use data::Data;
 use exchange::Exchange;
 use kernel::{
     Call, Engine, KindOf, Operation, Read, Reader, Relation, Reply, Right, operation, read,
 };
-use serde::Deserialize;
 use serde_json::json;
-use std::collections::{BTreeSet, HashSet};
-use std::path::PathBuf;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -45,9 +41,6 @@ impl Bell {
 /// The engine that answers `unit.settled` and `unit.usage`.
 pub(crate) struct Rest {
     exchange: Arc<Exchange>,
-    data: Arc<Data>,
-    /// The unit's folder.
-    folder: PathBuf,
     /// Rung when decisions wait to be evaluated.
     pub decisions: Bell,
     /// Rung when a table is to be looked after.
@@ -59,14 +52,12 @@ pub(crate) struct Rest {
 }
 
 impl Rest {
-    pub(crate) fn new(exchange: Arc<Exchange>, data: Arc<Data>, folder: PathBuf) -> Self {
+    pub(crate) fn new(exchange: Arc<Exchange>) -> Self {
         let changed = Arc::new(Bell::default());
         let bell = Arc::clone(&changed);
         exchange.on_acknowledged(move || bell.ring());
         Self {
             exchange,
-            data,
-            folder,
             decisions: Bell::default(),
             tables: Bell::default(),
             kpis: Bell::default(),
@@ -105,29 +96,6 @@ impl Rest {
         }
     }
 
-    /// `unit.backup`: the unit as it stands at the last commit, in frames.
-    fn backup(&self, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Parameters {
-            #[serde(default)]
-            known: HashSet<String>,
-            #[serde(default)]
-            previous: String,
-        }
-        let Parameters { known, previous } = call.parameters()?;
-        // The reader's own view would only keep the store from shrinking its log.
-        reader.release();
-        let parts = backup::Parts {
-            folder: &self.folder,
-            kernel: reader.kernel(),
-            data: &self.data,
-            exchange: &self.exchange,
-        };
-        let frames = backup::running(&parts, known, previous)?;
-        Ok(Reply::Stream { media: backup::MEDIA, pieces: Box::new(frames) })
-    }
-
     fn usage(&self, reader: &Reader, _: &Call) -> Result<Reply, Problem> {
         usage(reader, self.exchange.identity())
     }
@@ -162,21 +130,6 @@ impl Engine for Rest {
                 read(&self, Self::usage),
             )
             .on_kind(),
-            operation(
-                "unit.backup",
-                Right::Manage,
-                "Gives the unit as it stands at one commit, in pieces, for `craton backup`.",
-                read(&self, Self::backup),
-            )
-            .on_kind()
-            .takes(json!({
-                "type": "object",
-                "properties": {
-                    "known": {"type": "array", "items": {"type": "string"}},
-                    "previous": {"type": "string"},
-                },
-            }))
-            .answers(json!({"contentMediaType": backup::MEDIA})),
         ]
     }
 

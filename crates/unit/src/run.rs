@@ -59,7 +59,7 @@ pub fn run(folder: &Path, start: Start) -> Result<(), Problem> {
     }
     let logger = Arc::new(Logger::open(folder, &config)?);
     logger.install();
-    let health = Health::new(folder, config.disk_free_bytes_min);
+    let health = Health::new(folder, config.disk_free_megabytes_min << 20);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // One thread turns the sockets: on few cores a second one only makes them change places.
         .worker_threads(1)
@@ -108,6 +108,7 @@ fn serve(
     let Assembly {
         config, kernel, writer, data, exchange, network, rest, nodes, sight, lease, ..
     } = assembly;
+    logger.knows(&kernel);
     let keeper = Keeper::new(&data, &kernel);
     let handle = kernel::spawn(writer)?;
     network::commits(&handle, &exchange);

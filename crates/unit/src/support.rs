@@ -104,7 +104,7 @@ fn contents(sight: &Sight, reader: &Reader) -> Result<Vec<File>, Problem> {
         file("metrics.txt", "what `GET /metrics` tells", kernel.exposition(reader)?.text()),
         file("relations.csv", "how many rows the system relations have", relations(reader)?),
         file("store.json", "sizes of the unit's files", pretty(&sizes(sight))),
-        file("log.txt", "the end of the log", mask::text(&log)),
+        file("log.txt", "the end of the log", mask::known(kernel, &log)),
     ])
 }
 
@@ -113,22 +113,12 @@ fn configuration(sight: &Sight) -> Result<Value, Problem> {
     let config = Config::read(sight.folder())?;
     let mut value = serde_json::to_value(&config)
         .map_err(|error| kernel::Error::Internal { detail: error.to_string() })?;
-    // An address may carry a name and a password.
+    // An address may carry a name and a password, or a key in its query.
     if let Some(endpoint) = value.get_mut("trace_endpoint") {
-        *endpoint = endpoint.as_str().map_or(Value::Null, |text| without_user(text).into());
+        *endpoint = endpoint.as_str().map_or(Value::Null, |text| mask::address(text).into());
     }
     mask::value(&mut value);
     Ok(value)
-}
-
-fn without_user(address: &str) -> String {
-    match address
-        .split_once("://")
-        .and_then(|(scheme, rest)| Some((scheme, rest.split_once('@')?.1)))
-    {
-        Some((scheme, rest)) => format!("{scheme}://{}@{rest}", mask::MASK),
-        None => address.to_owned(),
-    }
 }
 
 /// Returns the manifests, a line each. What a secret holds is nowhere in it.
@@ -211,18 +201,4 @@ fn folder_bytes(folder: &std::path::Path, depth: u32) -> u64 {
 
 fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_loses_its_user_and_password() {
-        assert_eq!(
-            without_user("http://127.0.0.1:4318/v1/traces"),
-            "http://127.0.0.1:4318/v1/traces"
-        );
-        assert_eq!(without_user("https://ana:secret@host/x"), "https://***@host/x");
-    }
 }

@@ -1,14 +1,14 @@
 //! Sends spans on, where the configuration says where to: a thread of its own, which nobody waits for. What cannot be sent is tried
 //! again for a while and then counted as lost.
 
+use crate::agent::{Reach, agent};
 use crate::logging::{Line, LogLevel, Logger};
 use crate::otlp::{self, Exporter};
-use crate::{Config, Error};
+use crate::{Config, Error, mask};
 use kernel::{Batch, Tracer};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use ureq::tls::{TlsConfig, TlsProvider};
 
 /// How long a collector may take.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -33,7 +33,7 @@ impl Sending {
     /// Returns what sends, where there is an endpoint.
     ///
     /// # Errors
-    /// `unit.endpoint` where it is no address.
+    /// `unit.endpoint` where it is no address, or one with TLS and the system trusts nobody.
     pub(crate) fn new(
         config: &Config,
         exporter: Exporter,
@@ -43,23 +43,13 @@ impl Sending {
     ) -> Result<Option<Self>, Error> {
         let Some(endpoint) = config.trace_endpoint.clone() else { return Ok(None) };
         let is_address = endpoint.starts_with("http://") || endpoint.starts_with("https://");
+        let wrong = |reason: String| Error::Endpoint { address: mask::address(&endpoint), reason };
         if !is_address || endpoint.parse::<ureq::http::Uri>().is_err() {
-            return Err(Error::Endpoint { address: endpoint });
+            return Err(wrong("it is no address of HTTP".into()));
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = TlsConfig::builder()
-            .provider(TlsProvider::Rustls)
-            .unversioned_rustls_crypto_provider(provider)
-            .build();
-        let settings = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .proxy(None)
-            .timeout_global(Some(ANSWER))
-            .tls_config(tls)
-            .build();
+        let reach = Reach { has_proxy: false, whole: Some(ANSWER), ..Reach::to(&endpoint) };
         Ok(Some(Self {
-            agent: crate::agent(settings),
+            agent: agent(&reach).map_err(wrong)?,
             endpoint,
             exporter,
             tracer: Arc::clone(tracer),

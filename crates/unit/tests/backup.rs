@@ -54,6 +54,36 @@ fn try_restore(folder: &Folder, to: &Path, keys: Keys) -> Result<Restored, Strin
     restore(&Restore { from: folder, at: None, to, keys }).map_err(|problem| problem.code)
 }
 
+/// Returns who may do what with a file or folder.
+fn mode(path: &Path) -> u32 {
+    std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(path).unwrap().permissions()) & 0o777
+}
+
+#[test]
+fn a_folder_that_was_there_before_is_closed_where_a_unit_comes_into_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = place("modes");
+    let open = |name: &str| {
+        let folder = place.join(name);
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+        folder
+    };
+    for folder in [open("shop"), open("backups"), open("again")] {
+        assert_eq!(mode(&folder), 0o755);
+    }
+    let unit = shop(&place);
+    let folder = Folder::new(place.join("backups"));
+    back_up(&unit, &folder);
+    let to = place.join("again");
+    try_restore(&folder, &to, Keys::Later).unwrap();
+    assert_eq!([unit.as_path(), folder.root(), to.as_path()].map(mode), [0o700; 3]);
+    // What somebody has opened on purpose stays open.
+    std::fs::set_permissions(folder.root(), std::fs::Permissions::from_mode(0o750)).unwrap();
+    back_up(&unit, &folder);
+    assert_eq!(mode(folder.root()), 0o750);
+}
+
 /// Changes one byte in the middle of a file.
 fn tamper(file: &Path) -> Vec<u8> {
     let whole = std::fs::read(file).unwrap();
@@ -92,8 +122,11 @@ fn a_unit_comes_back_from_a_backup_with_its_keys() {
         let [old, new] = [&unit, &to].map(|folder| std::fs::read(folder.join(file)).unwrap());
         assert_eq!(old, new, "{file}");
     }
-    let mode = std::fs::metadata(to.join("unit.key")).unwrap().permissions();
-    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600);
+    for folder in [&unit, &to] {
+        assert_eq!(mode(folder), 0o700, "{}", folder.display());
+        assert_eq!(mode(&folder.join("unit.key")), 0o600);
+    }
+    assert_eq!(mode(folder.root()), 0o700);
 
     assert_eq!(try_restore(&folder, &to, Keys::Later).unwrap_err(), "restore.not_empty");
     let without = place.join("without");
@@ -174,6 +207,50 @@ fn one_changed_byte_in_any_file_is_refused() {
     let findings = folder.check(None).unwrap();
     let name = piece.strip_prefix(folder.root()).unwrap().to_string_lossy();
     assert!(findings.iter().any(|finding| finding.file == name), "{findings:?}");
+}
+
+#[test]
+fn a_changed_piece_that_was_set_aside_is_brought_again() {
+    let place = place("aside");
+    let unit = shop(&place);
+    let folder = Folder::new(place.join("backups"));
+    let first = back_up(&unit, &folder);
+    let entry = first.signed.manifest.files.iter().find(|file| file.path == "unit.toml").unwrap();
+    let hash = entry.pieces[0].clone();
+    let piece = folder.root().join("pieces").join(&hash[..2]).join(&hash);
+    let whole = tamper(&piece);
+    back_up(&unit, &folder);
+    assert_ne!(std::fs::read(&piece).unwrap(), whole, "a name is believed until somebody checks");
+    let findings = folder.check(None).unwrap();
+    let lock = folder.lock().unwrap();
+    let aside = folder.set_aside(&lock, &findings).unwrap();
+    assert_eq!(aside, [format!("pieces/{}/{hash}", &hash[..2])]);
+    assert_eq!(folder.set_aside(&lock, &findings).unwrap(), Vec::<String>::new(), "once");
+    drop(lock);
+    assert!(!folder.pieces().unwrap().contains(&hash));
+    let third = back_up(&unit, &folder);
+    assert_eq!(std::fs::read(&piece).unwrap(), whole);
+    assert_eq!(folder.check(None).unwrap(), Vec::new(), "the backups before are whole as well");
+    let lock = folder.lock().unwrap();
+    folder.keep(&lock, &third.signed.manifest.unit, 3).unwrap();
+    let mut left = Vec::new();
+    files(&folder.root().join("pieces"), &mut left);
+    assert!(left.iter().all(|file| file.extension().is_none()), "what was set aside is gone");
+}
+
+#[test]
+fn of_several_units_one_has_to_be_named() {
+    let place = place("several");
+    let unit = shop(&place);
+    std::fs::create_dir_all(place.join("other")).unwrap();
+    let other = shop(&place.join("other"));
+    let folder = Folder::new(place.join("backups"));
+    let [first, _] = [&unit, &other].map(|unit| back_up(unit, &folder).name);
+    let to = place.join("to");
+    assert_eq!(try_restore(&folder, &to, Keys::Later).unwrap_err(), "backup.several");
+    assert!(!to.exists());
+    let wanted = Restore { from: &folder, at: Some(&first), to: &to, keys: Keys::Later };
+    assert_eq!(restore(&wanted).unwrap().unit, unit_of(&unit).unwrap());
 }
 
 #[test]

@@ -96,7 +96,7 @@ class Provider:
     """An identity provider that repeats what it was sent in its errors."""
 
     def __init__(self, client_secret: str):
-        self.wanted, self.was_shown = forms.forms(client_secret.encode()), 0
+        self.client_secret, self.wanted, self.was_shown = client_secret, forms.forms(client_secret.encode()), 0
         self.port = serve(self.handle)
 
     def handle(self, request, body: bytes):
@@ -124,7 +124,6 @@ class Unit:
         self.port, peers, self.postgres = free_ports(3)
         craton("init", "shop", "--bare", "--listen", f"127.0.0.1:{self.port}", "--listen-peers", f"127.0.0.1:{peers}",
                "--listen-postgres", f"127.0.0.1:{self.postgres}", is_private=True)
-        (self.folder / "secrets").mkdir(exist_ok=True)
         with open(self.folder / "unit.toml", "a") as file:
             file.write(f'log_file = "unit.log"\nlog_format = "json"\nlog_level = "trace"\n'
                        f'trace_endpoint = "http://127.0.0.1:{collector}/v1/traces"\ntrace_interval_ms = 100\n'
@@ -262,6 +261,7 @@ def use_credentials(unit: Unit):
 
 def use_provider(unit: Unit, provider: Provider):
     """Has the unit show its client secret to a provider that repeats it."""
+    shop("secret", "set", "acme", text=provider.client_secret + "\n")
     for place in ({"provider": "acme", "port": 1}, {"provider": "acme"}):
         status, begun = unit.ask("POST", "/v1/sessions/begin", place)
         assert status == 200, begun
@@ -402,11 +402,8 @@ def main():
     forms.self_test()
     spans = []
     collector = serve(lambda request, body: (spans.append(str(request.headers).encode() + body), (200, b"{}"))[1])
-    client_secret = secret("the client secret of a provider", ("acme.txt",))
-    provider = Provider(client_secret)
+    provider = Provider(secret("the client secret of a provider"))
     unit = Unit(provider.port, collector)
-    (unit.folder / "secrets" / "acme.txt").write_text(client_secret + "\n")
-    (unit.folder / "secrets" / "acme.txt").chmod(0o600)
     add_keys()
     canaries.add("the token of the owner", unit.owner.removeprefix("craton_").encode(), ("owner.token",))
     found = []

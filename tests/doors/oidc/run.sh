@@ -42,8 +42,7 @@ provider=$!
 "$binary" init shop --bare --listen "127.0.0.1:$port" --listen-peers "127.0.0.1:$port_peers" \
     --listen-postgres "127.0.0.1:$port_postgres" > /dev/null
 echo "listen_https = \"127.0.0.1:$port_https\"" >> shop/unit.toml
-mkdir -p shop/secrets app
-echo "the secret of the unit" > shop/secrets/acme.txt
+mkdir -p app
 sed "s/ISSUER_PORT/$port_provider/; s/UNIT_PORT/$port/" "$here/shop/people.yaml" > app/people.yaml
 "$binary" up shop > unit.log 2>&1 &
 unit=$!
@@ -58,6 +57,7 @@ until "$venv/bin/python" -c "import requests, sys; requests.get(sys.argv[1])" "h
     sleep 0.1
 done
 "$binary" --unit shop apply -f app > applied.txt
+echo "the secret of the unit" | "$binary" --unit shop secret set acme > /dev/null
 
 # 2. Everybody, through every door.
 "$venv/bin/python" "$here/check.py" "$binary" "http://127.0.0.1:$port" "https://127.0.0.1:$port_https" \

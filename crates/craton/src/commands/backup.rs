@@ -74,7 +74,7 @@ enum BackupCommand {
         #[arg(value_name = "TO")]
         target: PathBuf,
     },
-    /// Reads every byte of the backups of a folder, and checks all hashes and signatures
+    /// Reads every byte of the backups of a folder, and checks all hashes and signatures; sets aside what has changed
     #[command(
         after_help = "Examples:\n  craton backup check backups\n  craton backup check backups --only 3f2a…-20260131T180000Z-4711"
     )]
@@ -190,6 +190,17 @@ fn check(target: &Path, only: Option<&str>) -> Result<(), Problem> {
     for finding in &findings {
         output::line(format!("{}: {}", finding.file, finding.reason));
     }
+    if !findings.is_empty() {
+        // Also where nothing can be set aside, what is wrong is what counts.
+        match folder.lock().and_then(|lock| folder.set_aside(&lock, &findings)) {
+            Ok(aside) => aside.iter().for_each(|file| {
+                output::line(format!(
+                    "{file}: set aside; the next backup brings it again where the unit still has it"
+                ));
+            }),
+            Err(problem) => eprintln!("nothing was set aside: {}", problem.message),
+        }
+    }
     match findings.into_iter().next() {
         Some(first) => {
             Err(::unit::Error::Damaged { file: first.file, reason: first.reason }.into())
@@ -214,7 +225,7 @@ pub struct Restore {
     /// The folder of the unit: it is not there yet, or empty
     #[arg(value_name = "TO")]
     target: PathBuf,
-    /// The backup, by its name; the newest where absent
+    /// The backup, by its name; the newest where absent and all in the folder are of one unit
     #[arg(long, value_name = "NAME")]
     at: Option<String>,
     /// The folder with the unit's keys: unit.key, tls.key and others
@@ -244,6 +255,10 @@ impl Restore {
                 "taken": restored.wall, "folder": self.target, "has_keys": restored.has_keys,
             }),
         )?;
+        eprintln!(
+            "all sessions have ended; tokens, passwords and roles are those of the backup, also what was revoked since {}:\nlook through `craton token list`, take away what is not to be with `craton token revoke`, and apply your manifests again",
+            restored.wall
+        );
         if !restored.has_keys {
             eprintln!(
                 "put unit.key, tls.key and the unit's other keys into {} before you start it",

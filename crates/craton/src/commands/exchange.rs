@@ -120,10 +120,10 @@ impl Peer {
 fn card_at(place: &str, unit_id: Option<&str>) -> Result<Value, Problem> {
     let path = Path::new(place);
     let card = if place.starts_with("http://") || place.starts_with("https://") {
-        Client::stranger(place).send(&routes::exchange_card())?
+        Client::stranger(place)?.send(&routes::exchange_card())?
     } else if path.is_dir() {
         connect::expect_unit(path)?;
-        Client::stranger(&connect::address(path)?).send(&routes::exchange_card())?
+        Client::stranger(&connect::address(path)?)?.send(&routes::exchange_card())?
     } else {
         Value::Object(input::object(&format!("@{place}"))?)
     };

@@ -57,19 +57,22 @@ pub struct Market {
 
 impl Unit {
     /// Returns a client of the unit, as its owner.
-    pub fn client(&self) -> Client {
-        Client::new(&self.url, Some(self.token.clone()))
+    ///
+    /// # Errors
+    /// Never: the units are reached without TLS.
+    pub fn client(&self) -> Result<Client, Problem> {
+        Client::new(&self.url, Some(self.token.clone()), None)
     }
 
     /// Asks the unit in SQL.
     pub fn sql(&self, sql: &str) -> Result<Value, Problem> {
-        self.client()
+        self.client()?
             .send(&Request::post(&["sql", "query"]).json(&json!({"sql": sql, "format": "json"})))
     }
 
     /// Returns how many rows a stream has.
     pub fn rows(&self, stream: &str) -> Result<u64, Problem> {
-        let answer = self.client().send(&routes::stream_read(stream).query("last", Some(0)))?;
+        let answer = self.client()?.send(&routes::stream_read(stream).query("last", Some(0)))?;
         Ok(answer["end"].as_u64().unwrap_or_default())
     }
 
@@ -110,9 +113,9 @@ impl Unit {
     /// # Errors
     /// `cli.ended` where its process has ended, or what it says when it takes too long.
     pub fn wait_ready(&self) -> Result<(), Problem> {
-        let clock = SystemClock::new();
+        let (clock, client) = (SystemClock::new(), self.client()?);
         loop {
-            match self.client().open(&routes::ready()) {
+            match client.open(&routes::ready()) {
                 Ok(_) => return Ok(()),
                 Err(problem) if PATIENCE < clock.monotonic() => return Err(problem),
                 Err(_) => std::thread::sleep(PAUSE),
@@ -229,12 +232,12 @@ impl Market {
 
     /// Lets every unit know its neighbours by their cards.
     fn introduce(&self) -> Result<(), Problem> {
-        let card = |unit: &Unit| unit.client().send(&Request::get(&["exchange", "card"]));
+        let card = |unit: &Unit| unit.client()?.send(&Request::get(&["exchange", "card"]));
         let retail = self.unit("retail");
         for provider in self.units.iter().filter(|unit| unit.name != "retail") {
             let add = |unit: &Unit, peer: &Unit, card: &Value| {
                 let body = json!({"name": peer.name, "card": card});
-                unit.client().send(&Request::post(&["peers", "add"]).json(&body)).map(|_| ())
+                unit.client()?.send(&Request::post(&["peers", "add"]).json(&body)).map(|_| ())
             };
             add(retail, provider, &card(provider)?)?;
             add(provider, retail, &card(retail)?)?;
@@ -244,7 +247,7 @@ impl Market {
 
     /// Has retail propose its contracts, and waits until both are concluded.
     fn conclude(&self) -> Result<(), Problem> {
-        let client = self.unit("retail").client();
+        let client = self.unit("retail").client()?;
         for (peer, offers) in CONTRACTS {
             let body = json!({"name": peer, "peer": peer, "offers": offers});
             client.send(&Request::post(&["contracts", "propose"]).json(&body))?;
@@ -327,7 +330,7 @@ fn free_address() -> Result<String, Problem> {
 
 fn apply(unit: &Unit) -> Result<(), Problem> {
     let folder = manifests::read(&unit.folder.join(unit.name), Some(unit.name))?;
-    unit.client()
+    unit.client()?
         .send(&Request::post(&["resources", "apply"]).json(&folder.body(false)))
         .map(|_| ())
 }

@@ -59,7 +59,7 @@ pub fn play_with_setback(
         compare(market)?;
         let ended = ended.lock().unwrap_or_else(PoisonError::into_inner);
         expect_no_work_twice(market, unit, &ended)?;
-        let reconciled = unit.client().send(&routes::exchange_reconciliation())?;
+        let reconciled = unit.client()?.send(&routes::exchange_reconciliation())?;
         for peer in output::items(&reconciled) {
             eprintln!("{name} was restored; {}", told(&peer));
         }
@@ -85,7 +85,7 @@ fn back_up(unit: &Unit, backups: &Path) -> Result<(), Problem> {
     let folder = Folder::new(backups);
     let lock = folder.lock()?;
     let request = routes::unit_backup().json(&json!({}));
-    let mut frames = unit.client().open(&request)?.into_body();
+    let mut frames = unit.client()?.open(&request)?.into_body();
     folder.take(&lock, frames.as_mut()).map(|_| ())
 }
 

@@ -5,29 +5,16 @@
 //! secret, sends it to the hosts that the secret is for, and gives nobody the value.
 
 use super::error::Error;
-use super::limits::{
-    CERTIFICATES_BYTES_MAX, CONNECT_SECONDS_MAX, FETCH_BYTES_MAX, REDIRECTS_MAX, STALL_SECONDS_MAX,
-};
+use super::limits::{CONNECT_SECONDS_MAX, FETCH_BYTES_MAX, REDIRECTS_MAX, STALL_SECONDS_MAX};
 use crate::error::Error as CommandError;
 use crate::{client::Client, routes};
+use ::unit::Reach;
 use base::Problem;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::File;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
-/// Where systems keep the certificates of the authorities that they trust.
-const CERTIFICATES: [&str; 4] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
-/// The variable that names another file with certificates, as OpenSSL knows it.
-const CERTIFICATES_VARIABLE: &str = "SSL_CERT_FILE";
 /// Bytes that are read at once.
 const PIECE_BYTES: usize = 64 << 10;
 
@@ -62,10 +49,6 @@ impl Address {
         let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
         let name = if last.is_empty() { host.to_owned() } else { decoded(last) };
         Some(Ok(Self { text: format!("{scheme}{rest}"), shown, name }))
-    }
-
-    fn is_safe(&self) -> bool {
-        self.text.starts_with("https://")
     }
 
     fn failed(&self, reason: impl Into<String>) -> Error {
@@ -173,50 +156,15 @@ fn too_large(address: &Address) -> Problem {
 }
 
 fn agent(address: &Address) -> Result<ureq::Agent, Problem> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = TlsConfig::builder()
-        .provider(TlsProvider::Rustls)
-        .unversioned_rustls_crypto_provider(provider)
-        .root_certs(RootCerts::from(certificates(address)?))
-        .build();
-    let config = ureq::Agent::config_builder()
-        // What was asked for safely must not come from a redirection without safety.
-        .https_only(address.is_safe())
-        .http_status_as_error(false)
-        .max_redirects(REDIRECTS_MAX)
-        .timeout_connect(Some(Duration::from_secs(CONNECT_SECONDS_MAX)))
-        .timeout_recv_response(Some(Duration::from_secs(STALL_SECONDS_MAX)))
-        .timeout_per_read(Some(Duration::from_secs(STALL_SECONDS_MAX)))
-        .user_agent(concat!("craton/", env!("CARGO_PKG_VERSION")))
-        .tls_config(tls)
-        .build();
-    Ok(::unit::agent(config))
-}
-
-/// Returns the certificates of the authorities that are trusted. Without TLS there need be none.
-fn certificates(address: &Address) -> Result<Vec<Certificate<'static>>, Problem> {
-    let named = std::env::var_os(CERTIFICATES_VARIABLE).map(PathBuf::from);
-    let found = || CERTIFICATES.iter().map(PathBuf::from).find(|path| path.is_file());
-    let Some(path) = named.or_else(found) else {
-        if !address.is_safe() {
-            return Ok(Vec::new());
-        }
-        let reason =
-            format!("this system has no certificates; name a file with {CERTIFICATES_VARIABLE}");
-        return Err(address.failed(reason).into());
+    let stall = Some(Duration::from_secs(STALL_SECONDS_MAX));
+    let reach = Reach {
+        redirects_max: REDIRECTS_MAX,
+        connect: Some(Duration::from_secs(CONNECT_SECONDS_MAX)),
+        answer: stall,
+        stall,
+        ..Reach::to(&address.text)
     };
-    let pem = read_limited(&path).map_err(|error| CommandError::unreadable(&path, error))?;
-    let certificates = parse_pem(&pem).filter_map(|item| match item {
-        Ok(PemItem::Certificate(certificate)) => Some(certificate),
-        _ => None,
-    });
-    Ok(certificates.collect())
-}
-
-fn read_limited(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(CERTIFICATES_BYTES_MAX).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    ::unit::agent(&reach).map_err(|reason| address.failed(reason).into())
 }
 
 /// Says in words why an address did not answer.
@@ -292,11 +240,9 @@ mod tests {
             address.text,
             "https://ana:secret@data.example:8443/a/My%20Orders.csv.gz?key=hidden"
         );
-        assert!(address.is_safe());
         assert_eq!(read("http://data.example").name, "data.example");
         assert_eq!(read("http://data.example/export/").name, "export");
         assert_eq!(read("http://data.example/100%").name, "100%");
-        assert!(!read("http://data.example").is_safe());
         assert!(Address::read("data/orders.csv").is_none());
         assert!(Address::read("ftp://data.example/a.csv").is_none());
         assert!(Address::read("http:///a.csv").is_some_and(|read| read.is_err()));

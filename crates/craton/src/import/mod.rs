@@ -51,6 +51,4 @@ mod limits {
     pub const STALL_SECONDS_MAX: u64 = 60;
     /// Redirections of an address that are followed.
     pub const REDIRECTS_MAX: u32 = 5;
-    /// Bytes of the file with the certificates that an address is checked against.
-    pub const CERTIFICATES_BYTES_MAX: u64 = 8 << 20;
 }

@@ -108,7 +108,8 @@ pub fn run_with(
     let market = options.source.market()?;
     let events = Events::of(&market, options.copies);
     let is_over = AtomicBool::new(false);
-    let connections: Vec<Unit<'_>> = units.iter().map(|unit| Unit::new(unit, &is_over)).collect();
+    let connections = units.iter().map(|unit| Unit::new(unit, &is_over));
+    let connections = connections.collect::<Result<Vec<Unit<'_>>, Problem>>()?;
     std::thread::scope(|scope| {
         let (sender, answers) = channel();
         let mut tasks = Vec::new();

@@ -145,9 +145,12 @@ pub struct Unit<'a> {
 
 impl<'a> Unit<'a> {
     /// Returns a connection that gives up asking when `is_over` becomes true.
-    pub fn new(address: &UnitAddress, is_over: &'a AtomicBool) -> Self {
-        let client = Client::new(&address.url, Some(address.token.clone()));
-        Self { name: address.name.clone(), client, clock: SystemClock::new(), is_over }
+    ///
+    /// # Errors
+    /// `cli.usage` where no certificate could be believed.
+    pub fn new(address: &UnitAddress, is_over: &'a AtomicBool) -> Result<Self, Problem> {
+        let client = Client::new(&address.url, Some(address.token.clone()), None)?;
+        Ok(Self { name: address.name.clone(), client, clock: SystemClock::new(), is_over })
     }
 
     /// Does what comes in until nothing more can come.

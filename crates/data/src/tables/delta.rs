@@ -3,7 +3,7 @@
 //! Protocol: Delta Lake transaction log, reader version 1, writer version 2 (github.com/delta-io/delta, PROTOCOL.md). The store
 //! says what counts; this log says the same to readers of the open format. A commit is written once, as a whole, under its number.
 
-use super::state::{File, Gone, State};
+use super::state::{File, Gone, Intent, State};
 use crate::Error;
 use crate::streams::schema::{Column, ColumnType, Columns, OFFSET, Schema, TIME};
 use base::{Problem, Time};
@@ -23,9 +23,8 @@ const TAG: &str = "craton";
 
 /// A commit.
 pub(crate) struct Commit<'a> {
-    pub(crate) version: u64,
-    /// Wall time in milliseconds.
-    pub(crate) at: i64,
+    /// What it is the end of; its version, its time and its id are those of the commit.
+    pub(crate) intent: &'a Intent,
     /// The operation, in Delta's words.
     pub(crate) operation: &'static str,
     pub(crate) state: &'a State,
@@ -45,25 +44,31 @@ pub(crate) struct Commit<'a> {
 /// Where the blob cannot be written.
 pub(crate) fn write(blobs: &dyn Blobs, commit: &Commit<'_>) -> Result<(), Problem> {
     let text = text(commit);
-    let name = commit_name(&commit.state.folder, commit.version);
+    let name = commit_name(&commit.state.folder, commit.intent.version);
     Ok(blobs.put(&name, &mut |out| out.write_all(text.as_bytes()))?)
 }
 
-/// Returns the files that a commit added, and the schema that it set, where the commit was written.
+/// Returns the files that the commit of an intent added, and the schema that it set, where that commit was written. One of the same
+/// version that something else has written is none.
 ///
 /// # Errors
 /// Where it cannot be read.
 pub(crate) fn adds_of(
     blobs: &dyn Blobs,
     folder: &str,
-    version: u64,
+    intent: &Intent,
 ) -> Result<Option<(Vec<File>, Option<String>)>, Problem> {
-    let name = commit_name(folder, version);
+    let name = commit_name(folder, intent.version);
     let Some(size) = blobs.size(&name)? else { return Ok(None) };
     let bytes = blobs.read(&name, 0..size)?;
     let (mut files, mut schema) = (Vec::new(), None);
+    let mut is_own = false;
     for line in kernel::rows(&bytes) {
         let action: Value = serde_json::from_slice(line).map_err(|error| damaged(&error))?;
+        if let Some(info) = action.get("commitInfo") {
+            let id = info.get("txnId").and_then(Value::as_str).unwrap_or_default();
+            is_own = id == intent.id && info.get("timestamp") == Some(&json!(intent.at));
+        }
         if let Some(text) = action.pointer("/metaData/schemaString").and_then(Value::as_str) {
             schema = Some(text.to_owned());
         }
@@ -72,7 +77,7 @@ pub(crate) fn adds_of(
         };
         files.push(serde_json::from_str(tag).map_err(|error| damaged(&error))?);
     }
-    Ok(Some((files, schema)))
+    Ok(is_own.then_some((files, schema)))
 }
 
 /// Returns the schema of a table's files as Delta writes it.
@@ -91,10 +96,10 @@ fn checkpoint_name(folder: &str, version: u64) -> String {
     format!("{folder}/{LOG}/{version:020}.checkpoint.parquet")
 }
 
-/// Returns the version of a blob of the log: of a commit or of a checkpoint.
-pub(crate) fn version_of(name: &str) -> Option<u64> {
-    let (_, name) = name.rsplit_once(&format!("{LOG}/"))?;
-    name.split('.').next()?.parse().ok()
+/// Returns the table's folder and the version of a blob of the log: of a commit or of a checkpoint.
+pub(crate) fn version_of(name: &str) -> Option<(&str, u64)> {
+    let (folder, name) = name.rsplit_once(&format!("/{LOG}/"))?;
+    Some((folder, name.split('.').next()?.parse().ok()?))
 }
 
 fn fields_of(columns: &Columns) -> Vec<Value> {
@@ -119,23 +124,25 @@ fn type_of(column: &Column) -> Value {
 }
 
 fn text(commit: &Commit<'_>) -> String {
+    let Intent { id, version, at, .. } = commit.intent;
     let mut actions = vec![json!({"commitInfo": {
-        "timestamp": commit.at,
+        "timestamp": at,
         "operation": commit.operation,
         "operationParameters": {},
         "engineInfo": concat!("craton/", env!("CARGO_PKG_VERSION")),
+        "txnId": id,
     }})];
     if let Some((name, schema)) = commit.schema {
-        if commit.version == 0 {
+        if *version == 0 {
             actions.push(protocol());
         }
         actions.push(meta(commit.state, name, schema));
     }
-    actions.push(txn(commit.state, commit.sealed, commit.at));
+    actions.push(txn(commit.state, commit.sealed, *at));
     actions.extend(commit.removes.iter().map(|file| {
         json!({"remove": {
             "path": file.path,
-            "deletionTimestamp": commit.at,
+            "deletionTimestamp": at,
             "dataChange": commit.is_change,
             "extendedFileMetadata": true,
             "partitionValues": {},

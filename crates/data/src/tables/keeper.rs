@@ -370,7 +370,7 @@ impl Keeper {
         let Some(state) = state::state(&reader, &table.name)? else { return Ok(()) };
         let removes = record::removed(&reader, &table.name, &intent.work)?;
         drop(reader);
-        let written = delta::adds_of(self.shared.blobs.as_ref(), &state.folder, intent.version)?;
+        let written = delta::adds_of(self.shared.blobs.as_ref(), &state.folder, intent)?;
         let (adds, schema) = match written {
             Some(written) => written,
             None => self.write(table, &state, intent, &removes)?,
@@ -415,8 +415,7 @@ impl Keeper {
             _ => state.sealed,
         };
         let commit = Commit {
-            version: intent.version,
-            at: intent.at,
+            intent,
             operation,
             state,
             schema: is_new.then_some((table.name.as_str(), schema.as_str())),
@@ -561,7 +560,7 @@ impl Keeper {
         let kept = oldest.unwrap_or(u64::MAX).min(state.checkpoint.unwrap_or(0));
         for (name, _) in blobs.list(&state.folder)? {
             let is_rubbish = match delta::version_of(&name) {
-                Some(version) => version < kept || state.next <= version,
+                Some((_, version)) => version < kept || state.next <= version,
                 None => !known.contains(&name) && !name.ends_with("_last_checkpoint"),
             };
             if is_rubbish {

@@ -2,7 +2,7 @@
 //!
 //! Rows are sealed in three steps: what will be done is committed (the intent), files and the Delta commit are written and
 //! synced, the seal is committed. The store says which files count; the Delta log says the same to others. After a crash the
-//! Delta commit of the intent's version tells whether the second step was done; it is finished or done again, never doubled.
+//! Delta commit of the intent, by its version and its id, tells whether the second step was done; it is finished or done again, never doubled.
 //!
 //! | file | subject |
 //! |---|---|
@@ -14,6 +14,7 @@
 //! | `newest` | the files of `NAME_latest` |
 //! | `rewrite` | files made anew without some of their rows |
 //! | `statistics` | what the planner is told of files |
+//! | `named` | which blobs a commit names: what a backup of it is made of |
 //! | `instants` | microseconds of files as milliseconds of SQL |
 //! | `record` | the decisions: begin, finish, trim, sweep |
 //! | `keeper` | what is due, and doing it; `keeper/retain` and `keeper/erase`: what leaves |
@@ -22,6 +23,7 @@ pub(crate) mod delta;
 pub(crate) mod file;
 mod instants;
 pub(crate) mod keeper;
+mod named;
 pub(crate) mod newest;
 pub(crate) mod object;
 pub(crate) mod record;
@@ -31,3 +33,4 @@ pub(crate) mod state;
 pub(crate) mod statistics;
 
 pub use keeper::{Calling, Keeper, Round};
+pub use named::Named;

@@ -198,8 +198,15 @@ fn begin(tx: &mut Tx<'_>, table: &str, work: Work) -> Result<(), Problem> {
     if !is_next {
         return Err(out_of_step(table, "the work does not go on from where the table stands"));
     }
-    let intent =
-        Intent { version: state.next, number: state.file_next, work, at: tx.wall().as_millis() };
+    let mut id = [0; 16];
+    tx.kernel().entropy().fill(&mut id);
+    let intent = Intent {
+        id: base::hex(&id),
+        version: state.next,
+        number: state.file_next,
+        work,
+        at: tx.wall().as_millis(),
+    };
     tx.put(intent_key(table), encode(&intent)?);
     Ok(())
 }
@@ -252,6 +259,9 @@ fn finish(
         let is_done = version < state.next;
         return if is_done { Ok(()) } else { Err(out_of_step(table, "nothing was begun")) };
     };
+    if !adds.iter().all(|file| is_made_by(file, &intent)) {
+        return Err(out_of_step(table, "files are not those of what was begun"));
+    }
     let removed = removed(tx, table, &intent.work)?;
     for file in &removed {
         let (path, bytes) = (file.path.clone(), file.bytes);
@@ -285,6 +295,17 @@ fn finish(
     state.schema = schema.unwrap_or(state.schema);
     tx.delete(intent_key(table));
     put(tx, table, &state)
+}
+
+/// Returns whether a file is one that a work makes.
+fn is_made_by(file: &File, intent: &Intent) -> bool {
+    let is_fresh = intent.number <= file.number && file.at == intent.at;
+    is_fresh
+        && match &intent.work {
+            Work::Seal { start, end } => *start <= file.start && file.end <= *end,
+            Work::Newest { upto } => file.end <= *upto,
+            Work::Compact { .. } | Work::Rewrite { .. } => true,
+        }
 }
 
 fn rows_of(files: &[File]) -> u64 {

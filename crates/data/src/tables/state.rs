@@ -1,7 +1,7 @@
 //! What the store holds of a table: how far it is sealed, its files, and what is being done with it.
 
 use crate::Error;
-use base::{Key, Problem, Time};
+use base::{Key, KeyReader, Problem, Time};
 use kernel::Read;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -54,6 +54,9 @@ pub(crate) struct File {
 /// What is being done with a table. There is one such thing at a time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Intent {
+    /// Told by chance when it began, so that a commit of an earlier life, in which a backup was taken, is not taken for its own.
+    #[serde(default)]
+    pub(crate) id: String,
     /// The Delta version that it will make.
     pub(crate) version: u64,
     /// The number that its first file will have.
@@ -143,6 +146,20 @@ pub(crate) fn anew_key(table: &str) -> Key {
 /// Where the store cannot be read.
 pub(crate) fn state(read: &dyn Read, table: &str) -> Result<Option<State>, Problem> {
     read.get(state_key(table).as_ref())?.map(|bytes| decode(&bytes)).transpose()
+}
+
+/// Returns the names of the tables that have a state.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub(crate) fn tables(read: &dyn Read) -> Result<Vec<String>, Problem> {
+    let prefix = kernel::key(b's').text("table");
+    let pairs = read.scan_prefix(prefix.as_ref(), usize::MAX)?;
+    let name = |key: &[u8]| {
+        let mut reader = KeyReader::new(key);
+        reader.text().and_then(|_| reader.text())
+    };
+    Ok(pairs.iter().filter_map(|(key, _)| name(key)).collect())
 }
 
 /// Returns what is being done with a table.

@@ -10,7 +10,7 @@ use datafusion::arrow::array::{
 use datafusion::arrow::datatypes::{Field, Schema};
 use datafusion::arrow::ipc::writer::StreamWriter;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::Blobs;
 
@@ -304,6 +304,54 @@ fn files_that_count_no_more_are_deleted_and_so_is_what_no_commit_names() {
     assert!(!left.iter().any(|(name, _)| name.contains("part-lost")));
     assert!(left.iter().filter(|(name, _)| name.ends_with(".json")).count() < 8, "{left:?}");
     assert_eq!(answer(&unit, "SELECT count(*) FROM readings"), "600\n");
+}
+
+#[test]
+fn a_delta_commit_of_another_life_is_not_taken_for_ones_own() {
+    let mut unit = unit_with(Config { checkpoint_commits: 100, ..busy() });
+    unit.apply(json!([readings()])).expect("applied");
+    let entropy = SeededEntropy::new(11);
+    let mut known = rows(&entropy, 30);
+    unit.append("readings", &lines(&known)).expect("appended");
+    unit.keep();
+    let log = |version: u64| format!("tables/readings/_delta_log/{version:020}.json");
+    let is_free = |version: &u64| unit.blobs.size(&log(*version)).expect("looked").is_none();
+    let next = (0..).find(is_free).expect("a version");
+    // What a life that was lost has sealed under the version that comes next.
+    let size = unit.blobs.size(&log(0)).expect("looked").expect("a commit");
+    let foreign = unit.blobs.read(&log(0), 0..size).expect("read");
+    unit.blobs.put(&log(next), &mut |out| out.write_all(&foreign)).expect("put");
+    let more = rows(&entropy, 20);
+    unit.append("readings", &lines(&more)).expect("appended");
+    known.extend(more);
+    unit.keep();
+    check_all(&unit, &known, 11);
+    let size = unit.blobs.size(&log(next)).expect("looked").expect("a commit");
+    assert_ne!(unit.blobs.read(&log(next), 0..size).expect("read"), foreign);
+}
+
+#[test]
+fn a_commit_names_its_own_files_and_none_that_came_later() {
+    let mut unit = unit_with(Config { vacuum_ms: 1 << 40, ..busy() });
+    unit.apply(json!([readings()])).expect("applied");
+    let entropy = SeededEntropy::new(12);
+    let step = |unit: &mut Unit| {
+        unit.append("readings", &lines(&rows(&entropy, 30))).expect("appended");
+        unit.keep();
+        let listed = unit.blobs.list("tables").expect("names");
+        listed.into_iter().map(|(name, _)| name).collect::<BTreeSet<String>>()
+    };
+    let before = step(&mut unit);
+    let reader =
+        kernel::Reader::new(&unit.kernel, kernel::Principal::Unit("t".into())).expect("a reader");
+    let named = data::Named::new(&reader).expect("looked up");
+    let after: BTreeSet<String> = (0..4).flat_map(|_| step(&mut unit)).collect();
+    let is_pointer = |name: &String| name.ends_with("_last_checkpoint");
+    for name in after.union(&before) {
+        assert_eq!(named.has(name), before.contains(name) && !is_pointer(name), "{name}");
+    }
+    assert!(before.iter().any(|name| name.ends_with(".parquet")));
+    assert!(after.iter().any(is_pointer), "{after:?}");
 }
 
 #[test]

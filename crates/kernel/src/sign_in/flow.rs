@@ -294,7 +294,7 @@ fn exchange(
 /// Returns the secret that the provider has given to the unit, where it has, to be sent to `url` and nowhere else.
 ///
 /// # Errors
-/// `unit.file`; `sign_in.provider` where the unit has no such secret, or may not send it there.
+/// `sign_in.provider` where the unit has no such secret, or may not send it there.
 fn client_secret(
     reader: &Reader,
     spec: &ProviderSpec,
@@ -302,9 +302,6 @@ fn client_secret(
     url: &str,
 ) -> Result<Option<String>, Problem> {
     let kernel = reader.kernel();
-    if let Some(file) = &spec.client_secret_file {
-        return kernel.sign_in.web(&flow.provider)?.secret(file).map(Some);
-    }
     let Some(SecretRef { secret: name }) = &spec.client_secret else { return Ok(None) };
     // Whoever signs in is nobody yet, and is not told more than whom to ask.
     let failed = |reason: String| Error::Provider { provider: flow.provider.clone(), reason };

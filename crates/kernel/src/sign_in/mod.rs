@@ -20,7 +20,7 @@ pub(crate) use flow::{begin, prepare_finish};
 pub(crate) use jwt::{Jwt, is_jwt};
 pub(crate) use people::{People, Vouched, record};
 pub(crate) use provider::{KIND as PROVIDER, ProviderSpec, granted};
-pub use session::Session;
+pub use session::{Session, sessions_ended};
 pub(crate) use session::{
     create, delete_password, end, expire, find, forget_provider, forget_user, list, prepare_create,
     prepare_password, relation, set_password,

@@ -21,10 +21,7 @@ pub(crate) struct ProviderSpec {
     pub issuer: String,
     /// What the unit is called there.
     pub client_id: String,
-    /// The file with the secret that the provider has given to the unit: its name in the folder `secrets` of the unit's folder.
-    #[serde(default)]
-    pub client_secret_file: Option<String>,
-    /// The secret of the unit that has it in place of a file. Its `hosts` list the host of the provider's token endpoint.
+    /// The secret of the unit that has what the provider has given to it. Its `hosts` list the host of the provider's token endpoint.
     #[serde(default)]
     pub client_secret: Option<SecretRef>,
     /// What is asked for beside `openid`.
@@ -108,18 +105,6 @@ impl ProviderSpec {
             let reason = "browsers send what they sign in with to `url`".to_owned();
             return wrong("url", reason, "write https://…; http:// only on this machine");
         }
-        if self.client_secret_file.as_deref().is_some_and(|name| !is_file_name(name)) {
-            let reason = "`client_secret_file` is no name of a file".to_owned();
-            return wrong(
-                "client_secret_file",
-                reason,
-                "name a file in the folder `secrets` of the unit",
-            );
-        }
-        if self.client_secret_file.is_some() && self.client_secret.is_some() {
-            let reason = "the client has one secret".to_owned();
-            return wrong("client_secret", reason, "leave `client_secret_file` away");
-        }
         if self.client_id.is_empty() || self.name.is_empty() {
             let reason = "`client_id` and `name` are not empty".to_owned();
             return wrong("client_id", reason, "the provider says what the unit is called there");
@@ -198,12 +183,6 @@ pub(crate) fn host(url: &str) -> &str {
     rest.split(['/', '?']).next().unwrap_or_default()
 }
 
-/// Returns whether a text names a file and no way to one.
-fn is_file_name(name: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    (1..=100).contains(&name.len()) && name.bytes().all(is_plain) && !name.starts_with('.')
-}
-
 fn cut(text: &str) -> String {
     text.chars().take(80).collect()
 }
@@ -232,13 +211,7 @@ mod tests {
         assert_eq!(spec(json!({"issuer": "https://a@id.example"})), Err("/spec/issuer".into()));
         assert_eq!(spec(json!({"url": "http://unit.example"})), Err("/spec/url".into()));
         assert_eq!(spec(json!({"url": "http://[::1]:8080"})), Ok(()));
-        for name in ["../unit.key", "/etc/shadow", ".hidden", ""] {
-            let refused = spec(json!({"client_secret_file": name}));
-            assert_eq!(refused, Err("/spec/client_secret_file".into()), "{name}");
-        }
         assert_eq!(spec(json!({"client_secret": {"secret": "acme"}})), Ok(()));
-        let both = json!({"client_secret": {"secret": "acme"}, "client_secret_file": "acme.txt"});
-        assert_eq!(spec(both), Err("/spec/client_secret".into()));
         assert!(spec(json!({"client_secret": "in clear"})).is_err());
         assert_eq!(
             spec(json!({"roles": {"map": {"a": ["owner"]}}})),

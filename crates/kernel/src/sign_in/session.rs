@@ -9,10 +9,11 @@ use crate::{
     Call, Config, Found, Prepared, Principal, Read, Reader, Reply, ResourceRef, Token, Tx, scram,
     space, token,
 };
-use base::{Period, Problem, Time};
+use base::{Period, Problem, Time, prefix_end};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::sync::Arc;
+use store::Snapshot;
 
 /// The longest name that is looked up, in bytes.
 const USER_BYTES_MAX: usize = 256;
@@ -248,14 +249,38 @@ fn by_id(read: &dyn Read, id: &str) -> Result<Option<([u8; 32], Token)>, Problem
 }
 
 fn drop_session(tx: &mut Tx<'_>, hash: &[u8; 32], token: &Token) -> Result<(), Problem> {
-    tx.delete(token::key(hash));
-    scram::forget(tx, &token.user, &token.id);
-    tx.delete(id_key(&token.id));
-    tx.delete(user_key(&token.user).text(&token.id));
-    if let Some(expires) = token.expires {
-        tx.delete(expiry_key(expires).text(&token.id));
-    }
+    keys_of(hash, token).into_iter().for_each(|key| tx.delete(key));
     tx.raise_credentials()
+}
+
+/// Returns the keys of all that is kept of a session.
+fn keys_of(hash: &[u8; 32], token: &Token) -> Vec<base::Key> {
+    let id = token.id.as_str();
+    let mut keys = vec![
+        token::key(hash),
+        scram::verifier_key(&token.user, id),
+        id_key(id),
+        user_key(&token.user).text(id),
+    ];
+    keys.extend(token.expires.map(|expires| expiry_key(expires).text(id)));
+    keys
+}
+
+/// Returns the writes that end every session in a store whose unit does not run. A backup has sessions that were ended since.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub fn sessions_ended(snapshot: &dyn Snapshot) -> Result<Vec<(Vec<u8>, Option<Vec<u8>>)>, Problem> {
+    let ids = space::key(b'P').text("id");
+    let pairs = snapshot.scan(ids.as_ref(), &prefix_end(ids.as_ref()), usize::MAX, false)?;
+    let mut writes = Vec::new();
+    for (_, hash) in pairs {
+        let Ok(hash) = <[u8; 32]>::try_from(hash) else { continue };
+        let Some(bytes) = snapshot.get(token::key(&hash).as_ref())? else { continue };
+        let keys = keys_of(&hash, &token::decode(&bytes)?);
+        writes.extend(keys.into_iter().map(|key| (key.bytes(), None)));
+    }
+    Ok(writes)
 }
 
 /// Returns what policies may know of a session: whose it is, and how he signed in.

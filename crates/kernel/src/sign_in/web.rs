@@ -1,7 +1,5 @@
 //! The way to identity providers: a seam. The real one asks over TLS; tests have one of their own.
 
-use base::Problem;
-
 /// A request to an identity provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebRequest {
@@ -56,12 +54,6 @@ pub trait Web: Send + Sync {
     /// # Errors
     /// What the connection says.
     fn send(&self, request: &WebRequest) -> Result<WebResponse, String>;
-
-    /// Returns the text of a file in the folder `secrets` of the unit's folder, without blanks around it.
-    ///
-    /// # Errors
-    /// `unit.file`.
-    fn secret(&self, file: &str) -> Result<String, Problem>;
 }
 
 #[cfg(test)]

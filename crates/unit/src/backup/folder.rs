@@ -8,13 +8,16 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use store::{Blobs, FileBlobs};
+use store::{Blobs, FileBlobs, sync_name};
 
 /// The folders inside.
 const PIECES: &str = "pieces";
 const MANIFESTS: &str = "manifests";
 /// Held by whoever writes into the folder.
 const LOCK: &str = "backup.lock";
+
+/// What a changed piece that was set aside has behind its name.
+const DAMAGED: &str = ".damaged";
 
 /// Bytes that are read at once.
 const READ_BYTES: u64 = 4 << 20;
@@ -156,10 +159,11 @@ impl Folder {
         }
     }
 
-    /// Returns a backup, with its signature checked: that of a name, or the newest.
+    /// Returns a backup, with its signature checked: that of a name, or the newest where all are of one unit.
     ///
     /// # Errors
-    /// `backup.not_found`, `backup.damaged`; the latter also where none is named and any manifest is damaged.
+    /// `backup.not_found`, `backup.damaged`; the latter also where none is named and any manifest is damaged. `backup.several` where none
+    /// is named and there are several units.
     pub fn get(&self, name: Option<&str>) -> Result<(String, SignedManifest), Problem> {
         let list = self.list()?;
         let found = match name {
@@ -168,7 +172,13 @@ impl Folder {
             None if list.first().is_some_and(|shown| shown.signed.is_err()) => {
                 list.into_iter().next()
             }
-            None => list.into_iter().next_back(),
+            None => {
+                let count = list.iter().filter_map(Shown::unit).collect::<BTreeSet<_>>().len();
+                if 1 < count {
+                    return Err(Error::SeveralUnits { folder: self.root.clone(), count }.into());
+                }
+                list.into_iter().next_back()
+            }
         };
         let missing = || Error::NoBackup {
             folder: self.root.clone(),
@@ -240,6 +250,28 @@ impl Folder {
         Ok(())
     }
 
+    /// Sets pieces aside of which a check has found that they have changed: the next backup brings them again where its unit still has
+    /// them. Returns their files.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read or written.
+    pub fn set_aside(&self, _lock: &Lock, findings: &[Finding]) -> Result<Vec<String>, Problem> {
+        let mut aside = Vec::new();
+        for Finding { file, .. } in findings {
+            let hash = file.rsplit('/').next().unwrap_or_default();
+            let is_there = *file == piece_file(hash) && self.blobs.size(file)?.is_some();
+            // One that a backup has brought again meanwhile is whole.
+            if !is_there || self.read_piece(hash)?.is_some() {
+                continue;
+            }
+            let (from, to) = (self.root.join(file), self.root.join(format!("{file}{DAMAGED}")));
+            let moved = std::fs::rename(&from, &to).and_then(|()| sync_name(&to));
+            moved.map_err(|source| Error::File { path: from, source })?;
+            aside.push(file.clone());
+        }
+        Ok(aside)
+    }
+
     /// Returns a piece; nothing where it is missing or its bytes are others.
     pub(super) fn read_piece(&self, hash: &str) -> Result<Option<Vec<u8>>, Problem> {
         if !is_digest(hash) {
@@ -297,6 +329,11 @@ impl Folder {
 }
 
 impl Shown {
+    /// Of which unit it is; nothing of a damaged one.
+    fn unit(&self) -> Option<&str> {
+        self.signed.as_ref().ok().map(|signed| signed.manifest.unit.as_str())
+    }
+
     /// When it was taken; the damaged come first.
     fn wall(&self) -> Option<Time> {
         self.signed.as_ref().ok().map(|signed| signed.manifest.wall)

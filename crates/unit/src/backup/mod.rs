@@ -21,6 +21,7 @@
 mod folder;
 mod keys;
 mod manifest;
+mod operation;
 mod restore;
 mod source;
 mod stream;
@@ -31,7 +32,8 @@ pub use restore::{Keys, Restore, Restored, restore};
 pub use source::{stopped, unit_of};
 pub use stream::MEDIA;
 
-pub(crate) use source::{Parts, older, running};
+pub(crate) use operation::Backups;
+pub(crate) use source::older;
 pub(crate) use stream::Reading;
 
 /// Bytes of a piece, at most.

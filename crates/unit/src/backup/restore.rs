@@ -28,7 +28,7 @@ pub enum Keys {
 pub struct Restore<'a> {
     /// The folder of the backups.
     pub from: &'a Folder,
-    /// The backup; the newest where absent.
+    /// The backup; the newest where absent and all are of one unit.
     pub at: Option<&'a str>,
     /// The unit's folder: it is not there, or empty.
     pub to: &'a Path,
@@ -54,7 +54,7 @@ pub struct Restored {
 /// Restores a unit.
 ///
 /// # Errors
-/// `restore.not_empty`, `backup.damaged`, `backup.not_found`, `backup.passphrase`, `backup.no_keys`, `store.newer`, and those of the
+/// `restore.not_empty`, `backup.damaged`, `backup.not_found`, `backup.several`, `backup.passphrase`, `backup.no_keys`, `store.newer`, and those of the
 /// disk: nothing stands at the unit's place then.
 pub fn restore(wanted: &Restore<'_>) -> Result<Restored, Problem> {
     expect_empty(wanted.to)?;

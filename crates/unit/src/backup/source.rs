@@ -1,14 +1,15 @@
 //! Takes a backup of a unit: of one that runs, or of the folder of one that does not.
 //!
 //! In this order: files are held, the store's image is opened, files are listed. So all files that the image names are among the
-//! listed, and none of them goes before it was read.
+//! listed, and none of them goes before it was read. What was written since for a later commit is left out: the restored unit would
+//! find what it has not done.
 
 use super::PIECE_BYTES;
 use super::manifest::{Entry, MANIFEST, Manifest, STORE, SignedManifest, hash_of};
 use super::stream::{Frame, Reading};
 use crate::{Config, Error, assembly, files};
 use base::{Clock, Problem, SystemClock, Time};
-use data::{Data, FOLDERS, Hold};
+use data::{Data, FOLDERS, Hold, Named};
 use exchange::{Card, Exchange, Identity};
 use kernel::{Kernel, Principal, Reader};
 use std::collections::{HashSet, VecDeque};
@@ -69,7 +70,9 @@ pub(crate) fn running(
     let hold = parts.data.hold();
     let image = parts.kernel.store().image()?;
     let commit = image.snapshot.commit();
-    drop(image.snapshot);
+    let seen = Reader::over(parts.kernel, image.snapshot, Principal::Unit("backup".into()));
+    let named = Named::new(&seen)?;
+    drop(seen);
     // Signed with the key that is in force now: it may be a later one than those of the folder.
     let reader = Reader::new(parts.kernel, Principal::Unit("backup".into()))?;
     let identity = parts.exchange.identity_of(&reader)?;
@@ -86,7 +89,7 @@ pub(crate) fn running(
     let sign = move |manifest: &Manifest| sign(&identity, manifest);
     let blobs = FileBlobs::new(parts.folder);
     Ok(Frames {
-        planned: plan(parts.folder, &blobs)?,
+        planned: plan(parts.folder, &blobs, &|path| named.has(path))?,
         blobs,
         blocks: Some(image.blocks),
         _hold: Some(hold),
@@ -147,7 +150,8 @@ pub(crate) fn older(
     let manifest = Manifest { business: wall, wall, format, ..begin(&identity, &card, previous) };
     let blocks = FileBlocks { blobs: FileBlobs::new(folder), bytes };
     Ok(Frames {
-        planned: plan(folder, &blobs)?,
+        // Nobody writes meanwhile: files and store are of one moment.
+        planned: plan(folder, &blobs, &|path| !path.ends_with("_last_checkpoint"))?,
         blobs,
         blocks: Some(Box::new(blocks)),
         _hold: None,
@@ -203,8 +207,12 @@ fn sign(identity: &Identity, manifest: &Manifest) -> Result<SignedManifest, Prob
     Ok(SignedManifest { manifest: manifest.clone(), signed })
 }
 
-/// Lists what is to be copied beside the store.
-fn plan(folder: &Path, blobs: &FileBlobs) -> Result<VecDeque<Planned>, Problem> {
+/// Lists what is to be copied beside the store; of tables and views what is wanted.
+fn plan(
+    folder: &Path,
+    blobs: &FileBlobs,
+    is_wanted: &dyn Fn(&str) -> bool,
+) -> Result<VecDeque<Planned>, Problem> {
     let mut planned = VecDeque::new();
     for path in PLAIN {
         let missing = || Error::NoFile { path: PathBuf::from(folder).join(path) };
@@ -214,7 +222,7 @@ fn plan(folder: &Path, blobs: &FileBlobs) -> Result<VecDeque<Planned>, Problem> 
     for folder in FOLDERS {
         for (path, bytes) in blobs.list(folder)? {
             // What is being written has no name yet.
-            if !path.ends_with(".tmp") {
+            if !path.ends_with(".tmp") && is_wanted(&path) {
                 planned.push_back(Planned { path, bytes });
             }
         }
