@@ -157,12 +157,12 @@ impl Pair {
             |name: &str| std::fs::read_to_string(self.folder.join(unit).join(name)).expect("reads");
         let configuration: toml::Table = read("unit.toml").parse().expect("TOML");
         let listen = configuration["listen"].as_str().expect("an address");
+        let url = format!("http://{listen}{path}");
         let builder = ureq::http::Request::builder()
-            .uri(format!("http://{listen}{path}"))
+            .uri(&url)
             .header("authorization", format!("Bearer {}", read("owner.token").trim()))
             .header("content-type", "application/json");
-        let agent =
-            ::unit::agent(ureq::Agent::config_builder().http_status_as_error(false).build());
+        let agent = ::unit::agent(&::unit::Reach::to(&url)).expect("an agent");
         let answered = match body {
             Some(body) => {
                 agent.run(builder.method("POST").body(body.as_bytes()).expect("a request"))

@@ -73,15 +73,15 @@ impl Units {
             |name: &str| std::fs::read_to_string(self.folder.join(unit).join(name)).expect("reads");
         let configuration: toml::Table = read("unit.toml").parse().expect("TOML");
         let listen = configuration["listen"].as_str().expect("an address");
+        let url = format!("http://{listen}{path}");
         let request = ureq::http::Request::builder()
             .method("POST")
-            .uri(format!("http://{listen}{path}"))
+            .uri(&url)
             .header("authorization", format!("Bearer {}", read("owner.token").trim()))
             .header("content-type", "application/json")
             .body(body.to_string().into_bytes())
             .expect("a request");
-        let agent =
-            ::unit::agent(ureq::Agent::config_builder().http_status_as_error(false).build());
+        let agent = ::unit::agent(&::unit::Reach::to(&url)).expect("an agent");
         let response = agent.run(request).expect("the unit answers");
         let is_done = response.status().is_success();
         let bytes = response.into_body().read_to_vec().expect("reads");

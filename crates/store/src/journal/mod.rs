@@ -33,6 +33,9 @@ pub const FOLD_BYTES: usize = 8 << 20;
 /// come and gone.
 const FOLD_BYTES_REMOTE: usize = 32 << 20;
 
+/// The bytes of a batch that goes into the tables at once.
+const LARGE_BYTES: usize = 2 << 20;
+
 /// Records after which they are folded whatever their size: while they stand in the log of the store below, it cannot begin anew.
 const RECORDS_MAX: usize = 1_000;
 
@@ -96,6 +99,7 @@ impl JournaledStore {
     /// [`Error::Damaged`] where a record cannot be read, and those of the store below.
     pub fn open(below: Arc<dyn Store>) -> Result<Self, Error> {
         let fold_bytes = if below.is_remote() { FOLD_BYTES_REMOTE } else { FOLD_BYTES };
+        let fold_bytes = std::env::var("XFOLD").ok().and_then(|t| t.parse().ok()).unwrap_or(fold_bytes);
         Self::with_fold_bytes(below, fold_bytes)
     }
 
@@ -349,7 +353,7 @@ impl Store for JournaledStore {
         let generation = Arc::clone(&self.shared.current());
         let held = generation.recent().bytes();
         // What is large, or changes more than keys and ends of logs, goes into the tables at once; so does what is to leave no record.
-        let is_large = self.fold_bytes.min(FOLD_BYTES) / 4 < batch.bytes();
+        let is_large = LARGE_BYTES.min(self.fold_bytes) < batch.bytes();
         if batch.folds || !batch.trims.is_empty() || is_large {
             return self.fold(committing, partition, batch.epoch, Some(batch));
         }

@@ -55,16 +55,21 @@ pub(super) struct Place {
     path: PathBuf,
     vfs: CString,
     /// Kept while connections use it.
-    _disk: Option<SimulatedDisk>,
+    disk: Option<SimulatedDisk>,
 }
 
 impl Place {
     pub fn real(path: &Path) -> Self {
-        Self { path: path.to_owned(), vfs: VFS_REAL.to_owned(), _disk: None }
+        Self { path: path.to_owned(), vfs: VFS_REAL.to_owned(), disk: None }
     }
 
     pub fn simulated(disk: &SimulatedDisk, name: &str) -> Self {
-        Self { path: PathBuf::from(name), vfs: disk.name().to_owned(), _disk: Some(disk.clone()) }
+        Self { path: PathBuf::from(name), vfs: disk.name().to_owned(), disk: Some(disk.clone()) }
+    }
+
+    /// Returns whether it is a file of the system, and none on a simulated disk.
+    pub fn is_real(&self) -> bool {
+        self.disk.is_none()
     }
 
     /// Opens a connection to an existing store.

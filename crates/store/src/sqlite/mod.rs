@@ -11,6 +11,7 @@
 //! again: SQLite would go on after the pages that it had copied, and the system writes those no second time.
 
 mod check;
+mod copying;
 mod file;
 mod freed;
 mod image;

@@ -1,5 +1,6 @@
 //! The writer: the only connection that changes anything.
 
+use super::copying::Copying;
 use super::file::{self, Place, chunk_id, failure, signed};
 use super::freed;
 use super::read::{Readers, View};
@@ -22,6 +23,8 @@ pub(super) struct Writer {
     is_settled: bool,
     /// False after a failed checkpoint, until the store was opened anew.
     is_main_certain: bool,
+    /// A copy of the write-ahead log that is under way.
+    copying: Option<Copying>,
     /// Snapshots of the committing thread that read through this connection.
     views: Vec<Weak<Mutex<View>>>,
     /// Pages in the write-ahead log, as of the last commit.
@@ -43,6 +46,7 @@ impl Writer {
             heads,
             is_settled: true,
             is_main_certain: true,
+            copying: None,
             views: Vec::new(),
             wal_pages: Arc::default(),
             wal_pages_next: config.checkpoint_pages,
@@ -266,8 +270,9 @@ impl Writer {
 
     /// Copies the write-ahead log into the main file and cuts it off; returns false where a snapshot needs it.
     pub fn forget_log(&mut self, readers: &Readers) -> Result<bool, Error> {
+        self.end_copying();
         let held = readers.hold(false);
-        if !held.is_quiet() {
+        if !held.is_quiet() || !self.is_main_certain {
             return Ok(false);
         }
         match self.checkpoint(CheckpointMode::TRUNCATE) {
@@ -291,12 +296,21 @@ impl Writer {
 
     /// Copies the write-ahead log into the main file once it is long, and lets it start anew.
     ///
+    /// Most of it is copied beside the commits; what came meanwhile is copied between two of them. On a simulated disk there is
+    /// one thread only, so that a seed gives the same each time.
+    ///
     /// A full disk harms nobody here: the log keeps everything, and a later commit tries again.
     pub fn shorten_log(&mut self, readers: &Readers) -> Result<(), Error> {
+        let pages = self.wal_pages.load(Ordering::Relaxed);
+        let is_long = 2 * self.config.checkpoint_pages <= pages;
+        let was_copying = self.copying.is_some();
+        if self.copying.as_ref().is_some_and(|copying| !is_long && !copying.is_over()) {
+            return Ok(());
+        }
+        self.end_copying();
         if !self.is_main_certain {
             return self.reopen(readers);
         }
-        let pages = self.wal_pages.load(Ordering::Relaxed);
         if pages < self.wal_pages_next {
             return Ok(());
         }
@@ -305,7 +319,14 @@ impl Writer {
             self.wal_pages_next = pages.saturating_add(self.config.checkpoint_pages / 4);
             return Ok(());
         }
-        let copied = if 2 * self.config.checkpoint_pages <= pages {
+        if !was_copying && !is_long && self.place.is_real() {
+            // Where no connection can be had now, the log is copied here.
+            self.copying = Copying::begin(&self.place, self.config.checkpoint_pages).ok();
+            if self.copying.is_some() {
+                return Ok(());
+            }
+        }
+        let copied = if is_long {
             // New snapshots are held back until the open ones have ended, or were ended.
             let held = readers.hold(self.config.wal_pages_max <= pages);
             let mode =
@@ -325,6 +346,13 @@ impl Writer {
                 self.is_main_certain = false;
                 self.reopen(readers)
             }
+        }
+    }
+
+    /// Waits for a copy that is under way.
+    fn end_copying(&mut self) {
+        if let Some(copying) = self.copying.take() {
+            self.is_main_certain &= copying.end().is_ok();
         }
     }
 
@@ -368,6 +396,7 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
+        self.end_copying();
         // An orderly end leaves an empty log. Where this fails, the next opening copies the log.
         if self.is_settled && self.is_main_certain {
             self.checkpoint(CheckpointMode::TRUNCATE).ok();
