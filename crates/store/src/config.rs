@@ -22,7 +22,7 @@ pub struct Config {
     /// Pages in the write-ahead log at which copying for a backup is ended, for the same reason; until then it is waited for.
     pub copy_wal_pages_max: u32,
     /// How long a commit waits for open snapshots to end so that the write-ahead log can shrink, in milliseconds. It
-    /// waits only where the log is twice as long as `checkpoint_pages`.
+    /// waits only where the log is as long as `wal_pages_max`.
     pub drain_timeout_ms: u64,
     /// The database server that holds the store in place of a file; the limits above are those of the file.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -99,7 +99,6 @@ impl JournaledStore {
     /// [`Error::Damaged`] where a record cannot be read, and those of the store below.
     pub fn open(below: Arc<dyn Store>) -> Result<Self, Error> {
         let fold_bytes = if below.is_remote() { FOLD_BYTES_REMOTE } else { FOLD_BYTES };
-        let fold_bytes = std::env::var("XFOLD").ok().and_then(|t| t.parse().ok()).unwrap_or(fold_bytes);
         Self::with_fold_bytes(below, fold_bytes)
     }
 

@@ -25,6 +25,8 @@ pub(super) struct Writer {
     is_main_certain: bool,
     /// A copy of the write-ahead log that is under way.
     copying: Option<Copying>,
+    /// True where most of the log was copied, and it did not start anew since.
+    is_copied: bool,
     /// Snapshots of the committing thread that read through this connection.
     views: Vec<Weak<Mutex<View>>>,
     /// Pages in the write-ahead log, as of the last commit.
@@ -47,6 +49,7 @@ impl Writer {
             is_settled: true,
             is_main_certain: true,
             copying: None,
+            is_copied: false,
             views: Vec::new(),
             wal_pages: Arc::default(),
             wal_pages_next: config.checkpoint_pages,
@@ -278,6 +281,7 @@ impl Writer {
         match self.checkpoint(CheckpointMode::TRUNCATE) {
             Ok(is_all) => {
                 if is_all {
+                    self.is_copied = false;
                     self.wal_pages.store(0, Ordering::Relaxed);
                     self.wal_pages_last = 0;
                     self.wal_pages_next = self.config.checkpoint_pages;
@@ -294,54 +298,43 @@ impl Writer {
         }
     }
 
-    /// Copies the write-ahead log into the main file once it is long, and lets it start anew.
+    /// Copies the write-ahead log into the main file once it is long, and lets it start anew as soon as no snapshot needs it.
     ///
-    /// Most of it is copied beside the commits; what came meanwhile is copied between two of them. On a simulated disk there is
-    /// one thread only, so that a seed gives the same each time.
-    ///
-    /// A full disk harms nobody here: the log keeps everything, and a later commit tries again.
+    /// Most of it is copied beside the commits, and only what came meanwhile between two of them. On a simulated disk there is one
+    /// thread, so that a seed gives the same each time. A full disk harms nobody here: the log keeps everything, and a later commit
+    /// tries again.
     pub fn shorten_log(&mut self, readers: &Readers) -> Result<(), Error> {
         let pages = self.wal_pages.load(Ordering::Relaxed);
-        let is_long = 2 * self.config.checkpoint_pages <= pages;
-        let was_copying = self.copying.is_some();
-        if self.copying.as_ref().is_some_and(|copying| !is_long && !copying.is_over()) {
+        let is_urgent = self.config.wal_pages_max <= pages;
+        if self.copying.as_ref().is_some_and(|copying| !is_urgent && !copying.is_over()) {
             return Ok(());
         }
         self.end_copying();
         if !self.is_main_certain {
             return self.reopen(readers);
         }
-        if pages < self.wal_pages_next {
+        let is_last = self.is_copied && !readers.is_any_open();
+        if pages < self.wal_pages_next && !is_last {
             return Ok(());
         }
+        self.wal_pages_next = pages.saturating_add(self.config.checkpoint_pages / 4);
         if readers.is_copied() && pages < self.config.copy_wal_pages_max {
             // An image reads what the log would be shortened by. It has its time; then all goes on as before.
-            self.wal_pages_next = pages.saturating_add(self.config.checkpoint_pages / 4);
             return Ok(());
         }
-        if !was_copying && !is_long && self.place.is_real() {
-            // Where no connection can be had now, the log is copied here.
-            self.copying = Copying::begin(&self.place, self.config.checkpoint_pages).ok();
-            if self.copying.is_some() {
-                return Ok(());
-            }
+        if !is_urgent && !is_last && self.begin_copying() {
+            return Ok(());
         }
-        let copied = if is_long {
-            // New snapshots are held back until the open ones have ended, or were ended.
-            let held = readers.hold(self.config.wal_pages_max <= pages);
-            let mode =
-                if held.is_quiet() { CheckpointMode::RESTART } else { CheckpointMode::PASSIVE };
-            self.checkpoint(mode)
-        } else {
-            self.checkpoint(CheckpointMode::PASSIVE)
-        };
-        // The log starts anew with the next commit if it can. Where snapshots prevent it, not every commit tries again.
-        self.wal_pages_next = match copied {
-            Ok(true) if !readers.is_any_open() => self.config.checkpoint_pages,
-            _ => pages.saturating_add(self.config.checkpoint_pages / 4),
-        };
-        match copied {
-            Ok(_) | Err(Error::Full) => Ok(()),
+        match self.copy(readers, is_urgent) {
+            Ok(is_all) => {
+                // The log starts anew with the next commit, unless a snapshot was opened just now.
+                self.is_copied = !is_all;
+                if is_all {
+                    self.wal_pages_next = self.config.checkpoint_pages;
+                }
+                Ok(())
+            }
+            Err(Error::Full) => Ok(()),
             Err(_) => {
                 self.is_main_certain = false;
                 self.reopen(readers)
@@ -349,9 +342,29 @@ impl Writer {
         }
     }
 
+    /// Copies the log here and now; returns whether all of it is copied and no snapshot needs it. `is_urgent` ends the snapshots.
+    fn copy(&self, readers: &Readers, is_urgent: bool) -> Result<bool, Error> {
+        if !is_urgent {
+            return Ok(self.checkpoint(CheckpointMode::PASSIVE)? && !readers.is_any_open());
+        }
+        let held = readers.hold(true);
+        let mode = if held.is_quiet() { CheckpointMode::RESTART } else { CheckpointMode::PASSIVE };
+        Ok(self.checkpoint(mode)? && held.is_quiet())
+    }
+
+    /// Begins to copy the log beside the commits; returns whether that is done.
+    fn begin_copying(&mut self) -> bool {
+        if self.place.is_real() {
+            // Where no connection can be had now, the log is copied here.
+            self.copying = Copying::begin(&self.place, self.config.checkpoint_pages).ok();
+        }
+        self.copying.is_some()
+    }
+
     /// Waits for a copy that is under way.
     fn end_copying(&mut self) {
         if let Some(copying) = self.copying.take() {
+            self.is_copied = true;
             self.is_main_certain &= copying.end().is_ok();
         }
     }
