@@ -772,6 +772,7 @@ impl Kernel {
         self.decoded.write().unwrap_or_else(PoisonError::into_inner).clear();
         self.levels.forget();
         self.tracer.forget_carried();
+        self.engines.iter().for_each(|engine| engine.forget());
     }
 
     /// Reads a stored resource.
