@@ -184,6 +184,35 @@ impl Client {
         serde_json::from_slice(&bytes).map_err(|error| self.odd(&format!("no JSON: {error}")))
     }
 
+    /// Returns a list, over as many answers as it takes: the unit ends one before the list does where it has looked at much.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub fn list(&self, request: &Request, limit: u32) -> Result<Value, Problem> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut answer = self.send(request)?;
+        while let Some(after) = answer["next"].as_str().map(str::to_owned)
+            && let Some(count) = answer["items"].as_array().map(Vec::len)
+            && count < limit
+        {
+            let mut next = request.clone();
+            next.query.retain(|(name, _)| *name != "limit");
+            let next = next.query("limit", Some(limit - count)).query("after", Some(after));
+            let mut more = self.send(&next)?;
+            if let Some(items) = answer["items"].as_array_mut()
+                && let Some(others) = more.get_mut("items").and_then(Value::as_array_mut)
+            {
+                items.append(others);
+            }
+            for name in ["next", "more"] {
+                if let Some(value) = more.get_mut(name) {
+                    answer[name] = value.take();
+                }
+            }
+        }
+        Ok(answer)
+    }
+
     /// Reads the rest of an answer.
     ///
     /// # Errors

@@ -694,7 +694,7 @@ impl Engine for Data {
         caller: &Principal,
         wanted: &Wanted,
         give: Give<'_>,
-    ) -> Result<(), Problem> {
+    ) -> Result<Option<String>, Problem> {
         running::running(&self.shared, read, caller, wanted, give)
     }
 

@@ -24,16 +24,16 @@ pub(crate) fn running(
     caller: &Principal,
     wanted: &Wanted,
     give: Give<'_>,
-) -> Result<(), Problem> {
+) -> Result<Option<String>, Problem> {
     if !wanted.is_of(KIND) {
-        return Ok(());
+        return Ok(None);
     }
     for query in visible(shared, read, caller)? {
         if !give(shown(query))? {
             break;
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 fn shown(query: queries::Running) -> Running {

@@ -5,13 +5,16 @@ use crate::operation::{Call, Reply};
 use crate::resource::APPLICATION;
 use crate::writer::run;
 use crate::{
-    Error, Kernel, KindOf, Principal, Read, Reader, Resource, ResourceRef, Tx, policy, space,
+    Error, Kernel, KindOf, Principal, Read, Reader, Resource, ResourceRef, Tx, policy, sign_in,
+    space,
 };
 use base::{Place, Problem, nearest};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+type Labels = BTreeMap<String, String>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,10 +39,19 @@ struct Step {
     changes: Vec<String>,
 }
 
-/// Applies manifests. Every change goes through the kernel path as a call of its own, in one savepoint. All of them are
-/// judged by the policies as they stood before: the epoch rises once, at the end.
+/// Applies manifests, or tries to: a dry run does everything and takes it back.
 pub(crate) fn apply(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
     let apply: Apply = call.parameters()?;
+    if apply.dry_run {
+        tx.tried(|tx| carry_out(tx, call, &apply))
+    } else {
+        carry_out(tx, call, &apply)
+    }
+}
+
+/// Applies manifests. Every change goes through the kernel path as a call of its own, in one savepoint. All of them are
+/// judged by the policies as they stood before: the epoch rises once, at the end.
+fn carry_out(tx: &mut Tx<'_>, call: &Call, apply: &Apply) -> Result<Reply, Problem> {
     let limit = tx.kernel().config().manifests_max;
     if limit < apply.manifests.len() {
         return Err(Error::TooLarge {
@@ -51,7 +63,7 @@ pub(crate) fn apply(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
     let kernel = Arc::clone(tx.kernel());
     let checked = check_all(&kernel, &apply.manifests)?;
     if apply.exclusive {
-        check_own(tx, &apply, &checked)?;
+        check_own(tx, apply, &checked)?;
     }
     let mut steps = Vec::new();
     let mut named = BTreeSet::new();
@@ -64,9 +76,11 @@ pub(crate) fn apply(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
                 Error::Manifest { reason, place, hint: Some("remove one of them".into()) }.into()
             );
         }
-        let step = plan(tx, kind, manifest, apply.application.as_deref())?;
+        let held = tx.resource(kind.name, &reference.name)?;
+        let labels = labels_of(manifest, apply.application.as_deref(), held.as_deref());
+        let step = plan(kind, manifest, &labels, held.as_deref());
         if step.action != "keep" {
-            put(tx, call, manifest, &reference, apply.application.as_deref())?;
+            put(tx, call, manifest, &reference, &labels)?;
         }
         steps.push(step);
     }
@@ -88,27 +102,8 @@ pub(crate) fn apply(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         reply["warnings"] = serde_json::to_value(&warnings)
             .map_err(|error| Error::Internal { detail: error.to_string() })?;
     }
-    if apply.dry_run {
-        return Err(DryRun::carry(&reply));
-    }
     tx.raise_epoch()?;
     Ok(Reply::Value(reply))
-}
-
-/// A dry run does everything and then fails on purpose, so that its savepoint takes everything back.
-pub(crate) struct DryRun;
-
-impl DryRun {
-    const CODE: &'static str = "manifest.dry_run";
-
-    fn carry(plan: &Value) -> Problem {
-        Problem::new(base::Code(Self::CODE, base::Kind::Conflict), plan.to_string())
-    }
-
-    /// Returns the plan that a dry run carries out of its savepoint.
-    pub(crate) fn plan(problem: &Problem) -> Option<Value> {
-        (problem.code == Self::CODE).then(|| serde_json::from_str(&problem.message).ok()).flatten()
-    }
 }
 
 fn check_all(kernel: &Kernel, manifests: &[Manifest]) -> Result<Vec<KindOf>, Problem> {
@@ -191,34 +186,32 @@ fn check_own(tx: &Tx<'_>, apply: &Apply, kinds: &[KindOf]) -> Result<(), Problem
     gather(problems).map_or(Ok(()), Err)
 }
 
-fn plan(
-    tx: &Tx<'_>,
-    kind: &KindOf,
-    manifest: &Manifest,
-    application: Option<&str>,
-) -> Result<Step, Problem> {
+fn plan(kind: &KindOf, manifest: &Manifest, labels: &Labels, held: Option<&Resource>) -> Step {
     let name = manifest.metadata.name.as_str();
-    let (action, changes) = match tx.resource(kind.name, name)? {
+    let (action, changes) = match held {
         None => ("create", Vec::new()),
         Some(held) => {
             let mut changes = Vec::new();
             differences(&held.spec, &manifest.spec, "/spec", &mut changes);
-            if held.labels != labels_of(manifest, application) {
+            if held.labels != *labels {
                 changes.push("/metadata/labels".into());
             }
             if changes.is_empty() { ("keep", changes) } else { ("change", changes) }
         }
     };
-    Ok(Step { action, kind: kind.name.into(), name: name.into(), changes })
+    Step { action, kind: kind.name.into(), name: name.into(), changes }
 }
 
-fn labels_of(
-    manifest: &Manifest,
-    application: Option<&str>,
-) -> std::collections::BTreeMap<String, String> {
+/// Returns the labels that a resource gets. What belongs to an application stays in it where no other is named.
+fn labels_of(manifest: &Manifest, application: Option<&str>, held: Option<&Resource>) -> Labels {
     let mut labels = manifest.metadata.labels.clone();
+    let kept = || held.and_then(|held| held.labels.get(APPLICATION)).cloned();
     if let Some(application) = application {
         labels.insert(APPLICATION.into(), application.into());
+    } else if !labels.contains_key(APPLICATION)
+        && let Some(kept) = kept()
+    {
+        labels.insert(APPLICATION.into(), kept);
     }
     labels
 }
@@ -248,11 +241,10 @@ fn put(
     call: &Call,
     manifest: &Manifest,
     reference: &ResourceRef,
-    application: Option<&str>,
+    labels: &Labels,
 ) -> Result<(), Problem> {
     let owner = manifest.metadata.owner.clone().unwrap_or_else(|| call.actor.to_string());
-    let args =
-        json!({"spec": manifest.spec, "labels": labels_of(manifest, application), "owner": owner});
+    let args = json!({"spec": manifest.spec, "labels": labels, "owner": owner});
     run_as(tx, call, "resource.put", reference, args).map_err(|mut problem| {
         problem.place = match problem.place {
             Some(inner) => Some(place_within(manifest.place.clone(), Some(inner))),
@@ -336,11 +328,15 @@ pub(crate) fn put_one(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
     #[derive(Deserialize)]
     struct Put {
         spec: Value,
-        labels: std::collections::BTreeMap<String, String>,
+        labels: Labels,
         owner: String,
     }
     let put: Put = call.parameters()?;
     let ResourceRef { kind, name } = call.resource.clone();
+    if let Some(held) = tx.resource(&kind, &name)? {
+        check_taking(tx, call, &held)?;
+        check_application(tx, call, &held, &put.labels)?;
+    }
     let resource = Resource {
         version: last_version(tx, &kind, &name)? + 1,
         kind,
@@ -353,6 +349,7 @@ pub(crate) fn put_one(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         is_deleted: false,
     };
     check_grant(tx, call, &resource)?;
+    check_owner(tx, call, &resource)?;
     if resource.kind == "role" {
         policy::check(tx.kernel(), &resource)?;
     }
@@ -366,6 +363,7 @@ pub(crate) fn delete_one(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem>
     let Some(held) = tx.resource(kind, name)? else {
         return Err(Error::NotFound { resource: call.resource.to_string() }.into());
     };
+    check_taking(tx, call, &held)?;
     let gone = Resource {
         version: held.version + 1,
         changed_by: call.actor.to_string(),
@@ -428,14 +426,11 @@ pub(crate) fn history(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
 
 /// Refuses a manifest that would give a right which its author does not hold.
 fn check_grant(tx: &Tx<'_>, call: &Call, resource: &Resource) -> Result<(), Problem> {
-    let kernel = tx.kernel();
-    let Some(kind) = kernel.kind(&resource.kind) else { return Ok(()) };
-    let held = kernel.policies(tx)?.roles(&call.actor);
-    if held.contains("owner") || matches!(call.actor, Principal::Unit(_)) {
-        return Ok(());
-    }
+    let Some(kind) = tx.kernel().kind(&resource.kind) else { return Ok(()) };
+    let Some(held) = bounds(tx, call)? else { return Ok(()) };
     let granted = (kind.roles)(&resource.spec);
-    let missing = granted.iter().find(|role| !held.contains(*role));
+    let claimed = claimable(tx, resource)?;
+    let missing = granted.iter().chain(&claimed).find(|role| !held.contains(*role));
     let missing = missing
         .cloned()
         .or_else(|| (kind.is_grant && granted.is_empty()).then(|| resource.name.clone()));
@@ -445,14 +440,71 @@ fn check_grant(tx: &Tx<'_>, call: &Call, resource: &Resource) -> Result<(), Prob
     }
 }
 
-/// Refuses to hand out a credential of somebody who may do more than the caller.
-pub(crate) fn may_grant(tx: &Tx<'_>, call: &Call, principal: &Principal) -> Result<(), Problem> {
-    let policies = tx.kernel().policies(tx)?;
-    let held = policies.roles(&call.actor);
-    if held.contains("owner") || matches!(call.actor, Principal::Unit(_)) {
+/// Returns the roles that an author can give to others; none where he can give any.
+fn bounds(tx: &Tx<'_>, call: &Call) -> Result<Option<BTreeSet<String>>, Problem> {
+    let held = tx.kernel().policies(tx)?.roles(&call.actor);
+    let is_bound = !held.contains("owner") && !matches!(call.actor, Principal::Unit(_));
+    Ok(is_bound.then_some(held))
+}
+
+/// Returns the roles that a user can come to by who he is at an identity provider. A provider that is declared in the same `apply`
+/// and not there yet is judged by itself.
+fn claimable(read: &dyn Read, resource: &Resource) -> Result<Vec<String>, Problem> {
+    let identity = resource.spec.get("identity").and_then(Value::as_str);
+    let Some(identity) = identity.filter(|_| resource.kind == "user") else {
+        return Ok(Vec::new());
+    };
+    let provider = identity.split_once('/').map_or(identity, |(provider, _)| provider);
+    let provider = read.resource(sign_in::PROVIDER, provider)?;
+    Ok(provider.map(|provider| sign_in::granted(&provider.spec)).unwrap_or_default())
+}
+
+/// Refuses to change or remove what grants or limits rights, where the author could not have declared it.
+fn check_taking(tx: &Tx<'_>, call: &Call, held: &Resource) -> Result<(), Problem> {
+    match tx.kernel().kind(&held.kind) {
+        Some(kind) if kind.is_grant => check_grant(tx, call, held),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses an owner for whom the author does not stand: quotas count by owners.
+fn check_owner(tx: &Tx<'_>, call: &Call, resource: &Resource) -> Result<(), Problem> {
+    let owner = &resource.owner;
+    let before = tx.resource(&resource.kind, &resource.name)?;
+    let is_kept = before.is_some_and(|before| before.owner == *owner);
+    if is_kept || *owner == call.actor.to_string() {
         return Ok(());
     }
-    match policies.roles(principal).into_iter().find(|role| !held.contains(role)) {
+    let role = owner.strip_prefix("role:");
+    match bounds(tx, call)? {
+        Some(held) if role.is_none_or(|role| !held.contains(role)) => {
+            let actor = call.actor.to_string();
+            let problem: Problem = Error::Owner { actor, owner: owner.clone() }.into();
+            Err(problem.at(Place::pointer("/metadata/owner")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses to take a resource out of its application: quotas count by applications.
+fn check_application(
+    tx: &Tx<'_>,
+    call: &Call,
+    held: &Resource,
+    labels: &Labels,
+) -> Result<(), Problem> {
+    let Some(application) = held.labels.get(APPLICATION) else { return Ok(()) };
+    if labels.get(APPLICATION) == Some(application) || bounds(tx, call)?.is_none() {
+        return Ok(());
+    }
+    let (resource, application) = (held.reference().to_string(), Some(application.clone()));
+    Err(Error::Taken { resource, application }.into())
+}
+
+/// Refuses to hand out a credential of somebody who may do more than the caller.
+pub(crate) fn may_grant(tx: &Tx<'_>, call: &Call, principal: &Principal) -> Result<(), Problem> {
+    let Some(held) = bounds(tx, call)? else { return Ok(()) };
+    match tx.kernel().policies(tx)?.roles(principal).into_iter().find(|role| !held.contains(role)) {
         Some(role) => Err(Error::Grant { actor: call.actor.to_string(), role }.into()),
         None => Ok(()),
     }

@@ -85,6 +85,8 @@ pub struct Config {
     pub metric_series_max: usize,
     /// Things that run which one answer lists, and on which one `running.kill` by a filter acts.
     pub running_max: usize,
+    /// Things that run at which one answer looks, of each engine; behind them it goes on with `next`.
+    pub running_looks_max: usize,
     /// Bytes of memory that the unit may take; no limit where absent. A unit sets it from `memory_megabytes_max`.
     pub memory_bytes_max: Option<u64>,
     /// For how many days audit lines are kept, wall time; for ever where absent.
@@ -133,6 +135,7 @@ impl Default for Config {
             spans_max: 4_096,
             metric_series_max: 2_000,
             running_max: 1_000,
+            running_looks_max: 5_000,
             memory_bytes_max: None,
             audit_days: None,
         }

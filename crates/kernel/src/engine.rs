@@ -216,7 +216,9 @@ pub trait Engine: Send + Sync {
         Ok(None)
     }
 
-    /// Gives what runs in it and what the caller may see of that, until `give` has enough. What is not wanted may be left out.
+    /// Gives what runs in it and what the caller may see of that, until `give` has enough. What is not wanted may be left out. Where
+    /// there is much to look at it looks at `wanted.looks` at most, and returns behind which place it goes on where it is asked again
+    /// with `wanted.after`.
     ///
     /// # Errors
     /// Where the store cannot be read, or what `give` says.
@@ -226,8 +228,8 @@ pub trait Engine: Send + Sync {
         _caller: &Principal,
         _wanted: &Wanted,
         _give: Give<'_>,
-    ) -> Result<(), Problem> {
-        Ok(())
+    ) -> Result<Option<String>, Problem> {
+        Ok(None)
     }
 
     /// Says how something that runs in it is told something, or tells it. `None`: nothing of this id runs here, or the caller may
@@ -274,6 +276,10 @@ pub trait Engine: Send + Sync {
     fn is_closed(&self) -> bool {
         false
     }
+
+    /// Is told that a commit did not happen: whatever it remembers of what was read while that was made must go, for the numbers of
+    /// versions and epochs come again. Must return at once.
+    fn forget(&self) {}
 
     /// Is told, after every commit, which topics were notified in it (see [`Tx::notify`]). Must return at once.
     fn committed(&self, _topics: &BTreeSet<String>) {}

@@ -83,6 +83,14 @@ pub enum Error {
         /// Which role.
         role: String,
     },
+    /// An owner for whom the author does not stand.
+    #[error("{actor} cannot make {owner} an owner")]
+    Owner {
+        /// Who.
+        actor: String,
+        /// Whom.
+        owner: String,
+    },
     /// A resource that another application has, or none.
     #[error("{resource} is there already, and {}", held_by(.application.as_deref()))]
     Taken {
@@ -181,7 +189,7 @@ impl Explain for Error {
             Self::Manifest { .. } => Code("manifest.invalid", Kind::Invalid),
             Self::Reference { .. } => Code("manifest.reference", Kind::Invalid),
             Self::Policy { .. } => Code("policy.invalid", Kind::Invalid),
-            Self::Grant { .. } => Code("policy.grant", Kind::Forbidden),
+            Self::Grant { .. } | Self::Owner { .. } => Code("policy.grant", Kind::Forbidden),
             Self::Taken { .. } => Code("resource.taken", Kind::Conflict),
             Self::KeyReused => Code("call.key_reused", Kind::Conflict),
             Self::Busy { .. } => Code("kernel.busy", Kind::Exhausted),
@@ -223,6 +231,9 @@ impl Explain for Error {
                 Some("declare it in the same folder, or correct the name".into())
             }
             Self::Grant { .. } => Some("ask an owner to apply it".into()),
+            Self::Owner { .. } => Some(
+                "leave `metadata.owner` away, or name a role of yours, `role:NAME`".into(),
+            ),
             Self::Taken { .. } => Some("rename one of the two, or remove what is there".into()),
             Self::KeyReused => Some("use a new key for a new request".into()),
             Self::Busy { .. } => Some("slow down and repeat".into()),

@@ -787,6 +787,7 @@ impl Kernel {
         self.policies.write().unwrap_or_else(PoisonError::into_inner).clear();
         self.decoded.write().unwrap_or_else(PoisonError::into_inner).clear();
         self.levels.forget();
+        self.engines.iter().for_each(|engine| engine.forget());
     }
 
     /// Reads a stored resource.

@@ -39,8 +39,9 @@ pub struct Metadata {
     /// Free labels.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
-    /// Who answers for it, as text such as `user:ana`; who applies it where absent. It is not checked and gives no right by itself:
-    /// policies may look at it (`resource.owner`), and storage quotas of users count by it.
+    /// Who answers for it, as text such as `user:ana`; who applies it where absent. It gives no right by itself: policies may look at
+    /// it (`resource.owner`), and storage quotas of users count by it. Who is no owner names himself, a role of his (`role:clerk`),
+    /// or whom it names already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
 }

@@ -116,6 +116,11 @@ impl Policies {
         self.roles.get(principal).cloned().unwrap_or_default()
     }
 
+    /// Returns whether a user, a process or a KPI is declared, or a person was vouched for by a provider.
+    pub(crate) fn knows(&self, principal: &Principal) -> bool {
+        self.roles.contains_key(principal)
+    }
+
     /// Returns every role that somebody holds.
     pub(crate) fn held_roles(&self) -> BTreeSet<&str> {
         self.roles.values().flatten().map(String::as_str).collect()

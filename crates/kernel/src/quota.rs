@@ -16,8 +16,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 #[derive(Debug, Clone, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct QuotaSpec {
-    /// Whom it limits: `user/NAME`, `role/NAME` (each of its members by itself), `application/NAME` (all calls on its resources
-    /// together) or `peer/NAME`.
+    /// Whom it limits: `user/NAME` (`user/PROVIDER/NAME` whom an identity provider has vouched for), `role/NAME` (each of its members
+    /// by itself), `application/NAME` (all calls on its resources together) or `peer/NAME`.
     #[serde(rename = "for")]
     whom: String,
     /// What it is for.
@@ -271,7 +271,14 @@ pub(crate) fn check(read: &dyn Read, resource: &Resource) -> Result<(), Problem>
         // An application is a label: it may come later.
         Whom::Application(_) => return Ok(()),
     };
-    if kernel.find(read, &named)?.is_some() {
+    // Whom a provider vouches for is no resource. No declared user has such a name.
+    let is_person = match &quota.whom {
+        Whom::User(name) if name.contains('/') => {
+            kernel.policies(read)?.knows(&Principal::User(name.clone()))
+        }
+        _ => false,
+    };
+    if is_person || kernel.find(read, &named)?.is_some() {
         return Ok(());
     }
     let from = resource.reference().to_string();

@@ -5,7 +5,7 @@
 //! So nobody ends by `running.kill` what he could not end by the operation of its kind.
 
 use crate::bucket::Rate;
-use crate::operation::{Call, Operation, Reply, Right, decide, operation, read};
+use crate::operation::{Call, Operation, Prepared, Reply, Right, decide, operation, read};
 use crate::quota::{Limits, QueryLimits};
 use crate::relation::{Cell, Column, ColumnType, Relation, Scan};
 use crate::system::System;
@@ -62,6 +62,11 @@ pub struct Wanted {
     pub state: Option<String>,
     /// So many at most.
     pub limit: Option<usize>,
+    /// Behind this place: what `next` said of the answer before. An engine sees what it said itself.
+    pub after: Option<String>,
+    /// How much an engine looks at in one go; at everything where absent.
+    #[serde(skip)]
+    pub looks: Option<usize>,
 }
 
 impl Wanted {
@@ -88,7 +93,7 @@ impl Wanted {
     }
 
     fn is_empty(&self) -> bool {
-        let Self { id, kind, principal, resource, state, limit: _ } = self;
+        let Self { id, kind, principal, resource, state, limit: _, after: _, looks: _ } = self;
         [id, kind, principal, resource, state].into_iter().all(Option::is_none)
     }
 }
@@ -132,32 +137,70 @@ pub enum Act {
     Operation(&'static str, ResourceRef, Value),
 }
 
-/// Gives what runs to `give`, which returns false when it has enough.
+/// Gives what runs to `give`, which returns false where it has enough and did not take it.
 pub type Give<'a> = &'a mut dyn FnMut(Running) -> Result<bool, Problem>;
 
-/// Gives everything that runs and that a caller may see.
+/// Gives everything that runs and that a caller may see. Where an engine did not look at all it returns from where to go on.
 ///
 /// # Errors
-/// Where the store cannot be read, or what `give` says.
+/// `call.invalid` where `after` is no such place; where the store cannot be read, or what `give` says.
 pub(crate) fn each(
     read: &dyn Read,
     caller: &Principal,
     wanted: &Wanted,
     give: Give<'_>,
-) -> Result<(), Problem> {
+) -> Result<Option<String>, Problem> {
     let kernel = Arc::clone(read.kernel());
-    let mut is_wanted = true;
-    for engine in kernel.engines() {
-        if is_wanted {
-            engine.running(read, caller, wanted, &mut |running| {
-                if wanted.is(&running) {
-                    is_wanted = give(running)?;
-                }
-                Ok(is_wanted)
-            })?;
+    let engines = kernel.engines();
+    let (first, mut place) = match &wanted.after {
+        None => (0, None),
+        Some(after) => {
+            let reason = "`after` is what `next` said of the answer before";
+            let wrong = || Error::Parameters { reason: reason.into() };
+            let (name, place) = after.split_once(':').ok_or_else(wrong)?;
+            let first = engines.iter().position(|engine| engine.name() == name);
+            (first.ok_or_else(wrong)?, Some(place.to_owned()))
+        }
+    };
+    for engine in &engines[first..] {
+        let here = Wanted { after: place.take(), ..wanted.clone() };
+        let mut is_wanted = true;
+        let stopped = engine.running(read, caller, &here, &mut |running| {
+            if here.is(&running) {
+                is_wanted = give(running)?;
+            }
+            Ok(is_wanted)
+        })?;
+        if stopped.is_some() || !is_wanted {
+            return Ok(stopped.map(|place| format!("{}:{place}", engine.name())));
         }
     }
-    Ok(())
+    Ok(None)
+}
+
+/// What fits a filter, as far as one answer goes.
+struct Fitting {
+    items: Vec<Running>,
+    has_more: bool,
+    /// From where to go on.
+    next: Option<String>,
+}
+
+impl Fitting {
+    fn find(read: &dyn Read, caller: &Principal, wanted: &Wanted) -> Result<Self, Problem> {
+        let config = read.kernel().config();
+        let most = wanted.limit.unwrap_or(config.running_max).min(config.running_max);
+        let wanted = Wanted { looks: Some(config.running_looks_max.max(1)), ..wanted.clone() };
+        let (mut items, mut has_more) = (Vec::new(), false);
+        let next = each(read, caller, &wanted, &mut |running| {
+            has_more = most <= items.len();
+            if !has_more {
+                items.push(running);
+            }
+            Ok(!has_more)
+        })?;
+        Ok(Self { items, has_more: has_more || next.is_some(), next })
+    }
 }
 
 /// Every operation on what runs.
@@ -166,6 +209,7 @@ pub(crate) fn operations(system: &Arc<System>) -> Vec<Operation> {
         operation(name, right, summary, decide(system, move |_, tx, call| tell(tx, call, signal)))
             .on_kind()
             .takes(filter_schema())
+            .prepared(prepare)
             .answers(list_schema())
     };
     vec![
@@ -183,6 +227,7 @@ pub(crate) fn operations(system: &Arc<System>) -> Vec<Operation> {
             ("resource", "of this resource, for example `process/order-to-delivery`"),
             ("state", "in this state"),
             ("limit", "so many at most"),
+            ("after", "from where to go on: what `next` said of the answer before"),
         ])
         .answers(list_schema()),
         told(
@@ -213,6 +258,7 @@ fn filter_schema() -> Value {
             "id": {"type": "string", "description": "This one: `query/q7`, `instance/42`, `process/NAME`, `work/tables`."},
             "kind": text(), "principal": text(), "resource": text(), "state": text(),
             "limit": {"type": "integer", "minimum": 1},
+            "after": {"type": "string", "description": "From where to go on: what `next` said of the answer before."},
         },
     })
 }
@@ -220,7 +266,11 @@ fn filter_schema() -> Value {
 fn list_schema() -> Value {
     json!({
         "type": "object",
-        "properties": {"items": {"type": "array", "items": {"type": "object"}}},
+        "properties": {
+            "items": {"type": "array", "items": {"type": "object"}},
+            "more": {"type": "boolean", "description": "Whether there may be more."},
+            "next": {"type": ["string", "null"], "description": "From where to go on, where that can be said."},
+        },
     })
 }
 
@@ -254,25 +304,27 @@ fn list(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
         principal: text("principal"),
         resource: text("resource"),
         state: text("state"),
-        limit: None,
+        limit: call.number("limit")?.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)),
+        after: text("after"),
+        looks: None,
     };
-    let limit = call.number("limit")?.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
-    let most = most(limit, reader);
-    let mut items = Vec::new();
-    let mut has_more = false;
-    each(reader, reader.caller(), &wanted, &mut |running| {
-        has_more = items.len() == most;
-        if !has_more {
-            items.push(running);
-        }
-        Ok(!has_more)
-    })?;
-    Reply::of(&json!({"items": items, "more": has_more}))
+    let found = Fitting::find(reader, reader.caller(), &wanted)?;
+    Reply::of(&json!({"items": found.items, "more": found.has_more, "next": found.next}))
 }
 
-fn most(limit: Option<usize>, read: &dyn Read) -> usize {
-    let most = read.kernel().config().running_max;
-    limit.unwrap_or(most).min(most)
+/// Finds what fits a filter, on the caller's thread: much may have to be looked at for it.
+fn prepare(reader: &Reader, call: &mut Call) -> Result<(), Problem> {
+    let wanted: Wanted = call.parameters()?;
+    if wanted.id.is_some() {
+        return Ok(());
+    }
+    if wanted.is_empty() {
+        let reason = "say which: by its `id`, or by a filter".into();
+        return Err(Error::Parameters { reason }.into());
+    }
+    let found = Fitting::find(reader, &call.actor, &wanted)?;
+    call.prepared = Some(Prepared::new(found));
+    Ok(())
 }
 
 /// `running.kill`, `running.pause`, `running.resume`: by its id one thing, or what fits a filter.
@@ -282,24 +334,18 @@ fn tell(tx: &mut Tx<'_>, call: &Call, signal: Signal) -> Result<Reply, Problem> 
         tell_one(tx, call, id, signal)?;
         return Ok(Reply::Value(json!({"items": [{"id": id, "outcome": "done"}]})));
     }
-    if wanted.is_empty() {
-        let reason = "say which: by its `id`, or by a filter".into();
+    let Some(found) = call.prepared::<Fitting>() else {
+        let reason = "in a batch, or from a process, say which by its `id`".into();
         return Err(Error::Parameters { reason }.into());
-    }
-    let most = most(wanted.limit, tx);
-    let mut ids = Vec::new();
-    each(tx, &call.actor, &wanted, &mut |running| {
-        ids.push(running.id);
-        Ok(ids.len() < most)
-    })?;
+    };
     // One that refuses does not hold up the others: each call has a savepoint of its own, and leaves its line in the audit.
-    let items = ids.into_iter().map(|id| {
-        let told = tell_one(tx, call, &id, signal);
+    let items = found.items.iter().map(|running| {
+        let told = tell_one(tx, call, &running.id, signal);
         let outcome = told.map_or_else(|problem| problem.code, |()| "done".into());
-        json!({"id": id, "outcome": outcome})
+        json!({"id": running.id, "outcome": outcome})
     });
     let items: Vec<Value> = items.collect();
-    Ok(Reply::Value(json!({ "items": items })))
+    Ok(Reply::Value(json!({"items": items, "more": found.has_more, "next": found.next})))
 }
 
 fn tell_one(tx: &mut Tx<'_>, call: &Call, id: &str, signal: Signal) -> Result<(), Problem> {
@@ -375,16 +421,19 @@ fn limit(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         _ => return Err(wrong("say whom: `principal`, or the `id` of a query")),
     };
     if let Principal::User(name) = &who
-        && tx.resource("user", name)?.is_none()
+        && !tx.kernel().policies(tx)?.knows(&who)
     {
         return Err(Error::NotFound { resource: format!("user/{name}") }.into());
     }
     let lasting =
         wanted.lasting.map(|period| Duration::from_millis(u64::try_from(period.0).unwrap_or(0)));
-    let kernel = tx.kernel();
-    let now = kernel.clock().monotonic();
-    kernel.admission().force(&who, (!wanted.clear).then_some(limits), now, lasting);
-    Ok(Reply::Value(json!({"principal": who, "limits": (!wanted.clear).then_some(limits)})))
+    let limits = (!wanted.clear).then_some(limits);
+    let whom = who.clone();
+    tx.after_commit(move |kernel| {
+        let now = kernel.clock().monotonic();
+        kernel.admission().force(&whom, limits, now, lasting);
+    });
+    Ok(Reply::Value(json!({"principal": who, "limits": limits})))
 }
 
 /// Gives the background work of the unit to those who may limit others.
@@ -465,7 +514,7 @@ pub(crate) fn relation() -> Relation {
                 })
             };
             let wanted = Wanted { id: equal(0), kind: equal(1), ..Wanted::default() };
-            each(reader, reader.caller(), &wanted, &mut |running| row(cells(running)))
+            each(reader, reader.caller(), &wanted, &mut |running| row(cells(running))).map(|_| ())
         };
     let summary = "Everything that runs, as far as the reader may see it.";
     Relation::system("running", summary, columns, Arc::new(rows))

@@ -1,6 +1,6 @@
 //! The kernel's own table: resources, roles, tokens, the clock, and the question who may do what.
 
-use crate::apply::{self, DryRun};
+use crate::apply;
 use crate::audit::{self, Counted, Line};
 use crate::engine::{Engine, Found, KindOf};
 use crate::excerpt::Excerpt;
@@ -156,7 +156,7 @@ impl Engine for System {
     fn operations(self: Arc<Self>) -> Vec<Operation> {
         use Right::{Manage, Read, Run};
         let mut all = vec![
-            operation("resource.apply", Manage, "Applies manifests, all of them or none.", decide(&self, |_, tx, call| apply_or_plan(tx, call)))
+            operation("resource.apply", Manage, "Applies manifests, all of them or none.", decide(&self, |_, tx, call| apply::apply(tx, call)))
                 .on_kind()
                 .takes(json!({
                     "type": "object",
@@ -311,8 +311,11 @@ impl Engine for System {
         caller: &Principal,
         wanted: &Wanted,
         give: Give<'_>,
-    ) -> Result<(), Problem> {
-        if wanted.is_of("work") { running::works(read, caller, give) } else { Ok(()) }
+    ) -> Result<Option<String>, Problem> {
+        if wanted.is_of("work") {
+            running::works(read, caller, give)?;
+        }
+        Ok(None)
     }
 
     fn signal(
@@ -357,6 +360,10 @@ impl Engine for System {
         }
         if new.kind == "user" {
             check_identity(tx, new)?;
+            if old.is_some_and(|old| identity_of(old) != identity_of(new)) {
+                // Whoever signs in with what was there before is somebody else by now.
+                sign_in::forget_user(tx, &new.name)?;
+            }
         }
         if new.kind == "quota" {
             quota::check(tx, new)?;
@@ -381,16 +388,6 @@ impl Engine for System {
         kernel.holders.flush(tx)?;
         sign_in::expire(tx, budget.min(100))?;
         crate::writer::expire_keys(tx, budget.min(100)).map(|_| 0)
-    }
-}
-
-fn apply_or_plan(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
-    match tx.attempt(|tx| apply::apply(tx, call)) {
-        Err(problem) => match DryRun::plan(&problem) {
-            Some(plan) => Ok(Reply::Value(plan)),
-            None => Err(problem),
-        },
-        applied => applied,
     }
 }
 
@@ -478,7 +475,7 @@ fn check_provider(tx: &mut Tx<'_>, old: Option<&Resource>, new: &Resource) -> Re
 
 /// Refuses a user who is somebody else's identity, or that of a provider that is not there.
 fn check_identity(tx: &Tx<'_>, user: &Resource) -> Result<(), Problem> {
-    let Some(identity) = user.spec.get("identity").and_then(Value::as_str) else { return Ok(()) };
+    let Some(identity) = identity_of(user) else { return Ok(()) };
     let wrong = |problem: Error| {
         let problem: Problem = problem.into();
         problem.at(base::Place::pointer("/spec/identity"))
@@ -499,6 +496,11 @@ fn check_identity(tx: &Tx<'_>, user: &Resource) -> Result<(), Problem> {
         }
         None => Ok(()),
     }
+}
+
+/// Returns who a user is at an identity provider.
+fn identity_of(user: &Resource) -> Option<&str> {
+    user.spec.get("identity").and_then(Value::as_str)
 }
 
 fn metrics(reader: &Reader) -> Result<Reply, Problem> {

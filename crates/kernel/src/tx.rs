@@ -30,6 +30,9 @@ enum Undo {
     Business(Time),
 }
 
+/// What is done once the commit is durable.
+type After = Box<dyn FnOnce(&Kernel) + Send + Sync>;
+
 /// A commit in the making.
 pub struct Tx<'a> {
     kernel: &'a Arc<Kernel>,
@@ -43,6 +46,7 @@ pub struct Tx<'a> {
     pub(crate) pending: VecDeque<Pending>,
     topics: BTreeSet<String>,
     has_more: bool,
+    after: Vec<After>,
     business: Time,
     wall: Time,
     /// What is told after the commit: spans, counts, measurements.
@@ -63,6 +67,7 @@ impl<'a> Tx<'a> {
             pending: VecDeque::new(),
             topics: BTreeSet::new(),
             has_more: false,
+            after: Vec::new(),
             business: kernel.clock().business(),
             wall: kernel.clock().wall(),
             told: Told::default(),
@@ -217,6 +222,16 @@ impl<'a> Tx<'a> {
         self.has_more = true;
     }
 
+    /// Has something done in memory once the commit is durable; never where it fails, or where this step is taken back.
+    pub(crate) fn after_commit(&mut self, then: impl FnOnce(&Kernel) + Send + Sync + 'static) {
+        self.after.push(Box::new(then));
+    }
+
+    /// Takes what is to be done once the commit is durable.
+    pub(crate) fn take_after(&mut self) -> Vec<After> {
+        std::mem::take(&mut self.after)
+    }
+
     /// Returns whether there is work for the next turn.
     pub(crate) fn has_more(&self) -> bool {
         self.has_more
@@ -253,17 +268,37 @@ impl<'a> Tx<'a> {
         &mut self,
         step: impl FnOnce(&mut Self) -> Result<T, Problem>,
     ) -> Result<T, Problem> {
+        self.savepoint(step, false)
+    }
+
+    /// Runs a step, takes back all that it did, and returns what it said: so a dry run cannot be wrong.
+    ///
+    /// # Errors
+    /// The step's, or `kernel.internal` where it panicked.
+    pub fn tried<T>(
+        &mut self,
+        step: impl FnOnce(&mut Self) -> Result<T, Problem>,
+    ) -> Result<T, Problem> {
+        self.savepoint(step, true)
+    }
+
+    fn savepoint<T>(
+        &mut self,
+        step: impl FnOnce(&mut Self) -> Result<T, Problem>,
+        is_tried: bool,
+    ) -> Result<T, Problem> {
         let mark = self.undo.len();
-        let pending = self.pending.len();
+        let (pending, after) = (self.pending.len(), self.after.len());
         let told = self.told.mark();
         self.depth += 1;
         let result = catch_unwind(AssertUnwindSafe(|| step(self))).unwrap_or_else(|panic| {
             Err(crate::Error::Internal { detail: panic_text(panic.as_ref()) }.into())
         });
         self.depth -= 1;
-        if result.is_err() {
+        if is_tried || result.is_err() {
             self.rollback(mark);
             self.pending.truncate(pending);
+            self.after.truncate(after);
             self.told.rollback(told);
         }
         result

@@ -5,7 +5,7 @@ use crate::metrics::{Outcome, Watch};
 use crate::operation::Handler;
 use crate::secrets::refuse_written;
 use crate::tx::Pending;
-use crate::{Call, Error, Kernel, Operation, Read, Reply, Tx, sign_in, space};
+use crate::{Call, Error, Kernel, Operation, Read, Reply, Tx, space};
 use base::{Kind, Problem, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -66,7 +66,9 @@ impl Writer {
             kernel.set_leftovers(true);
             return refuse_all(calls, &problem);
         }
+        let after = tx.take_after();
         if tx.is_empty() {
+            after.into_iter().for_each(|then| then(&kernel));
             return replies;
         }
         let changes_rights = tx.changes_rights();
@@ -80,6 +82,7 @@ impl Writer {
                 if changes_rights {
                     kernel.rights_changed();
                 }
+                after.into_iter().for_each(|then| then(&kernel));
                 kernel.published(commit);
                 kernel.engines().iter().for_each(|engine| engine.committed(&topics));
                 replies
@@ -203,9 +206,6 @@ fn run_path(tx: &mut Tx<'_>, call: &Call, under: Under) -> Result<Reply, Problem
             Under::Other => None,
         };
         refuse_written(operation, call)?;
-        if operation.prepare.is_some() && call.prepared.is_none() {
-            return Err(sign_in::Error::Unprepared { operation: call.operation.clone() }.into());
-        }
         // After the decision: who has lost the right does not get the old reply either.
         if let Some(reply) = remembered(tx, call)? {
             return Ok(reply);

@@ -187,6 +187,96 @@ fn nobody_grants_what_he_does_not_hold() {
 }
 
 #[test]
+fn who_could_not_declare_a_limit_does_not_take_it_away() {
+    let (_, mut writer) = with_people();
+    let keeper = "permit(principal in Role::\"keeper\", action, resource) \
+                  when { [\"quota\", \"role\", \"resource\"].contains(resource.kind) };";
+    let tied =
+        "forbid(principal in Role::\"tied\", action == Action::\"clock.advance\", resource);";
+    let declared = json!([
+        manifest("Role", "keeper", json!({ "policies": keeper })),
+        manifest("Role", "tied", json!({ "policies": tied })),
+        manifest("User", "kim", json!({"roles": ["keeper", "tied"]})),
+        manifest("Quota", "slow", json!({"for": "user/kim", "rate": 1_000})),
+    ]);
+    let folder = |manifests: Value| json!({"application": "shop", "manifests": manifests});
+    let mut does = |who: &str, operation: &str, on: (&str, &str), args: Value| {
+        code(call(&mut writer, who, operation, on, args))
+    };
+    assert_eq!(does("user:olga", "resource.apply", ("resource", ""), folder(declared)), "ok");
+    for on in [("quota", "slow"), ("role", "tied")] {
+        assert_eq!(does("user:kim", "resource.delete", on, json!({})), "policy.grant");
+    }
+    let lifted = json!([manifest("Quota", "slow", json!({"for": "user/kim", "rate": 9_000}))]);
+    let lifted = json!({ "manifests": lifted });
+    assert_eq!(does("user:kim", "resource.apply", ("resource", ""), lifted), "policy.grant");
+    assert_eq!(does("user:olga", "resource.delete", ("quota", "slow"), json!({})), "ok");
+}
+
+#[test]
+fn an_author_owns_what_he_applies_and_leaves_it_in_its_application() {
+    let (kernel, mut writer) = with_people();
+    let maker = "permit(principal in Role::\"maker\", action, resource) \
+                 when { [\"secret\", \"resource\"].contains(resource.kind) };";
+    let people = json!([
+        manifest("Role", "maker", json!({ "policies": maker })),
+        manifest("User", "kim", json!({"roles": ["maker"]})),
+    ]);
+    apply(&mut writer, "user:olga", people).expect("applied");
+    let mut put = |who: &str, application: Option<&str>, owner: Option<&str>, summary: &str| {
+        let mut one = manifest("Secret", "mail", json!({ "summary": summary }));
+        if let Some(owner) = owner {
+            one["metadata"]["owner"] = json!(owner);
+        }
+        let mut args = json!({ "manifests": [one] });
+        if let Some(application) = application {
+            args["application"] = json!(application);
+        }
+        let done = call(&mut writer, who, "resource.apply", ("resource", ""), args);
+        let reader = Reader::new(&kernel, Principal::Anonymous).expect("a reader");
+        let held = reader.resource("secret", "mail").expect("a look");
+        let held = held.map(|held| {
+            let label = held.labels.get("craton/application").map_or("-", String::as_str);
+            format!("{} {label}", held.owner)
+        });
+        (code(done), held.unwrap_or_default())
+    };
+    let found = |code: &str, held: &str| (code.to_owned(), held.to_owned());
+    assert_eq!(put("user:kim", None, Some("user:olga"), "1"), found("policy.grant", ""));
+    assert_eq!(put("user:kim", None, Some("role:viewer"), "2"), found("policy.grant", ""));
+    assert_eq!(put("user:kim", None, Some("role:maker"), "3"), found("ok", "role:maker -"));
+    let by_olga = put("user:olga", Some("shop"), Some("user:otto"), "4");
+    assert_eq!(by_olga, found("ok", "user:otto shop"), "an owner may");
+    let kept = put("user:kim", None, Some("user:otto"), "5");
+    assert_eq!(kept, found("ok", "user:otto shop"), "both were so before");
+    let moved = put("user:kim", Some("desk"), None, "6");
+    assert_eq!(moved, found("resource.taken", "user:otto shop"));
+    assert_eq!(put("user:kim", Some("shop"), None, "7"), found("ok", "user:kim shop"));
+    assert_eq!(put("user:olga", Some("desk"), None, "8"), found("ok", "user:olga desk"));
+}
+
+#[test]
+fn a_limit_holds_from_its_commit_on_and_not_without_one() {
+    let store = FaultyStore::new(Arc::new(MemoryStore::new()), 1, Faults::default());
+    let store = Arc::new(store);
+    let (kernel, mut writer) = unit_on(store.clone(), Arc::new(StillClock(AtomicI64::new(0))));
+    apply_people(&mut writer);
+    let mut limited = || {
+        let args = json!({"principal": "user:vera", "rate": 1});
+        let done = call(&mut writer, "user:olga", "running.limit", ("running", ""), args);
+        let vera = Principal::User("vera".into());
+        let ask = Call::new("unit.whoami", ResourceRef::new("unit", ""), vera);
+        let asked = (0..3).map(|_| kernel.read(&ask).map(kernel::Reply::into_value));
+        let is_refused = asked.map(code).any(|code| code == "quota.exceeded");
+        (done.is_ok(), is_refused)
+    };
+    store.set_full(true);
+    assert_eq!(limited(), (false, false));
+    store.set_full(false);
+    assert_eq!(limited(), (true, true));
+}
+
+#[test]
 fn an_unknown_kind_or_field_names_its_neighbour() {
     let (_, mut writer) = with_people();
     let problem = apply(&mut writer, "user:olga", json!([manifest("Usr", "x", json!({}))]))

@@ -141,11 +141,13 @@ fn call(
     args: Value,
 ) -> Result<Value, Problem> {
     let actor = Principal::try_from(who.to_owned()).expect("a principal");
-    let call = Call::new(operation, ResourceRef::new(on.0, on.1), actor).with(args);
-    let operation = writer.kernel().operation(&call.operation).expect("an operation");
+    let mut call = Call::new(operation, ResourceRef::new(on.0, on.1), actor).with(args);
+    let kernel = Arc::clone(writer.kernel());
+    let operation = kernel.operation(&call.operation).expect("an operation");
     if matches!(operation.handler, kernel::Handler::Read(_)) {
-        return Arc::clone(writer.kernel()).read(&call).map(Reply::into_value);
+        return kernel.read(&call).map(Reply::into_value);
     }
+    kernel.prepare(&mut call)?;
     writer.turn(&[call]).remove(0).map(Reply::into_value)
 }
 
@@ -513,6 +515,27 @@ fn a_rotation_that_is_cut_off_anywhere_goes_on_and_loses_nothing() {
     let (kernel, _writer) = boot(&world.store, &config);
     let refused = kernel.unlock("unit", Place::new(old, true));
     assert_eq!(code(refused), "secret.key", "the old key opens nothing any more");
+}
+
+#[test]
+fn the_next_key_is_written_once_and_before_the_call_is_queued() {
+    let mut world = world();
+    set(&mut world.writer, "mail", VALUE).expect("set");
+    let asked = || {
+        let olga = Principal::User("olga".into());
+        Call::new("secret.rotate", ResourceRef::new("secret", ""), olga)
+    };
+    assert_eq!(code(world.writer.turn(&[asked()]).remove(0)), "secret.call");
+    assert_eq!(world.place.held().len(), 1, "nothing was written on the partition's thread");
+    let mut calls = [asked(), asked()];
+    for call in &mut calls {
+        world.kernel.prepare(call).expect("prepared");
+    }
+    assert_eq!(world.place.held().len(), 2, "the second has found the key of the first");
+    let replies = world.writer.turn(&calls).into_iter();
+    let begun: Vec<Value> =
+        replies.map(|reply| reply.expect("rotates").into_value()["begun"].take()).collect();
+    assert_eq!(begun, [json!(true), json!(false)]);
 }
 
 #[test]

@@ -608,6 +608,73 @@ fn a_declared_user_with_this_identity_is_the_same_person() {
 }
 
 #[test]
+fn who_declares_a_user_holds_every_role_that_his_identity_may_give() {
+    let (unit, _provider) = with_provider();
+    let policies = "permit(principal in Role::\"clerk\", action, resource) \
+                    when { [\"user\", \"resource\"].contains(resource.kind) };";
+    let apply = |who: &str, manifests: Value| {
+        let args = json!({ "manifests": manifests });
+        unit.ask(who, "resource.apply", ("resource", ""), args)
+    };
+    let people = json!([
+        manifest("Role", "clerk", json!({ "policies": policies })),
+        manifest("User", "kim", json!({"roles": ["clerk", "viewer"]})),
+    ]);
+    apply("user:olga", people).expect("applied");
+    let bob = |identity: Value| {
+        json!([manifest("User", "bob", json!({"roles": ["viewer"], "identity": identity}))])
+    };
+    apply("user:kim", bob(json!(null))).expect("she holds what he gets");
+    let problem = apply("user:kim", bob(json!("acme/bob"))).expect_err("refused");
+    assert_eq!(problem.code, "policy.grant");
+    assert!(problem.message.contains("`owner`"), "{}", problem.message);
+    unit.apply("user:olga", with_manifests(json!({"sales": ["viewer"]}), json!(null)));
+    apply("user:kim", bob(json!("acme/bob"))).expect("the provider gives no more than she holds");
+}
+
+#[test]
+fn another_identity_ends_all_by_which_the_account_was_open_before() {
+    let (unit, provider) = with_provider();
+    let map = json!({"sales": ["viewer"]});
+    unit.apply("user:olga", with_manifests(map.clone(), json!("acme/ana")));
+    unit.set_password("user:olga", "vera", json!({ "password": PASSWORD })).expect("set");
+    let made = through_provider(&unit, &provider, "good").expect("signed in");
+    let session = made["token"].as_str().expect("a token").to_owned();
+    let token = unit.ask("user:olga", "token.create", ("token", ""), json!({"user": "vera"}));
+    let token = token.expect("made")["token"].as_str().expect("a token").to_owned();
+    let by_password = unit.sign_in("vera", PASSWORD).expect("signed in");
+    for secret in [&session, &token, &by_password] {
+        assert_eq!(unit.who(secret).expect("known").principal, Principal::User("vera".into()));
+    }
+    unit.apply("user:olga", with_manifests(map, json!("acme/eve")));
+    for secret in [&session, &token, &by_password] {
+        assert!(unit.who(secret).is_err(), "vera is eve now");
+    }
+    assert_eq!(unit.sign_in("vera", PASSWORD), Err("sign_in.refused".into()));
+}
+
+#[test]
+fn somebody_of_a_provider_is_limited_by_his_name() {
+    let (unit, provider) = with_provider();
+    through_provider(&unit, &provider, "good").expect("signed in");
+    let limit = |who: &str| {
+        let args = json!({"principal": format!("user:{who}"), "rate": 5});
+        let done = unit.ask("user:olga", "running.limit", ("running", ""), args);
+        done.map_or_else(|problem| problem.code, |_| "ok".into())
+    };
+    assert_eq!(limit("acme/ana"), "ok");
+    assert_eq!(limit("acme/nobody"), "resource.not_found");
+    let quota = |who: &str| {
+        let spec = json!({"for": format!("user/{who}"), "rate": 5});
+        let args = json!({"manifests": [manifest("Quota", "slow", spec)]});
+        let done = unit.ask("user:olga", "resource.apply", ("resource", ""), args);
+        done.map_or_else(|problem| problem.code, |_| "ok".into())
+    };
+    assert_eq!(quota("acme/nobody"), "manifest.reference");
+    assert_eq!(quota("acme/ana"), "ok");
+}
+
+#[test]
 fn a_token_of_the_provider_is_taken_until_it_expires_and_news_are_written_down() {
     let (unit, provider) = with_provider();
     let old = provider.token(&json!({"groups": ["it"]}));

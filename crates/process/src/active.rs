@@ -1,8 +1,8 @@
 //! Active instances as the kernel lists them beside all else that runs.
 
+use crate::among::Sought;
 use crate::engine::Processes;
 use crate::instance::Instance;
-use crate::wire;
 use base::Problem;
 use kernel::{Act, Give, Principal, Read, ResourceRef, Running, Signal, Wanted};
 use serde_json::json;
@@ -13,11 +13,11 @@ const KIND: &str = "instance";
 /// The beginning of an id that means a whole process: its instances, and those to come.
 const DEFINITION: &str = "process/";
 
-/// Instances that are read in one go.
-const PAGE: usize = 200;
+/// How an active instance can stand.
+const STATES: [&str; 3] = ["active", "failed", "suspended"];
 
 impl Processes {
-    /// Gives the active instances that a caller may see.
+    /// Gives the active instances that a caller may see. Returns behind which one it has stopped to look, where it has.
     ///
     /// # Errors
     /// Where the store cannot be read, or what `give` says.
@@ -27,9 +27,10 @@ impl Processes {
         caller: &Principal,
         wanted: &Wanted,
         give: Give<'_>,
-    ) -> Result<(), Problem> {
-        if !wanted.is_of(KIND) {
-            return Ok(());
+    ) -> Result<Option<String>, Problem> {
+        let state = wanted.state.as_deref();
+        if !wanted.is_of(KIND) || state.is_some_and(|state| !STATES.contains(&state)) {
+            return Ok(None);
         }
         if let Some(id) = &wanted.id {
             let number = number_of(id);
@@ -39,28 +40,37 @@ impl Processes {
             {
                 give(shown(&instance))?;
             }
-            return Ok(());
+            return Ok(None);
         }
-        let of_process =
-            wanted.resource.as_ref().and_then(|resource| resource.strip_prefix(DEFINITION));
-        let prefix = match of_process {
-            Some(process) => wire::key::instances_of(process),
-            None => kernel::key(b'i'),
+        let process = match &wanted.resource {
+            None => None,
+            Some(resource) => match resource.strip_prefix(DEFINITION) {
+                Some(process) => Some(process),
+                None => return Ok(None),
+            },
         };
-        let (mut from, to) = (prefix.as_ref().to_vec(), base::prefix_end(prefix.as_ref()));
+        let among = Sought { process, state, ..Sought::default() }.among();
+        let mut after = wanted.after.as_deref().and_then(|after| after.parse().ok()).unwrap_or(0);
+        let mut looks = wanted.looks.unwrap_or(usize::MAX);
         loop {
-            let keys = read.scan(&from, &to, PAGE, false)?;
-            let Some((last, _)) = keys.last() else { return Ok(()) };
-            from = last.clone();
-            from.push(0);
-            for number in keys.iter().filter_map(|(found, _)| wire::last(found)) {
-                let Some(instance) = self.load(read, number)? else { continue };
-                // What is not meant costs no question about rights.
-                let running = shown(&instance);
-                let is_given = wanted.is(&running) && may_see(read, caller, &instance)?;
-                if is_given && !give(running)? {
-                    return Ok(());
+            let numbers = self.numbers(read, &among, after)?;
+            if numbers.is_empty() {
+                return Ok(None);
+            }
+            for number in numbers {
+                if looks == 0 {
+                    return Ok(Some(after.to_string()));
                 }
+                looks -= 1;
+                if let Some(instance) = self.load(read, number)? {
+                    // What is not meant costs no question about rights.
+                    let running = shown(&instance);
+                    let is_given = wanted.is(&running) && may_see(read, caller, &instance)?;
+                    if is_given && !give(running)? {
+                        return Ok(Some(after.to_string()));
+                    }
+                }
+                after = number;
             }
         }
     }

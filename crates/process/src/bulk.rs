@@ -10,7 +10,7 @@ use crate::elements::text_of;
 use crate::engine::Processes;
 use crate::error::Error;
 use crate::instance::{Instance, ROOT, Variables};
-use crate::lists::{Page, limit_of};
+use crate::lists::Page;
 use crate::running::ENGINE;
 use crate::wire::{self, key};
 use base::{Kind, Period, Problem, Time};
@@ -346,12 +346,10 @@ impl Processes {
         let after = call.number("after")?.map_or(0, |after| after.saturating_add(1));
         let from = prefix.clone().number(after);
         let to = base::prefix_end(prefix.as_ref());
-        let mut page = Page::new(limit_of(call, self.config.list_max)?);
+        let mut page = Page::of(call, &self.config)?;
         for (_, bytes) in reader.scan(from.as_ref(), &to, self.config.bulk_kept_max, false)? {
             let bulk: Bulk = wire::read(&bytes)?;
-            if page.is_full() {
-                let last = page.items.last().and_then(|item| item["bulk"].as_u64());
-                page.next = last.map(|last| last.to_string());
+            if !page.looks_at(|| bulk.bulk.to_string()) {
                 break;
             }
             let reference = ResourceRef::new("bulk", bulk.bulk.to_string());

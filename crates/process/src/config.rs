@@ -30,6 +30,8 @@ pub struct Config {
     pub job_seconds: u32,
     /// Rows of one list.
     pub list_max: usize,
+    /// Instances, tasks or incidents at which one page of a list looks, whether they are meant or not.
+    pub list_looks_max: usize,
     /// Compiled processes that are remembered.
     pub compiled_max: usize,
     /// Keys that are counted for one metric; where there are more, this number is told.
@@ -63,6 +65,7 @@ impl Default for Config {
             jobs_max: 1_000,
             job_seconds: 300,
             list_max: 1_000,
+            list_looks_max: 5_000,
             compiled_max: 1_000,
             metric_count_max: 100_000,
             bulk_instances_max: 1_000_000,

@@ -289,7 +289,7 @@ impl Engine for Processes {
         caller: &Principal,
         wanted: &Wanted,
         give: Give<'_>,
-    ) -> Result<(), Problem> {
+    ) -> Result<Option<String>, Problem> {
         self.active(read, caller, wanted, give)
     }
 
@@ -301,6 +301,10 @@ impl Engine for Processes {
         signal: Signal,
     ) -> Result<Option<Act>, Problem> {
         self.tell(read, id, signal)
+    }
+
+    fn forget(&self) {
+        *self.consumers.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     fn let_go(&self) {

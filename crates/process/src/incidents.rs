@@ -4,7 +4,7 @@ use crate::consume::Row;
 use crate::engine::Processes;
 use crate::error::Error;
 use crate::instance::{Command, Variables};
-use crate::lists::{Page, limit_of};
+use crate::lists::{Page, SCAN};
 use crate::messages::Message;
 use crate::repair::{change, done_or_tried};
 use crate::wire::{self, IncidentRow, key};
@@ -53,9 +53,9 @@ impl Processes {
             None => key::incidents().bytes(),
         };
         let to = base::prefix_end(key::incidents().as_ref());
-        let mut page = Page::new(limit_of(call, self.config.list_max)?);
+        let mut page = Page::of(call, &self.config)?;
         loop {
-            let pairs = reader.scan(&from, &to, self.config.list_max, false)?;
+            let pairs = reader.scan(&from, &to, SCAN, false)?;
             let Some((last, _)) = pairs.last() else { return Ok(page.reply()) };
             from = last.clone();
             from.push(0);
@@ -63,9 +63,7 @@ impl Processes {
                 let row: IncidentRow = wire::read(bytes)?;
                 let has =
                     |name: &str, value: &str| call.text(name).is_none_or(|meant| value == meant);
-                if page.is_full() {
-                    let last = page.items.last();
-                    page.next = last.and_then(|item| item["incident"].as_str()).map(str::to_owned);
+                if !page.looks_at(|| row.incident.clone()) {
                     return Ok(page.reply());
                 }
                 let reference = ResourceRef::new("incident", row.incident.clone());

@@ -1,9 +1,10 @@
 //! Starting processes, publishing messages to them, and their instances as seen from outside.
 
+use crate::among::Sought;
 use crate::engine::Processes;
 use crate::error::Error;
-use crate::instance::{Command, Variables};
-use crate::lists::{Page, limit_of};
+use crate::instance::{Command, Instance, Variables};
+use crate::lists::Page;
 use crate::messages::Message;
 use crate::running::Start;
 use crate::wire::{self, InstanceRow, key};
@@ -149,44 +150,36 @@ impl Processes {
     }
 
     pub(crate) fn list_instances(&self, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
-        let prefix = match (call.text("process"), call.text("business_key")) {
-            (Some(process), Some(business_key)) => key::instances_by_key(process, business_key),
-            (Some(process), None) => match (call.text("variable"), call.text("value")) {
-                (Some(variable), Some(value)) => key::instances_by(process, variable, value),
-                _ => key::instances_of(process),
-            },
-            (None, _) => kernel::key(b'i'),
+        let sought = Sought {
+            process: call.text("process"),
+            business_key: call.text("business_key"),
+            variable: call.text("variable").zip(call.text("value")),
+            state: call.text("state"),
         };
-        let after = call.number("after")?;
-        let mut from = match after {
-            Some(after) => prefix.clone().number(after.saturating_add(1)).bytes(),
-            None => prefix.clone().bytes(),
+        let among = sought.among();
+        let is_meant = |instance: &Instance| {
+            let has = |wanted: Option<&str>, is: Option<&str>| {
+                wanted.is_none_or(|wanted| is == Some(wanted))
+            };
+            has(sought.process, Some(&instance.process))
+                && has(sought.state, Some(instance.state_name()))
+                && has(sought.business_key, instance.business_key.as_deref())
         };
-        let to = base::prefix_end(prefix.as_ref());
-        let mut page = Page::new(limit_of(call, self.config.list_max)?);
+        let mut after = call.number("after")?.unwrap_or(0);
+        let mut page = Page::of(call, &self.config)?;
         loop {
-            let keys = reader.scan(&from, &to, self.config.list_max, false)?;
-            let Some((last, _)) = keys.last() else { return Ok(page.reply()) };
-            from = last.clone();
-            from.push(0);
-            for number in keys.iter().filter_map(|(found, _)| wire::last(found)) {
-                if page.is_full() {
-                    let last = page.items.last();
-                    page.next = last
-                        .and_then(|item| item["instance"].as_u64())
-                        .map(|last| last.to_string());
+            let numbers = self.numbers(reader, &among, after)?;
+            let Some(last) = numbers.last() else { return Ok(page.reply()) };
+            after = *last;
+            for number in numbers {
+                if !page.looks_at(|| number.to_string()) {
                     return Ok(page.reply());
                 }
-                let Some(row) = self.instance_row(reader, number)? else { continue };
-                let has = |name: &str, value: Option<&str>| {
-                    call.text(name).is_none_or(|meant| value == Some(meant))
-                };
+                // What is not meant costs no question about rights.
+                let Some(instance) = self.load(reader, number)?.filter(is_meant) else { continue };
                 let reference = ResourceRef::new("instance", number.to_string());
-                if has("state", Some(&row.state))
-                    && has("business_key", row.business_key.as_deref())
-                    && reader.allows("instance.get", &reference)?
-                {
-                    page.items.push(json!(row));
+                if reader.allows("instance.get", &reference)? {
+                    page.items.push(json!(self.row_of(reader, &instance)?));
                 }
             }
         }
@@ -198,8 +191,11 @@ impl Processes {
         read: &dyn Read,
         number: u64,
     ) -> Result<Option<InstanceRow>, Problem> {
-        let Some(instance) = self.load(read, number)? else { return Ok(None) };
+        self.load(read, number)?.map(|instance| self.row_of(read, &instance)).transpose()
+    }
+
+    fn row_of(&self, read: &dyn Read, instance: &Instance) -> Result<InstanceRow, Problem> {
         let compiled = self.cache.get(read, &self.config, &instance.process, instance.version)?;
-        Ok(Some(InstanceRow::new(&instance, &compiled.graph)))
+        Ok(InstanceRow::new(instance, &compiled.graph))
     }
 }

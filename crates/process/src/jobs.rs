@@ -226,7 +226,7 @@ impl Processes {
         let limit = limit_of(call, self.config.list_max)?;
         let mut keys = reader.scan_prefix(prefix.as_ref(), limit)?;
         keys.extend(reader.scan_prefix(key::jobs_held().as_ref(), limit)?);
-        let mut page = Page::new(limit);
+        let mut page = Page::of(call, &self.config)?;
         for (found, _) in keys {
             let Some((number, element)) = wire::tail(&found) else { continue };
             let name = wire::name_of(number, element);

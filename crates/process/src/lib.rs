@@ -7,6 +7,7 @@
 //! computed from it; a message is taken once or becomes an incident; a failure of one instance stops that one.
 
 mod active;
+mod among;
 mod bulk;
 mod compiled;
 mod config;

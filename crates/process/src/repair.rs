@@ -19,9 +19,6 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// By which a savepoint is left that takes everything back. It never leaves the engine.
-const TRIED: Code = Code("manifest.dry_run", Kind::Conflict);
-
 /// Whether something is only tried.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -210,25 +207,9 @@ pub(crate) fn done_or_tried(
     is_dry_run: bool,
     step: impl FnOnce(&mut Tx<'_>) -> Result<Value, Problem>,
 ) -> Result<Reply, Problem> {
-    let mut answer = if is_dry_run { tried(tx, step)? } else { step(tx)? };
+    let mut answer = if is_dry_run { tx.tried(step)? } else { step(tx)? };
     answer["dry_run"] = json!(is_dry_run);
     Ok(Reply::Value(answer))
-}
-
-fn tried(
-    tx: &mut Tx<'_>,
-    step: impl FnOnce(&mut Tx<'_>) -> Result<Value, Problem>,
-) -> Result<Value, Problem> {
-    let mut seen = None;
-    let outcome: Result<(), Problem> = tx.attempt(|tx| {
-        seen = Some(step(tx)?);
-        Err(Problem::new(TRIED, "it was only tried"))
-    });
-    match (seen, outcome) {
-        (Some(answer), _) => Ok(answer),
-        (None, Err(problem)) => Err(problem),
-        (None, Ok(())) => Err(Problem::new(TRIED, "it was only tried")),
-    }
 }
 
 /// Returns why an instance has failed of what was done to it.

@@ -4,7 +4,7 @@ use crate::engine::Processes;
 use crate::error::Error;
 use crate::instance::{Command, Instance, Task, Wait};
 use crate::jobs::Complete;
-use crate::lists::{Page, limit_of};
+use crate::lists::{Page, SCAN};
 use crate::wire::{self, TaskRow, key};
 use base::Problem;
 use kernel::{Call, Read, Reader, Reply, ResourceRef, Tx};
@@ -53,19 +53,16 @@ impl Processes {
             None => prefix.clone().bytes(),
         };
         let to = base::prefix_end(prefix.as_ref());
-        let limit = limit_of(call, self.config.list_max)?;
-        let mut page = Page::new(limit);
+        let mut page = Page::of(call, &self.config)?;
         loop {
-            let keys = reader.scan(&from, &to, self.config.list_max, false)?;
+            let keys = reader.scan(&from, &to, SCAN, false)?;
             let Some((last, _)) = keys.last() else { break };
             from = last.clone();
             from.push(0);
             for (found, _) in &keys {
                 let Some((number, element)) = wire::tail(found) else { continue };
                 let name = wire::name_of(number, element);
-                if page.is_full() {
-                    page.next =
-                        page.items.last().and_then(|item| item["task"].as_str()).map(str::to_owned);
+                if !page.looks_at(|| name.clone()) {
                     return Ok(page.reply());
                 }
                 if let Some(row) = self.task_row(reader, &name)?

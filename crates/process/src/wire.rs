@@ -18,6 +18,7 @@
 //! | `p` 2 | engine, token of who waits | the instance |
 //! | `p` 3 | process, indexed variable, value, instance | nothing |
 //! | `p` 4 | engine, token of who waits | the number of a request |
+//! | `p` 5 | instance | nothing: it is suspended |
 //! | `q` | instance (0: none), element or number | the incident's row |
 //! | `r` 0 | process, stream | the offset of the next row to consume |
 //! | `r` 1 | instance | nothing: it has moves to make |
@@ -194,9 +195,19 @@ pub mod key {
         space(b'p', 0).text(process).text(key)
     }
 
+    /// Instances by process, of all processes.
+    pub fn instances_all() -> Key {
+        space(b'p', 1)
+    }
+
+    /// Instances that are suspended.
+    pub fn instances_suspended() -> Key {
+        space(b'p', 5)
+    }
+
     /// Instances by process.
     pub fn instances_of(process: &str) -> Key {
-        space(b'p', 1).text(process)
+        instances_all().text(process)
     }
 
     /// The instance whose result somebody waits for.
@@ -291,7 +302,7 @@ pub mod key {
 
     /// The beginnings of all keys that [`super::index`] computes.
     pub fn beside_instances() -> Vec<Key> {
-        let parts = (0..4).map(|part| space(b'p', part));
+        let parts = [0, 1, 2, 3, 5].map(|part| space(b'p', part));
         let others = [
             kernel::key(b'j'),
             kernel::key(b'k'),
@@ -561,6 +572,9 @@ pub fn index(instance: &Instance, indexed: &[String]) -> Result<Index, Problem> 
     let (process, number) = (instance.process.as_str(), instance.key);
     let mut put = |key: Key| index.insert(key.bytes(), Vec::new());
     put(key::instances_of(process).number(number));
+    if instance.suspended {
+        put(key::instances_suspended().number(number));
+    }
     let keys = [&instance.business_key, &instance.correlation_key];
     for business_key in keys.into_iter().flatten() {
         put(key::instances_by_key(process, business_key).number(number));

@@ -189,7 +189,7 @@ impl Instance {
                     .query("process", process)
                     .query("state", state)
                     .query("limit", Some(limit));
-                return output::list(globals.output, &client.send(&request)?, INSTANCES);
+                return output::list(globals.output, &client.list(&request, limit)?, INSTANCES);
             }
             InstanceCommand::Set { instance, scope, variables, tried, change } => {
                 let body = json!({

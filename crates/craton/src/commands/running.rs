@@ -123,14 +123,24 @@ impl Meant {
                 .query("principal", self.who.as_deref())
                 .query("resource", self.resource.as_deref())
                 .query("state", self.state.as_deref());
-            output::list(globals.output, &client.send(&list)?, &TABLE)?;
+            output::list(globals.output, &client.list(&list, EACH_MAX)?, &TABLE)?;
             if globals.output == Format::Table {
                 output::line("nothing was done; `--yes` does it");
             }
             return Ok(());
         }
-        let answer = client.send(&request.json(&Value::Object(filter)))?;
-        output::list(globals.output, &answer, &OUTCOMES)
+        let mut told = Vec::new();
+        loop {
+            let answer = client.send(&request.clone().json(&Value::Object(filter.clone())))?;
+            told.extend(output::items(&answer));
+            match answer["next"].as_str() {
+                Some(after) if told.len() < EACH_MAX as usize => {
+                    filter.insert("after".into(), after.into());
+                }
+                _ => break,
+            }
+        }
+        output::list(globals.output, &json!({"items": told}), &OUTCOMES)
     }
 }
 
@@ -295,7 +305,7 @@ impl Limit {
 
 /// Returns what a list holds. What the caller may not see is left out.
 fn items(client: &Client, request: &Request) -> Result<Vec<Value>, Problem> {
-    match client.send(request) {
+    match client.list(request, EACH_MAX) {
         Ok(answer) => Ok(output::items(&answer)),
         Err(problem) if problem.kind == Kind::Forbidden => Ok(Vec::new()),
         Err(problem) => Err(problem),

@@ -161,7 +161,7 @@ impl Process {
                     .query("process", process)
                     .query("state", state)
                     .query("limit", Some(limit));
-                output::list(globals.output, &client.send(&request)?, INSTANCES)
+                output::list(globals.output, &client.list(&request, limit)?, INSTANCES)
             }
             ProcessCommand::Suspend(suspension) => {
                 let (request, body) =
@@ -246,7 +246,7 @@ impl Task {
                     .query("state", state)
                     .query("assignee", assignee)
                     .query("limit", Some(limit));
-                output::list(globals.output, &client.send(&request)?, TASKS)
+                output::list(globals.output, &client.list(&request, limit)?, TASKS)
             }
             TaskCommand::Claim { id, change } => {
                 client.send(&change.put(routes::task_claim(bare(&id)))?)?;
@@ -415,7 +415,7 @@ impl Incident {
                     .query("process", process)
                     .query("code", code)
                     .query("limit", Some(limit));
-                output::list(globals.output, &client.send(&request)?, INCIDENTS)
+                output::list(globals.output, &client.list(&request, limit)?, INCIDENTS)
             }
             IncidentCommand::Resolve { id, variables, change } => {
                 let body = json!({"variables": variables.value()?});

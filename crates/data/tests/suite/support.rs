@@ -87,7 +87,8 @@ pub fn view(name: &str, sql: &str) -> Value {
 }
 
 impl Unit {
-    pub fn call(&mut self, call: Call) -> Result<Value, Problem> {
+    pub fn call(&mut self, mut call: Call) -> Result<Value, Problem> {
+        self.kernel.prepare(&mut call)?;
         self.writer.turn(&[call]).remove(0).map(Reply::into_value)
     }
 

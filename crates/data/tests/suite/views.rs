@@ -129,7 +129,7 @@ fn nobody_reads_through_a_view_what_he_may_not() {
     let mut owned = view("peep", "SELECT * FROM orders");
     owned["metadata"]["owner"] = json!("user:olga");
     let refused = shown(unit.apply_as("user:mia", json!([owned])));
-    assert!(refused.contains("there is no table `orders`"), "{refused}");
+    assert!(refused.contains("user:mia cannot make user:olga an owner"), "{refused}");
 }
 
 #[test]

@@ -118,7 +118,8 @@ impl Engine for Secrets {
             operation("secret.list", Right::Read, "Lists the secrets that the caller may see, without their values.", read(&self, |_, reader, _| list(reader)))
                 .on_kind(),
             operation("secret.rotate", Manage, "Seals every secret under the unit's next secret key.", decide(&self, |_, tx, call| rotate::begin(tx, call)))
-                .on_kind(),
+                .on_kind()
+                .prepared(rotate::prepare),
         ]
     }
 

@@ -1,22 +1,45 @@
 //! Changing the unit's secret key: every data key is wrapped anew, in portions, each a commit with a marker of how far it got.
 //!
 //! The new key is where keys come from before a commit names it, and the old one stays there until a commit after the last portion
-//! is durable. So whenever the unit stops, what is sealed can be opened with what is there.
+//! is durable. So whenever the unit stops, what is sealed can be opened with what is there. A key that was added and that no commit
+//! has named is the one that comes next.
 
 use super::Error;
 use super::seal::SecretKey;
-use super::vault::{self, Check, Next, State};
-use crate::{Call, Read, Reply, Tx};
+use super::vault::{self, Check, FIRST, Next, Open, State};
+use crate::{Call, Prepared, Read, Reader, Reply, Tx};
 use base::Problem;
 use serde_json::json;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 /// Values that are wrapped anew in one commit.
 const PORTION: usize = 256;
 
+/// Says that there is a next key.
+struct Ready;
+
+/// Sees to it that there is a next key where keys come from, on the caller's thread: that may write a file.
+pub(crate) fn prepare(reader: &Reader, call: &mut Call) -> Result<(), Problem> {
+    let kernel = reader.kernel();
+    let open = kernel.vault.open()?;
+    // Two at a time would each add one.
+    let _alone = kernel.vault.adding.lock().unwrap_or_else(PoisonError::into_inner);
+    let state = vault::state(reader)?;
+    let current = state.as_ref().map_or(FIRST, |state| state.current.number);
+    let is_under_way = state.is_some_and(|state| state.next.is_some());
+    if !is_under_way
+        && next_key(&open, current)?.is_none()
+        && !open.source.add(&SecretKey::generate(kernel.entropy().as_ref()))?
+    {
+        return Err(Error::NoNext { place: open.source.place() }.into());
+    }
+    call.prepared = Some(Prepared::new(Ready));
+    Ok(())
+}
+
 /// `secret.rotate`: begins with the next key, or says how far it got.
-pub(crate) fn begin(tx: &mut Tx<'_>, _call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn begin(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
     let kernel = Arc::clone(tx.kernel());
     let open = kernel.vault.open()?;
     let mut state = vault::ensure_state(tx)?;
@@ -26,10 +49,16 @@ pub(crate) fn begin(tx: &mut Tx<'_>, _call: &Call) -> Result<Reply, Problem> {
         let (from, to) = (state.current.number, next.key.number);
         return Ok(Reply::Value(json!({"from": from, "to": to, "values": count, "begun": false})));
     }
+    if call.prepared::<Ready>().is_none() {
+        let reason = "cannot be part of a batch, nor be called by a process";
+        return Err(Error::Call { operation: "secret.rotate", reason }.into());
+    }
     let entropy = kernel.entropy().as_ref();
     let number = state.current.number + 1;
-    let key = next_key(tx, &state)?;
+    let key = next_key(&open, state.current.number)?;
+    let key = key.ok_or_else(|| Error::NoNext { place: open.source.place() })?;
     let check = key.check(entropy, &open.keys.unit, number)?;
+    // Where the commit fails it is known for nothing: the next try finds the same one.
     kernel.vault.know(number, key);
     kernel.vault.is_busy.store(true, Ordering::SeqCst);
     let from = state.current.number;
@@ -39,20 +68,10 @@ pub(crate) fn begin(tx: &mut Tx<'_>, _call: &Call) -> Result<Reply, Problem> {
     Ok(Reply::Value(json!({"from": from, "to": number, "values": count, "begun": true})))
 }
 
-/// Returns the key that comes next: the newest that is there and not in use, else a new one.
-fn next_key(tx: &Tx<'_>, state: &State) -> Result<SecretKey, Problem> {
-    let kernel = tx.kernel();
-    let open = kernel.vault.open()?;
-    let Check { number, check } = &state.current;
+/// Returns the key that comes next: the newest that is there, where it is not in use.
+fn next_key(open: &Open, current: u64) -> Result<Option<SecretKey>, Problem> {
     let newest = open.source.keys()?.into_iter().next_back();
-    if let Some(key) = newest.filter(|key| !key.fits(&open.keys.unit, *number, check)) {
-        return Ok(key);
-    }
-    let key = SecretKey::generate(kernel.entropy().as_ref());
-    if open.source.add(&key)? {
-        return Ok(key);
-    }
-    Err(Error::NoNext { place: open.source.place() }.into())
+    Ok(newest.filter(|key| open.keys.keys.get(&current) != Some(key)))
 }
 
 /// Does a portion, or what comes behind the last one. Returns how many steps were done.

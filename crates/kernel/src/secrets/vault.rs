@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// The number of a unit's first secret key.
-const FIRST: u64 = 1;
+pub(super) const FIRST: u64 = 1;
 
 /// The version of [`State`].
 const STATE: u32 = 1;
@@ -119,6 +119,8 @@ pub(crate) struct Vault {
     pub masks: Masks,
     /// Whether a turn has something to do for another key. A hint: the store says what.
     pub is_busy: AtomicBool,
+    /// Held by who adds a key to where keys come from.
+    pub adding: Mutex<()>,
 }
 
 impl Vault {

@@ -110,7 +110,7 @@ impl Engine for Notes {
         caller: &Principal,
         wanted: &Wanted,
         give: Give<'_>,
-    ) -> Result<(), Problem> {
+    ) -> Result<Option<String>, Problem> {
         for note in read.resources("note")? {
             let is_seen =
                 read.kernel().is_allowed(read, "note.read", &note.reference(), caller, None)?;
@@ -118,7 +118,7 @@ impl Engine for Notes {
                 break;
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     fn signal(
@@ -235,7 +235,8 @@ impl Unit {
         self.apply("user:olga", json!([manifest("Quota", name, spec)])).expect("a quota");
     }
 
-    pub fn turn(&mut self, call: Call) -> Result<Value, Problem> {
+    pub fn turn(&mut self, mut call: Call) -> Result<Value, Problem> {
+        self.kernel.prepare(&mut call)?;
         let writer = self.writer.as_mut().expect("the writer is here");
         writer.turn(&[call]).remove(0).map(Reply::into_value)
     }

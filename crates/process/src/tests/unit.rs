@@ -10,7 +10,7 @@ use kernel::{
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
-use store::{MemoryStore, Store as _};
+use store::{Faults, FaultyStore, MemoryStore, Store as _};
 
 /// Streams that take any row, and contracts that answer when the test says so.
 struct Stub;
@@ -114,8 +114,18 @@ impl Unit {
     }
 
     pub fn with_limits(store: Arc<MemoryStore>, config: kernel::Config, limits: Config) -> Self {
+        Self::behind(Arc::clone(&store) as Arc<dyn store::Store>, store, config, limits)
+    }
+
+    /// Returns a unit that sees its store through another.
+    pub fn behind(
+        seen: Arc<dyn store::Store>,
+        store: Arc<MemoryStore>,
+        config: kernel::Config,
+        limits: Config,
+    ) -> Self {
         let (kernel, writer) = Kernel::new(Parts {
-            store: Arc::clone(&store) as Arc<dyn store::Store>,
+            store: seen,
             clock: Arc::new(DrivenClock::new(Time(0), SystemClock::new())),
             entropy: Arc::new(SeededEntropy::new(1)),
             engines: vec![Arc::new(Stub), Arc::new(Processes::new(limits))],
@@ -150,7 +160,8 @@ impl Unit {
         .unwrap_or_else(|problem| panic!("{problem:?}"));
     }
 
-    pub fn turn(&mut self, call: Call) -> Result<Value, Problem> {
+    pub fn turn(&mut self, mut call: Call) -> Result<Value, Problem> {
+        self.kernel.prepare(&mut call)?;
         let mut replies = self.writer.turn(&[call]);
         while self.writer.has_leftovers() {
             self.writer.turn(&[]);
@@ -764,4 +775,129 @@ fn active_instances_are_in_the_list_of_what_runs_and_are_ended_there() {
         unit.call("running.limit", "running", json!({"id": "instance/9", "time": "PT1S"}));
     assert_eq!(limited.expect_err("an instance is not limited").code, "running.unsupported");
     unit.assert_clean();
+}
+
+/// Returns the pages of a list, each with one field of its items.
+fn pages(unit: &mut Unit, operation: &str, filter: &Value, field: &str) -> Value {
+    let kind = operation.split('.').next().expect("a kind");
+    let (mut pages, mut filter) = (Vec::new(), filter.clone());
+    loop {
+        let answer = unit.ok(operation, kind, filter.clone());
+        let items = answer["items"].as_array().expect("items").iter();
+        pages.push(items.map(|item| item[field].clone()).collect::<Value>());
+        if answer["next"].is_null() {
+            return Value::Array(pages);
+        }
+        filter["after"] = answer["next"].clone();
+    }
+}
+
+/// Ten instances, of which 6, 7, 8 and 10 have failed and 9 is suspended; a page looks at three.
+fn ten_looked_at_by_three() -> Unit {
+    let config = kernel::Config { running_looks_max: 3, ..kernel::Config::default() };
+    let limits = Config { list_looks_max: 3, variables_bytes_max: 8_000, ..Config::default() };
+    let mut unit = Unit::with_limits(Arc::new(MemoryStore::new()), config, limits);
+    unit.process("start s\n user a\n end e\n s > a > e", &[]);
+    for number in 1..=10 {
+        let key = json!({"business_key": format!("k{number}")});
+        unit.ok("process.start", "process/p", key);
+    }
+    for number in [6, 7, 8, 10] {
+        let big = json!({"variables": {"big": "x".repeat(16_000)}});
+        unit.ok("task.complete", &format!("task/{number}-2"), big);
+    }
+    unit.ok("instance.suspend", "instance/9", json!({}));
+    unit
+}
+
+/// Says that beside the instances stand the keys that should, and no others.
+fn assert_sound(unit: &Unit) {
+    let reader = Reader::new(&unit.kernel, Principal::User("ana".into())).expect("a reader");
+    let faults = Processes::default().verify(&reader).expect("a look");
+    assert_eq!(faults, Vec::<String>::new());
+}
+
+#[test]
+fn a_page_ends_where_enough_was_looked_at_and_the_next_goes_on_behind() {
+    let mut unit = ten_looked_at_by_three();
+    let mut list = |filter: Value| pages(&mut unit, "instance.list", &filter, "instance");
+    assert_eq!(list(json!({"state": "active"})), json!([[1, 2, 3], [4, 5], [], []]));
+    assert_eq!(list(json!({"process": "p", "business_key": "none"})), json!([[]]));
+    // What is rare, or named, is found without looking at the others.
+    assert_eq!(list(json!({"state": "suspended"})), json!([[9]]));
+    assert_eq!(list(json!({"state": "failed"})), json!([[6, 7, 8], [10]]));
+    assert_eq!(list(json!({"state": "failed", "process": "q"})), json!([[], []]));
+    assert_eq!(list(json!({"business_key": "k7"})), json!([[7]]));
+    assert_eq!(list(json!({"business_key": "k7", "state": "active"})), json!([[]]));
+    assert_eq!(list(json!({"limit": 2}))[4], json!([9, 10]));
+    let mut list = |filter: Value| pages(&mut unit, "incident.list", &filter, "incident");
+    assert_eq!(list(json!({})), json!([["6-0", "7-0", "8-0"], ["10-0"]]));
+    assert_eq!(list(json!({"code": "none"})), json!([[], []]));
+    let tasks = pages(&mut unit, "task.list", &json!({"state": "claimed"}), "task");
+    assert_eq!(tasks, json!([[], [], [], []]));
+    assert_sound(&unit);
+}
+
+#[test]
+fn what_runs_is_looked_through_in_portions_and_before_the_call_is_queued() {
+    let mut unit = ten_looked_at_by_three();
+    let mut list = |filter: Value| pages(&mut unit, "running.list", &filter, "id");
+    assert_eq!(list(json!({"principal": "user:nobody"})), json!([[], [], [], []]));
+    assert_eq!(list(json!({"state": "suspended"})), json!([["instance/9"]]));
+    assert_eq!(list(json!({"state": "paused"})), json!([[]]), "no instance stands so");
+    assert_eq!(list(json!({"resource": "stream/events"})), json!([[]]));
+    let by_two = list(json!({"kind": "instance", "limit": 2}));
+    assert_eq!(by_two[4], json!(["instance/9", "instance/10"]));
+    let filter = json!({"principal": "user:ana", "state": "active"});
+    let told = unit.ok("running.kill", "running", filter.clone());
+    let done = |number: u64| json!({"id": format!("instance/{number}"), "outcome": "done"});
+    assert_eq!(told["items"], json!([done(1), done(2), done(3)]));
+    assert_eq!((&told["more"], &told["next"]), (&json!(true), &json!("process:3")));
+    let wrong = unit.call("running.list", "running", json!({"after": "3"}));
+    assert_eq!(wrong.expect_err("that is no place").code, "call.invalid");
+    let calls = json!({"calls": [{"operation": "running.kill", "args": filter}]});
+    let batch = unit.ok("unit.batch", "unit", calls);
+    assert_eq!(batch["results"][0]["problem"]["code"], "call.invalid");
+    assert_sound(&unit);
+}
+
+#[test]
+fn a_process_whose_declaration_was_not_committed_hears_nothing() {
+    let memory = Arc::new(MemoryStore::new());
+    let seen = Arc::new(FaultyStore::new(memory.clone(), 1, Faults::default()));
+    let mut unit = Unit::behind(seen.clone(), memory, kernel::Config::default(), Config::default());
+    unit.manifests(vec![manifest("Stream", "events", json!({"time": "at"}))]).expect("applied");
+    let on = json!([{"stream": "events", "message": "placed", "key": "id"}]);
+    let source = bpmn("start s message placed\n user a\n end e\n s > a > e");
+    let process = manifest("Process", "p", json!({"source": source, "on": on}));
+    let init = Principal::Unit("init".into());
+    let apply = Call::new("resource.apply", ResourceRef::new("resource", ""), init)
+        .with(json!({"manifests": [process]}));
+    seen.set_full(true);
+    unit.writer.turn(&[apply]).remove(0).expect_err("the disk is full");
+    seen.set_full(false);
+    // The number of the change comes again, for another one.
+    unit.manifests(vec![manifest("User", "bob", json!({"roles": []}))]).expect("applied");
+    unit.event("placed", "o1", 1);
+    assert_eq!(unit.states(), Vec::<String>::new());
+    for relation in ["messages", "incidents"] {
+        assert_eq!(unit.rows(relation, &["process"]), Vec::<String>::new(), "{relation}");
+    }
+    unit.assert_clean();
+}
+
+#[test]
+fn a_task_is_of_the_person_that_it_is_assigned_to_and_of_no_process_of_that_name() {
+    let mut unit = Unit::new();
+    unit.process("start s\n user a\n end e\n s > a > e", &[]);
+    unit.ok("process.start", "process/p", json!({}));
+    unit.ok("task.assign", "task/1-2", json!({"assignee": "bob"}));
+    let reader = Reader::new(&unit.kernel, Principal::Anonymous).expect("a reader");
+    let task = ResourceRef::new("task", "1-2");
+    let may = |who: Principal| {
+        let decided = unit.kernel.is_allowed(&reader, "task.complete", &task, &who, None);
+        decided.expect("a decision")
+    };
+    assert!(may(Principal::User("bob".into())));
+    assert!(!may(Principal::Process("bob".into())));
 }
