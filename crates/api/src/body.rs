@@ -98,7 +98,8 @@ pub(crate) async fn read(
     let own = bodies.own.line(who).acquire_many_owned(units(length));
     let busy = Error::Busy { what: "bytes for bodies of one caller", limit: bodies.own_bytes };
     let Ok(Ok(own)) = timeout(config.body_stall_max(), own).await else { return Err(busy.into()) };
-    let mut portion = Portion { _own: own, units: None, last: None, reserved: Vec::new(), bytes: 0 };
+    let mut portion =
+        Portion { _own: own, units: None, last: None, reserved: Vec::new(), bytes: 0 };
     let bytes = timeout(config.body_time_max(), collect(body, length, &mut portion, limits))
         .await
         .map_err(|_| Error::Timeout { part: "body" })??;

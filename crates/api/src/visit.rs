@@ -46,7 +46,8 @@ impl Visit {
     pub(crate) fn begin(tracer: &Tracer, headers: &HeaderMap) -> Self {
         let brought = brought(headers);
         // What nobody has brought was drawn by the ratio.
-        let is_trusted = brought.as_ref().is_none_or(|brought| brought.is_sampled && tracer.draws());
+        let is_trusted =
+            brought.as_ref().is_none_or(|brought| brought.is_sampled && tracer.draws());
         let is_trusted = Arc::new(AtomicBool::new(is_trusted));
         let trace = tracer.at_door(brought.as_ref());
         let traced = trace.map(|trace| Traced { trace, is_trusted });

@@ -64,9 +64,9 @@ impl<'a> Checked<'a> {
         let newest = self.newest;
         match commit.map(unsigned) {
             None => self.findings.push("the commit number is missing".into()),
-            Some(commit) if commit < newest => self.findings.push(format!(
-                "a chunk is of commit {newest}, but the last commit is {commit}"
-            )),
+            Some(commit) if commit < newest => self
+                .findings
+                .push(format!("a chunk is of commit {newest}, but the last commit is {commit}")),
             Some(_) => {}
         }
         for log in self.logs.values() {

@@ -82,8 +82,11 @@ fn upgrade_database(
     let found = PostgresStore::format(&database, &owner)?;
     let Some(from) = older(found, wanted)? else { return Ok(None) };
     match PostgresStore::upgrade(&database, &owner, &wanted.formats) {
-        Ok(copy) => Ok(copy.map(|backup| {
-            Upgraded { from, to: wanted.formats.newest, place: database.url, backup }
+        Ok(copy) => Ok(copy.map(|backup| Upgraded {
+            from,
+            to: wanted.formats.newest,
+            place: database.url,
+            backup,
         })),
         Err(store::Error::Held { .. }) => Ok(None),
         Err(error) => Err(error.into()),

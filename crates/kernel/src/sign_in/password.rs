@@ -302,8 +302,7 @@ mod tests {
 
     #[test]
     fn one_user_and_one_address_leave_room_for_others_to_wait() {
-        let config =
-            Config { passwords_at_once_max: 1, passwords_waiting_each_max: 1, ..config() };
+        let config = Config { passwords_at_once_max: 1, passwords_waiting_each_max: 1, ..config() };
         let gate = Arc::new(Gate::default());
         let held = gate.enter(&nobody(), &config).expect("a place");
         let ana = |source: &str| Try::new(Some("ana"), source.parse().ok());

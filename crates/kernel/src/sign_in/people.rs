@@ -239,7 +239,9 @@ mod tests {
         let ana = || Ok("id/ana@example.com".to_owned());
         assert_eq!(check("email", Some(json!(true))), ana());
         assert_eq!(check("email", Some(json!("true"))), ana());
-        for wrong in [None, Some(json!(false)), Some(json!("false")), Some(json!(1)), Some(json!(null))] {
+        for wrong in
+            [None, Some(json!(false)), Some(json!("false")), Some(json!(1)), Some(json!(null))]
+        {
             assert_eq!(check("email", wrong), Err("sign_in.rejected".to_owned()));
         }
         assert_eq!(check("sub", None), Ok("id/1".to_owned()));

@@ -797,7 +797,7 @@ fn ten_looked_at_by_three() -> Unit {
     let config = kernel::Config { running_looks_max: 3, ..kernel::Config::default() };
     let limits = Config { list_looks_max: 3, variables_bytes_max: 8_000, ..Config::default() };
     let mut unit = Unit::with_limits(Arc::new(MemoryStore::new()), config, limits);
-    unit.process("start s\n user a\n end e\n s > a > e", &[]);
+    unit.process("start s\n user a\n user b\n end e\n s > a > b > e", &[]);
     for number in 1..=10 {
         let key = json!({"business_key": format!("k{number}")});
         unit.ok("process.start", "process/p", key);

@@ -151,8 +151,7 @@ impl Model {
     }
 
     pub fn put(&mut self, name: &str, bytes: Vec<u8>) {
-        let image =
-            Image { seen: Some(bytes.clone()), durable: Some(bytes), pending: Vec::new() };
+        let image = Image { seen: Some(bytes.clone()), durable: Some(bytes), pending: Vec::new() };
         self.files.insert(name.to_owned(), image);
     }
 

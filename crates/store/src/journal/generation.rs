@@ -77,8 +77,7 @@ pub(super) struct Generation {
 
 impl Generation {
     pub fn new(below: Arc<dyn Store>, recent: Recent) -> Self {
-        let bytes_max =
-            if below.is_remote() { MEMORY_BYTES_MAX_REMOTE } else { MEMORY_BYTES_MAX };
+        let bytes_max = if below.is_remote() { MEMORY_BYTES_MAX_REMOTE } else { MEMORY_BYTES_MAX };
         let tables = Mutex::new(Tables { bytes_max, ..Tables::default() });
         Self { below, recent: RwLock::new(recent), tables }
     }

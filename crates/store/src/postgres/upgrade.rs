@@ -13,7 +13,8 @@ use crate::{Error, Formats, Step};
 
 const FENCE: &str = "SELECT 1 FROM lease WHERE partition = $1 AND holder = $2 FOR UPDATE";
 
-const NAMES: &str = "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename";
+const NAMES: &str =
+    "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename";
 
 /// Tables whose lease is held.
 struct Tables<'a> {
@@ -33,8 +34,7 @@ pub(super) fn upgrade(
 ) -> Result<Option<String>, Error> {
     let tables = Tables { link, lease };
     let found = tables.format()?;
-    let copy =
-        if found < formats.newest { Some(tables.back_up(schema, found)?) } else { None };
+    let copy = if found < formats.newest { Some(tables.back_up(schema, found)?) } else { None };
     upgrade::upgrade(&tables, formats)?;
     Ok(copy)
 }
@@ -46,7 +46,8 @@ impl Tables<'_> {
         if SCHEMA_BYTES_MAX < copy.len() {
             return Err(wrong(format!("`schema` is too long for the copy `{copy}`")));
         }
-        let mut sql = format!("DROP SCHEMA IF EXISTS \"{copy}\" CASCADE; CREATE SCHEMA \"{copy}\";");
+        let mut sql =
+            format!("DROP SCHEMA IF EXISTS \"{copy}\" CASCADE; CREATE SCHEMA \"{copy}\";");
         for row in self.link.query(NAMES, &[])? {
             let name: String = column(&row, 0)?;
             sql.push_str(&format!(

@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension};
 /// Returns what is wrong, a line each, as one read transaction sees it.
 pub(super) fn verify(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut findings = Vec::new();
-    let checked = check_file(connection, &mut findings)
-        .and_then(|()| check_logs(connection, &mut findings));
+    let checked =
+        check_file(connection, &mut findings).and_then(|()| check_logs(connection, &mut findings));
     // Damage can be such that even looking fails: that is a finding too.
     match checked {
         Err(error) if findings.is_empty() && !is_damage(&error) => return Err(error),
