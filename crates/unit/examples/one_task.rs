@@ -29,6 +29,10 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+/// As in the binary of the unit.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Starts that are under way at the same time, in a closed loop.
 const WINDOW: usize = 1_000;
 /// Instances that are started and not yet completed, at most, in a closed loop.

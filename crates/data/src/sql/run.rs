@@ -166,7 +166,8 @@ where
     };
     let work = work(send.clone());
     shared.runtime()?.spawn(async move {
-        // The work holds the place of the query, which is given back before the caller learns that it has ended.
+        // The work holds the place of the query, which is given back before the caller learns that it has ended; a plan that is
+        // still being made keeps it until it is.
         let outcome = tokio::select! {
             outcome = tokio::time::timeout(limit, work) => {
                 outcome.unwrap_or_else(|_| Err(Error::Timeout { ms }.into()))

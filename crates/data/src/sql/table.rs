@@ -14,15 +14,20 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::datatypes::{DataType, Field, Schema as ArrowSchema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::{DataFusionError, Result, ScalarValue};
+use datafusion::common::{Result, ScalarValue};
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, Operator, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use futures::Stream;
 use kernel::{Cell, ColumnType, Reader, Relation, Scan};
 use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Batches of a relation that wait to be taken.
+const BATCHES_WAITING: usize = 2;
 
 /// Rows that are handed on at once.
 const BATCH_ROWS: usize = 8_192;
@@ -195,25 +200,44 @@ impl PartitionStream for RelationPart {
 
     fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let part = self.clone();
-        let stream = futures::stream::once(async move {
-            let batches = part.batches(&context)?;
-            Ok::<_, DataFusionError>(futures::stream::iter(batches.into_iter().map(Ok)))
-        });
+        // Who never asks for the first batch, needs no thread.
+        let stream = futures::stream::once(async move { part.begin(context) });
         let stream = futures::TryStreamExt::try_flatten(stream);
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), stream))
     }
 }
 
+/// What a thread that reads rows gives: batches, then nothing or what ended it early.
+type Given = Result<Option<RecordBatch>>;
+
 impl RelationPart {
-    /// Reads all rows. What they take counts against the memory of the query.
-    fn batches(&self, context: &TaskContext) -> Result<Vec<RecordBatch>> {
+    /// Begins to read, on a thread of its own: it waits where its batches are not taken, and one of a few that queries share would
+    /// be missing for the other side of a join. The thread is as patient as the one that begins it.
+    fn begin(self, context: Arc<TaskContext>) -> Result<impl Stream<Item = Result<RecordBatch>>> {
+        let (sender, receiver) = mpsc::channel(BATCHES_WAITING);
+        let read = move || {
+            let last = self.read(&context, &sender).map(|()| None);
+            // Whoever is gone wants to hear no more.
+            sender.blocking_send(last).ok();
+        };
+        let thread = std::thread::Builder::new().name("sql-relation".into()).spawn(read);
+        thread.map_err(|error| carry(internal(&error.to_string())))?;
+        Ok(futures::stream::try_unfold(receiver, |mut receiver| async move {
+            let broken = || Err(carry(internal("reading a relation broke off")));
+            let given: Given = receiver.recv().await.unwrap_or_else(broken);
+            Ok(given?.map(|batch| (batch, receiver)))
+        }))
+    }
+
+    /// Reads all rows. What waits of them counts against the memory of the query.
+    fn read(&self, context: &TaskContext, sender: &mpsc::Sender<Given>) -> Result<()> {
         let reader = self
             .reader
             .as_ref()
             .ok_or_else(|| carry(internal("a relation was scanned without a reader")))?;
         let stop = context.session_config().get_extension::<Stop>();
         let reservation = MemoryConsumer::new("relation").register(context.memory_pool());
-        let (mut batches, mut held, mut count) = (Vec::new(), Vec::new(), 0_usize);
+        let (mut held, mut count) = (Vec::new(), 0_usize);
         let mut full = None;
         let limit = self.scan.limit.unwrap_or(usize::MAX);
         let mut push = |cells: Vec<Cell>| {
@@ -227,11 +251,14 @@ impl RelationPart {
             count += 1;
             if held.len() == BATCH_ROWS {
                 let batch = self.batch(&std::mem::take(&mut held))?;
-                if let Err(error) = reservation.try_grow(batch.get_array_memory_size()) {
+                let waiting = batch.get_array_memory_size() * (BATCHES_WAITING + 1);
+                if let Err(error) = reservation.try_resize(waiting.max(reservation.size())) {
                     full = Some(error);
                     return Ok(false);
                 }
-                batches.push(batch);
+                if sender.blocking_send(Ok(Some(batch))).is_err() {
+                    return Ok(false);
+                }
             }
             Ok(count < limit)
         };
@@ -240,9 +267,9 @@ impl RelationPart {
             return Err(error);
         }
         if !held.is_empty() {
-            batches.push(self.batch(&held).map_err(carry)?);
+            sender.blocking_send(Ok(Some(self.batch(&held).map_err(carry)?))).ok();
         }
-        Ok(batches)
+        Ok(())
     }
 
     fn batch(&self, rows: &[Vec<Cell>]) -> Result<RecordBatch, Problem> {

@@ -11,6 +11,7 @@ mod lineage;
 mod metrics;
 mod postgres;
 mod quality;
+mod relations;
 mod renewal;
 mod rights;
 mod running;
