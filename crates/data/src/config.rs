@@ -104,6 +104,8 @@ pub struct Config {
     pub queries_max: usize,
     /// Threads that run queries.
     pub query_threads: usize,
+    /// Relations of engines that one query may read at the same time. Each has a thread.
+    pub query_relations_max: usize,
     /// How far the system puts these threads behind all others, as `nice` counts it: 0 to 19.
     pub query_nice: i32,
     /// Bytes that one query may hold.
@@ -197,6 +199,7 @@ impl Default for Config {
             catalogue_steps_max: 50_000_000,
             catalogue_cells_max: 4_000_000,
             queries_max: 16,
+            query_relations_max: 64,
             query_threads: 2,
             query_nice: 10,
             query_bytes_max: 256 << 20,

@@ -6,6 +6,7 @@ use super::parameters::{Parameter, sql_type};
 use super::postgres;
 use super::problem::{carry, of_planning, of_query};
 use super::run::Stop;
+use super::table::Threads;
 use crate::catalog::{CATALOG, PUBLIC, Shown, Source, Table};
 use crate::derived::table::DerivedTable;
 use crate::rights::ExcerptTable;
@@ -68,7 +69,8 @@ pub(crate) fn new(config: &Config, frame: Frame) -> Result<SessionState, Problem
         .with_information_schema(true)
         .with_target_partitions(config.query_threads)
         .with_default_catalog_and_schema(CATALOG, PUBLIC)
-        .with_extension(frame.stop);
+        .with_extension(frame.stop)
+        .with_extension(Arc::new(Threads::new(config)));
     let options = settings.options_mut();
     options.sql_parser.parse_float_as_decimal = true;
     options.sql_parser.collect_spans = true;

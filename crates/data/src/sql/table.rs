@@ -15,7 +15,7 @@ use datafusion::arrow::array::{
 use datafusion::arrow::datatypes::{DataType, Field, Schema as ArrowSchema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Result, ScalarValue};
-use datafusion::execution::memory_pool::MemoryConsumer;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, Operator, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
@@ -24,13 +24,19 @@ use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use futures::Stream;
 use kernel::{Cell, ColumnType, Reader, Relation, Scan};
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 /// Batches of a relation that wait to be taken.
 const BATCHES_WAITING: usize = 2;
 
-/// Rows that are handed on at once.
+/// Rows that are handed on at once, at most.
 const BATCH_ROWS: usize = 8_192;
+
+/// Bytes of rows after which they are handed on.
+const BATCH_BYTES: usize = 1 << 20;
+
+/// Rows that are gathered ask for memory in steps of so many bytes.
+const STEP_BYTES: usize = 64 << 10;
 
 /// Returns the columns that are wanted, and their schema.
 ///
@@ -210,15 +216,38 @@ impl PartitionStream for RelationPart {
 /// What a thread that reads rows gives: batches, then nothing or what ended it early.
 type Given = Result<Option<RecordBatch>>;
 
+/// The relations that one query may read at the same time: each has a thread.
+pub(crate) struct Threads {
+    free: Arc<Semaphore>,
+    limit: usize,
+}
+
+impl Threads {
+    pub(crate) fn new(config: &Config) -> Self {
+        let limit = config.query_relations_max;
+        Self { free: Arc::new(Semaphore::new(limit)), limit }
+    }
+
+    fn take(&self) -> Result<OwnedSemaphorePermit> {
+        let what = || format!("{} relations of engines that are read at the same time", self.limit);
+        Arc::clone(&self.free)
+            .try_acquire_owned()
+            .map_err(|_| carry(Error::Exhausted { what: what() }))
+    }
+}
+
 impl RelationPart {
     /// Begins to read, on a thread of its own: it waits where its batches are not taken, and one of a few that queries share would
     /// be missing for the other side of a join. The thread is as patient as the one that begins it.
     fn begin(self, context: Arc<TaskContext>) -> Result<impl Stream<Item = Result<RecordBatch>>> {
+        let threads = context.session_config().get_extension::<Threads>();
+        let place = threads.map(|threads| threads.take()).transpose()?;
         let (sender, receiver) = mpsc::channel(BATCHES_WAITING);
         let read = move || {
             let last = self.read(&context, &sender).map(|()| None);
             // Whoever is gone wants to hear no more.
             sender.blocking_send(last).ok();
+            drop(place);
         };
         let thread = std::thread::Builder::new().name("sql-relation".into()).spawn(read);
         thread.map_err(|error| carry(internal(&error.to_string())))?;
@@ -229,7 +258,7 @@ impl RelationPart {
         }))
     }
 
-    /// Reads all rows. What waits of them counts against the memory of the query.
+    /// Reads all rows. What is gathered of them and what waits counts against the memory of the query.
     fn read(&self, context: &TaskContext, sender: &mpsc::Sender<Given>) -> Result<()> {
         let reader = self
             .reader
@@ -237,9 +266,10 @@ impl RelationPart {
             .ok_or_else(|| carry(internal("a relation was scanned without a reader")))?;
         let stop = context.session_config().get_extension::<Stop>();
         let reservation = MemoryConsumer::new("relation").register(context.memory_pool());
-        let (mut held, mut count) = (Vec::new(), 0_usize);
-        let mut full = None;
-        let limit = self.scan.limit.unwrap_or(usize::MAX);
+        let mut gathered =
+            Gathered { part: self, rows: Vec::new(), bytes: 0, waiting: 0, reservation };
+        let (mut count, limit) = (0_usize, self.scan.limit.unwrap_or(usize::MAX));
+        let mut ended = Ok(());
         let mut push = |cells: Vec<Cell>| {
             if stop.as_ref().is_some_and(|stop| stop.is_set()) {
                 return Err(Error::Cancelled.into());
@@ -247,29 +277,13 @@ impl RelationPart {
             if cells.len() != self.relation.columns.len() {
                 return Err(internal("a relation gave a row of another width"));
             }
-            held.push(cells);
             count += 1;
-            if held.len() == BATCH_ROWS {
-                let batch = self.batch(&std::mem::take(&mut held))?;
-                let waiting = batch.get_array_memory_size() * (BATCHES_WAITING + 1);
-                if let Err(error) = reservation.try_resize(waiting.max(reservation.size())) {
-                    full = Some(error);
-                    return Ok(false);
-                }
-                if sender.blocking_send(Ok(Some(batch))).is_err() {
-                    return Ok(false);
-                }
-            }
-            Ok(count < limit)
+            ended = gathered.push(cells, sender);
+            Ok(ended.is_ok() && !sender.is_closed() && count < limit)
         };
         (self.relation.rows)(reader, &self.scan, &mut push).map_err(carry)?;
-        if let Some(error) = full {
-            return Err(error);
-        }
-        if !held.is_empty() {
-            sender.blocking_send(Ok(Some(self.batch(&held).map_err(carry)?))).ok();
-        }
-        Ok(())
+        ended?;
+        gathered.send(sender)
     }
 
     fn batch(&self, rows: &[Vec<Cell>]) -> Result<RecordBatch, Problem> {
@@ -283,6 +297,55 @@ impl RelationPart {
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)
             .map_err(|error| internal(&error.to_string()))
     }
+}
+
+/// Rows on their way into a batch.
+struct Gathered<'a> {
+    part: &'a RelationPart,
+    rows: Vec<Vec<Cell>>,
+    /// What they take.
+    bytes: usize,
+    /// What batches that wait and the one that is made take at most.
+    waiting: usize,
+    reservation: MemoryReservation,
+}
+
+impl Gathered<'_> {
+    /// Takes a row in, and hands all on where there are enough.
+    fn push(&mut self, cells: Vec<Cell>, sender: &mpsc::Sender<Given>) -> Result<()> {
+        self.bytes += cells.iter().map(weight).sum::<usize>();
+        self.rows.push(cells);
+        let wanted = self.waiting + self.bytes.next_multiple_of(STEP_BYTES);
+        if self.reservation.size() < wanted {
+            self.reservation.try_resize(wanted)?;
+        }
+        if self.rows.len() < BATCH_ROWS && self.bytes < BATCH_BYTES {
+            return Ok(());
+        }
+        self.send(sender)
+    }
+
+    /// Hands on what there is. That nobody takes it is no error.
+    fn send(&mut self, sender: &mpsc::Sender<Given>) -> Result<()> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        let batch = self.part.batch(&std::mem::take(&mut self.rows)).map_err(carry)?;
+        self.bytes = 0;
+        self.waiting = self.waiting.max(batch.get_array_memory_size() * (BATCHES_WAITING + 1));
+        self.reservation.try_resize(self.waiting)?;
+        sender.blocking_send(Ok(Some(batch))).ok();
+        Ok(())
+    }
+}
+
+/// Returns the bytes that a value takes.
+fn weight(cell: &Cell) -> usize {
+    let text = match cell {
+        Cell::Text(text) | Cell::Decimal(text) => text.capacity(),
+        _ => 0,
+    };
+    size_of::<Cell>() + text
 }
 
 fn array(rows: &[Vec<Cell>], number: usize, column_type: ColumnType) -> Result<ArrayRef, Problem> {

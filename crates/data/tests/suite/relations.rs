@@ -50,7 +50,13 @@ impl Engine for Numbers {
                 Ok(())
             }
         };
-        Ok(vec![Relation::system("numbers", "Numbers.", columns, Arc::new(rows))])
+        let numbers = Relation::system("numbers", "Numbers.", columns, Arc::new(rows));
+        let column = vec![Column::new("text", ColumnType::Text, "Eight million letters.")];
+        let rows = |_: &_, _: &_, row: &mut dyn FnMut(Vec<Cell>) -> Result<bool, Problem>| {
+            while row(vec![Cell::Text("x".repeat(8_000_000))])? {}
+            Ok(())
+        };
+        Ok(vec![numbers, Relation::system("wide", "Long texts.", column, Arc::new(rows))])
     }
 }
 
@@ -95,4 +101,24 @@ fn what_goes_wrong_at_the_last_row_is_told() {
     let unit = with(&Arc::new(Numbers { is_broken: true, ..Numbers::default() }));
     let problem = unit.sql("SELECT count(*) FROM system.numbers").expect_err("it is not counted");
     assert_eq!(problem.code, BROKEN.0);
+}
+
+#[test]
+fn rows_that_are_gathered_count_against_the_memory_of_a_query() {
+    let config = Config { query_bytes_max: 4 << 20, ..Config::default() };
+    let unit = unit_of(config, vec![Arc::<Numbers>::default()]);
+    let problem = unit.sql("SELECT count(*) FROM system.wide").expect_err("one row is too much");
+    assert_eq!(problem.code, "sql.exhausted");
+}
+
+#[test]
+fn a_query_reads_so_many_relations_at_the_same_time() {
+    let config = Config { query_relations_max: 2, ..Config::default() };
+    let unit = unit_of(config, vec![Arc::<Numbers>::default()]);
+    let ask = |count: usize| {
+        let parts = vec!["SELECT n FROM system.numbers"; count].join(" UNION ALL ");
+        unit.sql(&format!("SELECT count(*) AS n FROM ({parts})"))
+    };
+    assert_eq!(ask(2).expect("counted"), "n\n800000\n");
+    assert_eq!(ask(3).expect_err("it has no thread").code, "sql.exhausted");
 }
