@@ -57,6 +57,9 @@ fn what_runs_is_shown_and_told() {
     let (status, error) = refused(&folder, &["kill", "query/q999"]);
     assert_eq!(status, Some(5), "{error}");
     assert_eq!(refused(&folder, &["kill"]).0, Some(2));
+    let (status, error) = refused(&folder, &["limit", "query/q999", "--rate", "10"]);
+    assert_eq!(status, Some(2), "{error}");
+    assert!(error.contains("limit a query by `memory`, `time` or `rows`"), "{error}");
     up.stop();
 }
 

@@ -127,7 +127,8 @@ fn tables(data: &Arc<Data>) -> Vec<Operation> {
             "Records a step of the work on a table. Only the unit itself may.",
             decide(data, |data: &Data, tx, call| record::record(&data.shared.config, tx, call)),
         )
-        .takes(json!({"type": "object", "required": ["step"], "properties": {"step": {}}})),
+        .takes(json!({"type": "object", "required": ["step"], "properties": {"step": {}}}))
+        .internal(),
     ]
 }
 

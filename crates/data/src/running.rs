@@ -14,7 +14,7 @@ const KIND: &str = "query";
 /// Bytes that a row is taken to have while nothing is known of the rows of its stream.
 const ROW_BYTES: u64 = 100;
 
-/// Gives the queries that run and that a caller may see.
+/// Gives the queries that run and that a caller may see, the oldest first. Returns behind which one it has stopped, where it has.
 ///
 /// # Errors
 /// Where the store cannot be read, or what `give` says.
@@ -28,12 +28,23 @@ pub(crate) fn running(
     if !wanted.is_of(KIND) {
         return Ok(None);
     }
+    let mut after = wanted.after.as_deref().map_or(0, number_of);
     for query in visible(shared, read, caller)? {
-        if !give(shown(query))? {
-            break;
+        let number = number_of(&query.id);
+        if number <= after {
+            continue;
         }
+        if !give(shown(query))? {
+            return Ok(Some(format!("q{after}")));
+        }
+        after = number;
     }
     Ok(None)
+}
+
+/// Returns the number of a query, by which they are in order; they count from 1.
+fn number_of(id: &str) -> u64 {
+    id.strip_prefix('q').and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 fn shown(query: queries::Running) -> Running {

@@ -7,13 +7,18 @@
 //! A call that changes something takes its *place* before it waits for the partition's thread, where only how many wait is looked
 //! at, and the rest of its permit there, once its rights are known.
 
-use crate::bucket::{Bucket, Gauge, Rate};
+mod account;
+mod meter;
+
+use self::account::{Account, Forced, Known, Narrow};
+use self::meter::{Meter, millis, refused_bytes, refused_calls, refused_place};
+use crate::bucket::Rate;
 use crate::operation::{Operation, Right};
 use crate::quota::{Limits, Quota, Quotas};
 use crate::{Call, Config, Error, Kernel, Principal, Read, Reply, Resource};
 use base::{Clock, Problem};
 use serde_json::Value;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,125 +26,6 @@ use std::time::Duration;
 
 /// Tables over which principals are spread, so that threads seldom wait for each other.
 const SHARDS: usize = 16;
-
-/// When whoever has too many calls under way may ask again, in milliseconds: nobody knows when one of them ends.
-const RETRY_MS: u64 = 1_000;
-
-/// What is counted of one principal, or of one quota.
-#[derive(Debug, Default)]
-pub(crate) struct Meter {
-    calls: Bucket,
-    bytes: Bucket,
-    running: Gauge,
-    refused: AtomicU64,
-    /// Bytes that were held when that was looked at last, and when that was, in milliseconds from 1; 0 says never.
-    stored: AtomicU64,
-    stored_at: AtomicU64,
-}
-
-impl Meter {
-    /// Goes from one rate to another, of calls and of bytes.
-    fn change(
-        &self,
-        now: Duration,
-        calls: (Option<Rate>, Option<Rate>),
-        bytes: (Option<Rate>, Option<Rate>),
-    ) {
-        for (bucket, rates) in [(&self.calls, calls), (&self.bytes, bytes)] {
-            if let (Some(from), Some(to)) = rates
-                && from != to
-            {
-                bucket.change(now, from, to);
-            }
-        }
-    }
-
-    /// Refuses where another call would be refused now.
-    fn check(
-        &self,
-        now: Duration,
-        limits: &Limits,
-        whom: impl FnOnce() -> String,
-    ) -> Result<(), Problem> {
-        if let Some(rate) = limits.calls
-            && let Some(wait) = self.calls.wait(now, 1, rate)
-        {
-            return Err(refused_calls(self, whom(), rate, wait));
-        }
-        if let Some(rate) = limits.bytes
-            && let Some(wait) = self.bytes.wait(now, 0, rate)
-        {
-            return Err(refused_bytes(self, whom(), rate, wait));
-        }
-        Ok(())
-    }
-
-    /// Returns which limit would refuse another call now, and until when, beside `own` calls that run. Takes and counts nothing.
-    fn used_up(&self, now: Duration, limits: &Limits, own: u64) -> Option<(String, Duration)> {
-        let over = |bucket: &Bucket, amount: u64, rate: Option<Rate>, of: &str| {
-            let rate = rate?;
-            let wait = bucket.wait(now, amount, rate)?;
-            Some((format!("{} {of} a second", rate.per_second), wait))
-        };
-        let running = self.running.count().saturating_sub(own);
-        let crowded = || {
-            let limit = limits.concurrency.filter(|limit| *limit <= running)?;
-            Some((format!("{limit} calls at the same time"), Duration::from_millis(RETRY_MS)))
-        };
-        over(&self.calls, 1, limits.calls, "calls")
-            .or_else(|| over(&self.bytes, 0, limits.bytes, "bytes"))
-            .or_else(crowded)
-    }
-}
-
-/// A principal, and what it uses.
-#[derive(Default)]
-struct Account {
-    meter: Arc<Meter>,
-    /// When it was used last, monotonic milliseconds.
-    used: AtomicU64,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    /// What `running.limit` has set.
-    forced: Option<Forced>,
-    known: Option<Arc<Known>>,
-    /// The rates under which the meter was used last: of calls, and of bytes.
-    rates: Option<(Option<Rate>, Option<Rate>)>,
-}
-
-#[derive(Clone, Copy)]
-struct Forced {
-    limits: Limits,
-    /// Until when, monotonic; until the unit stops where absent.
-    until: Option<Duration>,
-}
-
-/// What limits a principal, as of an epoch.
-struct Known {
-    epoch: u64,
-    void: u64,
-    until: Option<Duration>,
-    limits: Limits,
-    narrow: Vec<Narrow>,
-    quotas: Arc<Quotas>,
-}
-
-/// A quota of some operations only, as it concerns one principal.
-struct Narrow {
-    name: String,
-    operations: BTreeSet<String>,
-    limits: Limits,
-    meter: Arc<Meter>,
-}
-
-impl Narrow {
-    fn concerns(&self, operation: &Operation) -> bool {
-        self.operations.contains(operation.name)
-    }
-}
 
 /// How much is free on the disk of the unit.
 #[derive(Default)]
@@ -628,29 +514,6 @@ fn named(quota: &str) -> String {
     format!("whoever quota `{quota}` is for")
 }
 
-fn refused(meter: &Meter, whom: String, what: String, retry: Duration) -> Problem {
-    meter.refused.fetch_add(1, Ordering::Relaxed);
-    Error::Quota { whom, what, retry_ms: Some(millis(retry)) }.into()
-}
-
-/// Returns a time to wait in milliseconds, rounded up.
-fn millis(wait: Duration) -> u64 {
-    u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX).max(1)
-}
-
-fn refused_calls(meter: &Meter, whom: String, rate: Rate, wait: Duration) -> Problem {
-    refused(meter, whom, format!("{} calls a second", rate.per_second), wait)
-}
-
-fn refused_bytes(meter: &Meter, whom: String, rate: Rate, wait: Duration) -> Problem {
-    refused(meter, whom, format!("{} bytes a second", rate.per_second), wait)
-}
-
-fn refused_place(meter: &Meter, whom: String, limit: u64) -> Problem {
-    let what = format!("{limit} calls at the same time");
-    refused(meter, whom, what, Duration::from_millis(RETRY_MS))
-}
-
 /// Returns how many bytes a call brought.
 fn bytes_of(call: &Call) -> u64 {
     call.bytes.max(call.body.len() as u64)
@@ -834,6 +697,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use super::meter::RETRY_MS;
     use super::*;
     use crate::ResourceRef;
     use base::SystemClock;

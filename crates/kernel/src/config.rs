@@ -83,8 +83,11 @@ pub struct Config {
     pub spans_max: usize,
     /// Series of one metric that are told; further ones are left out and counted.
     pub metric_series_max: usize,
-    /// Things that run which one answer lists, and on which one `running.kill` by a filter acts.
+    /// Things that run which one answer lists.
     pub running_max: usize,
+    /// Things that run which one `running.kill`, `running.pause` or `running.resume` by a filter tells something; behind them it goes
+    /// on with `next`. The calls of others wait for one such portion at most.
+    pub running_portion_max: usize,
     /// Things that run at which one answer looks, of each engine; behind them it goes on with `next`.
     pub running_looks_max: usize,
     /// Bytes of memory that the unit may take; no limit where absent. A unit sets it from `memory_megabytes_max`.
@@ -135,6 +138,7 @@ impl Default for Config {
             spans_max: 4_096,
             metric_series_max: 2_000,
             running_max: 1_000,
+            running_portion_max: 50,
             running_looks_max: 5_000,
             memory_bytes_max: None,
             audit_days: None,

@@ -217,8 +217,8 @@ pub trait Engine: Send + Sync {
     }
 
     /// Gives what runs in it and what the caller may see of that, until `give` has enough. What is not wanted may be left out. Where
-    /// there is much to look at it looks at `wanted.looks` at most, and returns behind which place it goes on where it is asked again
-    /// with `wanted.after`.
+    /// there is much to look at it looks at `wanted.looks` at most. Where it has stopped before its end it returns behind which place it
+    /// goes on where it is asked again with `wanted.after`, whatever has ended meanwhile.
     ///
     /// # Errors
     /// Where the store cannot be read, or what `give` says.

@@ -1,5 +1,10 @@
 //! What all threads share: the store, the clocks, the tables, the policies. Reads end here.
 
+mod authentication;
+
+pub(crate) use authentication::Recognised;
+pub use authentication::{Credential, Identity, Stamp};
+
 use crate::admit::{Admission, Asked};
 use crate::audit::Audit;
 use crate::excerpt::{Excerpts, Through};
@@ -11,13 +16,13 @@ use crate::policy::{Decision, Policies};
 use crate::quota::{Limits, Quotas};
 use crate::read::{Read, Reader};
 use crate::secrets::{Secrets, Vault};
-use crate::sign_in::{self, SignIn, Vouched, Web};
+use crate::sign_in::{SignIn, Web};
 use crate::system::System;
 use crate::trace::{Trace, Tracer};
 use crate::writer::Writer;
 use crate::{
     Call, Config, Engine, Error, Found, KindOf, Memory, Operation, Principal, Relation, Reply,
-    Resource, ResourceRef, Signed, Token, Works, space, tx,
+    Resource, ResourceRef, Works, space, tx,
 };
 use base::{Clock, Entropy, Problem, nearest};
 use std::any::Any;
@@ -46,52 +51,6 @@ pub struct Parts {
     pub engines: Vec<Arc<dyn Engine>>,
     /// The limits.
     pub config: Config,
-}
-
-/// Who a credential belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// Who.
-    pub principal: Principal,
-    /// The rights that the token is cut down to; empty for all.
-    pub scope: Vec<String>,
-    /// By which credential, where it can be revoked.
-    pub stamp: Option<Stamp>,
-}
-
-impl Identity {
-    /// Returns somebody who was recognised without a credential that can be revoked.
-    pub fn of(principal: Principal) -> Self {
-        Self { principal, scope: Vec::new(), stamp: None }
-    }
-}
-
-/// A credential as it was recognised: by it the kernel sees whether it was revoked before a call ran.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
-    /// The hash of the credential.
-    pub(crate) hash: [u8; 32],
-    /// The number of changes of rights before it was looked up.
-    pub(crate) rights: u64,
-}
-
-/// What came of looking at a credential.
-pub(crate) enum Recognised {
-    /// The unit knows whose it is.
-    Known(Identity),
-    /// A provider vouches for somebody whom the unit does not know, or not like this.
-    News(Box<Vouched>),
-}
-
-/// What a caller shows to say who it is.
-#[derive(Debug)]
-pub enum Credential<'a> {
-    /// Nothing.
-    None,
-    /// A token.
-    Bearer(&'a str),
-    /// A signature over the request.
-    Signed(&'a Signed),
 }
 
 /// The kernel of one unit.
@@ -339,140 +298,6 @@ impl Kernel {
     /// Says how identity providers are asked.
     pub fn set_web(&self, web: Arc<dyn Web>) {
         self.sign_in.set_web(web);
-    }
-
-    /// Returns who a credential belongs to. Whom a provider vouches for must be known already: see
-    /// [`Handle::authenticate`](crate::Handle::authenticate).
-    ///
-    /// # Errors
-    /// `token.invalid`, or what the engine says that knows such signatures. The refusal is audited.
-    pub fn authenticate(
-        self: &Arc<Self>,
-        credential: &Credential<'_>,
-    ) -> Result<Identity, Problem> {
-        match self.recognise(credential)? {
-            Recognised::Known(identity) => Ok(identity),
-            Recognised::News(_) => {
-                let reason = "the unit has not met this person yet";
-                self.audited(Err(Error::Unauthenticated { reason }.into()))
-            }
-        }
-    }
-
-    /// Looks at a credential. The refusal is audited.
-    pub(crate) fn recognise(
-        self: &Arc<Self>,
-        credential: &Credential<'_>,
-    ) -> Result<Recognised, Problem> {
-        let recognised = match credential {
-            Credential::None => {
-                return Ok(Recognised::Known(Identity::of(Principal::Anonymous)));
-            }
-            Credential::Bearer(token) => self.bearer(token),
-            Credential::Signed(signed) => Reader::new(self, Principal::Anonymous)
-                .and_then(|reader| self.signer(&reader, signed).map(Recognised::Known)),
-        };
-        self.audited(recognised)
-    }
-
-    /// Notes a sign-in that was refused.
-    pub(crate) fn audited<T>(&self, outcome: Result<T, Problem>) -> Result<T, Problem> {
-        if let Err(problem) = &outcome {
-            let wall = self.clock.wall();
-            self.audit.refuse(wall, "anonymous", "authenticate", "unit", &problem.code);
-        }
-        outcome
-    }
-
-    /// Recognises a token. What was recognised is remembered until the next change of any right.
-    fn bearer(self: &Arc<Self>, secret: &str) -> Result<Recognised, Problem> {
-        let hash = base::sha256(secret.as_bytes());
-        if sign_in::is_jwt(secret) {
-            return self.federated(&hash, secret);
-        }
-        self.holder(&hash).map(Recognised::Known)
-    }
-
-    /// Recognises a token of an identity provider.
-    fn federated(self: &Arc<Self>, hash: &[u8; 32], text: &str) -> Result<Recognised, Problem> {
-        let (wall, now) = (self.clock.wall(), self.rights.load(Ordering::SeqCst));
-        if let Some(identity) = self.holders.find(hash, now, wall) {
-            return Ok(Recognised::Known(identity));
-        }
-        let reader = Reader::new(self, Principal::Anonymous)?;
-        let vouched = sign_in::bearer(self, &reader, text)?;
-        let policies = self.policies(&reader)?;
-        if !policies.people().knows(&vouched) {
-            return Ok(Recognised::News(Box::new(vouched)));
-        }
-        let token = Token {
-            id: String::new(),
-            user: policies.people().user(&vouched.identity).to_owned(),
-            summary: String::new(),
-            scope: Vec::new(),
-            expires: Some(vouched.expires),
-            created: wall,
-            session: None,
-        };
-        self.holders.keep(hash, now, token, false, wall).map(Recognised::Known)
-    }
-
-    /// Returns who holds the token with a hash.
-    pub(crate) fn holder(self: &Arc<Self>, hash: &[u8; 32]) -> Result<Identity, Problem> {
-        // The number is read before the token: a change in between makes it void at once.
-        let (wall, now) = (self.clock.wall(), self.rights.load(Ordering::SeqCst));
-        if let Some(identity) = self.holders.find(hash, now, wall) {
-            return Ok(identity);
-        }
-        let token = Token::find(&Reader::new(self, Principal::Anonymous)?, hash)?;
-        self.holders.keep(hash, now, token, true, wall)
-    }
-
-    /// Refuses a credential that was revoked since it was recognised. `is_changing`: rights change in the commit in the making.
-    ///
-    /// # Errors
-    /// `token.invalid`.
-    pub(crate) fn confirm(
-        &self,
-        read: &dyn Read,
-        stamp: &Stamp,
-        is_changing: bool,
-    ) -> Result<(), Problem> {
-        if !is_changing && self.rights.load(Ordering::SeqCst) == stamp.rights {
-            return Ok(());
-        }
-        Token::find(read, &stamp.hash).map(|_| ())
-    }
-
-    /// Returns who a token belongs to, where that was found out since the last change of any right. Never waits for the store.
-    pub fn remembered(&self, secret: &str) -> Option<Identity> {
-        let now = self.rights.load(Ordering::SeqCst);
-        self.holders.find(&base::sha256(secret.as_bytes()), now, self.clock.wall())
-    }
-
-    fn signer(&self, reader: &Reader, signed: &Signed) -> Result<Identity, Problem> {
-        for engine in &self.engines {
-            if let Some(principal) = engine.authenticate(reader, signed)? {
-                return Ok(Identity::of(principal));
-            }
-        }
-        Err(Error::Unauthenticated { reason: "nobody is known by this signature" }.into())
-    }
-
-    /// Returns who a signed request says it is from, before its body has come. Nobody is authenticated by it.
-    ///
-    /// # Errors
-    /// `token.invalid` where no engine knows such a caller, or what the engine says. The refusal is audited.
-    pub fn claimed(self: &Arc<Self>, signed: &Signed) -> Result<Principal, Problem> {
-        let claimed = Reader::new(self, Principal::Anonymous).and_then(|reader| {
-            for engine in &self.engines {
-                if let Some(principal) = engine.claimed(&reader, signed)? {
-                    return Ok(principal);
-                }
-            }
-            Err(Error::Unauthenticated { reason: "nobody is known by this signature" }.into())
-        });
-        self.audited(claimed)
     }
 
     /// Does for a call what takes long, or waits for the network, before it is queued: on the caller's thread, after the

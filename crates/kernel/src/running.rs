@@ -187,9 +187,15 @@ struct Fitting {
 }
 
 impl Fitting {
-    fn find(read: &dyn Read, caller: &Principal, wanted: &Wanted) -> Result<Self, Problem> {
+    /// Finds `most` at most, and no more than are wanted.
+    fn find(
+        read: &dyn Read,
+        caller: &Principal,
+        wanted: &Wanted,
+        most: usize,
+    ) -> Result<Self, Problem> {
         let config = read.kernel().config();
-        let most = wanted.limit.unwrap_or(config.running_max).min(config.running_max);
+        let most = wanted.limit.map_or(most, |limit| limit.min(most));
         let wanted = Wanted { looks: Some(config.running_looks_max.max(1)), ..wanted.clone() };
         let (mut items, mut has_more) = (Vec::new(), false);
         let next = each(read, caller, &wanted, &mut |running| {
@@ -233,7 +239,7 @@ pub(crate) fn operations(system: &Arc<System>) -> Vec<Operation> {
         told(
             "running.kill",
             Right::Run,
-            "Ends what runs: one thing, or all that fit.",
+            "Ends what runs: one thing, or all that fit, a portion at a time.",
             Signal::Kill,
         ),
         told("running.pause", Right::Run, "Has what runs pause.", Signal::Pause),
@@ -269,7 +275,7 @@ fn list_schema() -> Value {
         "properties": {
             "items": {"type": "array", "items": {"type": "object"}},
             "more": {"type": "boolean", "description": "Whether there may be more."},
-            "next": {"type": ["string", "null"], "description": "From where to go on, where that can be said."},
+            "next": {"type": ["string", "null"], "description": "From where to go on with `after`, where there may be more."},
         },
     })
 }
@@ -281,7 +287,7 @@ fn limit_schema() -> Value {
         "additionalProperties": false,
         "properties": {
             "principal": {"type": "string", "description": "Whom: `user:NAME` or `peer:UNIT`."},
-            "id": {"type": "string", "description": "Or which query: `query/q7`."},
+            "id": {"type": "string", "description": "Or which query: `query/q7`, by `memory`, `time` and `rows`."},
             "rate": number("Calls a second."),
             "burst": number("Calls at once; as many as a second where absent."),
             "concurrency": number("Calls at the same time."),
@@ -308,11 +314,12 @@ fn list(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
         after: text("after"),
         looks: None,
     };
-    let found = Fitting::find(reader, reader.caller(), &wanted)?;
+    let most = reader.kernel().config().running_max;
+    let found = Fitting::find(reader, reader.caller(), &wanted, most)?;
     Reply::of(&json!({"items": found.items, "more": found.has_more, "next": found.next}))
 }
 
-/// Finds what fits a filter, on the caller's thread: much may have to be looked at for it.
+/// Finds a portion of what fits a filter, on the caller's thread: much may have to be looked at for it.
 fn prepare(reader: &Reader, call: &mut Call) -> Result<(), Problem> {
     let wanted: Wanted = call.parameters()?;
     if wanted.id.is_some() {
@@ -322,12 +329,14 @@ fn prepare(reader: &Reader, call: &mut Call) -> Result<(), Problem> {
         let reason = "say which: by its `id`, or by a filter".into();
         return Err(Error::Parameters { reason }.into());
     }
-    let found = Fitting::find(reader, &call.actor, &wanted)?;
+    // All of them are told in one turn, for which the calls of others wait.
+    let most = reader.kernel().config().running_portion_max.max(1);
+    let found = Fitting::find(reader, &call.actor, &wanted, most)?;
     call.prepared = Some(Prepared::new(found));
     Ok(())
 }
 
-/// `running.kill`, `running.pause`, `running.resume`: by its id one thing, or what fits a filter.
+/// `running.kill`, `running.pause`, `running.resume`: by its id one thing, or a portion of what fits a filter.
 fn tell(tx: &mut Tx<'_>, call: &Call, signal: Signal) -> Result<Reply, Problem> {
     let wanted: Wanted = call.parameters()?;
     if let Some(id) = &wanted.id {
@@ -372,49 +381,96 @@ pub(crate) fn not_found(id: &str) -> Problem {
     Error::NotFound { resource: format!("`{shown}`") }.into()
 }
 
+/// The parameters of `running.limit`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Limit {
+    principal: Option<Principal>,
+    id: Option<String>,
+    rate: Option<u64>,
+    burst: Option<u64>,
+    concurrency: Option<u64>,
+    bytes: Option<u64>,
+    memory: Option<u64>,
+    time: Option<Period>,
+    rows: Option<u64>,
+    queries: Option<u64>,
+    lasting: Option<Period>,
+    #[serde(default)]
+    clear: bool,
+}
+
+impl Limit {
+    /// Returns how much is said.
+    ///
+    /// # Errors
+    /// `call.invalid` where nothing is, or where something of it would not count.
+    fn limits(&self) -> Result<Limits, Problem> {
+        let wrong = |reason: &str| Problem::from(Error::Parameters { reason: reason.into() });
+        if self.id.is_some() && self.principal.is_none() {
+            self.check_one()?;
+        }
+        if self.burst.is_some() && self.rate.is_none() {
+            return Err(wrong("`burst` needs a `rate`"));
+        }
+        let rate = |per_second: u64, burst: u64| Rate { per_second: per_second.max(1), burst };
+        let limits = Limits {
+            calls: self.rate.map(|calls| rate(calls, self.burst.unwrap_or(calls).max(1))),
+            concurrency: self.concurrency,
+            bytes: self.bytes.map(|bytes| rate(bytes, bytes.max(1))),
+            queries: QueryLimits {
+                concurrency: self.queries,
+                bytes: self.memory,
+                ms: self.time.map(|time| u64::try_from(time.0).unwrap_or(0).max(1)),
+                rows: self.rows,
+            },
+        };
+        let is_empty = limits == Limits::default();
+        if is_empty && !self.clear {
+            return Err(wrong(
+                "say how much: `rate`, `concurrency`, `bytes`, `memory`, `time`, `rows` or `queries`",
+            ));
+        }
+        if self.clear && (!is_empty || self.lasting.is_some()) {
+            return Err(wrong("`clear` takes every such limit away and goes with no other"));
+        }
+        Ok(limits)
+    }
+
+    /// Refuses what limits a principal and not one thing that runs.
+    ///
+    /// # Errors
+    /// `call.invalid`.
+    fn check_one(&self) -> Result<(), Problem> {
+        let of_principals = [
+            ("rate", self.rate.is_some()),
+            ("burst", self.burst.is_some()),
+            ("concurrency", self.concurrency.is_some()),
+            ("bytes", self.bytes.is_some()),
+            ("queries", self.queries.is_some()),
+            ("lasting", self.lasting.is_some()),
+            ("clear", self.clear),
+        ];
+        match of_principals.into_iter().find(|(_, is_said)| *is_said) {
+            None => Ok(()),
+            Some((name, _)) => {
+                let reason = format!("`{name}` is for a principal, not for one query");
+                let hint = "limit a query by `memory`, `time` or `rows`; or name whom to limit";
+                Err(Problem::from(Error::Parameters { reason }).with_hint(hint))
+            }
+        }
+    }
+}
+
 /// `running.limit`.
 fn limit(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Limit {
-        principal: Option<Principal>,
-        id: Option<String>,
-        rate: Option<u64>,
-        burst: Option<u64>,
-        concurrency: Option<u64>,
-        bytes: Option<u64>,
-        memory: Option<u64>,
-        time: Option<Period>,
-        rows: Option<u64>,
-        queries: Option<u64>,
-        lasting: Option<Period>,
-        #[serde(default)]
-        clear: bool,
-    }
     let wanted: Limit = call.parameters()?;
     let wrong = |reason: &str| Problem::from(Error::Parameters { reason: reason.into() });
-    let rate = |per_second: u64, burst: u64| Rate { per_second: per_second.max(1), burst };
-    let queries = QueryLimits {
-        concurrency: wanted.queries,
-        bytes: wanted.memory,
-        ms: wanted.time.map(|time| u64::try_from(time.0).unwrap_or(0).max(1)),
-        rows: wanted.rows,
-    };
-    let limits = Limits {
-        calls: wanted.rate.map(|calls| rate(calls, wanted.burst.unwrap_or(calls).max(1))),
-        concurrency: wanted.concurrency,
-        bytes: wanted.bytes.map(|bytes| rate(bytes, bytes.max(1))),
-        queries,
-    };
-    if limits == Limits::default() && !wanted.clear {
-        return Err(wrong(
-            "say how much: `rate`, `concurrency`, `bytes`, `memory`, `time` or `rows`",
-        ));
-    }
+    let limits = wanted.limits()?;
     let who = match (wanted.principal, wanted.id) {
         (Some(who @ (Principal::User(_) | Principal::Peer(_))), None) => who,
         (None, Some(id)) => {
-            tell_one(tx, call, &id, Signal::Limit(queries))?;
+            tell_one(tx, call, &id, Signal::Limit(limits.queries))?;
             return Ok(Reply::Value(json!({ "id": id })));
         }
         (Some(_), None) => return Err(wrong("users and peers can be limited")),
@@ -436,12 +492,21 @@ fn limit(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
     Ok(Reply::Value(json!({"principal": who, "limits": limits})))
 }
 
-/// Gives the background work of the unit to those who may limit others.
-pub(crate) fn works(read: &dyn Read, caller: &Principal, give: Give<'_>) -> Result<(), Problem> {
+/// Gives the background work of the unit to those who may limit others. Returns behind which one it has stopped, where it has.
+pub(crate) fn works(
+    read: &dyn Read,
+    caller: &Principal,
+    wanted: &Wanted,
+    give: Give<'_>,
+) -> Result<Option<String>, Problem> {
     if !may_manage(read, caller)? {
-        return Ok(());
+        return Ok(None);
     }
+    let mut after = wanted.after.clone().unwrap_or_default();
     for work in read.kernel().works().list() {
+        if work.name <= after {
+            continue;
+        }
         let running = Running {
             id: format!("work/{}", work.name),
             kind: "work",
@@ -457,10 +522,11 @@ pub(crate) fn works(read: &dyn Read, caller: &Principal, give: Give<'_>) -> Resu
             state: if work.is_paused { "paused" } else { "running" }.into(),
         };
         if !give(running)? {
-            return Ok(());
+            return Ok(Some(after));
         }
+        after = work.name;
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Tells a piece of background work something, where the id is of one.

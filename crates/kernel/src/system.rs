@@ -1,20 +1,19 @@
 //! The kernel's own table: resources, roles, tokens, the clock, and the question who may do what.
 
-use crate::apply;
+mod operations;
+
 use crate::audit::{self, Counted, Line};
 use crate::engine::{Engine, Found, KindOf};
 use crate::excerpt::Excerpt;
 use crate::levels::{self, LevelSpec};
 use crate::metrics::MEDIA;
-use crate::operation::{Call, Operation, Reply, Right, Target, decide, operation, read};
-use crate::policy::{self, BUILT_IN};
+use crate::operation::{Call, Operation, Reply};
+use crate::policy::BUILT_IN;
 use crate::quota::{self, QuotaSpec};
 use crate::relation::{Cell, Column, ColumnType, Relation, Scan};
 use crate::running::{self, Act, Give, Signal, Wanted};
 use crate::sign_in::{self, ProviderSpec};
-use crate::{
-    Error, Kernel, Principal, Read, Reader, Resource, Token, Tx, batch, lineage, space, usage,
-};
+use crate::{Error, Kernel, Principal, Read, Reader, Resource, Token, Tx, lineage, space, usage};
 use base::{Problem, Time};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -154,139 +153,7 @@ impl Engine for System {
     }
 
     fn operations(self: Arc<Self>) -> Vec<Operation> {
-        use Right::{Manage, Read, Run};
-        let mut all = vec![
-            operation("resource.apply", Manage, "Applies manifests, all of them or none.", decide(&self, |_, tx, call| apply::apply(tx, call)))
-                .on_kind()
-                .takes(json!({
-                    "type": "object",
-                    "required": ["manifests"],
-                    "additionalProperties": false,
-                    "properties": {
-                        "application": {"type": "string"},
-                        "dry_run": {"type": "boolean"},
-                        "exclusive": {"type": "boolean"},
-                        "manifests": {"type": "array", "items": {"type": "object"}},
-                    },
-                })),
-            operation("resource.put", Manage, "Declares one resource; a part of apply.", decide(&self, |_, tx, call| apply::put_one(tx, call)))
-                .on(Target::Any)
-                .internal(),
-            operation("resource.remove", Manage, "Removes one resource; a part of apply.", decide(&self, |_, tx, call| apply::delete_one(tx, call)))
-                .on(Target::Any)
-                .internal(),
-            operation("resource.delete", Manage, "Removes a resource; its history stays.", decide(&self, |_, tx, call| apply::delete(tx, call)))
-                .on(Target::Any),
-            operation("resource.get", Read, "Returns a resource as it stands.", read(&self, |_, reader, call| get(reader, call)))
-                .on(Target::Any),
-            operation("resource.history", Read, "Returns all versions of a resource.", read(&self, |_, reader, call| apply::history(reader, call)))
-                .on(Target::Any),
-            operation("resource.list", Read, "Returns the resources of a kind that the caller may see.", read(&self, |_, reader, call| list(reader, call)))
-                .on(Target::AnyWhole),
-            operation("token.create", Manage, "Makes a token of a user; the secret is shown once.", decide(&self, |_, tx, call| Token::create(tx, call)))
-                .on_kind()
-                .takes(json!({
-                    "type": "object",
-                    "required": ["user"],
-                    "additionalProperties": false,
-                    "properties": {
-                        "user": {"type": "string"},
-                        "summary": {"type": "string"},
-                        "scope": {"type": "array", "items": {"enum": ["Read", "Write", "Run", "Manage"]}},
-                        "expires": {"type": "string", "format": "date-time"},
-                    },
-                }))
-                .secret(),
-            operation("token.list", Manage, "Returns all tokens, without their secrets.", read(&self, |_, reader, _| Token::list(reader))).on_kind(),
-            operation("token.delete", Manage, "Revokes a token.", decide(&self, |_, tx, call| Token::revoke(tx, call))),
-            operation("session.create", Run, "Signs a user in with his password; the session's token is shown once.", decide(&self, |_, tx, call| sign_in::create(tx, call)))
-                .on_kind()
-                .takes(json!({
-                    "type": "object",
-                    "required": ["user", "password"],
-                    "additionalProperties": false,
-                    "properties": {
-                        "user": {"type": "string"},
-                        "password": {"type": "string"},
-                        "summary": {"type": "string"},
-                    },
-                }))
-                .prepared(sign_in::prepare_create)
-                .secret()
-                .public(),
-            operation("session.begin", Read, "Says where to sign in with an identity provider.", read(&self, |_, reader, call| sign_in::begin(reader, call)))
-                .on_kind()
-                .takes(json!({
-                    "type": "object",
-                    "required": ["provider"],
-                    "additionalProperties": false,
-                    "properties": {
-                        "provider": {"type": "string"},
-                        "port": {"type": "integer", "minimum": 1, "maximum": 65_535},
-                    },
-                }))
-                .public(),
-            operation("session.finish", Run, "Signs somebody in with what an identity provider sent him back with.", decide(&self, |_, tx, call| sign_in::create(tx, call)))
-                .on_kind()
-                .takes(json!({
-                    "type": "object",
-                    "required": ["key", "state", "code"],
-                    "additionalProperties": false,
-                    "properties": {
-                        "key": {"type": "string"},
-                        "state": {"type": "string"},
-                        "code": {"type": "string"},
-                        "provider": {"type": "string"},
-                        "issuer": {"type": "string"},
-                        "summary": {"type": "string"},
-                    },
-                }))
-                .prepared(sign_in::prepare_finish)
-                .secret()
-                .public(),
-            operation("session.list", Read, "Returns the sessions that the caller may see.", read(&self, |_, reader, _| sign_in::list(reader))).on_kind(),
-            operation("session.end", Run, "Ends a session at once.", decide(&self, |_, tx, call| sign_in::end(tx, call))),
-            operation("user.set_password", Manage, "Sets a user's password and ends his other sessions.", decide(&self, |_, tx, call| sign_in::set_password(tx, call)))
-                .takes(json!({
-                    "type": "object",
-                    "required": ["password"],
-                    "additionalProperties": false,
-                    "properties": {"password": {"type": "string"}, "current": {"type": "string"}},
-                }))
-                .prepared(sign_in::prepare_password)
-                .secret(),
-            operation("user.delete_password", Manage, "Takes a user's password away and ends his sessions.", decide(&self, |_, tx, call| sign_in::delete_password(tx, call))),
-            operation("user.record", Manage, "Writes down whom an identity provider vouches for.", decide(&self, |_, tx, call| sign_in::record(tx, call)))
-                .on_kind()
-                .internal(),
-            operation("clock.advance", Manage, "Moves the business clock of a unit that was started with a driven one.", decide(&self, |_, tx, call| advance(tx, call)))
-                .on_kind()
-                .takes(json!({
-                    "type": "object",
-                    "required": ["to"],
-                    "additionalProperties": false,
-                    "properties": {"to": {"type": "string", "format": "date-time"}},
-                }))
-                .counted(),
-            operation("clock.list", Read, "Returns the business and the wall time.", read(&self, |_, reader, _| clock(reader))).on_kind(),
-            operation("policy.check", Read, "Says whether somebody may do something, and which policies decide.", read(&self, |_, reader, call| policy::can(reader, call)))
-                .on_kind()
-                .takes(question()),
-            operation("policy.why", Read, "Says step by step why somebody may do something, or what is missing.", read(&self, |_, reader, call| policy::why(reader, call)))
-                .on_kind()
-                .takes(question()),
-            operation("unit.batch", Right::Run, "Makes several calls, each with its own rights and result.", decide(&self, |_, tx, call| batch::batch(tx, call)))
-                .on_kind()
-                .takes(batch::schema())
-                .answers(batch::answer())
-                .counted(),
-            operation("unit.metrics", Read, "Says what the unit counts, in the text format of Prometheus; also at `GET /metrics`.", read(&self, |_, reader, _| metrics(reader)))
-                .on_kind()
-                .answers(json!({"type": "string", "contentMediaType": "text/plain"})),
-            operation("unit.whoami", Read, "Says who the caller is and which roles he holds.", read(&self, |_, reader, _| whoami(reader))).on_kind(),
-        ];
-        all.extend(running::operations(&self));
-        all
+        operations::table(&self)
     }
 
     fn relations(self: Arc<Self>, _read: &dyn Read) -> Result<Vec<Relation>, Problem> {
@@ -312,10 +179,10 @@ impl Engine for System {
         wanted: &Wanted,
         give: Give<'_>,
     ) -> Result<Option<String>, Problem> {
-        if wanted.is_of("work") {
-            running::works(read, caller, give)?;
+        if !wanted.is_of("work") {
+            return Ok(None);
         }
-        Ok(None)
+        running::works(read, caller, wanted, give)
     }
 
     fn signal(
@@ -437,20 +304,6 @@ fn clock(reader: &Reader) -> Result<Reply, Problem> {
         "wall": clock.wall(),
         "driven": clock.is_driven(),
     })))
-}
-
-/// The parameters of `policy.check` and `policy.why`.
-fn question() -> Value {
-    json!({
-        "type": "object",
-        "required": ["operation", "resource"],
-        "additionalProperties": false,
-        "properties": {
-            "operation": {"type": "string"},
-            "resource": {"type": "string"},
-            "as": {"type": "string"},
-        },
-    })
 }
 
 /// Refuses a provider that cannot work, or that issues under the address of another. Sessions of another issuer end.

@@ -147,11 +147,21 @@ fn a_policy_that_does_not_type_check_is_refused_with_its_line() {
     assert!(problem.message.contains("line 3 of `policies`"), "{}", problem.message);
 }
 
-fn why(writer: &mut Writer, who: &str, args: Value, scope: &[&str]) -> Result<Value, Problem> {
+fn ask(
+    writer: &mut Writer,
+    operation: &str,
+    who: &str,
+    args: Value,
+    scope: &[&str],
+) -> Result<Value, Problem> {
     let actor = Principal::try_from(who.to_owned()).expect("a principal");
-    let mut call = Call::new("policy.why", ResourceRef::new("policy", ""), actor).with(args);
+    let mut call = Call::new(operation, ResourceRef::new("policy", ""), actor).with(args);
     call.scope = scope.iter().map(|right| (*right).to_owned()).collect();
     writer.turn(&[call]).remove(0).map(kernel::Reply::into_value)
+}
+
+fn why(writer: &mut Writer, who: &str, args: Value, scope: &[&str]) -> Result<Value, Problem> {
+    ask(writer, "policy.why", who, args, scope)
 }
 
 #[test]
@@ -199,4 +209,36 @@ fn why_says_each_step_and_what_is_missing() {
     assert_eq!(answer("user:vera", about, &[]).expect_err("she may not").code, "policy.forbidden");
     let mistaken = answer("user:ana", ask("resource.gt", "user/ana"), &[]).expect_err("refused");
     assert_eq!(mistaken.code, "operation.not_found");
+}
+
+#[test]
+fn check_and_why_allow_the_same_whether_or_not_the_resource_is_there() {
+    let (_, mut writer) = unit();
+    let policies = "permit (principal in Role::\"clerk\", action in Action::\"Read\", resource in Kind::\"user\");
+        forbid (principal, action, resource == Resource::\"user/vera\");";
+    let manifests = json!([
+        manifest("User", "ana", json!({"roles": ["clerk"]})),
+        manifest("User", "vera", json!({})),
+        manifest("User", "olga", json!({"roles": ["owner"]})),
+        manifest("Role", "clerk", json!({ "policies": policies })),
+    ]);
+    apply(&mut writer, &manifests).expect("applied");
+    // Whether it is allowed, whether the resource is there, whether such a call would be let in now.
+    let mut both = |who: &str, operation: &str, resource: &str, scope: &[&str]| {
+        let args = json!({"operation": operation, "resource": resource});
+        let can = ask(&mut writer, "policy.check", who, args.clone(), scope).expect("an answer");
+        let why = ask(&mut writer, "policy.why", who, args, scope).expect("an answer");
+        assert_eq!(can["allowed"], why["allowed"], "{who} {operation} {resource}");
+        assert_eq!(can["roles"], why["roles"]);
+        let decided = why["policies"].as_array().expect("policies").iter();
+        assert_eq!(can["policies"], decided.map(|each| each["policy"].clone()).collect::<Value>());
+        [&can["allowed"], &can["exists"], &why["admitted"]].map(|value| value == true)
+    };
+    assert_eq!(both("user:olga", "resource.get", "user/ana", &[]), [true, true, true]);
+    assert_eq!(both("user:olga", "resource.get", "user/nobody", &[]), [true, false, false]);
+    assert_eq!(both("user:olga", "resource.put", "user/nobody", &[]), [true, false, true]);
+    assert_eq!(both("user:olga", "token.list", "token", &["Read"]), [false, true, false]);
+    assert_eq!(both("user:ana", "resource.get", "user/nobody", &[]), [true, false, false]);
+    assert_eq!(both("user:ana", "resource.get", "user/vera", &[]), [false, false, false]);
+    assert_eq!(both("user:ana", "token.list", "token", &[]), [false, true, false]);
 }

@@ -29,15 +29,14 @@ const OPEN_TO_USERS: [&str; 10] = [
     "running.resume",
 ];
 
-/// What no person may do: only another unit, by its signature, a part of this one, or a program whose role names it.
-const NOT_FOR_PEOPLE: [&str; 7] = [
+/// What no person may do: only another unit, by its signature, or a program whose role names it.
+const NOT_FOR_PEOPLE: [&str; 6] = [
     "exchange.messages",
     "exchange.outbox",
     "exchange.recall",
     "exchange.reconcile",
     "offer.offered",
     "secret.read",
-    "table.record",
 ];
 
 fn kernel() -> (Arc<Kernel>, Writer) {
@@ -146,7 +145,7 @@ fn every_door_of_every_engine_is_checked() {
         kind => ResourceRef::new(kind, "probe"),
     };
     let findings = doors.try_all(&kernel, &resource).expect("the unit answers");
-    // The right visitor of these is a peer with its signature or the unit itself; no user is one, not even an owner.
+    // The right visitor of these is a peer with its signature or a program; no person is one, not even an owner.
     let is_for_peers = |fault: &String| {
         NOT_FOR_PEOPLE.iter().any(|operation| fault.starts_with(&format!("{operation} for Right")))
             && (fault.ends_with("401 exchange.signature")

@@ -19,8 +19,8 @@ ROLES = {"olga": "owner", "omar": "operator", "dana": "developer", "anna": "anal
 # What everybody who is known may ask, as docs/reference/policies.md and unit.cedar have it.
 OPEN_TO_USERS = {"policy.check", "policy.why", "unit.whoami", "unit.batch", "task.list", "session.list", "running.list",
                  "running.kill", "running.pause", "running.resume"}
-# For no person, whatever his roles are: a part of the unit does it, or a program whose role names it.
-NOT_FOR_PEOPLE = {"secret.read", "table.record"}
+# For no person, whatever his roles are: a program whose role names it does it.
+NOT_FOR_PEOPLE = {"secret.read"}
 # They end or remove what the others need: they come last, in this order.
 LAST = ["suspend", "complete", "stop", "end", "revoke", "delete_password", "cancel", "remove", "delete"]
 REFUSED = {"policy.forbidden", "resource.not_found"}

@@ -129,18 +129,22 @@ impl Meant {
             }
             return Ok(());
         }
+        // The unit tells a portion at a time. What was told stays told, whatever becomes of the next.
         let mut told = Vec::new();
-        loop {
-            let answer = client.send(&request.clone().json(&Value::Object(filter.clone())))?;
-            told.extend(output::items(&answer));
-            match answer["next"].as_str() {
-                Some(after) if told.len() < EACH_MAX as usize => {
+        let outcome = loop {
+            match client.send(&request.clone().json(&Value::Object(filter.clone()))) {
+                Err(problem) => break Err(problem),
+                Ok(answer) => {
+                    told.extend(output::items(&answer));
+                    let Some(after) = answer["next"].as_str() else { break Ok(()) };
                     filter.insert("after".into(), after.into());
                 }
-                _ => break,
             }
+        };
+        if outcome.is_ok() || !told.is_empty() {
+            output::list(globals.output, &json!({"items": told}), &OUTCOMES)?;
         }
-        output::list(globals.output, &json!({"items": told}), &OUTCOMES)
+        outcome
     }
 }
 

@@ -220,7 +220,7 @@ impl Session {
     }
 }
 
-/// Says step by step why somebody may do something, or what is missing; the exit status is 0 for yes, 4 for no, 7 for not now
+/// Says step by step why somebody may do something, or what is missing; the exit status is 0 for yes, 4 for no, 5 where the resource is not there, 7 for not now
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  craton why ana stream.append stream/orders\n  craton why process:sell contract.call contract/c1"
@@ -246,11 +246,23 @@ impl Why {
         } else {
             output::one(globals.output, &answer)?;
         }
-        Ok(match (answer["allowed"] == true, answer["admitted"] != false) {
-            (true, true) => ExitCode::SUCCESS,
-            (true, false) => ExitCode::from(Kind::Exhausted.exit_code()),
-            (false, _) => ExitCode::from(Kind::Forbidden.exit_code()),
+        Ok(match refusal(&answer) {
+            None => ExitCode::SUCCESS,
+            Some(kind) => ExitCode::from(kind.exit_code()),
         })
+    }
+}
+
+/// Returns of what kind the refusal of such a call would be now.
+fn refusal(answer: &Value) -> Option<Kind> {
+    let is_found = |step: &Value| step["step"] != "find" || step["passed"] == true;
+    match (answer["allowed"] == true, answer["admitted"] != false) {
+        (true, true) => None,
+        (false, _) => Some(Kind::Forbidden),
+        (true, false) => match answer["steps"].as_array().into_iter().flatten().all(is_found) {
+            true => Some(Kind::Exhausted),
+            false => Some(Kind::NotFound),
+        },
     }
 }
 
@@ -259,10 +271,11 @@ fn why_text(answer: &Value) -> String {
     let list = |name: &str| -> Vec<String> {
         answer[name].as_array().into_iter().flatten().map(output::plain).collect()
     };
-    let (word, may) = match (answer["allowed"] == true, answer["admitted"] != false) {
-        (true, true) => ("yes", "may"),
-        (true, false) => ("not now", "may"),
-        (false, _) => ("no", "may not"),
+    let (word, may) = match refusal(answer) {
+        None => ("yes", "may"),
+        Some(Kind::Forbidden) => ("no", "may not"),
+        Some(Kind::NotFound) => ("not there", "may"),
+        Some(_) => ("not now", "may"),
     };
     let (who, operation, resource) =
         (text(&answer["as"]), text(&answer["operation"]), text(&answer["resource"]));
@@ -442,6 +455,18 @@ mod tests {
             "not now: user:ana may stream.append on stream/orders\nroles: operator\n\
              quotas: no, 1 calls a second\n"
         );
+        assert_eq!(refusal(&answer), Some(Kind::Exhausted));
+        let answer = json!({
+            "allowed": true, "admitted": false, "as": "user:ana", "operation": "stream.append",
+            "resource": "stream/nothing", "roles": ["operator"],
+            "steps": [{"step": "find", "passed": false, "detail": "it does not exist"}],
+        });
+        assert_eq!(
+            why_text(&answer),
+            "not there: user:ana may stream.append on stream/nothing\nroles: operator\n\
+             find: no, it does not exist\n"
+        );
+        assert_eq!(refusal(&answer), Some(Kind::NotFound));
     }
 
     #[test]

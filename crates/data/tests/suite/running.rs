@@ -83,6 +83,14 @@ fn all_queries_of_somebody_are_ended_by_a_filter() {
     while list(&unit, "user:olga", json!({"kind": "query"})).len() < 2 {
         std::thread::yield_now();
     }
+    let page = |filter: Value| {
+        let call = call("user:olga", "running.list", ("running", "")).with(filter);
+        unit.kernel.read(&call).map(Reply::into_value).expect("a page")
+    };
+    let first = page(json!({"kind": "query", "limit": 1}));
+    let second = page(json!({"kind": "query", "limit": 1, "after": first["next"]}));
+    assert_ne!(first["items"][0]["id"], second["items"][0]["id"]);
+    assert_eq!((&second["more"], &second["next"]), (&json!(false), &Value::Null));
     let filter = json!({"kind": "query", "principal": "user:ann"});
     let told = tell(&mut unit, "user:olga", "kill", filter).expect("told");
     assert_eq!(told["items"].as_array().map(Vec::len), Some(2));

@@ -90,6 +90,34 @@ impl Question {
     fn is_scoped(&self, right: &str) -> bool {
         self.scope.is_empty() || self.scope.iter().any(|held| held == right)
     }
+
+    /// Returns whether a call would find its resource; one that declares it makes it.
+    fn is_there(&self) -> bool {
+        self.found.is_some() || self.operation == "resource.put"
+    }
+}
+
+/// What comes of a question, for both operations.
+struct Evaluated {
+    /// The right that the operation needs.
+    right: &'static str,
+    /// The roles of whom it is about.
+    roles: BTreeSet<String>,
+    verdict: Verdict,
+    decided: Vec<Decided>,
+    /// Whether the policies permit it and the credential has the right. Whether the resource is there is another matter.
+    is_allowed: bool,
+}
+
+impl Evaluated {
+    fn of(policies: &Policies, question: &Question) -> Result<Self, Problem> {
+        let right = policies.right(&question.operation)?;
+        let roles = policies.roles(&question.who);
+        let verdict = policies.verdict(question, &roles)?;
+        let decided = policies.decided(&verdict);
+        let is_allowed = verdict.is_allowed && question.is_scoped(right);
+        Ok(Self { right, roles, verdict, decided, is_allowed })
+    }
 }
 
 /// Answers `policy.check`: whether somebody may do something, and which policies decide.
@@ -98,37 +126,32 @@ impl Question {
 /// See [`Question::of`]; where the store cannot be read.
 pub(crate) fn can(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
     let question = Question::of(reader, call)?;
-    let Question { who, operation, resource, found, .. } = &question;
-    let kernel = reader.kernel();
-    let asked = Call::new(operation, resource.clone(), who.clone());
-    let decision = kernel.decide(reader, operation, resource, found.as_ref(), &asked)?;
-    let is_scoped = question.is_scoped(kernel.operation(operation)?.right.as_str());
+    let policies = reader.kernel().policies(reader)?;
+    let evaluated = Evaluated::of(&policies, &question)?;
+    let names: Vec<&str> = evaluated.decided.iter().map(|each| each.policy.as_str()).collect();
     Ok(Reply::Value(json!({
-        "allowed": decision.is_allowed && is_scoped,
-        "as": who,
-        "roles": kernel.policies(reader)?.roles(who),
-        "policies": decision.reasons,
-        "exists": found.is_some(),
+        "allowed": evaluated.is_allowed,
+        "as": question.who,
+        "roles": evaluated.roles,
+        "policies": names,
+        "exists": question.found.is_some(),
     })))
 }
 
-/// Answers `policy.why`: the same, step by step, with what is missing.
+/// Answers `policy.why`: the same, step by step, with what is missing, and whether such a call would be let in now.
 ///
 /// # Errors
 /// See [`Question::of`]; where the store cannot be read.
 pub(crate) fn why(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
     let question = Question::of(reader, call)?;
     let policies = reader.kernel().policies(reader)?;
-    let right = reader.kernel().operation(&question.operation)?.right.as_str();
-    let held = policies.roles(&question.who);
-    let verdict = policies.verdict(&question, &held)?;
-    let decided = policies.decided(&verdict);
+    let evaluated = Evaluated::of(&policies, &question)?;
+    let Evaluated { right, roles, verdict, decided, is_allowed } = &evaluated;
     let steps = [
         found_step(&question),
         scope_step(&question, right),
-        policies_step(&question, &verdict, &decided),
+        policies_step(&question, verdict, decided),
     ];
-    let is_allowed = steps.iter().all(|step| step.passed);
     let quotas = quotas_step(reader, &question)?;
     // What helps is said only where a role is what is missing.
     let missing = match verdict.is_allowed || !verdict.policies.is_empty() {
@@ -137,15 +160,14 @@ pub(crate) fn why(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
     };
     let reason = steps.iter().find(|step| !step.passed).or(steps.last());
     let reason = reason.map(|step| step.detail.clone());
-    let is_admitted = is_allowed && quotas.passed;
     let steps: Vec<Step> = steps.into_iter().chain([quotas]).collect();
     Ok(Reply::Value(json!({
         "allowed": is_allowed,
-        "admitted": is_admitted,
+        "admitted": steps.iter().all(|step| step.passed),
         "as": question.who,
         "operation": question.operation,
         "resource": question.resource.to_string(),
-        "roles": held,
+        "roles": roles,
         "reason": reason,
         "steps": steps,
         "policies": decided,
@@ -155,13 +177,12 @@ pub(crate) fn why(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
 
 fn found_step(question: &Question) -> Step {
     let resource = &question.resource;
-    let passed = question.found.is_some();
-    let detail = match (passed, resource.name.is_empty()) {
+    let detail = match (question.found.is_some(), resource.name.is_empty()) {
         (true, true) => format!("`{resource}` as a whole"),
         (true, false) => format!("{resource} is there"),
         (false, _) => format!("{resource} does not exist, or you may not see it"),
     };
-    Step { step: "find", passed, detail }
+    Step { step: "find", passed: question.is_there(), detail }
 }
 
 fn scope_step(question: &Question, right: &str) -> Step {

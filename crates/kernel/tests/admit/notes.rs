@@ -111,12 +111,17 @@ impl Engine for Notes {
         wanted: &Wanted,
         give: Give<'_>,
     ) -> Result<Option<String>, Problem> {
+        let mut after = wanted.after.clone().unwrap_or_default();
         for note in read.resources("note")? {
             let is_seen =
                 read.kernel().is_allowed(read, "note.read", &note.reference(), caller, None)?;
-            if wanted.is_of("note") && is_seen && !give(running(&note))? {
-                break;
+            if !wanted.is_of("note") || !is_seen || note.name <= after {
+                continue;
             }
+            if !give(running(&note))? {
+                return Ok(Some(after));
+            }
+            after.clone_from(&note.name);
         }
         Ok(None)
     }
@@ -135,7 +140,8 @@ impl Engine for Notes {
                 Ok(Some(Act::Operation("note.end", resource, json!({}))))
             }
             Signal::Limit(limits) => {
-                self.tell(&format!("limited to {:?} ms", limits.ms), name)?;
+                let kernel::QueryLimits { bytes, ms, rows, .. } = limits;
+                self.tell(&format!("limited to {bytes:?} bytes, {ms:?} ms, {rows:?} rows"), name)?;
                 Ok(Some(Act::Done))
             }
             Signal::Pause | Signal::Resume => Err(signal.unsupported("a note")),

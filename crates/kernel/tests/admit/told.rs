@@ -66,6 +66,43 @@ fn a_filter_tells_all_that_fit_and_says_what_became_of_each() {
     assert_eq!(unit.does("user:ana", "running.kill", "running", wrong), "call.invalid");
 }
 
+/// Tells all that fit a filter something, a portion at a time; returns the ids of each portion.
+fn portions(unit: &mut Unit, who: &str, operation: &str, mut filter: Value) -> Vec<Value> {
+    let mut portions = Vec::new();
+    loop {
+        let answer = unit.turn(call(who, operation, "running", filter.clone())).expect("told");
+        let items = answer["items"].as_array().expect("items").iter();
+        portions.push(items.map(|item| item["id"].clone()).collect());
+        assert_eq!(answer["more"], !answer["next"].is_null());
+        if answer["next"].is_null() {
+            return portions;
+        }
+        filter["after"] = answer["next"].clone();
+    }
+}
+
+#[test]
+fn one_turn_tells_a_portion_and_says_from_where_to_go_on() {
+    let mut unit = Unit::new(Config { running_portion_max: 2, ..Config::default() });
+    let notes = ["b", "c", "d", "e"].map(|name| manifest("Note", name, json!({})));
+    unit.apply("user:olga", json!(notes)).expect("notes");
+    let ended = portions(&mut unit, "user:ana", "running.kill", json!({"kind": "note"}));
+    assert_eq!(
+        ended,
+        [json!(["note/a", "note/b"]), json!(["note/c", "note/d"]), json!(["note/e"])]
+    );
+    assert_eq!(told(&unit), ["a ended", "b ended", "c ended", "d ended", "e ended"]);
+    let four = json!({"kind": "note", "limit": 4});
+    let four = unit.turn(call("user:ana", "running.kill", "running", four)).expect("told");
+    assert_eq!(four["items"].as_array().map(Vec::len), Some(2), "no more than a portion");
+    assert_eq!(list(&unit, "user:ana", json!({})).len(), 5, "a list is as long as before");
+    let works = ["kpis", "receipts", "tables"];
+    let works = works.map(|name| unit.kernel.works().enter(name, "works", base::Time(0)));
+    let paused = portions(&mut unit, "user:olga", "running.pause", json!({"kind": "work"}));
+    assert_eq!(paused, [json!(["work/kpis", "work/receipts"]), json!(["work/tables"])]);
+    assert!(works.iter().all(|work| work.is_paused()));
+}
+
 #[test]
 fn background_work_pauses_for_who_may_limit_others() {
     let mut unit = unit();
@@ -114,7 +151,46 @@ fn a_limit_says_whom_and_how_much() {
     assert_eq!(limit(json!({"principal": "unit:timers", "rate": 1})), "call.invalid");
     assert_eq!(limit(json!({"principal": "user:nobody", "rate": 1})), "resource.not_found");
     assert_eq!(limit(json!({"id": "note/b", "time": "PT5S"})), "ok");
-    assert_eq!(told(&unit), ["b limited to Some(5000) ms"]);
+    assert_eq!(told(&unit), ["b limited to None bytes, Some(5000) ms, None rows"]);
+}
+
+#[test]
+fn a_limit_that_would_not_count_is_refused() {
+    let mut unit = unit();
+    let mut refused = |args: Value| {
+        let answer = unit.turn(call("user:olga", "running.limit", "running", args));
+        let problem = answer.expect_err("it would not count");
+        assert_eq!(problem.code, "call.invalid");
+        (problem.message, problem.hint.unwrap_or_default())
+    };
+    let of_principals = json!({
+        "rate": 10, "burst": 10, "concurrency": 2, "bytes": 1_000, "queries": 1, "lasting": "PT10M",
+        "clear": true,
+    });
+    for (name, value) in of_principals.as_object().expect("fields") {
+        for mut args in [json!({"id": "note/b"}), json!({"id": "note/b", "time": "PT5S"})] {
+            args[name] = value.clone();
+            let (message, hint) = refused(args);
+            assert!(message.contains(&format!("`{name}` is for a principal")), "{message}");
+            assert!(hint.contains("`memory`, `time` or `rows`"), "{hint}");
+        }
+    }
+    for args in [json!({"id": "note/b"}), json!({"principal": "user:ana"})] {
+        let (message, _) = refused(args);
+        for name in ["rate", "concurrency", "bytes", "memory", "time", "rows", "queries"] {
+            assert!(message.contains(&format!("`{name}`")), "{name}: {message}");
+        }
+    }
+    let burst = json!({"principal": "user:ana", "concurrency": 2, "burst": 10});
+    assert!(refused(burst).0.ends_with("`burst` needs a `rate`"));
+    for mut args in [json!({"rate": 1}), json!({"lasting": "PT10M"})] {
+        (args["principal"], args["clear"]) = (json!("user:ana"), json!(true));
+        assert!(refused(args).0.contains("`clear` takes every such limit away"));
+    }
+    assert_eq!(told(&unit), Vec::<String>::new());
+    let all = json!({"id": "note/b", "memory": 4_096, "time": "PT5S", "rows": 7});
+    assert_eq!(unit.does("user:olga", "running.limit", "running", all), "ok");
+    assert_eq!(told(&unit), ["b limited to Some(4096) bytes, Some(5000) ms, Some(7) rows"]);
 }
 
 /// Returns the rows of a relation of the system, as somebody sees them.
