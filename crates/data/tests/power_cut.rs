@@ -267,7 +267,6 @@ fn check_delta(disk: &SimulatedDisk, seed: u64) {
 }
 
 /// Leaves the tables as files, and beside them the rows that SQL sees.
-#[expect(clippy::disallowed_methods, reason = "a test writes for other readers")]
 fn dump(disk: &SimulatedDisk, unit: &Unit, folder: &Path) {
     let blobs = disk.blobs();
     for (name, size) in blobs.list("tables").expect("a list") {
@@ -330,7 +329,6 @@ fn run_on(disk: &SimulatedDisk, seed: u64) -> u64 {
     cuts
 }
 
-#[expect(clippy::disallowed_methods, reason = "the full form is asked for from outside")]
 fn option_env(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

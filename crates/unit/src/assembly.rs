@@ -5,7 +5,7 @@ use crate::fetch::Fetches;
 use crate::network::Https;
 use crate::node::Nodes;
 use crate::providers::Providers;
-use crate::rest::Rest;
+use crate::settled::Settled;
 use crate::sight::Sight;
 use crate::stored::{self, Stored};
 use crate::{Clock, Config, Error, files, host, secret_key};
@@ -28,7 +28,7 @@ pub(crate) struct Assembly {
     pub processes: Arc<Processes>,
     pub exchange: Arc<Exchange>,
     pub network: Arc<dyn Network>,
-    pub rest: Arc<Rest>,
+    pub settled: Arc<Settled>,
     pub nodes: Arc<Nodes>,
     pub sight: Arc<Sight>,
     /// The hold on a store that other nodes share.
@@ -81,7 +81,7 @@ pub(crate) fn assemble_over(
     let exchange = Arc::new(exchange.started(clock.wall()));
     let network: Arc<dyn Network> = Arc::new(Https::new(config.exchange.response_bytes_max));
     exchange.set_network(Arc::clone(&network));
-    let rest = Arc::new(Rest::new(Arc::clone(&exchange)));
+    let settled = Arc::new(Settled::new(Arc::clone(&exchange)));
     let backups = Backups::new(folder, &data, &exchange);
     let fetches = Fetches::new(config.fetch_megabytes_max);
     let sight = Arc::new(Sight::new(folder, exchange.identity().unit()));
@@ -98,7 +98,7 @@ pub(crate) fn assemble_over(
             Arc::clone(&data) as Arc<dyn kernel::Engine>,
             Arc::clone(&processes) as Arc<dyn kernel::Engine>,
             Arc::clone(&exchange) as Arc<dyn kernel::Engine>,
-            Arc::clone(&rest) as Arc<dyn kernel::Engine>,
+            Arc::clone(&settled) as Arc<dyn kernel::Engine>,
             Arc::new(backups),
             Arc::new(fetches),
             Arc::clone(&sight) as Arc<dyn kernel::Engine>,
@@ -107,7 +107,7 @@ pub(crate) fn assemble_over(
         config: kernel_limits,
     })?;
     kernel.unlock(&unit, secret_key::source(folder, &config.secret_key))?;
-    kernel.set_web(Arc::new(Providers::default()));
+    kernel.set_web(Arc::new(Providers::new()));
     // Before the first call: a unit that was restored asks its peers first.
     exchange.reconsider(&Reader::new(&kernel, Principal::Unit("exchange".into()))?)?;
     Ok(Assembly {
@@ -118,7 +118,7 @@ pub(crate) fn assemble_over(
         processes,
         exchange,
         network,
-        rest,
+        settled,
         nodes,
         sight,
         lease,

@@ -177,7 +177,6 @@ impl Config {
     ///
     /// # Errors
     /// `unit.config` with line and column, and the nearest name of an unknown key.
-    #[expect(clippy::disallowed_methods, reason = "this is the home of the configuration file")]
     pub fn read(folder: &Path) -> Result<Self, Error> {
         let path = folder.join("unit.toml");
         let text = std::fs::read_to_string(&path)

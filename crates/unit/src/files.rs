@@ -41,7 +41,6 @@ pub(crate) fn create(path: &Path, bytes: &[u8], is_secret: bool) -> Result<File,
 }
 
 /// Writes a file in place of an older one: the disk has the one or the other, whenever the machine stops.
-#[expect(clippy::disallowed_methods, reason = "this is the home of a unit's files")]
 pub(crate) fn replace(path: &Path, text: &str, is_secret: bool) -> Result<(), Error> {
     let wrong = |source| Error::File { path: path.to_owned(), source };
     let next = path.with_extension("next");
@@ -54,7 +53,6 @@ pub(crate) fn replace(path: &Path, text: &str, is_secret: bool) -> Result<(), Er
 }
 
 /// Returns whether somebody but its owner may read or write a file.
-#[expect(clippy::disallowed_methods, reason = "this is the home of a unit's files")]
 pub(crate) fn is_open_to_others(path: &Path) -> Result<bool, Error> {
     let about = std::fs::metadata(path);
     let about = about.map_err(|source| Error::File { path: path.to_owned(), source })?;
@@ -62,13 +60,11 @@ pub(crate) fn is_open_to_others(path: &Path) -> Result<bool, Error> {
 }
 
 /// Reads a file as text.
-#[expect(clippy::disallowed_methods, reason = "this is the home of a unit's files")]
 pub(crate) fn read(path: &Path) -> Result<String, Error> {
     std::fs::read_to_string(path).map_err(|source| Error::File { path: path.to_owned(), source })
 }
 
 /// Returns how many entries a folder has; 0 where it cannot be read.
-#[expect(clippy::disallowed_methods, reason = "this is the home of a unit's files")]
 pub(crate) fn count(folder: &Path) -> u64 {
     std::fs::read_dir(folder).map_or(0, |entries| entries.count() as u64)
 }

@@ -1,11 +1,9 @@
 //! Whether the unit takes requests, and which part of it is to blame where it does not. Peers are no part: what other units do is no
 //! reason to take a unit out of service. Only one that was restored from a backup takes no requests before it has asked them.
 
-use crate::Error;
+use crate::{Error, host};
 use base::Problem;
 use kernel::Handle;
-use std::ffi::CString;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -73,7 +71,7 @@ impl Health {
             Err(store::Error::Fenced { .. }) => parts.push("lease (another node holds the store)"),
             Err(_) => parts.push("lease (it could not be renewed)"),
         }
-        if disk_free(&self.folder).is_some_and(|free| free < self.disk_bytes_min) {
+        if host::disk(&self.folder).is_some_and(|disk| disk.free < self.disk_bytes_min) {
             parts.push("disk");
         }
         parts
@@ -83,32 +81,4 @@ impl Health {
 /// Returns the problem that a unit has while it starts.
 pub(crate) fn starting() -> Problem {
     Error::NotReady { parts: "doors (the unit starts)".into() }.into()
-}
-
-/// Returns the bytes that are free for this process on the disk of a folder; nothing where the system does not tell.
-pub(crate) fn disk_free(folder: &Path) -> Option<u64> {
-    let path = CString::new(folder.as_os_str().as_bytes()).ok()?;
-    let mut told = std::mem::MaybeUninit::<libc::statvfs>::zeroed();
-    // SAFETY: the path is ended by a zero, and the call writes one `statvfs` to where it is told, which is large enough.
-    let is_told = unsafe { libc::statvfs(path.as_ptr(), told.as_mut_ptr()) } == 0;
-    if !is_told {
-        return None;
-    }
-    // SAFETY: the call has succeeded and filled it; all zeros are a valid one, too.
-    let told = unsafe { told.assume_init() };
-    // Their widths differ between systems.
-    #[allow(clippy::useless_conversion, reason = "they are narrower elsewhere")]
-    let free = u64::from(told.f_bavail).saturating_mul(u64::from(told.f_frsize));
-    Some(free)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_disk_that_is_there_has_room_and_one_that_is_not_says_nothing() {
-        assert!(disk_free(&std::env::temp_dir()).is_some_and(|free| 0 < free));
-        assert_eq!(disk_free(Path::new("/there/is/no/such/folder")), None);
-    }
 }

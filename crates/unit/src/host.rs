@@ -1,13 +1,31 @@
-//! What the machine says of itself: processors, memory, disk, files. Read from `/proc` and the system's calls when it is asked; where
-//! the system does not tell something as Linux does, that is 0.
+//! What the machine says of itself and of this process: processors, memory, disk, files. Read from `/proc` and the system's calls when
+//! it is asked; where the system does not tell something as Linux does, that is 0. Nothing else of the unit measures these.
 
 use crate::files;
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::Duration;
 
 /// Of the memory that the machine or its control group gives: so many hundredths a unit may take where nothing else is said.
 const MEMORY_PERCENT: u64 = 75;
+
+/// Bytes of memory of the process.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Memory {
+    /// What is its own, files that it only looks at left out: what counts against what the unit may take.
+    pub own: u64,
+    /// All of it that is in memory, such files as well.
+    pub resident: u64,
+}
+
+/// Bytes of a disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Disk {
+    pub total: u64,
+    /// What is free for this process.
+    pub free: u64,
+}
 
 /// What the machine has, and what is used of it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -30,8 +48,8 @@ pub(crate) struct Facts {
     /// File handles of the process, and how many it may have.
     pub files_open: u64,
     pub files_max: u64,
-    /// Bytes of memory of the process, files that it only looks at left out.
-    pub resident: u64,
+    /// Bytes of memory that are the process's own.
+    pub memory_own: u64,
 }
 
 impl Facts {
@@ -39,7 +57,7 @@ impl Facts {
     pub(crate) fn look(folder: &Path) -> Self {
         let (busy, ticks) = busy_of(&text("/proc/stat")).unwrap_or_default();
         let (memory_total, memory_available) = memory_of(&text("/proc/meminfo"));
-        let (disk_total, disk_free) = disk(folder);
+        let disk = disk(folder).unwrap_or_default();
         let cpus = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
         Self {
             name: text("/proc/sys/kernel/hostname").trim().to_owned(),
@@ -49,11 +67,11 @@ impl Facts {
             load: load_of(&text("/proc/loadavg")),
             memory_total,
             memory_available,
-            disk_total,
-            disk_free,
-            files_open: files::count(Path::new("/proc/self/fd")),
+            disk_total: disk.total,
+            disk_free: disk.free,
+            files_open: files_open(),
             files_max: files_max(),
-            resident: resident_of(&text("/proc/self/status")),
+            memory_own: memory().own,
         }
     }
 
@@ -76,6 +94,40 @@ pub(crate) fn memory_default() -> Option<u64> {
     least.map(|bytes| bytes / 100 * MEMORY_PERCENT)
 }
 
+/// Returns the memory of the process.
+pub(crate) fn memory() -> Memory {
+    memory_of_process(&text("/proc/self/status"))
+}
+
+/// Returns how many files and sockets the process has open.
+pub(crate) fn files_open() -> u64 {
+    // The look itself opens one.
+    files::count(Path::new("/proc/self/fd")).saturating_sub(1)
+}
+
+/// Returns the disk on which a folder lies; nothing where the system does not tell.
+pub(crate) fn disk(folder: &Path) -> Option<Disk> {
+    let path = CString::new(folder.as_os_str().as_bytes()).ok()?;
+    let mut told = std::mem::MaybeUninit::<libc::statvfs>::zeroed();
+    // SAFETY: the path ends with a zero byte and lives on; the call writes one `statvfs` to where it is told.
+    let is_told = unsafe { libc::statvfs(path.as_ptr(), told.as_mut_ptr()) } == 0;
+    if !is_told {
+        return None;
+    }
+    // SAFETY: the call has succeeded and filled it; all zeros are a valid one, too.
+    let told = unsafe { told.assume_init() };
+    // Their widths differ between systems.
+    #[allow(clippy::useless_conversion, reason = "they are narrower elsewhere")]
+    let (blocks, free, size) =
+        (u64::from(told.f_blocks), u64::from(told.f_bavail), u64::from(told.f_frsize));
+    Some(Disk { total: blocks.saturating_mul(size), free: free.saturating_mul(size) })
+}
+
+/// Returns the processor time, user and system, of the process and of its children that have ended.
+pub(crate) fn cpu_time() -> Duration {
+    [libc::RUSAGE_SELF, libc::RUSAGE_CHILDREN].into_iter().map(cpu_time_of).sum()
+}
+
 /// Returns the processor time of the calling thread in milliseconds.
 pub(crate) fn thread_cpu_ms() -> u64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -86,6 +138,24 @@ pub(crate) fn thread_cpu_ms() -> u64 {
     }
     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
     seconds * 1_000 + u64::try_from(time.tv_nsec).unwrap_or_default() / 1_000_000
+}
+
+fn cpu_time_of(whose: libc::c_int) -> Duration {
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the call writes one `rusage` to where it is told, which is large enough and lives on.
+    let is_told = unsafe { libc::getrusage(whose, usage.as_mut_ptr()) } == 0;
+    if !is_told {
+        return Duration::ZERO;
+    }
+    // SAFETY: the call has succeeded and filled it; all zeros are a valid one, too.
+    let usage = unsafe { usage.assume_init() };
+    duration(usage.ru_utime) + duration(usage.ru_stime)
+}
+
+fn duration(time: libc::timeval) -> Duration {
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    let micros = u64::try_from(time.tv_usec).unwrap_or_default();
+    Duration::from_secs(seconds) + Duration::from_micros(micros)
 }
 
 fn text(path: &str) -> String {
@@ -124,10 +194,10 @@ fn memory_of(info: &str) -> (u64, u64) {
     (field("MemTotal:"), field("MemAvailable:"))
 }
 
-/// Returns the memory that is the process's own, of `/proc/self/status`.
-fn resident_of(status: &str) -> u64 {
-    let own = kilobytes(status, "RssAnon:").or_else(|| kilobytes(status, "VmRSS:"));
-    own.unwrap_or_default()
+/// Returns the memory of `/proc/self/status`. An old system does not tell what is a process's own: there it is all of it.
+fn memory_of_process(status: &str) -> Memory {
+    let resident = kilobytes(status, "VmRSS:").unwrap_or_default();
+    Memory { own: kilobytes(status, "RssAnon:").unwrap_or(resident), resident }
 }
 
 fn kilobytes(text: &str, name: &str) -> Option<u64> {
@@ -139,20 +209,6 @@ fn kilobytes(text: &str, name: &str) -> Option<u64> {
 fn load_of(text: &str) -> [f64; 3] {
     let mut words = text.split_ascii_whitespace().map(|word| word.parse().unwrap_or(0.0));
     [(); 3].map(|()| words.next().unwrap_or(0.0))
-}
-
-/// Returns total and free bytes of the disk on which a folder lies.
-fn disk(folder: &Path) -> (u64, u64) {
-    let Ok(path) = CString::new(folder.as_os_str().as_bytes()) else { return (0, 0) };
-    let mut found = std::mem::MaybeUninit::<libc::statvfs>::zeroed();
-    // SAFETY: the path ends with a zero byte and lives on; the call writes one `statvfs` to where it is told.
-    let is_told = unsafe { libc::statvfs(path.as_ptr(), found.as_mut_ptr()) } == 0;
-    if !is_told {
-        return (0, 0);
-    }
-    // SAFETY: the call has succeeded and filled it; all zeros are a valid one, too.
-    let found = unsafe { found.assume_init() };
-    (found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize)
 }
 
 fn files_max() -> u64 {
@@ -173,9 +229,10 @@ mod tests {
         let info = "MemTotal:       16 kB\nMemFree: 1 kB\nMemAvailable:    8 kB\n";
         assert_eq!(memory_of(info), (16 << 10, 8 << 10));
         assert_eq!(load_of("0.50 1.25 2.00 1/300 42\n"), [0.5, 1.25, 2.0]);
-        assert_eq!(resident_of("VmRSS:\t 9 kB\nRssAnon:\t 4 kB\n"), 4 << 10);
-        assert_eq!(resident_of("VmRSS:\t 9 kB\n"), 9 << 10);
-        assert_eq!((resident_of(""), load_of("")), (0, [0.0; 3]));
+        let memory = |own: u64, resident: u64| Memory { own: own << 10, resident: resident << 10 };
+        assert_eq!(memory_of_process("VmRSS:\t 9 kB\nRssAnon:\t 4 kB\n"), memory(4, 9));
+        assert_eq!(memory_of_process("VmRSS:\t 9 kB\n"), memory(9, 9));
+        assert_eq!((memory_of_process(""), load_of("")), (memory(0, 0), [0.0; 3]));
     }
 
     #[test]
@@ -191,11 +248,30 @@ mod tests {
             return;
         }
         let facts = Facts::look(Path::new("."));
-        assert!(0 < facts.cpus && 0 < facts.ticks && 0 < facts.resident, "{facts:?}");
+        assert!(0 < facts.cpus && 0 < facts.ticks && 0 < facts.memory_own, "{facts:?}");
         assert!(facts.memory_available <= facts.memory_total && 0 < facts.memory_total);
         assert!(facts.disk_free <= facts.disk_total && 0 < facts.disk_total);
         assert!(2 < facts.files_open && facts.files_open <= facts.files_max);
+        let memory = memory();
+        assert!(memory.own <= memory.resident && 1 << 20 < memory.resident, "{memory:?}");
         let most = memory_default().expect("a machine has memory");
         assert!(0 < most && most < facts.memory_total);
+    }
+
+    #[test]
+    fn a_disk_that_is_there_has_room_and_one_that_is_not_says_nothing() {
+        assert!(disk(&std::env::temp_dir()).is_some_and(|disk| 0 < disk.free));
+        assert_eq!(disk(Path::new("/there/is/no/such/folder")), None);
+    }
+
+    #[test]
+    fn work_takes_processor_time() {
+        let before = cpu_time();
+        let mut digest = [0; 32];
+        // Ends as soon as the system has counted some work.
+        while cpu_time() == before {
+            digest = base::sha256(&digest);
+        }
+        assert!(before < cpu_time(), "{digest:?}");
     }
 }

@@ -2,8 +2,11 @@
 //! every engine.
 
 mod agent;
+mod agents;
 mod assembly;
+mod background;
 pub mod backup;
+mod bell;
 mod config;
 mod error;
 mod fetch;
@@ -18,10 +21,10 @@ mod node;
 mod otlp;
 mod package;
 mod providers;
-mod rest;
 mod root;
 mod run;
 mod secret_key;
+mod settled;
 mod sight;
 mod standby;
 mod stored;

@@ -1,47 +1,32 @@
 //! The way to other units: HTTP over TLS, to the certificate that the peer's signed card names.
 
-use crate::agent::{Reach, Trust, agent, is_here};
+use crate::agent::Reach;
+use crate::agents::Agents;
 use exchange::{Exchange, Network, NetworkError, Request, Response, Sender};
 use kernel::Handle;
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a peer may take to take a connection.
-const CONNECT: Duration = Duration::from_secs(5);
 /// How long a peer may take to answer.
 const ANSWER: Duration = Duration::from_secs(30);
 
-/// HTTP over TLS. Connections are kept, one agent for each certificate, here and elsewhere.
+/// HTTP over TLS. Connections are kept.
 pub(crate) struct Https {
-    agents: Mutex<HashMap<(Option<String>, bool), ureq::Agent>>,
+    agents: Agents,
     response_bytes_max: u64,
 }
 
 impl Https {
     pub(crate) fn new(response_bytes_max: usize) -> Self {
-        Self { agents: Mutex::new(HashMap::new()), response_bytes_max: response_bytes_max as u64 }
+        Self { agents: Agents::new(ANSWER), response_bytes_max: response_bytes_max as u64 }
     }
 
     fn agent(&self, url: &str, certificate: Option<&str>) -> Result<ureq::Agent, NetworkError> {
-        let reach = Reach {
-            // A card without a certificate is that of a peer for which an authority vouches.
-            trust: certificate.map_or(Trust::System, Trust::Only),
-            connect: Some(CONNECT),
-            whole: Some(ANSWER),
-            ..Reach::to(url)
-        };
-        if !reach.is_safe() {
+        if !Reach::to(url).is_safe() {
             return Err(failed("a peer is reached over https only"));
         }
-        let key = (certificate.map(str::to_owned), is_here(url));
-        let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = agents.get(&key) {
-            return Ok(known.clone());
-        }
-        let made = agent(&reach).map_err(failed)?;
-        agents.insert(key, made.clone());
-        Ok(made)
+        // A card without a certificate is that of a peer for which an authority vouches.
+        self.agents.find(url, certificate).map_err(failed)
     }
 }
 

@@ -1,8 +1,8 @@
 //! The machine as a resource: what it has, what is used of it, and whether it will be enough. Also watches memory and disk, so that
 //! the unit refuses clearly before the system fails.
 
+use crate::bell::Bell;
 use crate::host::Facts;
-use crate::rest::Bell;
 use base::Problem;
 use kernel::{
     Call, Cell, Column, ColumnType, Engine, Kernel, KindOf, Operation, Read, Reader, Relation,
@@ -59,7 +59,7 @@ impl Nodes {
                 return;
             }
             let facts = Facts::look(&self.folder);
-            let is_tight = kernel.memory().observe(facts.resident);
+            let is_tight = kernel.memory().observe(facts.memory_own);
             if facts.disk_total != 0 {
                 kernel.observe_disk(facts.disk_free, self.disk_free_min);
             }
@@ -83,7 +83,7 @@ impl Nodes {
         let mut warnings = Vec::new();
         let percent = |part: u64, whole: u64| part.saturating_mul(100) / whole.max(1);
         if let Some(limit) = memory_max
-            && MEMORY_WARN_PERCENT <= percent(facts.resident, limit)
+            && MEMORY_WARN_PERCENT <= percent(facts.memory_own, limit)
         {
             warnings.push("the unit has almost all the memory that it may take".into());
         }
@@ -145,7 +145,7 @@ impl Node {
             "load": load,
             "memory_total": self.facts.memory_total,
             "memory_available": self.facts.memory_available,
-            "memory_used": self.facts.resident,
+            "memory_used": self.facts.memory_own,
             "memory_max": self.memory_max,
             "disk_total": self.facts.disk_total,
             "disk_free": self.facts.disk_free,
@@ -169,7 +169,7 @@ impl Node {
             Cell::Float(facts.load[0]),
             int(facts.memory_total),
             int(facts.memory_available),
-            int(facts.resident),
+            int(facts.memory_own),
             self.memory_max.map_or(Cell::Null, int),
             int(facts.disk_total),
             int(facts.disk_free),
@@ -196,7 +196,11 @@ fn relation(nodes: &Arc<Nodes>) -> Relation {
         Column::new("load", Float, "How many want to run, over a minute."),
         Column::new("memory_total", Int, "Bytes of memory of the machine."),
         Column::new("memory_available", Int, "Bytes of it that are available."),
-        Column::new("memory_used", Int, "Bytes of memory of the unit."),
+        Column::new(
+            "memory_used",
+            Int,
+            "Bytes of memory that are the unit's own, files that it only looks at left out.",
+        ),
         Column::new("memory_max", Int, "Bytes that the unit may take."),
         Column::new("disk_total", Int, "Bytes of the disk of the unit's folder."),
         Column::new("disk_free", Int, "Bytes of it that are free."),
@@ -272,12 +276,12 @@ mod tests {
             disk_free: 500,
             files_open: 10,
             files_max: 100,
-            resident: 50,
+            memory_own: 50,
             ..Facts::default()
         };
         assert!(nodes.warnings(&facts, Some(100)).is_empty());
         let short = |facts: Facts| nodes.warnings(&facts, Some(100)).join("; ");
-        assert!(short(Facts { resident: 95, ..facts.clone() }).contains("memory"));
+        assert!(short(Facts { memory_own: 95, ..facts.clone() }).contains("memory"));
         assert!(short(Facts { disk_free: 300, ..facts.clone() }).contains("getting full"));
         assert!(short(Facts { disk_free: 99, ..facts.clone() }).contains("appends are refused"));
         assert!(short(Facts { files_open: 80, ..facts.clone() }).contains("file handles"));

@@ -1,49 +1,26 @@
 //! The way to identity providers: HTTP over TLS with limits, and without TLS to this machine only, which the kernel sees to.
 
-use crate::agent::{Reach, Trust, agent, is_here};
+use crate::agents::Agents;
 use kernel::{Web, WebRequest, WebResponse};
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// How long a provider may take to take a connection.
-const CONNECT: Duration = Duration::from_secs(5);
 /// How long a provider may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
-/// Agents that are kept, one for each certificate, with TLS and without, here and elsewhere.
-const AGENTS_MAX: usize = 100;
 
 /// HTTP to identity providers.
-#[derive(Default)]
 pub(crate) struct Providers {
-    agents: Mutex<HashMap<(Option<String>, bool, bool), ureq::Agent>>,
+    agents: Agents,
 }
 
 impl Providers {
-    fn agent(&self, request: &WebRequest) -> Result<ureq::Agent, String> {
-        let reach = Reach {
-            trust: request.certificate.as_deref().map_or(Trust::System, Trust::Only),
-            connect: Some(CONNECT),
-            whole: Some(ANSWER),
-            ..Reach::to(&request.url)
-        };
-        let key = (request.certificate.clone(), reach.is_safe(), is_here(&request.url));
-        let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(agent) = agents.get(&key) {
-            return Ok(agent.clone());
-        }
-        let made = agent(&reach)?;
-        if AGENTS_MAX <= agents.len() {
-            agents.clear();
-        }
-        agents.insert(key, made.clone());
-        Ok(made)
+    pub(crate) fn new() -> Self {
+        Self { agents: Agents::new(ANSWER) }
     }
 }
 
 impl Web for Providers {
     fn send(&self, request: &WebRequest) -> Result<WebResponse, String> {
-        let agent = self.agent(request)?;
+        let agent = self.agents.find(&request.url, request.certificate.as_deref())?;
         let body = request.form_text().unwrap_or_default();
         let method = if request.form.is_some() { "POST" } else { "GET" };
         let mut message = ureq::http::Request::builder()

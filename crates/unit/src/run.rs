@@ -1,28 +1,18 @@
 //! Starts a unit, keeps it running, and stops it without losing a call.
 
-use crate::assembly::{Assembly, assemble, assemble_over, report, thread};
+use crate::assembly::{Assembly, assemble, assemble_over, report};
+use crate::background::{self, Background};
 use crate::health::Health;
-use crate::host::thread_cpu_ms;
 use crate::logging::{Line, LogLevel, Logger};
-use crate::node::Nodes;
-use crate::otlp::Exporter;
-use crate::rest::Rest;
 use crate::sight::{Running, VERSION};
 use crate::standby::{Standby, Waiting};
-use crate::telemetry::Sending;
 use crate::tls::Certificate;
-use crate::worker::Worker;
 use crate::{Config, Error, network, stored, tls};
 use base::Problem;
-use data::{Data, Keeper, Round};
-use exchange::{Exchange, Network, Reconciler};
-use kernel::{Call, Handle, Kernel, Principal, Reader, Reply, ResourceRef, Tracer, Work};
-use process::decisions::{Recorded, pending};
-use serde_json::json;
+use kernel::{Kernel, Principal, Reader};
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use store::Lease;
 use tokio::net::TcpListener;
@@ -38,6 +28,24 @@ enum Ended {
         /// Its number.
         epoch: u64,
     },
+}
+
+/// What there is of a unit before its store is open.
+struct Before {
+    health: Arc<Health>,
+    logger: Arc<Logger>,
+    /// What the doors with TLS show.
+    shown: Shown,
+    /// Tells that the unit is to stop.
+    stopped: watch::Receiver<bool>,
+}
+
+/// What ends the serving.
+struct Until {
+    /// The unit is told to stop.
+    stopped: watch::Receiver<bool>,
+    /// Another node takes the store, where it can.
+    lease: Option<Arc<Lease>>,
 }
 
 /// What the command line says about a start, in place of the configuration.
@@ -83,7 +91,10 @@ pub fn run(folder: &Path, start: Start) -> Result<(), Problem> {
     // Whoever was told to wait is served by the doors themselves from now on.
     runtime.block_on(waiting.end());
     let ended = match assembled? {
-        Some(assembly) => serve(&runtime, doors, assembly, &shown, (&health, &logger), stopped)?,
+        Some(assembly) => {
+            let logger = Arc::clone(&logger);
+            serve(&runtime, doors, assembly, Before { health, logger, shown, stopped })?
+        }
         None => Ended::Told,
     };
     runtime.shutdown_timeout(Duration::from_secs(2));
@@ -101,22 +112,37 @@ fn serve(
     runtime: &Runtime,
     doors: Doors,
     assembly: Assembly,
-    shown_by_doors: &Shown,
-    (health, logger): (&Arc<Health>, &Arc<Logger>),
-    stopped: watch::Receiver<bool>,
+    before: Before,
 ) -> Result<Ended, Problem> {
+    let Before { health, logger, shown: shown_by_doors, stopped } = before;
     let Assembly {
-        config, kernel, writer, data, exchange, network, rest, nodes, sight, lease, ..
+        config,
+        kernel,
+        writer,
+        data,
+        exchange,
+        network,
+        settled,
+        nodes,
+        sight,
+        lease,
+        ..
     } = assembly;
     logger.knows(&kernel);
-    let keeper = Keeper::new(&data, &kernel);
     let handle = kernel::spawn(writer)?;
     network::commits(&handle, &exchange);
-    let (tables, watched) = ((keeper, data), (&nodes, logger));
-    let background =
-        Background::start(&config, &handle, tables, &exchange, network, &rest, watched)?;
-    let (own, seen) = (Arc::clone(logger), Arc::clone(health));
-    sight.runs(Some(Running { logger: own, health: seen, handle: handle.clone() }));
+    let background = Background::start(background::Parts {
+        config: &config,
+        handle: &handle,
+        data,
+        exchange: &exchange,
+        network,
+        settled,
+        nodes,
+        logger: &logger,
+    })?;
+    let running = Running { logger: Arc::clone(&logger), health, handle: handle.clone() };
+    sight.runs(Some(running.clone()));
     let listeners = runtime.block_on(async { doors.listeners() })?;
     // What drains takes no new connections.
     drop(doors);
@@ -128,13 +154,11 @@ fn serve(
         logger.announce(&format!("the unit {text}"));
         println!("unit {} {text}", config.name);
     }
-    let watched = (health, logger);
-    let until = (stopped, lease.clone());
-    let serving = listeners.serve(&config, handle.clone(), shown_by_doors, watched, until);
-    let ended = runtime.block_on(serving);
+    let until = Until { stopped, lease: lease.clone() };
+    let ended = runtime.block_on(listeners.serve(&config, running, &shown_by_doors, until));
     println!("unit {} drains", config.name);
     logger.announce("the unit drains");
-    background.stop(&rest, &nodes);
+    background.stop();
     handle.stop();
     sight.runs(None);
     // When nothing commits any more: another node need not wait.
@@ -252,19 +276,13 @@ impl Doors {
 
 impl Listeners {
     /// Serves until the unit is told to stop, or another node takes the store.
-    async fn serve(
-        self,
-        config: &Config,
-        handle: Handle,
-        shown: &Shown,
-        (health, logger): (&Arc<Health>, &Arc<Logger>),
-        (stopped, lease): (watch::Receiver<bool>, Option<Arc<Lease>>),
-    ) -> Ended {
+    async fn serve(self, config: &Config, running: Running, shown: &Shown, ends: Until) -> Ended {
+        let Running { logger, health, handle } = running;
         let mut options = api::Options::new(&config.name, VERSION);
         options.config = config.api.clone();
-        options.report = reporting(logger);
+        options.report = reporting(&logger);
         options.ready = {
-            let (health, handle) = (Arc::clone(health), handle.clone());
+            let (health, handle) = (Arc::clone(&health), handle.clone());
             Arc::new(move || health.check(&handle))
         };
         let postgres = api::Postgres {
@@ -299,8 +317,8 @@ impl Listeners {
         let end = async {
             health.serves();
             let ended = tokio::select! {
-                () = until(stopped) => Ended::Told,
-                epoch = lost(lease) => Ended::Lost { epoch },
+                () = until(ends.stopped) => Ended::Told,
+                epoch = lost(ends.lease) => Ended::Lost { epoch },
             };
             health.stops();
             let _ = stop.send(true);
@@ -393,259 +411,4 @@ async fn told_to_stop() {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-}
-
-/// The threads that work without being called.
-struct Background {
-    is_stopping: Arc<AtomicBool>,
-    data: Arc<Data>,
-    exchange: Arc<Exchange>,
-    tracer: Arc<Tracer>,
-    threads: Vec<std::thread::JoinHandle<()>>,
-}
-
-impl Background {
-    fn start(
-        config: &Config,
-        handle: &Handle,
-        (keeper, data): (Keeper, Arc<Data>),
-        exchange: &Arc<Exchange>,
-        network: Arc<dyn Network>,
-        rest: &Arc<Rest>,
-        (nodes, logger): (&Arc<Nodes>, &Arc<Logger>),
-    ) -> Result<Self, Problem> {
-        let is_stopping = Arc::new(AtomicBool::new(false));
-        let mut threads = Vec::new();
-        let tracer = Arc::clone(handle.kernel().tracer());
-        let (name, unit) = (config.name.clone(), exchange.identity().unit().to_owned());
-        let exporter = Exporter { name, unit, version: VERSION };
-        if let Some(sending) = Sending::new(config, exporter, &tracer, logger, &is_stopping)? {
-            threads.push(thread("spans", move || sending.run())?);
-        }
-        let works = handle.kernel().works();
-        let enter =
-            |name: &str, summary: &str| works.enter(name, summary, handle.kernel().clock().wall());
-        let watch = {
-            let (kernel, nodes) = (Arc::clone(handle.kernel()), Arc::clone(nodes));
-            let is_stopping = Arc::clone(&is_stopping);
-            move || nodes.watch(&kernel, &is_stopping)
-        };
-        threads.push(thread("watch", watch)?);
-        let decisions = {
-            let (config, handle, rest) = (config.clone(), handle.clone(), Arc::clone(rest));
-            let is_stopping = Arc::clone(&is_stopping);
-            let work = enter("decisions", "evaluates decisions and scripts");
-            move || decide(&config, &handle, &rest, &is_stopping, &work)
-        };
-        threads.push(thread("decisions", decisions)?);
-        let tables = {
-            let (handle, rest) = (handle.clone(), Arc::clone(rest));
-            let is_stopping = Arc::clone(&is_stopping);
-            let work = enter("tables", "looks after tables and materialised views");
-            move || keep(keeper, &handle, &rest, &is_stopping, &work)
-        };
-        threads.push(thread("tables", tables)?);
-        let kpis = {
-            let (handle, rest) = (handle.clone(), Arc::clone(rest));
-            let is_stopping = Arc::clone(&is_stopping);
-            let work = enter("kpis", "evaluates KPIs and quality rules");
-            move || measure(&handle, &rest, &is_stopping, &work)
-        };
-        threads.push(thread("kpis", kpis)?);
-        let reconciler = Reconciler::new(Arc::clone(exchange), Arc::clone(handle.kernel()));
-        threads.push(thread("reconciler", move || {
-            if let Err(problem) = reconciler.run() {
-                report(&problem);
-            }
-        })?);
-        let sending = network::sender(handle, exchange, network);
-        threads.push(thread("sender", move || {
-            if let Err(problem) = sending.run() {
-                report(&problem);
-            }
-        })?);
-        Ok(Self { is_stopping, data, exchange: Arc::clone(exchange), tracer, threads })
-    }
-
-    fn stop(self, rest: &Rest, nodes: &Nodes) {
-        self.is_stopping.store(true, Ordering::SeqCst);
-        rest.decisions.ring();
-        rest.tables.ring();
-        rest.kpis.ring();
-        nodes.ring();
-        // What these threads ask in SQL ends with them.
-        self.data.stop();
-        self.exchange.stop();
-        self.tracer.wake();
-        for thread in self.threads {
-            if thread.join().is_err() {
-                log::error!(target: "unit", "a background thread panicked");
-            }
-        }
-    }
-}
-
-/// How often a thread that pauses looks whether it is to go on.
-const PAUSED: Duration = Duration::from_millis(500);
-
-/// Looks after the tables: what is due is looked for now and then, and when somebody asks.
-fn keep(mut keeper: Keeper, handle: &Handle, rest: &Rest, is_stopping: &AtomicBool, work: &Work) {
-    /// How often rows that wait in the log are looked at.
-    const EVERY: Duration = Duration::from_millis(500);
-    while !is_stopping.load(Ordering::SeqCst) {
-        let seen = rest.tables.count();
-        // What a unit that was restored has still to ask its peers comes before its tables.
-        if work.is_paused() || handle.kernel().is_closed() {
-            rest.tables.wait(seen, EVERY);
-            continue;
-        }
-        let round = keeper.round(&mut |call| handle.call(call));
-        if is_stopping.load(Ordering::SeqCst) {
-            // What was under way is begun or finished by the next process.
-            return;
-        }
-        keeper.troubles().iter().for_each(report);
-        match round {
-            Ok(Round::Worked) => work.worked(thread_cpu_ms()),
-            Ok(Round::Rest) => rest.tables.wait(seen, EVERY),
-            Err(problem) => {
-                // It is left alone for a while; what else is due is looked at as often as ever.
-                report(&problem);
-                rest.tables.wait(seen, EVERY);
-            }
-        }
-    }
-}
-
-/// Evaluates the decisions and scripts that wait, in a worker process, and records the results.
-fn decide(config: &Config, handle: &Handle, rest: &Rest, is_stopping: &AtomicBool, work: &Work) {
-    /// Decisions that are looked up at once and recorded in one call at most.
-    const BATCH: usize = 256;
-    let mut worker = Worker::new(config);
-    loop {
-        let seen = rest.decisions.count();
-        let decided = match work.is_paused() {
-            true => Ok(0),
-            false => decide_some(handle, &mut worker, BATCH, is_stopping),
-        };
-        match decided {
-            Ok(0) if work.is_paused() => rest.decisions.wait(seen, PAUSED),
-            Ok(0) => rest.decisions.wait(seen, Duration::from_secs(5)),
-            Ok(_) => work.worked(thread_cpu_ms()),
-            Err(problem) => {
-                report(&problem);
-                rest.decisions.wait(seen, Duration::from_millis(200));
-            }
-        }
-        if is_stopping.load(Ordering::SeqCst) {
-            worker.end();
-            return;
-        }
-    }
-}
-
-/// Evaluates some and records what is known in portions: none waits for more than one other to reach its limit.
-fn decide_some(
-    handle: &Handle,
-    worker: &mut Worker,
-    limit: usize,
-    is_stopping: &AtomicBool,
-) -> Result<usize, Problem> {
-    if handle.kernel().is_closed() {
-        return Ok(0);
-    }
-    let reader = Reader::new(handle.kernel(), Principal::Unit("decisions".into()))?;
-    let batch = pending(&reader, 0, limit)?;
-    drop(reader);
-    let mut rest = batch.requests.as_slice();
-    while !rest.is_empty() && !is_stopping.load(Ordering::SeqCst) {
-        let results = worker.evaluate(&batch.models, rest);
-        let (done, left) = rest.split_at(results.len());
-        let numbers = done.iter().map(|request| request.number);
-        let results = numbers.zip(results).map(|(number, result)| Recorded { number, result });
-        record(handle, &results.collect::<Vec<_>>())?;
-        rest = left;
-    }
-    Ok(batch.requests.len())
-}
-
-/// Evaluates KPIs and quality rules that wait, and records the results. What fails is tried again after a while.
-fn measure(handle: &Handle, rest: &Rest, is_stopping: &AtomicBool, work: &Work) {
-    /// What is looked up at once.
-    const BATCH: usize = 64;
-    /// How long what failed waits, where nothing new comes.
-    const AGAIN: Duration = Duration::from_secs(30);
-    loop {
-        let seen = rest.kpis.count();
-        let measured = match work.is_paused() {
-            true => Ok((0, 0)),
-            false => measure_some(handle, BATCH, is_stopping),
-        };
-        let pause = match measured {
-            Ok((0, 0)) if work.is_paused() => PAUSED,
-            Ok((0, 0)) => Duration::from_secs(5),
-            Ok((0, _)) => AGAIN,
-            Ok(_) => {
-                work.worked(thread_cpu_ms());
-                Duration::ZERO
-            }
-            Err(problem) => {
-                report(&problem);
-                Duration::from_millis(200)
-            }
-        };
-        if is_stopping.load(Ordering::SeqCst) {
-            return;
-        }
-        rest.kpis.wait(seen, pause);
-        if is_stopping.load(Ordering::SeqCst) {
-            return;
-        }
-    }
-}
-
-/// Evaluates some, each over a snapshot of its own; returns how many have a result, and how many have none.
-fn measure_some(
-    handle: &Handle,
-    limit: usize,
-    is_stopping: &AtomicBool,
-) -> Result<(usize, usize), Problem> {
-    if handle.kernel().is_closed() {
-        return Ok((0, 0));
-    }
-    let reader = Reader::new(handle.kernel(), Principal::Unit("kpis".into()))?;
-    let requests = data::background::pending(&reader, limit)?;
-    drop(reader);
-    let (mut done, mut failed) = (0, 0);
-    for request in requests {
-        if is_stopping.load(Ordering::SeqCst) {
-            break;
-        }
-        let answer = handle.call(request.compute()).map(Reply::into_value);
-        if is_stopping.load(Ordering::SeqCst) {
-            // It may have been ended with the unit: the next process asks again.
-            break;
-        }
-        let is_done = answer.is_ok();
-        // One that cannot be recorded does not hold up the others.
-        match handle.call(request.record(answer)) {
-            Ok(_) if is_done => done += 1,
-            Ok(_) => failed += 1,
-            Err(problem) => {
-                report(&problem);
-                failed += 1;
-            }
-        }
-    }
-    Ok((done, failed))
-}
-
-fn record(handle: &Handle, results: &[Recorded]) -> Result<(), Problem> {
-    let record = Call::new(
-        "decision.record",
-        ResourceRef::new("decision", ""),
-        Principal::Unit("decisions".into()),
-    );
-    handle.call(record.with(json!({ "results": results })))?;
-    Ok(())
 }

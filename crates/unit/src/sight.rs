@@ -1,9 +1,8 @@
 //! What the process says of itself: memory, processor, open files, the build; and the support bundle.
 
-use crate::health::{Health, disk_free};
+use crate::health::Health;
 use crate::logging::Logger;
-use crate::support;
-use crate::usage::{cpu_time, memory_bytes};
+use crate::{host, support};
 use base::Problem;
 use kernel::{
     Call, Engine, Exposition, Handle, KindOf, Operation, Read, Reader, Relation, Reply, Right,
@@ -17,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What is only known once the unit runs.
+#[derive(Clone)]
 pub(crate) struct Running {
     pub logger: Arc<Logger>,
     pub health: Arc<Health>,
@@ -88,15 +88,20 @@ impl Engine for Sight {
     fn metrics(&self, _reader: &Reader, out: &mut Exposition) -> Result<(), Problem> {
         let labels = [("version", VERSION), ("unit", self.unit.as_str())];
         out.gauge("craton_build_info", "Which version runs, of which unit.", &labels, 1.0);
-        let memory = memory_bytes() as f64;
-        out.gauge("process_resident_memory_bytes", "Memory that the process holds.", &[], memory);
+        let memory = host::memory();
+        let help = "Memory that the process holds, files that it only looks at as well.";
+        out.gauge("process_resident_memory_bytes", help, &[], memory.resident as f64);
+        let help = "Memory that is the process's own: what counts against what the unit may take.";
+        out.gauge("craton_memory_own_bytes", help, &[], memory.own as f64);
         let help = "Processor time of the process and of its children that have ended.";
-        out.gauge("process_cpu_seconds", help, &[], cpu_time().as_secs_f64());
-        if let Some(count) = open_files() {
+        out.gauge("process_cpu_seconds", help, &[], host::cpu_time().as_secs_f64());
+        let count = host::files_open();
+        if count != 0 {
             out.gauge("process_open_fds", "Files and sockets that are open.", &[], count as f64);
         }
-        if let Some(free) = disk_free(&self.folder) {
-            out.gauge("craton_disk_free_bytes", "Room on the disk of the unit.", &[], free as f64);
+        if let Some(disk) = host::disk(&self.folder) {
+            let help = "Room on the disk of the unit.";
+            out.gauge("craton_disk_free_bytes", help, &[], disk.free as f64);
         }
         if let Some(running) = self.running() {
             let ready = running.health.parts(&running.handle).is_empty();
@@ -104,23 +109,5 @@ impl Engine for Sight {
             out.gauge("craton_ready", "1 where the unit takes requests.", &[], ready);
         }
         Ok(())
-    }
-}
-
-/// Returns how many files are open; nothing where the system does not tell it as Linux does.
-fn open_files() -> Option<usize> {
-    // The look itself opens one.
-    std::fs::read_dir("/proc/self/fd").ok().map(|files| files.count().saturating_sub(1))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_process_has_open_files() {
-        if cfg!(target_os = "linux") {
-            assert!(open_files().is_some_and(|count| 2 < count));
-        }
     }
 }

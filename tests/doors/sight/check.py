@@ -84,6 +84,7 @@ def check_metrics(path):
     assert value("craton_door_sent_bytes_total", door="http") > 500
     assert value("craton_queue_calls") >= 0
     assert value("process_resident_memory_bytes") > 1 << 20
+    assert 0 < value("craton_memory_own_bytes") <= value("process_resident_memory_bytes")
     assert value("process_open_fds") > 3
     assert value("craton_build_info") == 1
     assert value("craton_ready") == 1

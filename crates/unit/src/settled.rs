@@ -1,5 +1,7 @@
-//! Whether a unit has come to rest: what the driver of a replay waits for. Also rings the bell for background threads.
+//! Whether a unit has come to rest (`unit.settled`): what the driver of a replay waits for. Sees each commit for that, and rings the
+//! bells of the background threads.
 
+use crate::bell::Bell;
 use crate::usage::usage;
 use base::Problem;
 use exchange::Exchange;
@@ -8,38 +10,14 @@ use kernel::{
 };
 use serde_json::json;
 use std::collections::BTreeSet;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The longest that a caller may wait for rest.
 const WAIT_MS_MAX: u64 = 10_000;
 
-/// Counts what happened, so that a thread can wait for the next happening without missing one.
-#[derive(Default)]
-pub(crate) struct Bell {
-    count: Mutex<u64>,
-    rung: Condvar,
-}
-
-impl Bell {
-    pub(crate) fn ring(&self) {
-        *self.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.rung.notify_all();
-    }
-
-    pub(crate) fn count(&self) -> u64 {
-        *self.count.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits until the count has passed `seen`, or the time is up.
-    pub(crate) fn wait(&self, seen: u64, timeout: Duration) {
-        let guard = self.count.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(self.rung.wait_timeout_while(guard, timeout, |count| *count <= seen));
-    }
-}
-
 /// The engine that answers `unit.settled` and `unit.usage`.
-pub(crate) struct Rest {
+pub(crate) struct Settled {
     exchange: Arc<Exchange>,
     /// Rung when decisions wait to be evaluated.
     pub decisions: Bell,
@@ -51,7 +29,7 @@ pub(crate) struct Rest {
     pub changed: Arc<Bell>,
 }
 
-impl Rest {
+impl Settled {
     pub(crate) fn new(exchange: Arc<Exchange>) -> Self {
         let changed = Arc::new(Bell::default());
         let bell = Arc::clone(&changed);
@@ -101,7 +79,7 @@ impl Rest {
     }
 }
 
-impl Engine for Rest {
+impl Engine for Settled {
     fn name(&self) -> &'static str {
         "unit"
     }
