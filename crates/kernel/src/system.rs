@@ -197,8 +197,8 @@ impl Engine for System {
                     },
                 }))
                 .secret(),
-            operation("token.list", Manage, "Returns all tokens, without their secrets.", read(&self, |_, reader, _| Token::list(reader))).on_kind(),
-            operation("token.delete", Manage, "Revokes a token.", decide(&self, |_, tx, call| Token::revoke(tx, call))),
+            operation("token.list", Manage, "Returns all tokens, without their secrets.", read(&self, |_, reader, _| Token::list(reader))).on_kind().while_closed(),
+            operation("token.delete", Manage, "Revokes a token.", decide(&self, |_, tx, call| Token::revoke(tx, call))).while_closed(),
             operation("session.create", Run, "Signs a user in with his password; the session's token is shown once.", decide(&self, |_, tx, call| sign_in::create(tx, call)))
                 .on_kind()
                 .takes(json!({
@@ -213,7 +213,8 @@ impl Engine for System {
                 }))
                 .prepared(sign_in::prepare_create)
                 .secret()
-                .public(),
+                .public()
+                .while_closed(),
             operation("session.begin", Read, "Says where to sign in with an identity provider.", read(&self, |_, reader, call| sign_in::begin(reader, call)))
                 .on_kind()
                 .takes(json!({
@@ -225,7 +226,8 @@ impl Engine for System {
                         "port": {"type": "integer", "minimum": 1, "maximum": 65_535},
                     },
                 }))
-                .public(),
+                .public()
+                .while_closed(),
             operation("session.finish", Run, "Signs somebody in with what an identity provider sent him back with.", decide(&self, |_, tx, call| sign_in::create(tx, call)))
                 .on_kind()
                 .takes(json!({
@@ -243,9 +245,10 @@ impl Engine for System {
                 }))
                 .prepared(sign_in::prepare_finish)
                 .secret()
-                .public(),
-            operation("session.list", Read, "Returns the sessions that the caller may see.", read(&self, |_, reader, _| sign_in::list(reader))).on_kind(),
-            operation("session.end", Run, "Ends a session at once.", decide(&self, |_, tx, call| sign_in::end(tx, call))),
+                .public()
+                .while_closed(),
+            operation("session.list", Read, "Returns the sessions that the caller may see.", read(&self, |_, reader, _| sign_in::list(reader))).on_kind().while_closed(),
+            operation("session.end", Run, "Ends a session at once.", decide(&self, |_, tx, call| sign_in::end(tx, call))).while_closed(),
             operation("user.set_password", Manage, "Sets a user's password and ends his other sessions.", decide(&self, |_, tx, call| sign_in::set_password(tx, call)))
                 .takes(json!({
                     "type": "object",
@@ -254,11 +257,13 @@ impl Engine for System {
                     "properties": {"password": {"type": "string"}, "current": {"type": "string"}},
                 }))
                 .prepared(sign_in::prepare_password)
-                .secret(),
-            operation("user.delete_password", Manage, "Takes a user's password away and ends his sessions.", decide(&self, |_, tx, call| sign_in::delete_password(tx, call))),
+                .secret()
+                .while_closed(),
+            operation("user.delete_password", Manage, "Takes a user's password away and ends his sessions.", decide(&self, |_, tx, call| sign_in::delete_password(tx, call))).while_closed(),
             operation("user.record", Manage, "Writes down whom an identity provider vouches for.", decide(&self, |_, tx, call| sign_in::record(tx, call)))
                 .on_kind()
-                .internal(),
+                .internal()
+                .while_closed(),
             operation("clock.advance", Manage, "Moves the business clock of a unit that was started with a driven one.", decide(&self, |_, tx, call| advance(tx, call)))
                 .on_kind()
                 .takes(json!({
@@ -271,10 +276,12 @@ impl Engine for System {
             operation("clock.list", Read, "Returns the business and the wall time.", read(&self, |_, reader, _| clock(reader))).on_kind(),
             operation("policy.check", Read, "Says whether somebody may do something, and which policies decide.", read(&self, |_, reader, call| policy::can(reader, call)))
                 .on_kind()
-                .takes(question()),
+                .takes(question())
+                .while_closed(),
             operation("policy.why", Read, "Says step by step why somebody may do something, or what is missing.", read(&self, |_, reader, call| policy::why(reader, call)))
                 .on_kind()
-                .takes(question()),
+                .takes(question())
+                .while_closed(),
             operation("unit.batch", Right::Run, "Makes several calls, each with its own rights and result.", decide(&self, |_, tx, call| batch::batch(tx, call)))
                 .on_kind()
                 .takes(batch::schema())
@@ -282,8 +289,9 @@ impl Engine for System {
                 .counted(),
             operation("unit.metrics", Read, "Says what the unit counts, in the text format of Prometheus; also at `GET /metrics`.", read(&self, |_, reader, _| metrics(reader)))
                 .on_kind()
-                .answers(json!({"type": "string", "contentMediaType": "text/plain"})),
-            operation("unit.whoami", Read, "Says who the caller is and which roles he holds.", read(&self, |_, reader, _| whoami(reader))).on_kind(),
+                .answers(json!({"type": "string", "contentMediaType": "text/plain"}))
+                .while_closed(),
+            operation("unit.whoami", Read, "Says who the caller is and which roles he holds.", read(&self, |_, reader, _| whoami(reader))).on_kind().while_closed(),
         ];
         all.extend(running::operations(&self));
         all

@@ -129,7 +129,8 @@ impl Engine for Rest {
                 "Says what the unit has spent: commits, bytes synced, signatures, processor time and memory.",
                 read(&self, Self::usage),
             )
-            .on_kind(),
+            .on_kind()
+            .while_closed(),
         ]
     }
 
