@@ -107,7 +107,7 @@ assert sorted(output) == ["approved_at", "risk", "value"], output
 assert time(output["approved_at"]) == time(sys.argv[1]), output
 assert (Decimal(str(output["value"])), output["risk"]) == (Decimal("129.9"), "low"), output
 
-(row,) = json.load(open("ledger.json"))["ledger"]
+(row,) = json.load(open("ledger.json"))["items"]
 expected = {"peer": "customer", "capability": "authorise", "side": "provider", "calls": 1, "answered": 1, "open": 0}
 assert {name: row[name] for name in expected} == expected, row
 # 0.30 for accepting it, and 1.5 % of 129.90 for the answer.

@@ -13,7 +13,7 @@ const LISTED_LETTERS: usize = 1_000;
 pub fn cancel(client: &Client, sql: &str) -> Result<(), Problem> {
     let head: String = sql.chars().take(LISTED_LETTERS).collect();
     let running = client.send(&routes::sql_list())?;
-    let mut newest_first = running.as_array().into_iter().flatten().rev();
+    let mut newest_first = running["items"].as_array().into_iter().flatten().rev();
     let found = newest_first.find(|query| query["sql"] == head.as_str());
     match found.and_then(|query| query["id"].as_str()) {
         Some(id) => client.send(&routes::sql_cancel(id)).map(|_| ()),

@@ -60,7 +60,28 @@ pub fn error_line(text: impl AsRef<str>) {
 /// # Errors
 /// Where the answer cannot be written in the form, which is a defect.
 pub fn list(format: Format, answer: &Value, columns: &[Column]) -> Result<(), Problem> {
-    let items = items(answer);
+    show(format, answer, &items(answer), columns)
+}
+
+/// Writes the list that an answer has in a field among others, like [`list`].
+///
+/// # Errors
+/// Where the answer cannot be written in the form, which is a defect.
+pub fn part(
+    format: Format,
+    answer: &Value,
+    field: &str,
+    columns: &[Column],
+) -> Result<(), Problem> {
+    show(format, answer, &items(&answer[field]), columns)
+}
+
+fn show(
+    format: Format,
+    answer: &Value,
+    items: &[Value],
+    columns: &[Column],
+) -> Result<(), Problem> {
     let titles: Vec<String> = columns.iter().map(|Column(title, _)| (*title).to_owned()).collect();
     let rows = || -> Vec<Vec<String>> {
         items.iter().map(|item| columns.iter().map(|column| cell(item, column)).collect()).collect()
@@ -91,17 +112,10 @@ pub fn one(format: Format, answer: &Value) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Returns the items of a list, whether it came bare or inside an object.
+/// Returns the items of a list: every list of the unit has them in `items`, rows of SQL come bare.
 pub fn items(answer: &Value) -> Vec<Value> {
-    match answer {
-        Value::Array(items) => items.clone(),
-        Value::Object(fields) => {
-            let named = ["items", "rows"].iter().find_map(|name| fields.get(*name)?.as_array());
-            let list = named.or_else(|| fields.values().find_map(Value::as_array));
-            list.cloned().unwrap_or_default()
-        }
-        _ => Vec::new(),
-    }
+    let items = answer.as_array().or_else(|| answer.get("items")?.as_array());
+    items.cloned().unwrap_or_default()
 }
 
 /// Returns rows as aligned columns without borders.
@@ -209,6 +223,13 @@ mod tests {
         .collect();
         let text = table(&["NAME".into(), "STATE".into()], &rows);
         assert_eq!(text, "NAME          STATE\na             -\nlong\\u{1b}x   3\n");
+    }
+
+    #[test]
+    fn no_other_field_is_taken_for_the_items_of_a_list() {
+        assert_eq!(items(&json!({"all": [1], "items": [2], "rows": [3]})), [json!(2)]);
+        assert_eq!(items(&json!([{"a": 1}])), [json!({"a": 1})]);
+        assert!(items(&json!({"all": [1], "rows": [2]})).is_empty());
     }
 
     #[test]

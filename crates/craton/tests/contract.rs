@@ -122,7 +122,7 @@ impl Pair {
         let path = format!("/v1/contracts/services/calls?state={state}&limit=1000");
         let (is_done, answer) = self.http("consumer", &path, None);
         assert!(is_done, "{answer}");
-        answer["calls"].as_array().expect("calls").len()
+        answer["items"].as_array().expect("items").len()
     }
 
     /// Calls until calls are refused at once. What the consumer took meanwhile, the provider refuses in the same time.

@@ -226,7 +226,11 @@ fn queries(data: &Arc<Data>) -> Vec<Operation> {
             read(data, list),
         )
         .on_kind()
-        .answers(json!({"type": "array", "items": {"type": "object"}})),
+        .answers(json!({
+            "type": "object",
+            "required": ["items"],
+            "properties": {"items": {"type": "array", "items": {"type": "object"}}},
+        })),
         operation(
             "sql.cancel",
             Run,
@@ -523,10 +527,10 @@ pub(crate) fn visible(
 }
 
 fn list(data: &Data, reader: &Reader, _call: &Call) -> Result<Reply, Problem> {
-    let running = visible(&data.shared, reader, reader.caller())?.into_iter().map(|running| {
+    let items = visible(&data.shared, reader, reader.caller())?.into_iter().map(|running| {
         json!({"id": running.id, "principal": running.principal, "sql": running.text, "since": running.since})
     });
-    Ok(Reply::Value(running.collect()))
+    Ok(Reply::Value(json!({"items": items.collect::<Value>()})))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::contracts::refused;
 use crate::engine::Exchange;
 use crate::link::{outbox_length, send, send_numbered};
 use crate::price::Cents;
-use crate::reconcile::{self, claim};
+use crate::restore::{self, claim};
 use crate::state::{self, call_key, number, open_key, put_number, reply_key, short};
 use crate::wire::{CallRecord, CallRow, CallState, Contract, Message, Peer, Side, State};
 use base::{Problem, Time};
@@ -36,7 +36,7 @@ impl Exchange {
         }
         let parameters: Parameters = call.parameters()?;
         let contract = state::contract(tx, &call.resource.name)?;
-        reconcile::expect_reconciled(tx, &contract.peer)?;
+        restore::expect_reconciled(tx, &contract.peer)?;
         if let Some(reply) = claim(tx, call, &contract, &parameters.capability, &parameters.input)?
         {
             return Ok(reply);
@@ -64,7 +64,7 @@ impl Exchange {
         let at = tx.time_of(call);
         let mut record = CallRecord {
             contract: contract.name.clone(),
-            call: reconcile::call_id(tx)?,
+            call: restore::call_id(tx)?,
             capability: parameters.capability.clone(),
             state: CallState::Open,
             accept: capability.on_accept(&parameters.input, at)?,
@@ -118,7 +118,7 @@ impl Exchange {
     /// `contract.withdraw`: a person withdraws an open call. Whoever made it is told once the provider has decided.
     pub(crate) fn withdraw(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         let contract = state::contract(tx, &call.resource.name)?;
-        reconcile::expect_reconciled(tx, &contract.peer)?;
+        restore::expect_reconciled(tx, &contract.peer)?;
         let id = call.text("call").unwrap_or_default();
         let missing = || Error::CallNotFound { contract: contract.name.clone(), call: short(id) };
         let record =
@@ -151,7 +151,7 @@ impl Exchange {
             let message =
                 Message::Withdraw { contract: record.contract.clone(), call: record.call.clone() };
             // Where the peer has still to be asked what it holds, it is told then.
-            if reconcile::is_reconciled(tx, &contract.peer)? {
+            if restore::is_reconciled(tx, &contract.peer)? {
                 send(tx, &contract.peer, at, &message)?;
             }
         }
@@ -291,7 +291,7 @@ impl Exchange {
             let record: CallRecord = state::decode(&bytes)?;
             keep(serde_json::to_value(row(&contract, &record)).map_err(Error::internal)?);
         }
-        Ok(Reply::Value(json!({"calls": rows})))
+        Ok(Reply::Value(json!({"items": rows})))
     }
 }
 
@@ -340,7 +340,7 @@ pub(crate) fn reply(
     result: Result<Value, Problem>,
 ) -> Result<(), Problem> {
     if let (Some(digest), None) = (&record.lost, &record.reply_to) {
-        reconcile::keep_result(tx, record, digest, &result)?;
+        restore::keep_result(tx, record, digest, &result)?;
     }
     if let Some(address) = record.reply_to.take() {
         tx.delete(reply_key(&address));

@@ -6,7 +6,7 @@ use crate::Error;
 use crate::engine::Exchange;
 use crate::identity::Signed;
 use crate::link::send;
-use crate::reconcile::expect_reconciled;
+use crate::restore::expect_reconciled;
 use crate::state::{self, contract_key, short};
 use crate::terms::{Approval, Document, OfferSpec, Terms, id_of};
 use crate::wire::{Contract, Message, Peer, Side, State, Wanted};
@@ -430,7 +430,7 @@ impl Exchange {
         let rows = chosen
             .map(|contract| self.contract_json(reader, contract))
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(Reply::Value(json!({"contracts": rows})))
+        Ok(Reply::Value(json!({"items": rows})))
     }
 
     /// `contract.get`.

@@ -12,7 +12,7 @@ use crate::engine::Exchange;
 use crate::link::send;
 use crate::price::Cents;
 use crate::receipts::{Role, amounts, statement};
-use crate::reconcile;
+use crate::restore;
 use crate::state::{self, batch_key, settled_key, sum_key, unsettled_key};
 use crate::wire::{Batch, Contract, Message, Peer, Settlement, Side};
 use base::Problem;
@@ -45,7 +45,7 @@ impl Exchange {
                 }));
             }
         }
-        Ok(Reply::Value(json!({"disputes": rows})))
+        Ok(Reply::Value(json!({"items": rows})))
     }
 
     fn has_disputes(&self, read: &dyn Read, contract: &Contract) -> Result<bool, Problem> {
@@ -64,7 +64,7 @@ impl Exchange {
     pub(crate) fn settle_dispute(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         let contract = state::contract(tx, &call.resource.name)?;
         let first = call.number("first")?.unwrap_or_default();
-        reconcile::expect_reconciled(tx, &contract.peer)?;
+        restore::expect_reconciled(tx, &contract.peer)?;
         let name = contract.name.as_str();
         let batch: Option<Batch> = state::load(tx, &batch_key(name, first))?;
         let settlement = state::settlement(tx, name, first)?;

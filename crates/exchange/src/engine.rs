@@ -9,7 +9,7 @@ use crate::operations;
 use crate::packages::PackageSpec;
 use crate::peers::Nonces;
 use crate::receipts::receipt_name;
-use crate::reconcile;
+use crate::restore;
 use crate::sender::{Bell, Commits, Network};
 use crate::state;
 use crate::terms::{OfferSpec, Terms};
@@ -244,7 +244,7 @@ impl Engine for Exchange {
     }
 
     fn work(&self, tx: &mut Tx<'_>, budget: usize) -> Result<usize, Problem> {
-        reconcile::forget_answers(tx, &self.config)?;
+        restore::forget_answers(tx, &self.config)?;
         let mut done = self.close_abandoned(tx, budget)?;
         done += self.sign_fresh(tx, budget.saturating_sub(done))?;
         Ok(done + self.close_orphans(tx, budget.saturating_sub(done))?)

@@ -10,7 +10,7 @@ use crate::engine::Exchange;
 use crate::link::send;
 use crate::price::Cents;
 use crate::receipts::amount_of;
-use crate::reconcile::{expect_reconciled, is_reconciled};
+use crate::restore::{expect_reconciled, is_reconciled};
 use crate::sender::Done;
 use crate::serve::part;
 use crate::signature::random_id;

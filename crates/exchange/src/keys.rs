@@ -125,7 +125,7 @@ impl Exchange {
         let rows: Vec<Value> =
             identity.entries().map(|entry| row(entry, &keys, signs, wall)).collect();
         Ok(Reply::Value(json!({
-            "keys": rows, "unit": identity.unit(), "root": if identity.has_root() { "here" } else { "elsewhere" },
+            "items": rows, "unit": identity.unit(), "root": if identity.has_root() { "here" } else { "elsewhere" },
             "prepared": keys.prepared,
         })))
     }

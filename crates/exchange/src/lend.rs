@@ -101,7 +101,7 @@ impl Exchange {
             term["approval"] = json!(spec.approval);
             offers.push(term);
         }
-        Ok(Reply::Value(json!({"offers": offers})))
+        Ok(Reply::Value(json!({"items": offers})))
     }
 
     /// `offer.list`: this unit's offers, or those that a peer makes to it.
@@ -121,7 +121,7 @@ impl Exchange {
                 json!({"name": resource.name, "version": resource.version, "spec": resource.spec}),
             );
         }
-        Ok(Reply::Value(json!({"offers": offers})))
+        Ok(Reply::Value(json!({"items": offers})))
     }
 }
 

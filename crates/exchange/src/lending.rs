@@ -14,7 +14,7 @@ use crate::lend::column_type;
 use crate::link::{FAULTS, send};
 use crate::price::Cents;
 use crate::receipts::Owed;
-use crate::reconcile::{expect_reconciled, is_reconciled};
+use crate::restore::{expect_reconciled, is_reconciled};
 use crate::serve::{check_id, part};
 use crate::signature::random_id;
 use crate::state::{self, all_lending_key, billed_key, lending_key, look_key, short};

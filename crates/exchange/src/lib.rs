@@ -8,6 +8,20 @@
 //!
 //! Invariants: every message is handled once and in order; what it causes is in the commit that remembers its number;
 //! receipts of a contract are numbered without gaps, chained by hash, and both sides count the same.
+//!
+//! | files | subject |
+//! |---|---|
+//! | `identity`, `keys`, `signature`, `canonical`, `merkle` | who a unit is: its keys and their rotation, signed requests, JSON in the one form that is signed, roots over many receipts |
+//! | `peers`, `terms`, `contracts` | who is known; what is offered and what was agreed; the life of a contract |
+//! | `consume`, `serve` | calls: the consumer's side, the provider's side |
+//! | `lend`, `lending`, `fetch`, `condition` | lent relations: in the catalogues of both sides, the provider's pages, the consumer's reading, conditions on rows |
+//! | `price`, `receipts`, `disputes` | what it costs, what was done and is owed, what the two sides do not agree about |
+//! | `link`, `sender` | messages, numbered and each handled once; the threads that send them |
+//! | `restore/` | after a restore: what peers tell a unit of what it has lost; the files are listed there |
+//! | `packages` | what a unit signs of an application, and remembers of one that it installed |
+//! | `state`, `wire` | the keys in the store; what is stored and what is sent |
+//! | `relations`, `lineage`, `levels`, `metrics` | what SQL, `craton lineage`, service levels and `/metrics` see |
+//! | `engine`, `operations`, `config`, `error` | the exchange as the kernel sees it, what can be done with it, its limits, why it refuses |
 
 pub mod canonical;
 mod condition;
@@ -32,10 +46,8 @@ mod packages;
 mod peers;
 mod price;
 mod receipts;
-mod reconcile;
-mod reconciler;
-mod recover;
 mod relations;
+mod restore;
 mod sender;
 mod serve;
 pub mod signature;
@@ -50,8 +62,7 @@ pub use identity::{Card, Identity, KeyEntry, Root, Signed};
 pub use link::{Counters, LinkCounters, Outgoing, Rest, is_outgoing};
 pub use packages::{PackageSignature, PackageSpec, Stated};
 pub use price::Cents;
-pub use reconcile::mark_restored;
-pub use reconciler::{Reconciler, Round};
+pub use restore::{Reconciler, Round, mark_restored};
 pub use sender::{Commits, Done, Network, NetworkError, Pumped, Response, Sender, Submit};
 pub use signature::Request;
 pub use terms::{Document, OfferSpec, Term};

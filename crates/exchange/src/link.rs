@@ -5,7 +5,7 @@
 
 use crate::Error;
 use crate::engine::Exchange;
-use crate::reconcile;
+use crate::restore;
 use crate::signature::{Request, sign};
 use crate::state::{self, Mark, mark_key, number, outbox_key, put_number};
 use crate::wire::{Envelope, Message, Peer, VERSION};
@@ -183,7 +183,7 @@ impl Exchange {
     ) -> Result<Option<Outgoing>, Problem> {
         let Some(peer) = state::peer_of(read, unit)? else { return Ok(None) };
         let Some(url) = peer.url.clone() else { return Ok(None) };
-        if !reconcile::is_reconciled(read, unit)? {
+        if !restore::is_reconciled(read, unit)? {
             return Ok(None);
         }
         let Some(envelope) = self.envelope(read, unit, after, with_card)? else {
@@ -234,7 +234,7 @@ impl Exchange {
         let mut head = json!({
             "v": VERSION, "from": self.identity.unit(), "to": unit, "acknowledged": acknowledged,
         });
-        let incarnation = reconcile::incarnation(read)?;
+        let incarnation = restore::incarnation(read)?;
         if incarnation != 0 {
             head["incarnation"] = incarnation.into();
         }
@@ -279,8 +279,8 @@ impl Exchange {
         let Some(mut peer) = state::peer_of(tx, unit)? else {
             return Err(Error::PeerNotFound { peer: unit.clone() }.into());
         };
-        reconcile::expect_reconciled(tx, unit)?;
-        reconcile::follow_life(tx, unit, envelope.incarnation)?;
+        restore::expect_reconciled(tx, unit)?;
+        restore::follow_life(tx, unit, envelope.incarnation)?;
         if let Some(card) = envelope.card {
             peer = self.follow(tx, peer, card)?;
         }
@@ -455,7 +455,7 @@ impl Exchange {
         let Principal::Peer(unit) = &call.actor else {
             return Err(Error::Signature { reason: "messages are for peers".into() }.into());
         };
-        reconcile::expect_reconciled(reader, unit)?;
+        restore::expect_reconciled(reader, unit)?;
         let after = call.number("after")?.unwrap_or_default();
         let body = match self.envelope(reader, unit, after, false)? {
             Some(envelope) => envelope.body,

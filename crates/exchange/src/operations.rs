@@ -14,8 +14,12 @@ pub(crate) fn table(exchange: &Arc<Exchange>) -> Vec<Operation> {
         offers(exchange),
         contracts(exchange),
         calls(exchange),
+        fetches(exchange),
         money(exchange),
         links(exchange),
+        cards(exchange),
+        told(exchange),
+        restored(exchange),
         keys(exchange),
         packages(exchange),
     ]
@@ -39,10 +43,12 @@ fn peers(exchange: &Arc<Exchange>) -> Vec<Operation> {
         )
         .on_kind()
         .takes(body)
-        .answers(object(&["name", "unit"], json!({"name": text(), "unit": text()}))),
+        .answers(object(&["name", "unit"], json!({"name": text(), "unit": text()})))
+        .while_closed(),
         operation("peer.list", Read, "Lists the peers.", read(e, Exchange::list_peers))
             .on_kind()
-            .answers(list("peers")),
+            .answers(list())
+            .while_closed(),
         operation(
             "peer.get",
             Read,
@@ -52,7 +58,8 @@ fn peers(exchange: &Arc<Exchange>) -> Vec<Operation> {
         .answers(object(
             &["name", "unit", "card"],
             json!({"name": text(), "unit": text(), "card": {"type": "object"}}),
-        )),
+        ))
+        .while_closed(),
         operation(
             "peer.remove",
             Manage,
@@ -73,7 +80,7 @@ fn offers(exchange: &Arc<Exchange>) -> Vec<Operation> {
         )
         .on_kind()
         .queries(&[("peer", "the peer whose offers are wanted; without it this unit's own")])
-        .answers(list("offers")),
+        .answers(list()),
         operation(
             "offer.offered",
             Read,
@@ -81,7 +88,7 @@ fn offers(exchange: &Arc<Exchange>) -> Vec<Operation> {
             read(exchange, Exchange::offered),
         )
         .on_kind()
-        .answers(list("offers")),
+        .answers(list()),
     ]
 }
 
@@ -132,7 +139,7 @@ fn contracts(exchange: &Arc<Exchange>) -> Vec<Operation> {
         operation("contract.list", Read, "Lists the contracts.", read(e, Exchange::list_contracts))
             .on_kind()
             .queries(&[("state", "only contracts in this state")])
-            .answers(list("contracts")),
+            .answers(list()),
         operation(
             "contract.get",
             Read,
@@ -146,17 +153,6 @@ fn contracts(exchange: &Arc<Exchange>) -> Vec<Operation> {
 fn calls(exchange: &Arc<Exchange>) -> Vec<Operation> {
     let e = exchange;
     let call = object(&["capability"], json!({"capability": text(), "input": {"type": "object"}}));
-    let number = || json!({"type": "integer", "minimum": 0});
-    let fetch = object(
-        &["v", "fetch", "offer", "at"],
-        json!({
-            "v": number(), "fetch": text(), "offer": text(),
-            "at": {"type": "string", "format": "date-time"},
-            "columns": {"type": "array", "items": text()}, "where": {"type": "object"},
-            "limit": number(), "marked": {"type": "object"},
-        }),
-    );
-    let own = Arc::clone(e);
     let state = object(
         &["contract", "call", "state"],
         json!({"contract": text(), "call": text(), "state": text()}),
@@ -190,7 +186,31 @@ fn calls(exchange: &Arc<Exchange>) -> Vec<Operation> {
             ("state", "only calls in this state"),
             ("limit", "how many at most, 100 without it"),
         ])
-        .answers(list("calls")),
+        .answers(list()),
+        operation(
+            "contract.serve",
+            Run,
+            "Decides upon a call of a peer and starts what answers it.",
+            decide(e, Exchange::serve),
+        )
+        .takes(object(&["call"], json!({"call": text()})))
+        .internal(),
+    ]
+}
+
+fn fetches(exchange: &Arc<Exchange>) -> Vec<Operation> {
+    let e = exchange;
+    let fetch = object(
+        &["v", "fetch", "offer", "at"],
+        json!({
+            "v": number(), "fetch": text(), "offer": text(),
+            "at": {"type": "string", "format": "date-time"},
+            "columns": {"type": "array", "items": text()}, "where": {"type": "object"},
+            "limit": number(), "marked": {"type": "object"},
+        }),
+    );
+    let own = Arc::clone(e);
+    vec![
         operation(
             "contract.fetch",
             Read,
@@ -218,14 +238,6 @@ fn calls(exchange: &Arc<Exchange>) -> Vec<Operation> {
         .takes(object(&["fetch"], json!({"fetch": text()})))
         .counted()
         .internal(),
-        operation(
-            "contract.serve",
-            Run,
-            "Decides upon a call of a peer and starts what answers it.",
-            decide(e, Exchange::serve),
-        )
-        .takes(object(&["call"], json!({"call": text()})))
-        .internal(),
     ]
 }
 
@@ -244,7 +256,7 @@ fn money(exchange: &Arc<Exchange>) -> Vec<Operation> {
             ("after", "only receipts with a higher number"),
             ("limit", "how many at most, 100 without it"),
         ])
-        .answers(list("receipts")),
+        .answers(page()),
         operation(
             "receipt.get",
             Read,
@@ -258,7 +270,7 @@ fn money(exchange: &Arc<Exchange>) -> Vec<Operation> {
             "Lists the receipts of a contract that are in dispute, and why.",
             read(e, Exchange::list_disputes),
         )
-        .answers(list("disputes")),
+        .answers(list()),
         operation(
             "contract.settle",
             Manage,
@@ -278,7 +290,7 @@ fn money(exchange: &Arc<Exchange>) -> Vec<Operation> {
         )
         .on_kind()
         .queries(&[("contract", "only this contract")])
-        .answers(list("ledger")),
+        .answers(list()),
     ]
 }
 
@@ -307,6 +319,31 @@ fn links(exchange: &Arc<Exchange>) -> Vec<Operation> {
         .queries(&[("after", "the number of the last message that was handled")])
         .answers(envelope),
         operation(
+            "exchange.status",
+            Read,
+            "Counts messages sent and received by peer, and what still waits.",
+            read(e, Exchange::status),
+        )
+        .on_kind()
+        .answers(object(&["peers"], json!({"peers": {"type": "object"}})))
+        .while_closed(),
+        operation(
+            "exchange.acknowledged",
+            Write,
+            "Clears out messages that a peer has acknowledged.",
+            decide(e, Exchange::acknowledged),
+        )
+        .on_kind()
+        .takes(object(&["peer", "number"], json!({"peer": text(), "number": {"type": "integer"}})))
+        .counted()
+        .internal(),
+    ]
+}
+
+fn cards(exchange: &Arc<Exchange>) -> Vec<Operation> {
+    let e = exchange;
+    vec![
+        operation(
             "exchange.card",
             Read,
             "Shows who this unit is and with which keys it signs.",
@@ -317,15 +354,24 @@ fn links(exchange: &Arc<Exchange>) -> Vec<Operation> {
         .answers(object(
             &["unit", "name", "root", "keys"],
             json!({"unit": text(), "name": text(), "root": text()}),
-        )),
+        ))
+        .while_closed(),
         operation(
-            "exchange.status",
-            Read,
-            "Counts messages sent and received by peer, and what still waits.",
-            read(e, Exchange::status),
+            "exchange.follow",
+            Write,
+            "Follows a peer to the card that was fetched from it.",
+            decide(e, Exchange::follow_card),
         )
         .on_kind()
-        .answers(object(&["peers"], json!({"peers": {"type": "object"}}))),
+        .takes(object(&["card"], json!({"card": {"type": "object"}})))
+        .internal(),
+    ]
+}
+
+/// Returns what a unit that was restored asks its peers.
+fn told(exchange: &Arc<Exchange>) -> Vec<Operation> {
+    let e = exchange;
+    vec![
         operation(
             "exchange.reconcile",
             Write,
@@ -339,7 +385,8 @@ fn links(exchange: &Arc<Exchange>) -> Vec<Operation> {
                 "v": number(), "incarnation": number(), "received": number(), "sent": number(),
             }),
         ))
-        .answers(object(&["sent", "received", "contracts"], json!({"contracts": list_of()}))),
+        .answers(object(&["sent", "received", "contracts"], json!({"contracts": list_of()})))
+        .while_closed(),
         operation(
             "exchange.recall",
             Read,
@@ -354,7 +401,15 @@ fn links(exchange: &Arc<Exchange>) -> Vec<Operation> {
             ("upto", "the number or place up to which they are wanted"),
             ("received", "the last message that the peer had handled, of answers"),
         ])
-        .answers(object(&["next"], json!({"next": number()}))),
+        .answers(object(&["items", "next"], json!({"items": list_of(), "next": number()})))
+        .while_closed(),
+    ]
+}
+
+/// Returns what is done in a unit that was restored.
+fn restored(exchange: &Arc<Exchange>) -> Vec<Operation> {
+    let e = exchange;
+    vec![
         operation(
             "exchange.reconciliation",
             Read,
@@ -362,7 +417,8 @@ fn links(exchange: &Arc<Exchange>) -> Vec<Operation> {
             read(e, Exchange::reconciliation),
         )
         .on_kind()
-        .answers(list("peers")),
+        .answers(list())
+        .while_closed(),
         operation(
             "exchange.skip",
             Manage,
@@ -371,7 +427,8 @@ fn links(exchange: &Arc<Exchange>) -> Vec<Operation> {
         )
         .on_kind()
         .takes(object(&["peer"], json!({"peer": text()})))
-        .answers(object(&["peer", "state"], json!({"peer": text(), "state": text()}))),
+        .answers(object(&["peer", "state"], json!({"peer": text(), "state": text()})))
+        .while_closed(),
         operation(
             "exchange.recover",
             Write,
@@ -381,17 +438,8 @@ fn links(exchange: &Arc<Exchange>) -> Vec<Operation> {
         .on_kind()
         .takes(object(&["step"], json!({"step": text()})))
         .counted()
-        .internal(),
-        operation(
-            "exchange.acknowledged",
-            Write,
-            "Clears out messages that a peer has acknowledged.",
-            decide(e, Exchange::acknowledged),
-        )
-        .on_kind()
-        .takes(object(&["peer", "number"], json!({"peer": text(), "number": {"type": "integer"}})))
-        .counted()
-        .internal(),
+        .internal()
+        .while_closed(),
     ]
 }
 
@@ -411,7 +459,8 @@ fn keys(exchange: &Arc<Exchange>) -> Vec<Operation> {
             read(e, Exchange::list_keys),
         )
         .on_kind()
-        .answers(list("keys")),
+        .answers(list())
+        .while_closed(),
         operation(
             "key.prepare",
             Manage,
@@ -420,7 +469,8 @@ fn keys(exchange: &Arc<Exchange>) -> Vec<Operation> {
         )
         .on_kind()
         .takes(object(&[], json!({"days": integer(), "number": integer()})))
-        .answers(object(&["unit", "entry"], json!({"unit": text(), "entry": {"type": "object"}}))),
+        .answers(object(&["unit", "entry"], json!({"unit": text(), "entry": {"type": "object"}})))
+        .while_closed(),
         operation(
             "key.rotate",
             Manage,
@@ -432,7 +482,8 @@ fn keys(exchange: &Arc<Exchange>) -> Vec<Operation> {
             &[],
             json!({"days": integer(), "number": integer(), "signature": text()}),
         ))
-        .answers(made.clone()),
+        .answers(made.clone())
+        .while_closed(),
         operation(
             "key.revoke",
             Manage,
@@ -444,16 +495,8 @@ fn keys(exchange: &Arc<Exchange>) -> Vec<Operation> {
             &["number"],
             json!({"number": integer(), "until": instant(), "reason": text(), "signature": text()}),
         ))
-        .answers(made),
-        operation(
-            "exchange.follow",
-            Write,
-            "Follows a peer to the card that was fetched from it.",
-            decide(e, Exchange::follow_card),
-        )
-        .on_kind()
-        .takes(object(&["card"], json!({"card": {"type": "object"}})))
-        .internal(),
+        .answers(made)
+        .while_closed(),
     ]
 }
 
@@ -507,8 +550,13 @@ fn list_of() -> Value {
     json!({"type": "array", "items": {"type": "object"}})
 }
 
-fn list(name: &str) -> Value {
-    object(&[name], json!({name: {"type": "array", "items": {"type": "object"}}}))
+fn list() -> Value {
+    object(&["items"], json!({"items": list_of()}))
+}
+
+/// Returns what a list answers that has pages.
+fn page() -> Value {
+    object(&["items"], json!({"items": list_of(), "next": {"type": ["string", "null"]}}))
 }
 
 fn contract() -> Value {

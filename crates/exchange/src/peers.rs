@@ -3,7 +3,7 @@
 use crate::Error;
 use crate::engine::Exchange;
 use crate::identity::Card;
-use crate::reconcile;
+use crate::restore;
 use crate::signature::{claim, claimed_unit, nonce_id};
 use crate::state::{self, Mark, mark_key, number, peer_key, unit_key};
 use crate::wire::{Envelope, Peer, State};
@@ -180,7 +180,7 @@ impl Exchange {
         let added_at = held.map_or(tx.wall(), |held| held.added_at);
         tx.put(unit_key(&card.unit), name.as_bytes().to_vec());
         let peer = Peer { name: name.into(), card, url, added_at };
-        reconcile::meet(tx, &peer)?;
+        restore::meet(tx, &peer)?;
         state::store(tx, peer_key(name), &peer)?;
         tx.notify(crate::engine::PEERS);
         tx.notify(&crate::link::topic(&peer.card.unit));
@@ -192,7 +192,7 @@ impl Exchange {
         let peers = state::peers(reader)?;
         let rows =
             peers.iter().map(|peer| self.peer_json(reader, peer)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Reply::Value(json!({"peers": rows})))
+        Ok(Reply::Value(json!({"items": rows})))
     }
 
     /// `peer.get`.

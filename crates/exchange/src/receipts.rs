@@ -12,7 +12,7 @@ use crate::identity::{Card, Signed};
 use crate::link::send;
 use crate::merkle;
 use crate::price::Cents;
-use crate::reconcile;
+use crate::restore;
 use crate::state::{self, batch_key, chain_key, fresh_key, settled_key, sum_key, unsettled_key};
 use crate::terms::Terms;
 use crate::wire::{
@@ -140,7 +140,7 @@ impl Exchange {
     /// Returns whether receipts of a contract may be signed: not before it is known which ones a life before has signed.
     fn is_signable(&self, tx: &Tx<'_>, contract: &str) -> Result<bool, Problem> {
         let contract = state::contract(tx, contract)?;
-        reconcile::is_reconciled(tx, &contract.peer)
+        restore::is_reconciled(tx, &contract.peer)
     }
 
     fn sign_batch(
@@ -398,7 +398,8 @@ impl Exchange {
         let mut rows = Vec::new();
         let mut next = state::batch_of(reader, &contract.name, after + 1)?
             .map_or(after + 1, |batch| batch.first);
-        while rows.len() < rows_max {
+        // One more than is wanted says that there is a next page.
+        while rows.len() <= rows_max {
             let batches = state::batches(reader, &contract.name, next, 10)?;
             let Some(last) = batches.last() else { break };
             next = last.first + 1;
@@ -409,8 +410,10 @@ impl Exchange {
                 rows.extend(rows_of(reader, &contract, batch)?.into_iter().filter(is_in));
             }
         }
+        let has_more = rows_max < rows.len();
         rows.truncate(rows_max);
-        Ok(Reply::Value(json!({"receipts": rows})))
+        let last = rows.last().filter(|_| has_more).map(|receipt| receipt["number"].to_string());
+        Ok(Reply::Value(json!({"items": rows, "next": last})))
     }
 
     /// `receipt.get`: a receipt with all that proves it alone.
@@ -447,7 +450,7 @@ impl Exchange {
                 "reads": meter.reads, "rows": meter.rows, "bytes": meter.bytes,
             }));
         }
-        Ok(Reply::Value(json!({"ledger": rows})))
+        Ok(Reply::Value(json!({"items": rows})))
     }
 
     pub(crate) fn ledger_rows(&self, read: &dyn Read) -> Result<Vec<Line>, Problem> {

@@ -6,7 +6,7 @@ use crate::engine::Exchange;
 use crate::fetch;
 use crate::price::Cents;
 use crate::receipts::{Line, rows_of};
-use crate::reconcile;
+use crate::restore;
 use crate::state::{self, Mark, mark_key, number};
 use crate::wire::{CallRecord, CallRow, FetchRow, FetchState};
 use base::{Problem, Time};
@@ -246,7 +246,7 @@ impl Exchange {
     }
 
     fn reconciliation_rows(&self, reader: &Reader, row: Row<'_>) -> Result<(), Problem> {
-        for held in reconcile::reconciliations(reader)? {
+        for held in restore::reconciliations(reader)? {
             let report = &held.report;
             let cells = vec![
                 text(&state::peer_name(reader, &held.unit)?),
@@ -260,7 +260,7 @@ impl Exchange {
                 int(report.calls_found),
                 int(report.calls_resumed),
                 int(report.calls_lost),
-                int(reconcile::unclaimed(reader, &held.unit)?),
+                int(restore::unclaimed(reader, &held.unit)?),
                 int(report.disputed),
                 Cell::text((!report.notes.is_empty()).then(|| report.notes.join("\n"))),
                 Cell::text(self.bell.problem(&held.unit)),

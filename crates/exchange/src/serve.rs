@@ -9,7 +9,7 @@ use crate::contracts::refused;
 use crate::engine::{Exchange, NAME};
 use crate::link::send_numbered;
 use crate::price::Cents;
-use crate::reconcile::{self, End, Made, Outcome};
+use crate::restore::{self, End, Made, Outcome};
 use crate::state::{self, call_key, number, open_key, put_number, short};
 use crate::terms::OnRevoke;
 use crate::wire::{CallRecord, CallState, Contract, Event, Message, Peer, Side};
@@ -177,8 +177,8 @@ impl Exchange {
             return Err(Error::internal(format!("unknown address `{token}`")).into());
         };
         let contract = state::contract(tx, contract)?;
-        if !reconcile::is_reconciled(tx, &contract.peer)? {
-            return reconcile::hold(tx, &contract.peer, token, result);
+        if !restore::is_reconciled(tx, &contract.peer)? {
+            return restore::hold(tx, &contract.peer, token, result);
         }
         // Nothing to do for a call that has ended in the meantime, by withdrawal or with its contract.
         let Some(record) = state::call(tx, &contract.name, id)? else { return Ok(()) };

@@ -10,7 +10,7 @@
 //! | `f` | contract, call | [`CallRecord`] |
 //! | `g` | contract, number of the first | [`Batch`] |
 //! | `h` | `chain` `fresh` `settled` `unsettled` `sum` `open` `reply` `lending` `reading` `taken` `meter` `keys` … | see below |
-//! | `h` | `restored` `reconcile` `incarnation` `lost` `held` | see [`crate::reconcile`] |
+//! | `h` | `restored` `reconcile` `incarnation` `lost` `held` | see [`crate::restore`] |
 
 use crate::Error;
 use crate::wire::{Batch, CallRecord, Chain, Contract, FetchRecord, Meter, Peer, Settlement, Sum};

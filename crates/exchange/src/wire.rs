@@ -406,7 +406,7 @@ pub struct CallRecord {
     /// At the consumer: the number of the message with which it was made; 0 where that is not known.
     #[serde(default)]
     pub number: u64,
-    /// At the consumer: for a call of a life before, what it was made with, as [`crate::reconcile::digest`] has it. Nobody waits for
+    /// At the consumer: for a call of a life before, what it was made with, as [`crate::restore::claim::digest`] has it. Nobody waits for
     /// its answer until the same call is made again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<String>,

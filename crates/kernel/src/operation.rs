@@ -309,6 +309,8 @@ pub struct Operation {
     pub is_internal: bool,
     /// True where anonymous callers may do it if the policies say so; the policies decide, this is for the documents.
     pub is_public: bool,
+    /// True where it can be done also while the unit is closed, see [`Engine::is_closed`](crate::Engine::is_closed).
+    pub is_admitted_closed: bool,
     /// Withdraws an unanswered call with this `reply_to`, for operations that answer later.
     pub cancel: Option<Decide>,
     /// What is done on the caller's thread before the call is queued.
@@ -410,6 +412,13 @@ impl Operation {
         self
     }
 
+    /// Says that it can be done also while the unit is closed: it is asking its peers what it has lost, and all that it holds is old.
+    #[must_use]
+    pub fn while_closed(mut self) -> Self {
+        self.is_admitted_closed = true;
+        self
+    }
+
     /// Says how an unanswered call is withdrawn.
     #[must_use]
     pub fn cancelled_by(mut self, cancel: Decide) -> Self {
@@ -440,6 +449,7 @@ pub fn operation(
         is_masked: false,
         is_internal: false,
         is_public: false,
+        is_admitted_closed: false,
         cancel: None,
         prepare: None,
     }

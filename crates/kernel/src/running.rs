@@ -235,7 +235,8 @@ pub(crate) fn operations(system: &Arc<System>) -> Vec<Operation> {
             ("limit", "so many at most"),
             ("after", "from where to go on: what `next` said of the answer before"),
         ])
-        .answers(list_schema()),
+        .answers(list_schema())
+        .while_closed(),
         told(
             "running.kill",
             Right::Run,

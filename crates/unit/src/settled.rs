@@ -107,7 +107,8 @@ impl Engine for Settled {
                 "Says what the unit has spent: commits, bytes synced, signatures, processor time and memory.",
                 read(&self, Self::usage),
             )
-            .on_kind(),
+            .on_kind()
+            .while_closed(),
         ]
     }
 

@@ -77,7 +77,8 @@ impl Engine for Sight {
                 read(&self, Self::support),
             )
             .on_kind()
-            .answers(json!({"type": "string", "contentMediaType": support::MEDIA})),
+            .answers(json!({"type": "string", "contentMediaType": support::MEDIA}))
+            .while_closed(),
         ]
     }
 

@@ -3,12 +3,16 @@
 
 use expect_test::{ExpectFile, expect_file};
 use kernel::{Column, ColumnType, Kernel, Principal, Reader, Relation};
+use serde_json::json;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use unit::{Clock, Options, init, kernel_of};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/http.md");
 const RELATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/relations.md");
+const BACKUP: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guides/backup.md"));
 
 /// Holds the part of a page that is made from the engines against what they say.
 fn check(page: &ExpectFile, what: &str, made: &str) {
@@ -93,4 +97,29 @@ fn what_is_open_is_said_to_be() {
     let names: Vec<&str> = open.iter().filter_map(|line| line.split('`').nth(1)).collect();
     assert_eq!(names, ["exchange.card", "session.begin", "session.create", "session.finish"]);
     assert!(open[0].starts_with("| `exchange.card` | `GET /v1/exchange/card` |"), "{open:?}");
+}
+
+#[test]
+fn the_guide_names_every_operation_that_a_closed_unit_admits() {
+    let section =
+        BACKUP.split("\n### ").find(|part| part.starts_with("While the unit is closed\n"));
+    let rows = section.expect("a section").lines().filter_map(|line| line.strip_prefix("| "));
+    let cells = rows.filter_map(|row| row.split(" | ").nth(2));
+    let named: BTreeSet<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    let kernel = kernel("closed");
+    let admitted = kernel.operations().filter(|operation| operation.is_admitted_closed);
+    let admitted: BTreeSet<&str> = admitted.map(|operation| operation.name).collect();
+    assert_eq!(named, admitted);
+}
+
+#[test]
+fn what_is_said_of_a_list_is_that_it_has_items() {
+    // The clock is one thing, with two times.
+    let is_list = |name: &str| name.ends_with(".list") && name != "clock.list";
+    let kernel = kernel("lists");
+    for operation in kernel.operations().filter(|operation| is_list(operation.name)) {
+        let answer = &operation.answer;
+        let has_items = answer["properties"]["items"]["type"] == "array";
+        assert!(has_items || *answer == json!({}), "{}: {answer}", operation.name);
+    }
 }

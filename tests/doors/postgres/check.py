@@ -53,7 +53,7 @@ class Unit:
 
     def runs(self, sql):
         """Returns whether a query runs now."""
-        return any(one["sql"] == sql for one in json.loads(self.http("/v1/sql")))
+        return any(one["sql"] == sql for one in json.loads(self.http("/v1/sql"))["items"])
 
 
 def numbers(row):

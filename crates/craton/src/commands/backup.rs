@@ -181,7 +181,7 @@ fn list(globals: &Globals, target: &Path) -> Result<(), Problem> {
         Err(problem) => json!({"name": name, "problem": problem}),
     };
     let rows: Vec<Value> = Folder::new(target).list()?.into_iter().map(row).collect();
-    output::list(globals.output, &json!({"backups": rows}), BACKUPS)
+    output::list(globals.output, &json!({"items": rows}), BACKUPS)
 }
 
 fn check(target: &Path, only: Option<&str>) -> Result<(), Problem> {

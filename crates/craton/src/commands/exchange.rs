@@ -298,7 +298,7 @@ impl Ledger {
     /// Shows it.
     pub fn run(self, globals: &Globals) -> Result<(), Problem> {
         let mut answer = connect::client(globals)?.send(&routes::ledger_list())?;
-        if let (Some(contract), Some(rows)) = (self.contract, answer["ledger"].as_array_mut()) {
+        if let (Some(contract), Some(rows)) = (self.contract, answer["items"].as_array_mut()) {
             rows.retain(|row| row["contract"] == contract.as_str());
         }
         output::list(globals.output, &answer, LEDGER)

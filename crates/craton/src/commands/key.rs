@@ -145,7 +145,7 @@ fn revocation(
         body["until"] = client.send(&routes::clock_get())?["wall"].clone();
     }
     let held = client.send(&routes::key_list())?;
-    let mut keys = held["keys"].as_array().into_iter().flatten();
+    let mut keys = held["items"].as_array().into_iter().flatten();
     let mut entry = keys.find(|entry| entry["number"] == number).cloned().ok_or_else(|| {
         Error::usage(format!("there is no key {number}"), "`craton key list` shows the keys")
     })?;

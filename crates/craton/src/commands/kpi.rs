@@ -199,7 +199,7 @@ impl Kpi {
                     .query("from", from)
                     .query("to", to)
                     .query("limit", Some(limit));
-                output::list(globals.output, &client.send(&request)?, VALUES)
+                output::part(globals.output, &client.send(&request)?, "values", VALUES)
             }
             KpiCommand::Explain { name, window, filter, rows } => {
                 let body = json!({"window": window, "where": values(&filter)?, "limit": rows});
@@ -218,7 +218,7 @@ impl Kpi {
                     .query("from", asked["from"].as_str())
                     .query("to", asked["to"].as_str())
                     .query("limit", Some(10_000));
-                output::list(globals.output, &client.send(&request)?, VALUES)
+                output::part(globals.output, &client.send(&request)?, "values", VALUES)
             }
         }
     }

@@ -77,7 +77,7 @@ impl Quality {
             }
             QualityCommand::Get { name, days } => {
                 let request = routes::quality_get(&name).query("days", Some(days));
-                output::list(globals.output, &client.send(&request)?, DAYS)
+                output::part(globals.output, &client.send(&request)?, "days", DAYS)
             }
             QualityCommand::Run { name, no_wait, change } => {
                 let asked = client.send(&change.put(routes::quality_run(&name))?)?;
@@ -86,7 +86,7 @@ impl Quality {
                 }
                 wait(&client, &name)?;
                 let request = routes::quality_get(&name).query("days", Some(1));
-                output::list(globals.output, &client.send(&request)?, DAYS)
+                output::part(globals.output, &client.send(&request)?, "days", DAYS)
             }
         }
     }

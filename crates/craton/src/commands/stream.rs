@@ -199,9 +199,9 @@ fn no_json(error: &serde_json::Error) -> Problem {
 
 /// Shows rows: the columns are the fields of all of them, in the order of the first row that has them.
 fn show(format: Format, answer: &Value) -> Result<(), Problem> {
-    let rows = output::items(answer);
+    let rows = output::items(&answer["rows"]);
     if rows.is_empty() || !matches!(format, Format::Table | Format::Csv) {
-        return output::list(format, answer, &[]);
+        return output::part(format, answer, "rows", &[]);
     }
     let mut titles: Vec<String> = Vec::new();
     for name in rows.iter().filter_map(Value::as_object).flat_map(|row| row.keys()) {
@@ -234,7 +234,7 @@ fn tail(client: &Client, name: &str, offset: Option<u64>) -> Result<(), Problem>
             .query("limit", Some(1_000))
             .query("wait_ms", Some(TAIL_WAIT_MS));
         let answer = client.send(&request)?;
-        let rows = output::items(&answer);
+        let rows = output::items(&answer["rows"]);
         for row in &rows {
             output::line(row.to_string());
         }

@@ -339,9 +339,10 @@ impl Job {
             }
             JobCommand::Fetch { job_type, count, timeout } => {
                 let body = json!({"type": job_type, "max": count, "timeout": timeout});
-                output::list(
+                output::part(
                     globals.output,
                     &client.send(&routes::job_activate().json(&body))?,
+                    "jobs",
                     JOBS,
                 )
             }

@@ -58,7 +58,7 @@ fn known(client: &Client) -> Result<BTreeSet<String>, Problem> {
         Err(problem) if matches!(problem.kind, Kind::Forbidden | Kind::NotFound) => Value::Null,
         Err(problem) => return Err(problem),
     };
-    let units = peers["peers"].as_array().into_iter().flatten().map(|peer| &peer["unit"]);
+    let units = peers["items"].as_array().into_iter().flatten().map(|peer| &peer["unit"]);
     let all = units.chain(std::iter::once(&own["unit"]));
     Ok(all.filter_map(Value::as_str).map(str::to_owned).collect())
 }

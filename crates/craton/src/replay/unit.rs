@@ -3,7 +3,7 @@
 
 use super::error::Error;
 use crate::client::{Client, Request};
-use crate::{output, routes};
+use crate::routes;
 use base::{Clock, Kind, Problem, SystemClock, Time};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -242,10 +242,10 @@ fn rows(answer: &Value) -> Option<Vec<Value>> {
     };
     let columns = answer.get("columns").and_then(Value::as_array);
     let columns: Vec<String> = columns.into_iter().flatten().filter_map(name).collect();
-    let is_list = answer.is_array() || answer.get("rows").is_some_and(Value::is_array);
-    is_list
-        .then(|| output::items(answer))?
-        .into_iter()
+    let listed = answer.as_array().or_else(|| answer.get("rows")?.as_array())?;
+    listed
+        .iter()
+        .cloned()
         .map(|row| match row {
             Value::Object(_) => Some(row),
             Value::Array(cells) if cells.len() == columns.len() => {

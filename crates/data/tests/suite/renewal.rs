@@ -77,19 +77,19 @@ fn a_renewal_is_listed_and_whoever_may_end_queries_ends_it_as_the_stop_of_the_un
         });
         let running = loop {
             let list = kernel.read(&call("user:olga", "sql.list", ("sql", ""))).expect("a list");
-            let running = list.into_value();
-            if running[0]["id"].is_string() {
+            let running = list.into_value()["items"][0].clone();
+            if running["id"].is_string() {
                 break running;
             }
             std::thread::yield_now();
         };
-        assert_eq!(running[0]["principal"], "unit:tables");
-        assert_eq!(running[0]["sql"], format!("view slow: {ENDLESS}"));
+        assert_eq!(running["principal"], "unit:tables");
+        assert_eq!(running["sql"], format!("view slow: {ENDLESS}"));
         if is_stop {
             Arc::clone(&data).stop();
         } else {
             let cancel = call("user:olga", "sql.cancel", ("sql", ""));
-            kernel.read(&cancel.with(json!({"id": running[0]["id"]}))).expect("ended");
+            kernel.read(&cancel.with(json!({"id": running["id"]}))).expect("ended");
         }
         assert_eq!(keeping.join().expect("ended"), Err("sql.cancelled".into()));
         let asked = call("user:olga", "sql.query", ("sql", "")).with(json!({"sql": "SELECT 1"}));

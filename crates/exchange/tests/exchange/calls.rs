@@ -28,7 +28,7 @@ fn a_call_is_answered_and_billed_on_both_sides() {
     world.verify();
     let calls =
         world.look("retail", "contract.calls", ("contract", "pay"), json!({"call": "1"})).unwrap();
-    assert_eq!(calls["calls"][0]["state"], "answered");
+    assert_eq!(calls["items"][0]["state"], "answered");
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn a_call_of_a_person_keeps_its_answer() {
     world.settle();
     let args = json!({"call": made["call"]});
     let calls = world.look("retail", "contract.calls", ("contract", "pay"), args).unwrap();
-    assert_eq!(calls["calls"][0]["output"], json!({"value": 129.9}));
+    assert_eq!(calls["items"][0]["output"], json!({"value": 129.9}));
 }
 
 #[test]

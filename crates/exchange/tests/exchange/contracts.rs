@@ -110,7 +110,7 @@ fn what_is_not_offered_to_a_peer_looks_as_if_it_were_not_there() {
     }
     let offered =
         world.look("retail", "offer.list", ("offer", ""), json!({"peer": "payment"})).unwrap();
-    let names: Vec<_> = offered["offers"]
+    let names: Vec<_> = offered["items"]
         .as_array()
         .unwrap()
         .iter()

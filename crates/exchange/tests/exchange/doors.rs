@@ -193,7 +193,7 @@ fn peers_are_known_once_by_cards_that_prove_themselves() {
     assert_eq!(peer["url"], "http://elsewhere");
     world.call("retail", "peer.remove", ("peer", "payment"), json!({})).unwrap();
     assert_eq!(
-        world.look("retail", "peer.list", ("peer", ""), json!({})).unwrap()["peers"],
+        world.look("retail", "peer.list", ("peer", ""), json!({})).unwrap()["items"],
         json!([])
     );
 }

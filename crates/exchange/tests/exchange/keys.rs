@@ -19,7 +19,7 @@ fn known_number(world: &World, at: &str, of: &str) -> Value {
 fn states(world: &World, unit: &str) -> Vec<String> {
     let list = world.look(unit, "key.list", ("key", ""), json!({})).unwrap();
     let state = |row: &Value| format!("{} {}", row["number"], row["state"].as_str().unwrap());
-    list["keys"].as_array().unwrap().iter().map(state).collect()
+    list["items"].as_array().unwrap().iter().map(state).collect()
 }
 
 fn code(result: Result<Value, Problem>) -> String {
@@ -130,7 +130,7 @@ fn a_root_that_is_kept_elsewhere_signs_what_was_prepared() {
     world.clock.wall.fetch_add(2_000, Ordering::SeqCst);
     let list = world.look("payment", "key.list", ("key", ""), json!({})).unwrap();
     assert_eq!(list["root"], "elsewhere");
-    let mut first: KeyEntry = serde_json::from_value(list["keys"][0].clone()).unwrap();
+    let mut first: KeyEntry = serde_json::from_value(list["items"][0].clone()).unwrap();
     first.until = world.clock.wall();
     let revoke = json!({"number": 1, "until": first.until, "signature": root.sign(&first)});
     call("key.revoke", revoke).unwrap();

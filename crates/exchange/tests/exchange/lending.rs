@@ -96,7 +96,7 @@ fn pages_are_metered_and_billed_alike_on_both_sides() {
     assert_eq!(world.fetches("payment"), world.fetches("retail"));
     let list = json!({"contract": "lent"});
     let list = world.look("retail", "receipt.list", ("receipt", ""), list).unwrap();
-    let receipt = &list["receipts"][0];
+    let receipt = &list["items"][0];
     assert_eq!(
         (&receipt["v"], &receipt["event"], &receipt["rows"], &receipt["bytes"], &receipt["state"]),
         (&json!(2), &json!("read"), &json!(10), &json!(20), &json!("agreed"))
@@ -112,7 +112,7 @@ fn what_has_no_price_is_counted_without_receipts() {
     assert_eq!(is_alike(&world), ["lent numbers 2 20 40 0.00 0.00 0.00"]);
     let list = json!({"contract": "lent"});
     let list = world.look("payment", "receipt.list", ("receipt", ""), list).unwrap();
-    assert_eq!(list["receipts"], json!([]));
+    assert_eq!(list["items"], json!([]));
 }
 
 #[test]

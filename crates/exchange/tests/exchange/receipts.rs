@@ -12,7 +12,7 @@ const T: i64 = 1_500_000_000_000;
 fn receipts(world: &World, unit: &str) -> Vec<Value> {
     let list =
         world.look(unit, "receipt.list", ("receipt", ""), json!({"contract": "pay"})).unwrap();
-    list["receipts"].as_array().unwrap().clone()
+    list["items"].as_array().unwrap().clone()
 }
 
 #[test]
@@ -40,13 +40,13 @@ fn receipts_have_no_gaps_and_are_the_same_on_both_sides() {
     assert_eq!(sides[0], sides[1]);
     let page = json!({"contract": "pay", "after": 3, "limit": 2});
     let page = world.look("payment", "receipt.list", ("receipt", ""), page).unwrap();
-    let numbers: Vec<_> = page["receipts"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|receipt| receipt["number"].clone())
-        .collect();
-    assert_eq!(numbers, [4, 5]);
+    let numbers: Vec<_> =
+        page["items"].as_array().unwrap().iter().map(|receipt| receipt["number"].clone()).collect();
+    assert_eq!((numbers, &page["next"]), (vec![json!(4), json!(5)], &json!("5")));
+    let page = json!({"contract": "pay", "after": page["next"], "limit": 9});
+    let page = world.look("payment", "receipt.list", ("receipt", ""), page).unwrap();
+    let last = page["items"].as_array().and_then(|rows| rows.last()).unwrap();
+    assert_eq!((&last["number"], &page["next"]), (&json!(14), &json!(null)));
 }
 
 #[test]
@@ -139,10 +139,10 @@ fn a_dispute_ends_when_one_side_gives_in() {
         for unit in ["retail", "payment"] {
             assert_eq!(world.ledger(unit)[0], format!("pay authorise 1 1 0 0 0 {sums}"), "{unit}");
             let listed = world.look(unit, "contract.disputes", ("contract", "pay"), json!({}));
-            assert_eq!(listed.unwrap()["disputes"], json!([]), "{unit}");
+            assert_eq!(listed.unwrap()["items"], json!([]), "{unit}");
             let args = json!({"contract": "pay"});
             let listed = world.look(unit, "receipt.list", ("receipt", ""), args).unwrap();
-            let last = listed["receipts"].as_array().and_then(|rows| rows.last()).unwrap();
+            let last = listed["items"].as_array().and_then(|rows| rows.last()).unwrap();
             assert_eq!(last["state"], state, "{unit}");
             assert_eq!(settle(world, unit).unwrap_err().code, "contract.state", "{unit}");
         }
@@ -150,7 +150,7 @@ fn a_dispute_ends_when_one_side_gives_in() {
     let world = in_dispute();
     for unit in ["retail", "payment"] {
         let listed = world.look(unit, "contract.disputes", ("contract", "pay"), json!({})).unwrap();
-        let dispute = &listed["disputes"][0];
+        let dispute = &listed["items"][0];
         assert_eq!(
             (&dispute["first"], &dispute["amounts"]),
             (&json!(2), &json!({"authorise": "1.95"}))

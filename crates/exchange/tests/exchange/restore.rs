@@ -24,7 +24,7 @@ fn refusal(world: &World, unit: &str) -> String {
 /// Returns what a unit says about its only peer.
 fn told(world: &World, unit: &str) -> Value {
     let answer = world.look(unit, "exchange.reconciliation", ("exchange", ""), json!({})).unwrap();
-    answer["peers"][0].clone()
+    answer["items"][0].clone()
 }
 
 #[test]
@@ -268,7 +268,7 @@ fn what_keys_of_after_the_backup_signed_is_taken_back() {
         assert_eq!((world.ledger("retail"), world.ledger("payment")), (before.clone(), before));
         let list = world.look(unit, "key.list", ("key", ""), json!({})).unwrap();
         let states: Vec<&Value> =
-            list["keys"].as_array().unwrap().iter().map(|row| &row["state"]).collect();
+            list["items"].as_array().unwrap().iter().map(|row| &row["state"]).collect();
         assert_eq!(states, ["signs", "valid"], "the secret half of the later one is lost");
         let next = world.call(unit, "key.rotate", ("key", ""), json!({})).unwrap();
         assert_eq!(next["number"], 3, "a number keeps its key");

@@ -137,7 +137,7 @@ fn what_is_committed_is_sent_and_cleared_out() {
         ("process", ""),
         json!({"output": {"value": 100}}),
     );
-    let owed = |handle: &Handle| look(handle, "ledger.list", ("ledger", ""))["ledger"][0].clone();
+    let owed = |handle: &Handle| look(handle, "ledger.list", ("ledger", ""))["items"][0].clone();
     until(payment, || owed(payment)["agreed"] == "90.00");
     assert_eq!((&owed(retail)["owed"], &owed(retail)["answered"]), (&json!("90.00"), &json!(50)));
     let cleared = |handle: &Handle| {

@@ -592,7 +592,7 @@ impl World {
                 names.iter().map(|name| row[*name].to_string().replace('"', "")).collect();
             parts.join(" ")
         };
-        ledger["ledger"].as_array().unwrap().iter().map(line).collect()
+        ledger["items"].as_array().unwrap().iter().map(line).collect()
     }
 
     /// Returns the rows of `system.fetches`, as text without ids, actors and times.
@@ -729,7 +729,7 @@ impl World {
             }
             parts.join(" ")
         };
-        ledger["ledger"].as_array().unwrap().iter().map(line).collect()
+        ledger["items"].as_array().unwrap().iter().map(line).collect()
     }
 
     pub fn state(&self, unit: &str, contract: &str) -> String {

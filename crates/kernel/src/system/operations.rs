@@ -119,13 +119,15 @@ fn tokens(system: &Arc<System>) -> Vec<Operation> {
             "Returns all tokens, without their secrets.",
             read(system, |_, reader, _| Token::list(reader)),
         )
-        .on_kind(),
+        .on_kind()
+        .while_closed(),
         operation(
             "token.delete",
             Manage,
             "Revokes a token.",
             decide(system, |_, tx, call| Token::revoke(tx, call)),
-        ),
+        )
+        .while_closed(),
     ]
 }
 
@@ -151,7 +153,8 @@ fn sessions(system: &Arc<System>) -> Vec<Operation> {
         }))
         .prepared(sign_in::prepare_create)
         .secret()
-        .public(),
+        .public()
+        .while_closed(),
         operation(
             "session.begin",
             Read,
@@ -168,7 +171,8 @@ fn sessions(system: &Arc<System>) -> Vec<Operation> {
                 "port": {"type": "integer", "minimum": 1, "maximum": 65_535},
             },
         }))
-        .public(),
+        .public()
+        .while_closed(),
         operation(
             "session.finish",
             Run,
@@ -179,20 +183,23 @@ fn sessions(system: &Arc<System>) -> Vec<Operation> {
         .takes(finish())
         .prepared(sign_in::prepare_finish)
         .secret()
-        .public(),
+        .public()
+        .while_closed(),
         operation(
             "session.list",
             Read,
             "Returns the sessions that the caller may see.",
             read(system, |_, reader, _| sign_in::list(reader)),
         )
-        .on_kind(),
+        .on_kind()
+        .while_closed(),
         operation(
             "session.end",
             Run,
             "Ends a session at once.",
             decide(system, |_, tx, call| sign_in::end(tx, call)),
-        ),
+        )
+        .while_closed(),
     ]
 }
 
@@ -229,13 +236,15 @@ fn passwords(system: &Arc<System>) -> Vec<Operation> {
             "properties": {"password": {"type": "string"}, "current": {"type": "string"}},
         }))
         .prepared(sign_in::prepare_password)
-        .secret(),
+        .secret()
+        .while_closed(),
         operation(
             "user.delete_password",
             Manage,
             "Takes a user's password away and ends his sessions.",
             decide(system, |_, tx, call| sign_in::delete_password(tx, call)),
-        ),
+        )
+        .while_closed(),
         operation(
             "user.record",
             Manage,
@@ -243,7 +252,8 @@ fn passwords(system: &Arc<System>) -> Vec<Operation> {
             decide(system, |_, tx, call| sign_in::record(tx, call)),
         )
         .on_kind()
-        .internal(),
+        .internal()
+        .while_closed(),
     ]
 }
 
@@ -284,7 +294,8 @@ fn questions(system: &Arc<System>) -> Vec<Operation> {
             read(system, |_, reader, call| policy::can(reader, call)),
         )
         .on_kind()
-        .takes(question()),
+        .takes(question())
+        .while_closed(),
         operation(
             "policy.why",
             Read,
@@ -292,7 +303,8 @@ fn questions(system: &Arc<System>) -> Vec<Operation> {
             read(system, |_, reader, call| policy::why(reader, call)),
         )
         .on_kind()
-        .takes(question()),
+        .takes(question())
+        .while_closed(),
     ]
 }
 
@@ -330,13 +342,15 @@ fn unit(system: &Arc<System>) -> Vec<Operation> {
             read(system, |_, reader, _| metrics(reader)),
         )
         .on_kind()
-        .answers(json!({"type": "string", "contentMediaType": "text/plain"})),
+        .answers(json!({"type": "string", "contentMediaType": "text/plain"}))
+        .while_closed(),
         operation(
             "unit.whoami",
             Read,
             "Says who the caller is and which roles he holds.",
             read(system, |_, reader, _| whoami(reader)),
         )
-        .on_kind(),
+        .on_kind()
+        .while_closed(),
     ]
 }

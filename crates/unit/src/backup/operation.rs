@@ -79,7 +79,8 @@ impl Engine for Backups {
                     "previous": {"type": "string"},
                 },
             }))
-            .answers(json!({"contentMediaType": MEDIA})),
+            .answers(json!({"contentMediaType": MEDIA}))
+            .while_closed(),
         ]
     }
 

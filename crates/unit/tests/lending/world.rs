@@ -223,7 +223,7 @@ impl World {
                 names.iter().map(|name| row[*name].to_string().replace('"', "")).collect();
             parts.join(" ")
         };
-        ledger["ledger"].as_array().expect("lines").iter().map(line).collect()
+        ledger["items"].as_array().expect("lines").iter().map(line).collect()
     }
 
     /// Hands a request to a unit's door.

@@ -7,7 +7,7 @@ use crate::engine::Exchange;
 use crate::fetch::meter;
 use crate::price::Cents;
 use crate::receipts::{amount_of, check_batch, count};
-use crate::reconcile::{ToldBatch, ToldCall, ToldContract, ToldFetch};
+use crate::restore::told::{ToldBatch, ToldCall, ToldContract, ToldFetch};
 use crate::serve::cancel_process;
 use crate::state::{
     self, batch_key, billed_key, call_key, chain_key, fresh_key, lending_key, meter_key, sum_key,

@@ -6,14 +6,14 @@
 mod consumer;
 mod provider;
 
+use super::answers::Answer;
+use super::held::release;
+use super::stage::{Reconciliation, Report, Stage, reconciliation_of};
+use super::told::{Told, ToldBatch, ToldContract};
 use crate::Error;
 use crate::engine::{Exchange, PEERS};
 use crate::identity::Signed;
 use crate::link::{send, topic};
-use crate::reconcile::{
-    Answer, Reconciliation, Report, Stage, Told, ToldBatch, ToldContract, reconciliation_of,
-    release,
-};
 use crate::state::{self, Mark, mark_key, number, outbox_key, put_number, reconcile_key};
 use crate::terms::{Document, Terms};
 use crate::wire::{Contract, Message, Peer, Side, State};

@@ -8,7 +8,9 @@ use crate::engine::Exchange;
 use crate::link::send;
 use crate::price::Cents;
 use crate::receipts::{Role, check_batch, statement};
-use crate::reconcile::{Answer, Lost, Outcome, ToldBatch, ToldContract, digest};
+use crate::restore::answers::{Answer, Outcome};
+use crate::restore::claim::{Lost, digest};
+use crate::restore::told::{ToldBatch, ToldContract};
 use crate::state::{
     self, batch_key, call_key, chain_key, lost_key, meter_key, number, open_key, put_number,
     reading_key, settled_key,

@@ -1,12 +1,11 @@
 //! Asks the peers of a unit that was restored, one after the other, and again those that do not answer.
 
+use super::answers::Answer;
+use super::stage::{Reconciliation, Stage, incarnation, reconciliation_of, reconciliations};
+use super::take::Step;
+use super::told::{Ask, Page, RECONCILE, Told, ToldBatch, ToldContract};
 use crate::Error;
 use crate::engine::{Exchange, PEERS};
-use crate::reconcile::{
-    AnswersPage, Ask, RECONCILE, ReceiptsPage, Reconciliation, Stage, Told, ToldContract,
-    incarnation, reconciliation_of, reconciliations,
-};
-use crate::recover::Step;
 use crate::serve::part;
 use crate::state;
 use crate::wire::Peer;
@@ -147,12 +146,12 @@ impl Reconciler {
                 "/v1/exchange/recall?kind=answers&received={}&after={after}&upto={upto}",
                 held.received
             );
-            let page: AnswersPage = self.request(peer, "GET", &path, Vec::new())?;
+            let page: Page<Answer> = self.request(peer, "GET", &path, Vec::new())?;
             if page.next <= after {
                 return Err(stuck());
             }
             after = page.next;
-            let (unit, answers) = (peer.card.unit.clone(), page.answers);
+            let (unit, answers) = (peer.card.unit.clone(), page.items);
             self.take(&Step::Answers { unit, answers, upto: after.min(upto) })?;
         }
         Ok(())
@@ -175,12 +174,12 @@ impl Reconciler {
             let path = format!(
                 "/v1/exchange/recall?kind=receipts&contract={name}&after={after}&upto={upto}"
             );
-            let page: ReceiptsPage = self.request(peer, "GET", &path, Vec::new())?;
+            let page: Page<ToldBatch> = self.request(peer, "GET", &path, Vec::new())?;
             if page.next <= after {
                 return Err(stuck());
             }
             after = page.next;
-            let (unit, contract, batches) = (peer.card.unit.clone(), name.clone(), page.batches);
+            let (unit, contract, batches) = (peer.card.unit.clone(), name.clone(), page.items);
             self.take(&Step::Receipts { unit, contract, batches })?;
         }
         Ok(())
