@@ -43,17 +43,17 @@ pub struct Config {
     pub metrics_open_on_loopback: bool,
     /// Connections of PostgreSQL's clients at the same time; further ones are refused with `postgres.busy`.
     pub postgres_connections_max: usize,
-    /// Statements of theirs that run at the same time, each on a thread; further ones wait.
+    /// Statements of PostgreSQL's clients that run at the same time, each on a thread; further ones wait.
     pub postgres_queries_max: usize,
-    /// Seconds in which such a client must have signed in.
+    /// Seconds in which a client of PostgreSQL must have signed in.
     pub postgres_sign_in_seconds_max: u64,
-    /// Seconds that a session may be idle.
+    /// Seconds that a session of PostgreSQL may be idle.
     pub postgres_idle_seconds_max: u64,
-    /// The largest message of such a client in bytes.
+    /// The largest message of a client of PostgreSQL in bytes.
     pub postgres_message_bytes_max: usize,
-    /// Prepared statements of one session.
+    /// Prepared statements of one session of PostgreSQL.
     pub postgres_statements_max: usize,
-    /// Portals and cursors of one session.
+    /// Portals and cursors of one session of PostgreSQL.
     pub postgres_cursors_max: usize,
 }
 

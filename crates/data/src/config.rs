@@ -58,7 +58,7 @@ pub struct Config {
     pub view_retry_ms_max: u64,
     /// Delta commits between two checkpoints.
     pub checkpoint_commits: u64,
-    /// Milliseconds for which files that count no more are kept for other readers.
+    /// Milliseconds for which files that count no more are kept for other readers; an erasure does not wait for it.
     pub vacuum_ms: i64,
     /// Milliseconds that the shortest `retention` of a stream has.
     pub retention_ms_min: i64,
@@ -98,7 +98,7 @@ pub struct Config {
     pub parameters_max: usize,
     /// Steps of one question about the catalogue of PostgreSQL: rows and expressions that are looked at.
     pub catalogue_steps_max: u64,
-    /// Values that one relation in between may hold while such a question is answered.
+    /// Values that one relation in between may hold while a question about that catalogue is answered.
     pub catalogue_cells_max: usize,
     /// Queries that run at the same time.
     pub queries_max: usize,
@@ -106,15 +106,15 @@ pub struct Config {
     pub query_threads: usize,
     /// Relations of engines that one query may read at the same time. Each has a thread.
     pub query_relations_max: usize,
-    /// How far the system puts these threads behind all others, as `nice` counts it: 0 to 19.
+    /// How far the system puts the threads of queries behind all others, as `nice` counts it: 0 to 19.
     pub query_nice: i32,
     /// Bytes that one query may hold.
     pub query_bytes_max: usize,
     /// Bytes that all queries together may hold.
     pub queries_bytes_max: usize,
-    /// Where queries put what exceeds their memory; the system's place for temporary files where absent.
+    /// Where queries put what exceeds their memory, an absolute path; a folder of the unit where absent.
     pub spill_folder: Option<PathBuf>,
-    /// Bytes that queries may put there together.
+    /// Bytes that queries may put into the folder of spills together.
     pub spill_bytes_max: u64,
     /// Bytes of one value that a function makes.
     pub value_bytes_max: usize,
@@ -141,9 +141,9 @@ pub struct Config {
     /// Comparisons and listed values that are handed at once to a relation that keeps conditions by itself. A list that is longer costs
     /// more to send than rows.
     pub pushdown_terms_max: usize,
-    /// Bytes of values that are handed to it at once.
+    /// Bytes of values in a condition that is handed to such a relation at once.
     pub pushdown_bytes_max: usize,
-    /// How deeply what is handed to it may nest.
+    /// How deeply a condition that is handed to such a relation may nest.
     pub pushdown_depth_max: usize,
     /// Milliseconds that another unit may take to read what is lent to it with one query.
     pub lend_ms_max: u64,

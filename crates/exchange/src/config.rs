@@ -52,7 +52,7 @@ pub struct Config {
     pub fetches_open_max: u64,
     /// Fetches of all peers that go on at the same time; each holds one of the places for queries.
     pub fetches_running_max: usize,
-    /// How many of these may be of one peer.
+    /// Fetches of one peer that go on at the same time.
     pub fetches_running_each_max: usize,
     /// How long a peer may take for one fetch, in milliseconds.
     pub fetch_ms_max: u64,

@@ -338,7 +338,7 @@ impl Explain for Error {
                 "wait until some of it is done, or raise the limit in the configuration"
             }
             Self::Unreachable { .. } => {
-                "it is tried again; `craton peer get` shows the last problem"
+                "it is tried again; `craton peer list` shows the last problem"
             }
             Self::Reconciling => {
                 "wait; `craton reconcile status` shows which peer is waited for, `craton reconcile skip` goes on without it"

@@ -55,13 +55,13 @@ pub struct Config {
     pub password_characters_min: usize,
     /// Memory that the hash of a password takes, in KiB (Argon2id). Passwords are hashed anew at the next sign-in after it was raised.
     pub password_memory_kib: u32,
-    /// How often the hash of a password goes over that memory.
+    /// How often the hash of a password goes over its memory.
     pub password_passes: u32,
     /// Passwords that are checked at the same time.
     pub passwords_at_once_max: usize,
     /// Sign-ins that may wait for their check; further ones are refused with `sign_in.busy`.
     pub passwords_waiting_max: usize,
-    /// Of these, sign-ins of one user or from one address; those of this machine are not counted.
+    /// Sign-ins of one user or from one address that may wait for their check; those of this machine are not counted.
     pub passwords_waiting_each_max: usize,
     /// Seconds that a sign-in waits for its check; then it is refused with `sign_in.busy`.
     pub password_wait_seconds_max: u64,
@@ -90,7 +90,7 @@ pub struct Config {
     pub running_portion_max: usize,
     /// Things that run at which one answer looks, of each engine; behind them it goes on with `next`.
     pub running_looks_max: usize,
-    /// Bytes of memory that the unit may take; no limit where absent. A unit sets it from `memory_megabytes_max`.
+    /// Bytes of memory that the unit may take, where `memory_megabytes_max` does not say it.
     pub memory_bytes_max: Option<u64>,
     /// For how many days audit lines are kept, wall time; for ever where absent.
     pub audit_days: Option<u32>,

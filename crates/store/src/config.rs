@@ -19,7 +19,8 @@ pub struct Config {
     pub checkpoint_pages: u32,
     /// Pages in the write-ahead log at which snapshots that keep it from shrinking are ended.
     pub wal_pages_max: u32,
-    /// Pages in the write-ahead log at which copying for a backup is ended, for the same reason; until then it is waited for.
+    /// Pages in the write-ahead log at which copying for a backup is ended, which keeps it from shrinking too; until then it is waited
+    /// for.
     pub copy_wal_pages_max: u32,
     /// How long a commit waits for open snapshots to end so that the write-ahead log can shrink, in milliseconds. It
     /// waits only where the log is as long as `wal_pages_max`.

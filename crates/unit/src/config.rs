@@ -22,9 +22,9 @@ pub enum Clock {
 #[serde(deny_unknown_fields)]
 pub struct Tls {
     /// The file with the certificate and those between it and its authority (PEM); relative to the unit's folder.
-    pub certificate: std::path::PathBuf,
-    /// The file with its key (PEM).
-    pub key: std::path::PathBuf,
+    pub certificate: PathBuf,
+    /// The file with its key (PEM); relative to the unit's folder.
+    pub key: PathBuf,
 }
 
 /// The configuration of a unit, `unit.toml`.
@@ -40,10 +40,12 @@ pub struct Config {
     /// Where people and programs reach it by HTTP over TLS, from elsewhere too; closed where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listen_https: Option<String>,
-    /// The certificate that the doors for people show, HTTPS and PostgreSQL; the unit's own where absent.
+    /// The certificate that the doors for people show, HTTPS and PostgreSQL; the unit's own where absent. Its files are read anew when
+    /// they change, and at SIGHUP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
-    /// Where SQL clients reach it by PostgreSQL's protocol, with TLS wherever it is not loopback; closed where absent.
+    /// Where SQL clients reach it by PostgreSQL's protocol, with TLS wherever it is not loopback; closed where absent. `craton init`
+    /// writes a port from 5480 on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listen_postgres: Option<String>,
     /// The address that other units are told; `https://` and `listen_peers` where absent.
@@ -52,13 +54,13 @@ pub struct Config {
     /// The folder of the files that tables lie in; the unit's folder where absent. Nodes that share a store share it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub files: Option<PathBuf>,
-    /// Where business time comes from.
+    /// Where business time comes from: `system`, or `driven`, which only `craton clock advance` moves.
     #[serde(default = "system_clock")]
     pub clock: Clock,
     /// Milliseconds that one decision or script may take.
     #[serde(default = "second")]
     pub decision_ms_max: u64,
-    /// Megabytes of memory that one worker may take.
+    /// Megabytes of memory that the process may take that evaluates decisions and scripts.
     #[serde(default = "half_gigabyte")]
     pub worker_megabytes_max: u64,
     /// Megabytes that `secret.fetch` takes from one address.
@@ -95,14 +97,15 @@ pub struct Config {
     /// Spans that are sent at once.
     #[serde(default = "spans")]
     pub trace_batch_max: usize,
-    /// Levels of single parts: rooms of Craton such as `exchange`, or libraries such as `rustls`.
+    /// Levels of single parts, rooms of Craton and libraries: `{exchange = "debug", rustls = "off"}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub log_levels: BTreeMap<String, LogLevel>,
-    /// Megabytes of memory that the unit may take, its workers left out; 75 of 100 parts of what the machine or its control group has
-    /// where absent.
+    /// Megabytes of memory that the unit may take, the process for decisions left out; three quarters of what the machine or its
+    /// control group has where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_megabytes_max: Option<u64>,
-    /// Megabytes that are kept free on the disk: below, what adds data is refused with `disk.full`, and the unit is not ready.
+    /// Megabytes that are kept free on the disk: below, operations with the right Write are refused with `disk.full`, and the unit is
+    /// not ready.
     #[serde(default = "quarter_gigabyte")]
     pub disk_free_megabytes_min: u64,
     /// Limits of the kernel.
@@ -131,7 +134,8 @@ pub struct Config {
 pub struct SecretKeyConfig {
     /// From which kind of place: `file`, `environment`, `credential` or `keyring`.
     pub source: Source,
-    /// The name there: of the file, the variable, the credential or the key in the keyring.
+    /// The name there: of the file, the variable, the credential or the key in the keyring; `secret.key`, `CRATON_SECRET_KEY` or
+    /// `craton-secret-key` where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }

@@ -88,7 +88,7 @@ impl Nodes {
             warnings.push("the unit has almost all the memory that it may take".into());
         }
         if facts.disk_total != 0 && facts.disk_free < self.disk_free_min {
-            warnings.push("the disk is almost full: appends are refused".into());
+            warnings.push("the disk is almost full: what needs the right Write is refused".into());
         } else if facts.disk_total != 0 && facts.disk_free < self.disk_free_min.saturating_mul(4) {
             warnings.push("the disk is getting full".into());
         }
@@ -207,7 +207,7 @@ fn relation(nodes: &Arc<Nodes>) -> Relation {
         Column::new(
             "disk_free_min",
             Int,
-            "Bytes of it that are kept free: below, appends are refused.",
+            "Bytes of it that are kept free: below, operations with the right Write are refused.",
         ),
         Column::new("files_open", Int, "File handles of the unit."),
         Column::new("files_max", Int, "File handles that it may have."),
@@ -283,7 +283,7 @@ mod tests {
         let short = |facts: Facts| nodes.warnings(&facts, Some(100)).join("; ");
         assert!(short(Facts { memory_own: 95, ..facts.clone() }).contains("memory"));
         assert!(short(Facts { disk_free: 300, ..facts.clone() }).contains("getting full"));
-        assert!(short(Facts { disk_free: 99, ..facts.clone() }).contains("appends are refused"));
+        assert!(short(Facts { disk_free: 99, ..facts.clone() }).contains("right Write"));
         assert!(short(Facts { files_open: 80, ..facts.clone() }).contains("file handles"));
         assert!(short(Facts { load: [8.0, 0.0, 0.0], ..facts.clone() }).contains("processors"));
         let unknown = Facts { disk_total: 0, disk_free: 0, files_max: 0, ..facts };

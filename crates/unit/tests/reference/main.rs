@@ -1,5 +1,8 @@
-//! The table of operations in `docs/reference/http.md` and the relations in `docs/reference/relations.md` are those of the engines.
-//! `UPDATE_EXPECT=1` writes them anew.
+//! The table of operations in `docs/reference/http.md`, the relations in `docs/reference/relations.md` and the keys in
+//! `docs/reference/configuration.md` are those of the code. `UPDATE_EXPECT=1` writes them anew. Links lead to files.
+
+mod configuration;
+mod links;
 
 use expect_test::{ExpectFile, expect_file};
 use kernel::{Column, ColumnType, Kernel, Principal, Reader, Relation};
@@ -14,7 +17,7 @@ const RELATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/referen
 const BACKUP: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guides/backup.md"));
 
-/// Holds the part of a page that is made from the engines against what they say.
+/// Holds the part of a page that is made from the code against what it says.
 fn check(page: &ExpectFile, what: &str, made: &str) {
     let begin = format!(
         "<!-- {what}: begin; UPDATE_EXPECT=1 cargo test -p unit --test reference writes it -->\n"
