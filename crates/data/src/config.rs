@@ -60,6 +60,9 @@ pub struct Config {
     pub checkpoint_commits: u64,
     /// Milliseconds for which files that count no more are kept for other readers; an erasure does not wait for it.
     pub vacuum_ms: i64,
+    /// Milliseconds between two looks over a table's folder, for commits of its log that a checkpoint stands for, and files that a
+    /// crash left.
+    pub sweep_ms: u64,
     /// Milliseconds that the shortest `retention` of a stream has.
     pub retention_ms_min: i64,
     /// How much longer than its stream's `retention` a row may stay, in hundredths of it.
@@ -178,6 +181,7 @@ impl Default for Config {
             view_retry_ms_max: 900_000,
             checkpoint_commits: 20,
             vacuum_ms: 7 * 24 * 3_600_000,
+            sweep_ms: 3_600_000,
             retention_ms_min: 24 * 3_600_000,
             retention_late_percent: 10,
             rewrite_files: 8,

@@ -93,7 +93,7 @@ mod tests {
     fn agents_are_kept_and_the_one_that_was_used_longest_ago_makes_way() {
         let made = rcgen::generate_simple_self_signed(["a".to_owned()]).expect("a certificate");
         // The same certificate in different texts, as of many peers.
-        let pem = |number: usize| made.cert.pem() + &"\n".repeat(number);
+        let pem = |number: usize| format!("{}{}", made.cert.pem(), "\n".repeat(number));
         let agents = Agents::new(Duration::from_secs(1));
         let find = |number: usize| {
             agents.find("https://127.0.0.1:1/", Some(&pem(number))).expect("an agent");

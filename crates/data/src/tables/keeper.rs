@@ -529,10 +529,11 @@ impl Keeper {
                 self.shared.blobs.delete(&format!("{}/{}", state.folder, gone.path))?;
             }
         }
+        let every = Duration::from_millis(self.shared.config.sweep_ms);
         let is_due = self
             .swept
             .get(&table.name)
-            .is_none_or(|swept| Duration::from_secs(3_600) <= now.saturating_sub(*swept));
+            .is_none_or(|swept| every <= now.saturating_sub(*swept));
         if is_wished || is_due {
             self.swept.insert(table.name.clone(), now);
             self.sweep(state, files, gone)?;
