@@ -29,7 +29,9 @@ pub(crate) fn running(
         return Ok(None);
     }
     for query in visible(shared, read, caller)? {
-        if !give(shown(query))? {
+        // Nobody means by a tag what somebody else has given the same.
+        let is_meant = wanted.tag.is_none() || query.principal == *caller;
+        if is_meant && !give(shown(query))? {
             break;
         }
     }
@@ -51,6 +53,7 @@ fn shown(query: queries::Running) -> Running {
         state: "running".into(),
         principal: query.principal.to_string(),
         what: query.text,
+        tag: query.tag,
     }
 }
 

@@ -36,6 +36,7 @@ mod reconcile;
 mod reconciler;
 mod recover;
 mod relations;
+mod running;
 mod sender;
 mod serve;
 pub mod signature;
