@@ -5,6 +5,7 @@
 //! Meant for tests: it runs whatever the right token may do, so give it a unit that may be thrown away.
 
 use crate::route::{Line, lines};
+use base::percent_encode;
 use kernel::{Body, Kernel, Operation, ResourceRef};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -153,17 +154,8 @@ impl Doors<'_> {
 
 /// Returns the path of an operation on a resource.
 fn path(line: &Line, resource: &ResourceRef) -> String {
-    let escape = |text: &str| -> String {
-        text.bytes()
-            .map(|byte| match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                    char::from(byte).to_string()
-                }
-                _ => format!("%{byte:02X}"),
-            })
-            .collect()
-    };
-    line.route.replace("{kind}", &escape(&resource.kind)).replace("{name}", &escape(&resource.name))
+    let (kind, name) = (percent_encode(&resource.kind), percent_encode(&resource.name));
+    line.route.replace("{kind}", &kind).replace("{name}", &name)
 }
 
 /// Returns a small body that fits an operation's table, with its media type.

@@ -3,8 +3,9 @@
 //! Among routes that match a path the most literal one counts, as OpenAPI says; then the method decides.
 
 use crate::Error;
-use base::{Problem, nearest};
+use base::{Problem, nearest, percent_decode};
 use kernel::{Body, Handler, Kernel, Operation, ResourceRef, Target};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -252,23 +253,11 @@ pub(crate) fn segments(path: &str) -> Result<Vec<String>, Problem> {
 /// # Errors
 /// `http.target_invalid` for a percent sign without two hexadecimal digits and for bytes that are not UTF-8.
 pub(crate) fn decode(part: &'static str, text: &str, is_form: bool) -> Result<String, Problem> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        match byte {
-            b'%' => {
-                let mut digit = || rest.next().and_then(|digit| char::from(digit).to_digit(16));
-                let (Some(high), Some(low)) = (digit(), digit()) else {
-                    let reason = "`%` is followed by two hexadecimal digits";
-                    return Err(Error::Target { part, reason }.into());
-                };
-                bytes.push((high * 16 + low) as u8);
-            }
-            b'+' if is_form => bytes.push(b' '),
-            _ => bytes.push(byte),
-        }
-    }
-    String::from_utf8(bytes).map_err(|_| Error::Target { part, reason: "it is not UTF-8" }.into())
+    let target = |reason| Error::Target { part, reason };
+    let text = if is_form { Cow::Owned(text.replace('+', " ")) } else { Cow::Borrowed(text) };
+    let bytes =
+        percent_decode(&text).ok_or_else(|| target("`%` is followed by two hexadecimal digits"))?;
+    Ok(String::from_utf8(bytes.into_owned()).map_err(|_| target("it is not UTF-8"))?)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod clock;
 mod entropy;
 mod key;
 mod name;
+mod percent;
 mod problem;
 mod time;
 
@@ -13,6 +14,7 @@ pub use clock::{Clock, DrivenClock, SystemClock};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use key::{Key, KeyReader, prefix_end};
 pub use name::{Name, nearest};
+pub use percent::{percent_decode, percent_encode};
 pub use problem::{Code, Explain, Kind, Place, Problem};
 pub use time::{Period, Time};
 

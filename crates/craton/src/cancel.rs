@@ -1,22 +1,19 @@
 //! Cancels a query of one's own at the unit: whoever no longer waits for an answer says so, or the query goes on up to its limit.
 
 use crate::{client::Client, routes};
-use base::Problem;
+use base::{Entropy, Problem, SystemEntropy};
+use serde_json::json;
 
-/// Letters of a statement by which the unit lists it.
-const LISTED_LETTERS: usize = 1_000;
+/// Returns a name for a query that no other query of this user has, for the parameter `tag`.
+pub fn tag() -> String {
+    format!("{:016x}{:016x}", SystemEntropy.number(), SystemEntropy.number())
+}
 
-/// Cancels the newest query with this text. Does nothing where none runs.
+/// Cancels the query that was asked with this tag. Does nothing where it does not run.
 ///
 /// # Errors
-/// What the unit says; not everybody may cancel.
-pub fn cancel(client: &Client, sql: &str) -> Result<(), Problem> {
-    let head: String = sql.chars().take(LISTED_LETTERS).collect();
-    let running = client.send(&routes::sql_list())?;
-    let mut newest_first = running["items"].as_array().into_iter().flatten().rev();
-    let found = newest_first.find(|query| query["sql"] == head.as_str());
-    match found.and_then(|query| query["id"].as_str()) {
-        Some(id) => client.send(&routes::sql_cancel(id)).map(|_| ()),
-        None => Ok(()),
-    }
+/// What the unit says.
+pub fn cancel(client: &Client, tag: &str) -> Result<(), Problem> {
+    let request = routes::running_tell("kill").json(&json!({"kind": "query", "tag": tag}));
+    client.send(&request).map(|_| ())
 }

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use ::unit::{Reach, Trust};
-use base::{Kind, Place, Problem};
+use base::{Kind, Place, Problem, percent_encode};
 use serde_json::Value;
 use std::io::Read;
 use std::time::Duration;
@@ -272,7 +272,7 @@ impl Client {
         let mut target = format!("{}{}", self.url, request.path);
         for (i, (name, value)) in request.query.iter().enumerate() {
             let sign = if i == 0 { '?' } else { '&' };
-            target.push_str(&format!("{sign}{name}={}", encoded(value)));
+            target.push_str(&format!("{sign}{name}={}", percent_encode(value)));
         }
         let method = match request.method {
             Method::Get => "GET",
@@ -372,23 +372,9 @@ fn path(parts: &[&str]) -> String {
     let mut path = String::from("/v1");
     for part in parts {
         path.push('/');
-        path.push_str(&encoded(part));
+        path.push_str(&percent_encode(part));
     }
     path
-}
-
-/// Returns text for use in a path or a query (RFC 3986).
-fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        let is_plain = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-        if is_plain {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }
 
 /// Returns what a connection said, without the wrapping.
@@ -413,7 +399,7 @@ mod tests {
     fn names_cannot_leave_their_part_of_the_path() {
         let request = Request::get(&["streams", "../a b?c", "read"]).query("offset", Some("1&2"));
         assert_eq!(request.path, "/v1/streams/..%2Fa%20b%3Fc/read");
-        assert_eq!(encoded(&request.query[0].1), "1%262");
+        assert_eq!(percent_encode(&request.query[0].1), "1%262");
     }
 
     #[test]

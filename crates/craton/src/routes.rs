@@ -272,16 +272,6 @@ pub fn unit_support() -> Request {
     Request::get(&["units", "support"])
 }
 
-/// `sql.list`
-pub fn sql_list() -> Request {
-    Request::get(&["sql"])
-}
-
-/// `sql.cancel`
-pub fn sql_cancel(id: &str) -> Request {
-    Request::post(&["sql", "cancel"]).json(&serde_json::json!({"id": id}))
-}
-
 /// `running.list`
 pub fn running_list() -> Request {
     Request::get(&["running"])
@@ -430,16 +420,6 @@ pub fn contract_disputes(name: &str) -> Request {
 /// `contract.settle`
 pub fn contract_settle(name: &str, first: u64) -> Request {
     Request::post(&["contracts", name, "settle"]).json(&serde_json::json!({"first": first}))
-}
-
-/// `contract.calls`
-pub fn contract_calls(contract: &str) -> Request {
-    Request::get(&["contracts", contract, "calls"])
-}
-
-/// `contract.withdraw`
-pub fn contract_withdraw(contract: &str, call: &str) -> Request {
-    Request::post(&["contracts", contract, "withdraw"]).json(&serde_json::json!({"call": call}))
 }
 
 /// `exchange.reconciliation`

@@ -3,6 +3,7 @@
 mod binary;
 
 use binary::{Up, craton, init, said, wait_for};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 fn folder(name: &str) -> PathBuf {
@@ -45,6 +46,12 @@ fn a_unit_that_runs_is_backed_up_and_comes_back_as_it_stood() {
     let list = said(&folder, &["backup", "list", "backups", "-o", "csv"]);
     let names: Vec<&str> = list.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
     assert_eq!(names.len(), 2, "{list}");
+    let list = said(&folder, &["backup", "list", "backups", "-o", "json"]);
+    let list: Value = serde_json::from_str(&list).expect("JSON");
+    let shown = &list["backups"][0];
+    assert_eq!(shown["unit"], "shop", "{shown}");
+    let id = shown["id"].as_str().and_then(|id| id.get(..12));
+    assert!(id.is_some_and(|id| names[0].starts_with(id)), "{shown}");
     assert_eq!(said(&folder, &["backup", "check", "backups"]), "2 backups are whole\n");
     up.stop();
 

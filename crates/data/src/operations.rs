@@ -276,6 +276,11 @@ fn query_schema() -> Value {
             "sql": {"type": "string"},
             "format": {"enum": ["json", "ndjson", "table", "csv", "arrow"]},
             "dialect": dialect_schema(),
+            "tag": {
+                "type": "string",
+                "maxLength": queries::TAG_BYTES_MAX,
+                "description": "What the caller names the query, so that `running.kill` can end it.",
+            },
             "parameters": {
                 "type": "array",
                 "description": "The values of `$1`, `$2` …: JSON values, or `{\"type\": \"int8\", \"value\": …}`.",
@@ -357,6 +362,8 @@ struct Request {
     parameters: Vec<Value>,
     #[serde(default)]
     limits: Limits,
+    #[serde(default)]
+    tag: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -406,7 +413,8 @@ fn answer(data: &Data, reader: &Reader, call: &Call, request: Request) -> Result
         let what = format!("{} parameters", shared.config.parameters_max);
         return Err(Error::Exhausted { what }.into());
     }
-    let mut entry = queries::enter(shared, reader, &Asker::caller(reader, &request.sql))?;
+    let asker = Asker { tag: request.tag.as_deref(), ..Asker::caller(reader, &request.sql) };
+    let mut entry = queries::enter(shared, reader, &asker)?;
     entry.trace(kernel.tracer(), call.trace.as_ref());
     if let Some(ending) = &call.ending {
         let stop = Arc::clone(&entry.stop);
@@ -491,6 +499,7 @@ pub(crate) fn rows_of(data: &Data, reader: &Reader, call: &Call) -> Result<Reply
         dialect: Dialect::Craton,
         parameters: Vec::new(),
         limits: Limits::default(),
+        tag: None,
     };
     answer(data, reader, call, request)
 }
@@ -528,7 +537,10 @@ pub(crate) fn visible(
 
 fn list(data: &Data, reader: &Reader, _call: &Call) -> Result<Reply, Problem> {
     let items = visible(&data.shared, reader, reader.caller())?.into_iter().map(|running| {
-        json!({"id": running.id, "principal": running.principal, "sql": running.text, "since": running.since})
+        json!({
+            "id": running.id, "principal": running.principal, "sql": running.text,
+            "tag": running.tag, "since": running.since,
+        })
     });
     Ok(Reply::Value(json!({"items": items.collect::<Value>()})))
 }

@@ -31,7 +31,9 @@ pub(crate) fn running(
     let mut after = wanted.after.as_deref().map_or(0, number_of);
     for query in visible(shared, read, caller)? {
         let number = number_of(&query.id);
-        if number <= after {
+        // Nobody means by a tag what somebody else has given the same.
+        let is_meant = wanted.tag.is_none() || query.principal == *caller;
+        if number <= after || !is_meant {
             continue;
         }
         if !give(shown(query))? {
@@ -62,6 +64,7 @@ fn shown(query: queries::Running) -> Running {
         state: "running".into(),
         principal: query.principal.to_string(),
         what: query.text,
+        tag: query.tag,
     }
 }
 

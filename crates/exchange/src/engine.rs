@@ -10,14 +10,15 @@ use crate::packages::PackageSpec;
 use crate::peers::Nonces;
 use crate::receipts::receipt_name;
 use crate::restore;
+use crate::running;
 use crate::sender::{Bell, Commits, Network};
 use crate::state;
 use crate::terms::{OfferSpec, Terms};
 use crate::{Config, Error};
 use base::{Entropy, Problem, Time};
 use kernel::{
-    Address, Edge, Engine, Exposition, Found, KindOf, Operation, Principal, Promise, Read, Reader,
-    Relation, Resource, ResourceRef, Signed, Tx,
+    Act, Address, Edge, Engine, Exposition, Found, Give, KindOf, Operation, Principal, Promise,
+    Read, Reader, Relation, Resource, ResourceRef, Signal, Signed, Tx, Wanted,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -278,6 +279,26 @@ impl Engine for Exchange {
         before: Time,
     ) -> Result<Option<u64>, Problem> {
         self.late(reader, on, before)
+    }
+
+    fn running(
+        &self,
+        read: &dyn Read,
+        caller: &Principal,
+        wanted: &Wanted,
+        give: Give<'_>,
+    ) -> Result<Option<String>, Problem> {
+        running::running(read, caller, wanted, give)
+    }
+
+    fn signal(
+        &self,
+        read: &dyn Read,
+        caller: &Principal,
+        id: &str,
+        signal: Signal,
+    ) -> Result<Option<Act>, Problem> {
+        running::signal(read, caller, id, signal)
     }
 
     fn admits(&self, operation: &Operation) -> Result<(), Problem> {

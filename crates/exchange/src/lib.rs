@@ -48,6 +48,7 @@ mod price;
 mod receipts;
 mod relations;
 mod restore;
+mod running;
 mod sender;
 mod serve;
 pub mod signature;

@@ -80,8 +80,13 @@ pub(crate) fn contract_key(name: &str) -> Key {
     key(b'e').text(name)
 }
 
+/// The beginning of [`calls_key`] of every contract.
+pub(crate) fn all_calls_key() -> Key {
+    key(b'f')
+}
+
 pub(crate) fn calls_key(contract: &str) -> Key {
-    key(b'f').text(contract)
+    all_calls_key().text(contract)
 }
 
 pub(crate) fn call_key(contract: &str, call: &str) -> Key {

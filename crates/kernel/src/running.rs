@@ -22,17 +22,19 @@ use std::time::Duration;
 pub struct Running {
     /// `KIND/ID`, for example `query/q7` or `instance/42`.
     pub id: String,
-    /// `query`, `instance`, `work`.
+    /// `query`, `instance`, `job`, `call`, `work`.
     pub kind: &'static str,
     /// What runs, in a line.
     pub what: String,
+    /// What whoever asked for it has named it, so that he can tell it something.
+    pub tag: Option<String>,
     /// The resource that it belongs to, where there is one.
     pub resource: Option<String>,
     /// Who runs it.
     pub principal: String,
     /// For whom.
     pub on_behalf_of: Option<String>,
-    /// Since when: wall time; business time for instances.
+    /// Since when: wall time; business time for instances, jobs and calls.
     pub since: Time,
     /// How much processor time it took in milliseconds, where that is known.
     pub cpu_ms: Option<u64>,
@@ -42,7 +44,7 @@ pub struct Running {
     pub rows: Option<u64>,
     /// How many bytes it has made so far, where it makes bytes.
     pub bytes: Option<u64>,
-    /// How it stands: `running`, `paused`, `active`, `failed`, `suspended`.
+    /// How it stands, in a word of its kind: `running`, `paused`, `active`, `held`, `open`.
     pub state: String,
 }
 
@@ -58,6 +60,8 @@ pub struct Wanted {
     pub principal: Option<String>,
     /// Of this resource.
     pub resource: Option<String>,
+    /// The caller's own of this tag.
+    pub tag: Option<String>,
     /// In this state.
     pub state: Option<String>,
     /// So many at most.
@@ -89,12 +93,13 @@ impl Wanted {
             && fits(&self.kind, running.kind)
             && fits(&self.resource, running.resource.as_deref().unwrap_or_default())
             && fits(&self.state, &running.state)
+            && (self.tag.is_none() || self.tag == running.tag)
             && is_his
     }
 
     fn is_empty(&self) -> bool {
-        let Self { id, kind, principal, resource, state, limit: _, after: _, looks: _ } = self;
-        [id, kind, principal, resource, state].into_iter().all(Option::is_none)
+        let Self { id, kind, principal, resource, tag, state, limit: _, after: _, looks: _ } = self;
+        [id, kind, principal, resource, tag, state].into_iter().all(Option::is_none)
     }
 }
 
@@ -222,15 +227,16 @@ pub(crate) fn operations(system: &Arc<System>) -> Vec<Operation> {
         operation(
             "running.list",
             Right::Read,
-            "Lists what runs: queries, process instances, background work.",
+            "Lists what runs: queries, process instances, jobs, calls between units, background work.",
             read(system, |_, reader, call| list(reader, call)),
         )
         .on_kind()
         .queries(&[
             ("id", "this one, `KIND/ID`"),
-            ("kind", "of this kind: `query`, `instance` or `work`"),
+            ("kind", "of this kind: `query`, `instance`, `job`, `call` or `work`"),
             ("principal", "of this principal, or on behalf of it"),
             ("resource", "of this resource, for example `process/order-to-delivery`"),
+            ("tag", "the caller's own of this tag, as `sql.query` takes it"),
             ("state", "in this state"),
             ("limit", "so many at most"),
             ("after", "from where to go on: what `next` said of the answer before"),
@@ -262,8 +268,9 @@ fn filter_schema() -> Value {
         "type": "object",
         "additionalProperties": false,
         "properties": {
-            "id": {"type": "string", "description": "This one: `query/q7`, `instance/42`, `process/NAME`, `work/tables`."},
+            "id": {"type": "string", "description": "This one: `query/q7`, `instance/42`, `call/CONTRACT/7`, `process/NAME`, `work/tables`."},
             "kind": text(), "principal": text(), "resource": text(), "state": text(),
+            "tag": {"type": "string", "description": "The caller's own of this tag, as `sql.query` takes it."},
             "limit": {"type": "integer", "minimum": 1},
             "after": {"type": "string", "description": "From where to go on: what `next` said of the answer before."},
         },
@@ -310,6 +317,7 @@ fn list(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
         kind: text("kind"),
         principal: text("principal"),
         resource: text("resource"),
+        tag: text("tag"),
         state: text("state"),
         limit: call.number("limit")?.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)),
         after: text("after"),
@@ -512,6 +520,7 @@ pub(crate) fn works(
             id: format!("work/{}", work.name),
             kind: "work",
             what: work.summary,
+            tag: None,
             resource: None,
             principal: format!("unit:{}", work.name),
             on_behalf_of: None,
@@ -560,17 +569,26 @@ pub(crate) fn relation() -> Relation {
     use ColumnType::{Int, Text, Time};
     let columns = vec![
         Column::new("id", Text, "`KIND/ID`, for `craton kill`.").indexed(),
-        Column::new("kind", Text, "`query`, `instance` or `work`.").indexed(),
+        Column::new("kind", Text, "`query`, `instance`, `job`, `call` or `work`.").indexed(),
         Column::new("what", Text, "What runs."),
+        Column::new("tag", Text, "What whoever asked for it has named it."),
         Column::new("resource", Text, "The resource that it belongs to."),
         Column::new("principal", Text, "Who runs it."),
         Column::new("on_behalf_of", Text, "For whom."),
-        Column::new("since", Time, "Since when: wall time; business time for instances."),
+        Column::new(
+            "since",
+            Time,
+            "Since when: wall time; business time for instances, jobs and calls.",
+        ),
         Column::new("cpu_ms", Int, "Processor time in milliseconds; null where not known."),
         Column::new("memory_bytes", Int, "Memory that it holds; null where not known."),
         Column::new("rows", Int, "Rows that it has made so far; null where it makes none."),
         Column::new("bytes", Int, "Bytes that it has made so far; null where it makes none."),
-        Column::new("state", Text, "`running`, `paused`, `active`, `failed` or `suspended`."),
+        Column::new(
+            "state",
+            Text,
+            "Queries `running`; instances `active`, `failed`, `suspended`; jobs `available`, `held`, `put_off`; calls `received`, `open`, `withdrawing`; work `running`, `paused`.",
+        ),
     ];
     let rows =
         |reader: &Reader, scan: &Scan, row: &mut dyn FnMut(Vec<Cell>) -> Result<bool, Problem>| {
@@ -595,6 +613,7 @@ fn cells(running: Running) -> Vec<Cell> {
         Cell::Text(running.id),
         Cell::Text(running.kind.into()),
         Cell::Text(running.what),
+        Cell::text(running.tag),
         Cell::text(running.resource),
         Cell::Text(running.principal),
         Cell::text(running.on_behalf_of),
@@ -616,6 +635,7 @@ mod tests {
             id: "query/q7".into(),
             kind: "query",
             what: "SELECT 1".into(),
+            tag: Some("t1".into()),
             resource: None,
             principal: "user:ana".into(),
             on_behalf_of: Some("user:bob".into()),
@@ -640,11 +660,14 @@ mod tests {
         assert_eq!(check(json!({"id": "instance/7"})), (false, false, true));
         assert_eq!(check(json!({"principal": "user:eve"})), (false, true, true));
         assert_eq!(check(json!({"resource": "process/sell"})), (false, true, true));
+        assert_eq!(check(json!({"tag": "t1"})), (true, true, true));
+        assert_eq!(check(json!({"tag": "t2"})), (false, true, true));
     }
 
     #[test]
     fn a_filter_that_says_nothing_is_known() {
         assert!(Wanted { limit: Some(3), ..Wanted::default() }.is_empty());
         assert!(!Wanted { state: Some("failed".into()), ..Wanted::default() }.is_empty());
+        assert!(!Wanted { tag: Some("t1".into()), ..Wanted::default() }.is_empty());
     }
 }

@@ -1,9 +1,11 @@
-//! Active instances as the kernel lists them beside all else that runs.
+//! Active instances and their jobs as the kernel lists them beside all else that runs.
 
 use crate::among::Sought;
 use crate::engine::Processes;
-use crate::instance::Instance;
-use base::Problem;
+use crate::instance::{Instance, Wait};
+use crate::jobs;
+use crate::wire::{self, key};
+use base::{Problem, percent_decode, percent_encode, prefix_end};
 use kernel::{Act, Give, Principal, Read, ResourceRef, Running, Signal, Wanted};
 use serde_json::json;
 
@@ -15,6 +17,23 @@ const DEFINITION: &str = "process/";
 
 /// How an active instance can stand.
 const STATES: [&str; 3] = ["active", "failed", "suspended"];
+
+/// The kind of jobs in lists of what runs.
+const JOB: &str = "job";
+
+/// The beginning of a job's id, and of places among jobs.
+const JOBS: &str = "job/";
+
+/// How a job that is listed can stand. One that has failed or is suspended is told of by its instance.
+const JOB_STATES: [&str; 3] = ["available", "held", "put_off"];
+
+/// Keys of jobs that are read in one go.
+const PAGE: usize = 100;
+
+/// Returns whether a list goes on behind a job: all instances were looked at.
+pub(crate) fn is_among_jobs(wanted: &Wanted) -> bool {
+    wanted.after.as_ref().is_some_and(|after| after.starts_with(JOBS))
+}
 
 impl Processes {
     /// Gives the active instances that a caller may see. Returns behind which one it has stopped to look, where it has.
@@ -75,10 +94,72 @@ impl Processes {
         }
     }
 
+    /// Gives the jobs that can be taken or are held, as far as a caller may see them. Returns behind which one it has stopped to
+    /// look, where it has.
+    ///
+    /// # Errors
+    /// Where the store cannot be read, or what `give` says.
+    pub(crate) fn active_jobs(
+        &self,
+        read: &dyn Read,
+        caller: &Principal,
+        wanted: &Wanted,
+        give: Give<'_>,
+    ) -> Result<Option<String>, Problem> {
+        let (state, resource) = (wanted.state.as_deref(), wanted.resource.as_deref());
+        if !wanted.is_of(JOB)
+            || state.is_some_and(|state| !JOB_STATES.contains(&state))
+            || resource.is_some_and(|resource| number_of(resource).is_none())
+        {
+            return Ok(None);
+        }
+        let mut look = |number, element| -> Result<bool, Problem> {
+            let instance = self.load(read, number)?;
+            let Some(running) = instance.and_then(|instance| shown_job(&instance, element)) else {
+                return Ok(true);
+            };
+            Ok(!wanted.is(&running) || !may_see_job(read, caller, &running)? || give(running)?)
+        };
+        if let Some(id) = &wanted.id {
+            if let Some((number, element)) = id.strip_prefix(JOBS).and_then(wire::parse_name) {
+                look(number, element)?;
+            }
+            return Ok(None);
+        }
+        // Those that can be taken, then those that are held: their keys stand side by side.
+        let all = kernel::key(b'j').bytes();
+        let end = prefix_end(key::jobs_held().as_ref());
+        let after = wanted.after.as_deref().and_then(|after| after.strip_prefix(JOBS));
+        let mut after = percent_decode(after.unwrap_or_default()).unwrap_or_default().into_owned();
+        let mut looks = wanted.looks.unwrap_or(usize::MAX);
+        loop {
+            let from = [&all[..], &after[..], &[0][..]].concat();
+            if end <= from {
+                return Ok(None);
+            }
+            let found = read.scan(&from, &end, PAGE, false)?;
+            if found.is_empty() {
+                return Ok(None);
+            }
+            for (job, _) in found {
+                let is_taken = match wire::tail(&job) {
+                    _ if looks == 0 => false,
+                    Some((number, element)) => look(number, element)?,
+                    None => true,
+                };
+                if !is_taken {
+                    return Ok(Some(format!("{JOBS}{}", percent_encode(&after))));
+                }
+                looks -= 1;
+                after = job[all.len()..].to_vec();
+            }
+        }
+    }
+
     /// Says by which operation an instance, or a whole process, is told something.
     ///
     /// # Errors
-    /// `running.unsupported`.
+    /// `running.unsupported`: a job is told nothing by itself.
     pub(crate) fn tell(
         &self,
         read: &dyn Read,
@@ -99,6 +180,9 @@ impl Processes {
             let resource = ResourceRef::new("process", process);
             // Its instances as well as those to come.
             return Ok(Some(Act::Operation(operation, resource, json!({"instances": true}))));
+        }
+        if id.strip_prefix(JOBS).and_then(wire::parse_name).is_some() {
+            return Err(signal.unsupported("a job"));
         }
         let Some(number) = number_of(id) else { return Ok(None) };
         let operation = match signal {
@@ -122,13 +206,46 @@ fn may_see(read: &dyn Read, caller: &Principal, instance: &Instance) -> Result<b
     read.kernel().is_allowed(read, "instance.get", &resource, caller, None)
 }
 
+fn may_see_job(read: &dyn Read, caller: &Principal, job: &Running) -> Result<bool, Problem> {
+    let name = job.id.strip_prefix(JOBS).unwrap_or_default();
+    read.kernel().is_allowed(read, "job.get", &ResourceRef::new("job", name), caller, None)
+}
+
+/// Returns a job that can be taken or is held; nothing where there is none.
+fn shown_job(instance: &Instance, id: u32) -> Option<Running> {
+    let element = instance.element(id).filter(|_| instance.is_open())?;
+    let Wait::Job(job) = &element.wait else { return None };
+    let state = jobs::state_of(instance, element, job);
+    let process = format!("process:{}", instance.process);
+    JOB_STATES.contains(&state).then(|| Running {
+        id: format!("{JOBS}{}", wire::name_of(instance.key, id)),
+        kind: JOB,
+        what: format!("{}{}", job.job_type, called(instance)),
+        tag: None,
+        resource: Some(format!("{KIND}/{}", instance.key)),
+        principal: job.worker.clone().unwrap_or_else(|| process.clone()),
+        on_behalf_of: Some(process),
+        since: element.entered,
+        cpu_ms: None,
+        memory_bytes: None,
+        rows: None,
+        bytes: None,
+        state: state.into(),
+    })
+}
+
+/// Returns what the business calls an instance, to stand behind something else.
+fn called(instance: &Instance) -> String {
+    instance.business_key.as_ref().map(|key| format!(" {key}")).unwrap_or_default()
+}
+
 fn shown(instance: &Instance) -> Running {
-    let business_key = instance.business_key.as_ref().map(|key| format!(" {key}"));
     let on_behalf_of = instance.on_behalf_of.as_ref().or(instance.started_by.as_ref());
     Running {
         id: format!("{KIND}/{}", instance.key),
         kind: KIND,
-        what: format!("{}{}", instance.process, business_key.unwrap_or_default()),
+        what: format!("{}{}", instance.process, called(instance)),
+        tag: None,
         resource: Some(format!("{DEFINITION}{}", instance.process)),
         principal: format!("process:{}", instance.process),
         on_behalf_of: on_behalf_of.map(ToString::to_string),

@@ -1,5 +1,6 @@
 //! The engine as the kernel sees it.
 
+use crate::active::is_among_jobs;
 use crate::compiled::{Cache, Compiled};
 use crate::config::Config;
 use crate::consume::Consumer;
@@ -290,7 +291,13 @@ impl Engine for Processes {
         wanted: &Wanted,
         give: Give<'_>,
     ) -> Result<Option<String>, Problem> {
-        self.active(read, caller, wanted, give)
+        if !is_among_jobs(wanted) {
+            let stopped = self.active(read, caller, wanted, give)?;
+            if stopped.is_some() {
+                return Ok(stopped);
+            }
+        }
+        self.active_jobs(read, caller, wanted, give)
     }
 
     fn signal(

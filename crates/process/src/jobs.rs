@@ -2,7 +2,7 @@
 
 use crate::engine::Processes;
 use crate::error::Error;
-use crate::instance::{Command, Instance, Job, Parked, Variables, Wait};
+use crate::instance::{Command, Element, Instance, Job, Parked, Variables, Wait};
 use crate::lists::{Page, limit_of};
 use crate::wire::{self, key};
 use base::{Period, Problem, Time};
@@ -257,17 +257,10 @@ impl Processes {
             NodeKind::Job(job) => job.headers.clone(),
             _ => BTreeMap::new(),
         };
-        let state = match (&element.incident, job.until, &job.worker) {
-            (Some(_), _, _) => "failed",
-            _ if instance.suspended => "suspended",
-            (None, None, _) => "available",
-            (None, Some(_), Some(_)) => "held",
-            (None, Some(_), None) => "put_off",
-        };
         Ok(Some(JobRow {
             job: wire::name_of(instance.key, id),
             job_type: job.job_type.clone(),
-            state,
+            state: state_of(instance, element, job),
             instance: instance.key,
             process: instance.process.clone(),
             version: instance.version,
@@ -281,6 +274,17 @@ impl Processes {
             created_at: element.entered.to_string(),
             trace: instance.trace.as_ref().map(|traced| traced.of_element(id).traceparent()),
         }))
+    }
+}
+
+/// Returns how a job stands.
+pub(crate) fn state_of(instance: &Instance, element: &Element, job: &Job) -> &'static str {
+    match (&element.incident, job.until, &job.worker) {
+        (Some(_), _, _) => "failed",
+        _ if instance.suspended => "suspended",
+        (None, None, _) => "available",
+        (None, Some(_), Some(_)) => "held",
+        (None, Some(_), None) => "put_off",
     }
 }
 

@@ -1,4 +1,4 @@
-//! `can-i`, `token`, `clock`: who may do what, and when it is.
+//! `can-i`, `why`, `token`, `clock`: who may do what, why, and when it is.
 
 use crate::{arguments::Globals, connect, output, output::Column, output::Format, routes};
 use base::{Kind, Problem, Time};
@@ -9,8 +9,8 @@ const TOKENS: [Column; 5] = [
     Column("ID", &["id"]),
     Column("USER", &["user"]),
     Column("SUMMARY", &["summary"]),
-    Column("CREATED", &["created_at", "created"]),
-    Column("EXPIRES", &["expires", "expires_at"]),
+    Column("CREATED", &["created"]),
+    Column("EXPIRES", &["expires"]),
 ];
 
 /// Says whether somebody may do something, and which policy decides; the exit status is 0 for yes, 4 for no
@@ -69,6 +69,80 @@ fn answer_text(answer: &Value, operation: &str, resource: &str) -> String {
         text.push_str("note: there is no such resource, or the caller may not see it\n");
     }
     text
+}
+
+/// Says step by step why somebody may do something, or what is missing; the exit status is 0 for yes, 4 for no, 5 where the resource is not there, 7 for not now
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  craton why ana stream.append stream/orders\n  craton why process:sell contract.call contract/c1"
+)]
+pub struct Why {
+    /// Who: a user, or a principal such as process:NAME
+    who: String,
+    /// The operation, for example `stream.append`
+    operation: String,
+    /// The resource, for example `stream/orders`, or a kind
+    resource: String,
+}
+
+impl Why {
+    /// Shows the answer.
+    pub fn run(self, globals: &Globals) -> Result<ExitCode, Problem> {
+        let is_principal = self.who.contains(':') || self.who == "anonymous";
+        let who = if is_principal { self.who } else { format!("user:{}", self.who) };
+        let body = json!({"operation": self.operation, "resource": self.resource, "as": who});
+        let answer = connect::client(globals)?.send(&routes::policy_why().json(&body))?;
+        if globals.output == Format::Table {
+            output::print(&why_text(&answer));
+        } else {
+            output::one(globals.output, &answer)?;
+        }
+        Ok(match refusal(&answer) {
+            None => ExitCode::SUCCESS,
+            Some(kind) => ExitCode::from(kind.exit_code()),
+        })
+    }
+}
+
+/// Returns of what kind the refusal of such a call would be now.
+fn refusal(answer: &Value) -> Option<Kind> {
+    let is_found = |step: &Value| step["step"] != "find" || step["passed"] == true;
+    match (answer["allowed"] == true, answer["admitted"] != false) {
+        (true, true) => None,
+        (false, _) => Some(Kind::Forbidden),
+        (true, false) => match answer["steps"].as_array().into_iter().flatten().all(is_found) {
+            true => Some(Kind::Exhausted),
+            false => Some(Kind::NotFound),
+        },
+    }
+}
+
+fn why_text(answer: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let list = |name: &str| -> Vec<String> {
+        answer[name].as_array().into_iter().flatten().map(output::plain).collect()
+    };
+    let (word, may) = match refusal(answer) {
+        None => ("yes", "may"),
+        Some(Kind::Forbidden) => ("no", "may not"),
+        Some(Kind::NotFound) => ("not there", "may"),
+        Some(_) => ("not now", "may"),
+    };
+    let (who, operation, resource) =
+        (text(&answer["as"]), text(&answer["operation"]), text(&answer["resource"]));
+    let mut lines = format!("{word}: {who} {may} {operation} on {resource}\n");
+    let roles = list("roles");
+    let roles = if roles.is_empty() { "none".to_owned() } else { roles.join(", ") };
+    lines.push_str(&format!("roles: {roles}\n"));
+    for step in answer["steps"].as_array().into_iter().flatten() {
+        let sign = if step["passed"] == true { "ok" } else { "no" };
+        lines.push_str(&format!("{}: {sign}, {}\n", text(&step["step"]), text(&step["detail"])));
+    }
+    let enough = list("roles_that_may");
+    if !enough.is_empty() {
+        lines.push_str(&format!("missing: one of the roles {}\n", enough.join(", ")));
+    }
+    lines
 }
 
 /// Makes, shows and revokes tokens
@@ -182,6 +256,46 @@ impl Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_reasons_are_shown_step_by_step() {
+        let answer = json!({
+            "allowed": false, "as": "user:ana", "operation": "stream.append", "resource": "stream/orders",
+            "roles": [], "roles_that_may": ["operator", "owner"],
+            "steps": [
+                {"step": "find", "passed": true, "detail": "stream/orders is there"},
+                {"step": "policies", "passed": false, "detail": "no policy permits it"},
+            ],
+        });
+        assert_eq!(
+            why_text(&answer),
+            "no: user:ana may not stream.append on stream/orders\nroles: none\n\
+             find: ok, stream/orders is there\npolicies: no, no policy permits it\n\
+             missing: one of the roles operator, owner\n"
+        );
+        let answer = json!({
+            "allowed": true, "admitted": false, "as": "user:ana", "operation": "stream.append",
+            "resource": "stream/orders", "roles": ["operator"],
+            "steps": [{"step": "quotas", "passed": false, "detail": "1 calls a second"}],
+        });
+        assert_eq!(
+            why_text(&answer),
+            "not now: user:ana may stream.append on stream/orders\nroles: operator\n\
+             quotas: no, 1 calls a second\n"
+        );
+        assert_eq!(refusal(&answer), Some(Kind::Exhausted));
+        let answer = json!({
+            "allowed": true, "admitted": false, "as": "user:ana", "operation": "stream.append",
+            "resource": "stream/nothing", "roles": ["operator"],
+            "steps": [{"step": "find", "passed": false, "detail": "it does not exist"}],
+        });
+        assert_eq!(
+            why_text(&answer),
+            "not there: user:ana may stream.append on stream/nothing\nroles: operator\n\
+             find: no, it does not exist\n"
+        );
+        assert_eq!(refusal(&answer), Some(Kind::NotFound));
+    }
 
     #[test]
     fn the_answer_names_the_policy() {

@@ -120,9 +120,9 @@ impl Backup {
 fn shown(taken: &Taken, dropped: usize) -> Value {
     let manifest = &taken.signed.manifest;
     json!({
-        "backup": taken.name, "unit": manifest.unit, "commit": manifest.commit, "taken": manifest.wall,
-        "files": manifest.files.len(), "bytes": manifest.bytes(), "bytes_new": taken.bytes_new,
-        "dropped": dropped,
+        "backup": taken.name, "unit": manifest.name, "id": manifest.unit, "commit": manifest.commit,
+        "taken": manifest.wall, "files": manifest.files.len(), "bytes": manifest.bytes(),
+        "bytes_new": taken.bytes_new, "dropped": dropped,
     })
 }
 
@@ -174,8 +174,9 @@ fn list(globals: &Globals, target: &Path) -> Result<(), Problem> {
         Ok(signed) => {
             let manifest = signed.manifest;
             json!({
-                "name": name, "unit": manifest.name, "taken": manifest.wall, "commit": manifest.commit,
-                "format": manifest.format, "files": manifest.files.len(), "bytes": manifest.bytes(),
+                "name": name, "unit": manifest.name, "id": manifest.unit, "taken": manifest.wall,
+                "commit": manifest.commit, "format": manifest.format,
+                "files": manifest.files.len(), "bytes": manifest.bytes(),
             })
         }
         Err(problem) => json!({"name": name, "problem": problem}),
@@ -251,8 +252,9 @@ impl Restore {
         output::one(
             globals.output,
             &json!({
-                "backup": restored.name, "unit": restored.unit, "commit": restored.commit,
-                "taken": restored.wall, "folder": self.target, "has_keys": restored.has_keys,
+                "backup": restored.name, "unit": restored.unit_name, "id": restored.unit,
+                "commit": restored.commit, "taken": restored.wall, "folder": self.target,
+                "has_keys": restored.has_keys,
             }),
         )?;
         eprintln!(

@@ -3,6 +3,7 @@
 mod access;
 mod apply;
 mod backup;
+mod browser;
 mod data;
 mod documents;
 mod exchange;
@@ -65,9 +66,9 @@ pub enum Command {
     History(resource::History),
     /// Removes a resource; its history stays
     Delete(resource::Delete),
-    /// Starts, shows and cancels process instances
+    /// Starts, suspends and resumes processes
     Process(work::Process),
-    /// Repairs instances: changes variables, moves tokens, suspends, resumes, migrates, cancels
+    /// Shows and repairs instances: changes variables, moves tokens, suspends, resumes, migrates, cancels
     Instance(repair::Instance),
     /// Repairs many instances at once: what a filter finds, up to a limit, in the background
     Bulk(repair::Bulk),
@@ -128,7 +129,7 @@ pub enum Command {
     /// Says whether somebody may do something, and which policy decides
     CanI(access::CanI),
     /// Says step by step why somebody may do something, or what is missing
-    Why(sign_in::Why),
+    Why(access::Why),
     /// Signs in at a unit: with a password, or with an identity provider in a browser
     Login(sign_in::Login),
     /// Ends the session that `craton login` has saved for a unit

@@ -1,13 +1,22 @@
-//! `instance` and `bulk`: repair of what runs, one instance at a time or many at once. Each can be tried first.
+//! `instance` and `bulk`: instances are shown and repaired, one at a time or many at once. Each repair can be tried first.
 
 use super::input::{self, Change, Variables};
-use super::work::{INSTANCES, bare};
+use super::work::bare;
 use crate::client::Request;
 use crate::error::Error;
 use crate::{arguments::Globals, connect, output, output::Column, routes};
 use base::Problem;
 use serde_json::{Map, Value, json};
 
+/// How lists of instances are shown.
+pub(super) const INSTANCES: &[Column] = &[
+    Column("INSTANCE", &["instance"]),
+    Column("PROCESS", &["process"]),
+    Column("VERSION", &["version"]),
+    Column("BUSINESS KEY", &["business_key"]),
+    Column("STATE", &["state"]),
+    Column("STARTED", &["started_at"]),
+];
 /// How lists of bulk operations are shown.
 const BULK: &[Column] = &[
     Column("BULK", &["bulk"]),
@@ -28,7 +37,7 @@ struct Try {
     dry_run: bool,
 }
 
-/// Repairs instances: changes variables, moves tokens, suspends, resumes, migrates, cancels
+/// Shows and repairs instances: changes variables, moves tokens, suspends, resumes, migrates, cancels
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  craton instance list --state failed\n  craton instance set 42 --var total=12.5\n  craton instance move 42 --from pack --to ship --dry-run\n  craton instance migrate 42 --map pack=pack-parcel"
@@ -52,7 +61,7 @@ enum InstanceCommand {
         /// Only those of this process
         #[arg(long, value_name = "NAME")]
         process: Option<String>,
-        /// Only those in this state: active, suspended, failed
+        /// Only those in this state: active, suspended, failed (SQL knows the ended ones: system.process_instances)
         #[arg(long, value_name = "STATE")]
         state: Option<String>,
         /// So many at most

@@ -1,6 +1,6 @@
 //! `get`, `describe`, `history`, `delete`: resources of any kind.
 
-use super::{exchange, table, work};
+use super::{exchange, repair, table, work};
 use crate::{
     arguments::Globals, client::Request, connect, error::Error, output, output::Column, routes,
 };
@@ -27,7 +27,7 @@ const DECLARED: [&str; 10] =
     ["user", "role", "stream", "view", "metric", "kpi", "quality", "process", "decision", "offer"];
 /// Kinds that exist by running: their plurals in routes, and how lists of them are shown.
 const RUNNING: [(&str, &str, &[Column]); 6] = [
-    ("instance", "instances", work::INSTANCES),
+    ("instance", "instances", repair::INSTANCES),
     ("task", "tasks", work::TASKS),
     ("job", "jobs", work::JOBS),
     ("incident", "incidents", work::INCIDENTS),

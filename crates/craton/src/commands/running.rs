@@ -1,10 +1,10 @@
 //! `ps`, `kill`, `pause`, `resume`, `limit`: everything that runs.
 
 use crate::{
-    arguments::Globals, client::Client, client::Request, connect, error::Error, output,
-    output::Column, output::Format, routes,
+    arguments::Globals, client::Request, connect, error::Error, output, output::Column,
+    output::Format, routes,
 };
-use base::{Kind, Problem};
+use base::Problem;
 use serde_json::{Map, Value, json};
 
 const TABLE: [Column; 9] = [
@@ -19,10 +19,10 @@ const TABLE: [Column; 9] = [
     Column("STATE", &["state"]),
 ];
 const OUTCOMES: [Column; 2] = [Column("ID", &["id"]), Column("OUTCOME", &["outcome"])];
-/// So many of each kind at most.
-const EACH_MAX: u32 = 1_000;
-/// The kinds that the unit lists as one.
-const LISTED: [&str; 3] = ["instance", "query", "work"];
+/// So many at most.
+const RUNNING_MAX: u32 = 1_000;
+/// The kinds of what runs.
+const KINDS: [&str; 5] = ["instance", "query", "work", "job", "call"];
 
 /// Shows everything that runs: process instances, queries, background work, jobs, calls between units
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,7 @@ const LISTED: [&str; 3] = ["instance", "query", "work"];
 )]
 pub struct Ps {
     /// Only this kind: instance, query, work, job, call
-    #[arg(long, value_name = "KIND", value_parser = ["instance", "query", "work", "job", "call"])]
+    #[arg(long, value_name = "KIND", value_parser = KINDS)]
     kind: Option<String>,
     /// Only what this principal runs, or what runs on behalf of it
     #[arg(long, value_name = "WHO")]
@@ -41,28 +41,15 @@ pub struct Ps {
 impl Ps {
     /// Shows one table of all kinds.
     pub fn run(self, globals: &Globals) -> Result<(), Problem> {
-        let client = connect::client(globals)?;
-        let is_wanted = |kind: &str| self.kind.as_deref().is_none_or(|wanted| wanted == kind);
-        let mut all = Vec::new();
-        if LISTED.iter().any(|kind| is_wanted(kind)) {
-            let request = routes::running_list()
-                .query("kind", self.kind.as_deref())
-                .query("principal", self.who.as_deref());
-            all.extend(items(&client, &request)?);
+        let request = routes::running_list()
+            .query("kind", self.kind.as_deref())
+            .query("principal", self.who.as_deref());
+        let answer = connect::client(globals)?.list(&request, RUNNING_MAX)?;
+        output::list(globals.output, &answer, &TABLE)?;
+        if answer["more"] == true {
+            output::error_line("there is more: `--kind` and `--who` show less of it");
         }
-        if is_wanted("job") {
-            let request = routes::job_list().query("limit", Some(EACH_MAX));
-            all.extend(items(&client, &request)?.iter().map(job));
-        }
-        if is_wanted("call") {
-            all.extend(open_calls(&client)?.iter().map(call));
-        }
-        if let Some(who) = &self.who {
-            all.retain(|item| {
-                item["principal"] == who.as_str() || item["on_behalf_of"] == who.as_str()
-            });
-        }
-        output::list(globals.output, &json!({"items": all}), &TABLE)
+        Ok(())
     }
 }
 
@@ -72,8 +59,8 @@ struct Meant {
     /// What, as `craton ps` shows it
     #[arg(conflicts_with_all = ["kind", "who", "resource", "state"])]
     id: Option<String>,
-    /// All of this kind: instance, query, work
-    #[arg(long, value_name = "KIND", value_parser = LISTED)]
+    /// All of this kind: instance, query, work, job, call
+    #[arg(long, value_name = "KIND", value_parser = KINDS)]
     kind: Option<String>,
     /// All that this principal runs, or that runs on behalf of it
     #[arg(long, value_name = "WHO")]
@@ -123,7 +110,7 @@ impl Meant {
                 .query("principal", self.who.as_deref())
                 .query("resource", self.resource.as_deref())
                 .query("state", self.state.as_deref());
-            output::list(globals.output, &client.list(&list, EACH_MAX)?, &TABLE)?;
+            output::list(globals.output, &client.list(&list, RUNNING_MAX)?, &TABLE)?;
             if globals.output == Format::Table {
                 output::line("nothing was done; `--yes` does it");
             }
@@ -151,7 +138,7 @@ impl Meant {
 /// Ends something that runs
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  craton kill instance/42\n  craton kill query/q7\n  craton kill call/payment/c12\n  craton kill --resource process/sell --state failed --yes\n\nThe ids are those of `craton ps`. An instance is cancelled, a query ended, a call withdrawn."
+    after_help = "Examples:\n  craton kill instance/42\n  craton kill query/q7\n  craton kill call/payment/c12\n  craton kill --resource process/sell --state failed --yes\n\nThe ids are those of `craton ps`. An instance is cancelled, a query ended, a call withdrawn; a job ends with its instance."
 )]
 pub struct Kill {
     #[command(flatten)]
@@ -161,31 +148,7 @@ pub struct Kill {
 impl Kill {
     /// Ends it.
     pub fn run(self, globals: &Globals) -> Result<(), Problem> {
-        let hint = "write it as `craton ps` shows it: instance/…, query/…, call/…";
-        let Some(id) = self.meant.id.clone() else {
-            return self.meant.tell(globals, routes::running_tell("kill"), "ended");
-        };
-        match id.split_once('/').filter(|(_, id)| !id.is_empty()) {
-            None => Err(Error::usage(format!("`{id}` does not say what to end"), hint).into()),
-            Some(("call", call)) => {
-                let Some((contract, call)) = call.split_once('/') else {
-                    return Err(Error::usage("a call is named call/CONTRACT/ID", hint).into());
-                };
-                connect::client(globals)?.send(&routes::contract_withdraw(contract, call))?;
-                output::line(format!("{id} ended"));
-                Ok(())
-            }
-            Some(("job", _)) => {
-                let hint = "cancel the instance that the job belongs to";
-                Err(Error::usage("a job cannot be ended by itself", hint).into())
-            }
-            Some(("instance" | "query" | "work", _)) => {
-                self.meant.tell(globals, routes::running_tell("kill"), "ended")
-            }
-            Some((other, _)) => {
-                Err(Error::usage(format!("there is no kind `{other}` that runs"), hint).into())
-            }
-        }
+        self.meant.tell(globals, routes::running_tell("kill"), "ended")
     }
 }
 
@@ -303,70 +266,6 @@ impl Limit {
                 Ok(())
             }
             format => output::one(format, &answer),
-        }
-    }
-}
-
-/// Returns what a list holds. What the caller may not see is left out.
-fn items(client: &Client, request: &Request) -> Result<Vec<Value>, Problem> {
-    match client.list(request, EACH_MAX) {
-        Ok(answer) => Ok(output::items(&answer)),
-        Err(problem) if problem.kind == Kind::Forbidden => Ok(Vec::new()),
-        Err(problem) => Err(problem),
-    }
-}
-
-/// Returns the open calls under all contracts.
-fn open_calls(client: &Client) -> Result<Vec<Value>, Problem> {
-    let mut calls = Vec::new();
-    for contract in items(client, &routes::contract_list())? {
-        let name = contract["name"].as_str().unwrap_or_default();
-        if contract["calls_open"] == 0 {
-            continue;
-        }
-        let request = routes::contract_calls(name)
-            .query("state", Some("open"))
-            .query("limit", Some(EACH_MAX));
-        for mut call in items(client, &request)? {
-            call["id"] = format!("{name}/{}", output::plain(&call["call"])).into();
-            calls.push(call);
-        }
-    }
-    Ok(calls)
-}
-
-/// Returns a job with the columns of everything that runs.
-fn job(item: &Value) -> Value {
-    common("job", &item["job"], item, ["type", "worker", "created_at"])
-}
-
-/// Returns an open call with the columns of everything that runs.
-fn call(item: &Value) -> Value {
-    common("call", &item["id"], item, ["capability", "actor", "at"])
-}
-
-fn common(kind: &str, id: &Value, item: &Value, [what, who, since]: [&str; 3]) -> Value {
-    let state = item.get("state").cloned().unwrap_or_else(|| "running".into());
-    json!({
-        "id": format!("{kind}/{}", output::plain(id)), "kind": kind, "what": item[what],
-        "principal": item[who], "since": item[since], "state": state,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn everything_that_runs_has_the_same_columns() {
-        let item = job(&json!({"job": "42-1", "type": "pack", "worker": null, "created_at": "t"}));
-        assert_eq!(
-            item,
-            json!({"id": "job/42-1", "kind": "job", "what": "pack", "principal": null, "since": "t", "state": "running"})
-        );
-        for Column(_, keys) in TABLE {
-            let is_known = ["on_behalf_of", "cpu_ms", "memory_bytes"].contains(&keys[0]);
-            assert!(is_known || item.get(keys[0]).is_some(), "{keys:?}");
         }
     }
 }

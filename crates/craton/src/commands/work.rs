@@ -5,15 +5,6 @@ use crate::{arguments::Globals, connect, output, output::Column, routes};
 use base::Problem;
 use serde_json::{Value, json};
 
-/// How lists of instances are shown.
-pub(super) const INSTANCES: &[Column] = &[
-    Column("INSTANCE", &["instance"]),
-    Column("PROCESS", &["process"]),
-    Column("VERSION", &["version"]),
-    Column("BUSINESS KEY", &["business_key"]),
-    Column("STATE", &["state"]),
-    Column("STARTED", &["started_at"]),
-];
 /// How lists of tasks are shown.
 pub(super) const TASKS: &[Column] = &[
     Column("TASK", &["task"]),
@@ -47,10 +38,10 @@ pub(super) const INCIDENTS: &[Column] = &[
     Column("SINCE", &["at"]),
 ];
 
-/// Starts, shows and cancels process instances
+/// Starts, suspends and resumes processes
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  craton process start answer-request --var subject=Hello\n  craton process list --state active\n  craton process get 42"
+    after_help = "Examples:\n  craton process start answer-request --var subject=Hello\n  craton process suspend answer-request\n\n`craton get process` shows the processes, `craton instance` what runs of them."
 )]
 pub struct Process {
     #[command(subcommand)]
@@ -77,27 +68,6 @@ enum ProcessCommand {
         #[command(flatten)]
         change: Change,
     },
-    /// Shows an instance with its variables and where it stands
-    #[command(after_help = "Examples:\n  craton process get 42\n  craton process get 42 -o json")]
-    Get {
-        /// The key of the instance
-        instance: String,
-    },
-    /// Shows instances
-    #[command(
-        after_help = "Examples:\n  craton process list\n  craton process list --process sell --state failed"
-    )]
-    List {
-        /// Only those of this process
-        #[arg(long, value_name = "NAME")]
-        process: Option<String>,
-        /// Only those in this state: active, suspended, failed (SQL knows the ended ones: system.process_instances)
-        #[arg(long, value_name = "STATE")]
-        state: Option<String>,
-        /// So many at most
-        #[arg(long, value_name = "N", default_value_t = 100)]
-        limit: u32,
-    },
     /// Has a process start no new instances until it is resumed; its instances go on
     #[command(
         after_help = "Examples:\n  craton process suspend sell --dry-run\n  craton process suspend sell --instances"
@@ -108,14 +78,6 @@ enum ProcessCommand {
         after_help = "Examples:\n  craton process resume sell\n  craton process resume sell --instances"
     )]
     Resume(Suspension),
-    /// Cancels an instance; what it waits for is withdrawn
-    #[command(after_help = "Examples:\n  craton process cancel 42")]
-    Cancel {
-        /// The key of the instance
-        instance: String,
-        #[command(flatten)]
-        change: Change,
-    },
 }
 
 /// What is suspended or resumed.
@@ -153,16 +115,6 @@ impl Process {
                 let request = change.put(routes::process_start(&name))?.json(&body);
                 output::one(globals.output, &client.send(&request)?)
             }
-            ProcessCommand::Get { instance } => {
-                output::one(globals.output, &client.send(&routes::instance_get(bare(&instance)))?)
-            }
-            ProcessCommand::List { process, state, limit } => {
-                let request = routes::instance_list()
-                    .query("process", process)
-                    .query("state", state)
-                    .query("limit", Some(limit));
-                output::list(globals.output, &client.list(&request, limit)?, INSTANCES)
-            }
             ProcessCommand::Suspend(suspension) => {
                 let (request, body) =
                     (routes::process_suspend(&suspension.name), suspension.body());
@@ -173,11 +125,6 @@ impl Process {
                 let (request, body) = (routes::process_resume(&suspension.name), suspension.body());
                 let request = suspension.change.put(request)?.json(&body);
                 output::one(globals.output, &client.send(&request)?)
-            }
-            ProcessCommand::Cancel { instance, change } => {
-                client.send(&change.put(routes::instance_cancel(bare(&instance)))?)?;
-                output::line(format!("instance/{} cancelled", bare(&instance)));
-                Ok(())
             }
         }
     }

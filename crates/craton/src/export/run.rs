@@ -4,7 +4,7 @@ use super::draft::Draft;
 use super::error::Error;
 use super::form::Form;
 use super::write::{self, Fault};
-use crate::{cancel::cancel, client::Client, output, routes, supervise};
+use crate::{cancel, client::Client, output, routes, supervise};
 use base::Problem;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -52,10 +52,13 @@ pub fn run(options: &Options, client: &Client) -> Result<u64, Problem> {
 fn export(options: &Options, client: &Client, is_ending: &Arc<AtomicBool>) -> Result<u64, Problem> {
     // Where the file cannot be written, nobody waits for the answer first.
     let draft = options.to.as_deref().map(Draft::begin).transpose()?;
-    end_at_signal(client, &options.sql, draft.as_ref().map(Draft::part), is_ending)?;
+    let tag = cancel::tag();
+    end_at_signal(client, &tag, draft.as_ref().map(Draft::part), is_ending)?;
     // As many rows as the unit gives.
     let limits = json!({"rows": i64::MAX});
-    let body = json!({"sql": options.sql, "format": options.form.wire(), "limits": limits});
+    let body = json!({
+        "sql": options.sql, "format": options.form.wire(), "limits": limits, "tag": tag,
+    });
     let request = routes::sql_query().json(&body).patience(PATIENCE);
     let mut body = client.open(&request)?.into_body();
     let bar = bar();
@@ -73,12 +76,12 @@ fn export(options: &Options, client: &Client, is_ending: &Arc<AtomicBool>) -> Re
 /// Ends the program at Ctrl-C and SIGTERM, without a half file and without a query that goes on; at the second one at once.
 fn end_at_signal(
     client: &Client,
-    sql: &str,
+    tag: &str,
     part: Option<&Path>,
     is_ending: &Arc<AtomicBool>,
 ) -> Result<(), Problem> {
     let is_ending = Arc::clone(is_ending);
-    let (client, sql, part) = (client.clone(), sql.to_owned(), part.map(Path::to_owned));
+    let (client, tag, part) = (client.clone(), tag.to_owned(), part.map(Path::to_owned));
     supervise::end_at_second_signal()?;
     supervise::on_signal(move |signal| {
         is_ending.store(true, Ordering::SeqCst);
@@ -86,8 +89,8 @@ fn end_at_signal(
             // It may have been renamed by now; then there is nothing to remove.
             let _ = std::fs::remove_file(part);
         }
-        // Who may not cancel leaves the query to its limit.
-        let _ = cancel(&client, &sql);
+        // Where the unit cannot be told, the query goes on to its limit.
+        let _ = cancel::cancel(&client, &tag);
         std::process::exit(128 + signal)
     })
 }

@@ -9,7 +9,7 @@ use super::limits::{CONNECT_SECONDS_MAX, FETCH_BYTES_MAX, REDIRECTS_MAX, STALL_S
 use crate::error::Error as CommandError;
 use crate::{client::Client, routes};
 use ::unit::Reach;
-use base::Problem;
+use base::{Problem, percent_decode};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::fs::File;
 use std::io::{Read, Write};
@@ -200,25 +200,10 @@ fn bar(address: &Address, expected: Option<u64>) -> ProgressBar {
     bar.with_style(style).with_message(message)
 }
 
-/// Returns text without percent signs (RFC 3986), as far as that is text; without control characters in any case.
+/// Returns text without percent signs, or as it is where it cannot be read so; without control characters in any case.
 fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let code = (byte == b'%').then(|| after.get(..2)).flatten();
-        let code = code.and_then(|code| std::str::from_utf8(code).ok());
-        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
-            Some(code) => {
-                bytes.push(code);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(byte);
-                rest = after;
-            }
-        }
-    }
-    let name = String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned());
+    let read = percent_decode(text).and_then(|bytes| String::from_utf8(bytes.into_owned()).ok());
+    let name = read.unwrap_or_else(|| text.to_owned());
     name.chars().filter(|letter| !letter.is_control()).collect()
 }
 

@@ -41,9 +41,9 @@ pub fn wire(format: Format) -> &'static str {
     }
 }
 
-/// Returns the request for a statement whose answer is shown in this form.
-pub fn request(sql: &str, format: Format) -> Request {
-    routes::sql_query().json(&json!({"sql": sql, "format": wire(format)}))
+/// Returns the request for a statement whose answer is shown in this form, and which can be cancelled by its tag.
+pub fn request(sql: &str, format: Format, tag: &str) -> Request {
+    routes::sql_query().json(&json!({"sql": sql, "format": wire(format), "tag": tag}))
 }
 
 impl Answer {

@@ -42,7 +42,7 @@ impl Interrupts {
         Ok(interrupts)
     }
 
-    /// Asks, and waits for the answer or for the user's patience to end.
+    /// Asks a query with this tag, and waits for the answer or for the user's patience to end.
     ///
     /// # Errors
     /// What the unit says; `cli.interrupted` where nobody waits any more.
@@ -50,7 +50,7 @@ impl Interrupts {
         &self,
         client: &Arc<Client>,
         request: Request,
-        sql: &str,
+        tag: &str,
     ) -> Result<Vec<u8>, Problem> {
         let (sender, events) = channel();
         *self.waiting() = Some(sender.clone());
@@ -68,7 +68,7 @@ impl Interrupts {
                 Err(_) => break Err(Error::Interrupted.into()),
             }
             match interrupts {
-                1 => cancel_behind(client, sql),
+                1 => cancel_behind(client, tag),
                 _ => break Err(Error::Interrupted.into()),
             }
         };
@@ -82,11 +82,11 @@ impl Interrupts {
 }
 
 /// Cancels a query at the unit, without waiting for it: the answer of the query itself says that it has ended.
-fn cancel_behind(client: &Arc<Client>, sql: &str) {
-    let (client, sql) = (Arc::clone(client), sql.to_owned());
+fn cancel_behind(client: &Arc<Client>, tag: &str) {
+    let (client, tag) = (Arc::clone(client), tag.to_owned());
     eprintln!("cancelling; Ctrl-C again stops waiting");
     std::thread::spawn(move || {
-        if let Err(problem) = cancel(&client, &sql) {
+        if let Err(problem) = cancel(&client, &tag) {
             eprintln!("the unit does not cancel it: {}", problem.message);
         }
     });

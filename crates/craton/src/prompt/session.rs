@@ -9,7 +9,9 @@ use super::script::{Part, Script};
 use super::terminal::{self, Size};
 use crate::commands::input;
 use crate::layout::{self, Column};
-use crate::{client::Client, client::Request, error::Error, output, output::Format, routes};
+use crate::{
+    cancel, client::Client, client::Request, error::Error, output, output::Format, routes,
+};
 use base::{Clock, Code, Kind as ProblemKind, Problem, SystemClock};
 use serde_json::{Value, json};
 use std::fs::File;
@@ -126,7 +128,8 @@ impl Session {
     }
 
     fn answer(&mut self, sql: &str) -> Result<(), Problem> {
-        self.present(answer::request(sql, self.format), sql)
+        let tag = cancel::tag();
+        self.present(answer::request(sql, self.format, &tag), Some(&tag))
     }
 
     /// Shows the answer to a request that is made for a form of answers.
@@ -134,10 +137,10 @@ impl Session {
     /// # Errors
     /// What the unit says.
     pub fn show(&mut self, request: impl Fn(&str) -> Request) -> Result<(), Problem> {
-        self.present(request(answer::wire(self.format)), "")
+        self.present(request(answer::wire(self.format)), None)
     }
 
-    fn present(&mut self, request: Request, sql: &str) -> Result<(), Problem> {
+    fn present(&mut self, request: Request, tag: Option<&str>) -> Result<(), Problem> {
         let is_streamed = matches!(self.format, Format::Csv | Format::Json)
             && self.interrupts.is_none()
             && self.output.is_none();
@@ -148,9 +151,9 @@ impl Session {
             }
             return Ok(());
         }
-        let bytes = match &self.interrupts {
-            Some(interrupts) => interrupts.ask(&self.client, request, sql)?,
-            None => self.client.read(self.client.open(&request)?)?,
+        let bytes = match (&self.interrupts, tag) {
+            (Some(interrupts), Some(tag)) => interrupts.ask(&self.client, request, tag)?,
+            _ => self.client.read(self.client.open(&request)?)?,
         };
         let text = if self.format == Format::Table {
             let answer = Answer::read(&self.client, &bytes)?;

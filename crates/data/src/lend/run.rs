@@ -46,7 +46,7 @@ pub(crate) fn lend(shared: &Arc<Shared>, reader: &Reader, call: &Call) -> Result
     let text = format!("lent: {}", lending.relation);
     // Whoever reads what is lent takes the place, not the part of the unit that hands it out.
     let payer = call.on_behalf_of.as_ref().unwrap_or_else(|| reader.caller());
-    let asker = Asker { who: reader.caller(), payer, text: &text };
+    let asker = Asker { who: reader.caller(), payer, text: &text, tag: None };
     let entry = queries::enter(shared, reader, &asker)?;
     // A view of the store that lives as long as the query: all pages show one commit.
     let own = Arc::new(Reader::new(kernel, reader.caller().clone())?);

@@ -34,7 +34,7 @@ pub(crate) fn rows(
 ) -> Result<Vec<Value>, Problem> {
     let Question { who, sql, tables, business, rows_max } = question;
     let clock = Arc::clone(reader.kernel().clock());
-    let asker = Asker { who, payer: reader.caller(), text: &sql };
+    let asker = Asker { who, payer: reader.caller(), text: &sql, tag: None };
     let entry = queries::enter(shared, reader, &asker)?;
     let query = Query {
         sql,

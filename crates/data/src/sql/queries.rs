@@ -12,6 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
+/// The longest tag of a query in bytes.
+pub(crate) const TAG_BYTES_MAX: usize = 64;
+
 /// How far a query has come, and what it may use.
 pub(crate) struct Progress {
     /// The memory that it holds.
@@ -72,6 +75,8 @@ pub(crate) struct Running {
     pub(crate) id: String,
     pub(crate) principal: Principal,
     pub(crate) text: String,
+    /// What the principal has named it.
+    pub(crate) tag: Option<String>,
     pub(crate) since: Time,
     pub(crate) progress: Arc<Progress>,
     /// Whose place it takes.
@@ -153,21 +158,27 @@ pub(crate) struct Asker<'a> {
     /// Whose place and whose quotas count.
     pub(crate) payer: &'a Principal,
     pub(crate) text: &'a str,
+    /// What he names the query, so that he can end it.
+    pub(crate) tag: Option<&'a str>,
 }
 
 impl<'a> Asker<'a> {
     /// Returns the caller of an operation, who asks for himself.
     pub(crate) fn caller(reader: &'a Reader, text: &'a str) -> Self {
-        Self { who: reader.caller(), payer: reader.caller(), text }
+        Self { who: reader.caller(), payer: reader.caller(), text, tag: None }
     }
 }
 
 /// Takes a place for a query.
 ///
 /// # Errors
-/// [`Error::Busy`] where there is none left for who asks, [`Error::Cancelled`] once the unit stops, `quota.exceeded`, or where the
-/// store cannot be read.
+/// [`Error::Busy`] where there is none left for who asks, [`Error::Cancelled`] once the unit stops, `quota.exceeded`, `call.invalid`
+/// for a tag that is none, or where the store cannot be read.
 pub(crate) fn enter(shared: &Shared, reader: &Reader, asker: &Asker<'_>) -> Result<Entry, Problem> {
+    if asker.tag.is_some_and(|tag| !is_tag(tag)) {
+        let reason = format!("`tag` has letters, digits and `-._~`, {TAG_BYTES_MAX} at most");
+        return Err(kernel::Error::Parameters { reason }.into());
+    }
     let (kernel, config) = (reader.kernel(), &shared.config);
     let limits = kernel.limits(reader, asker.payer)?.queries;
     let bytes =
@@ -189,6 +200,7 @@ pub(crate) fn enter(shared: &Shared, reader: &Reader, asker: &Asker<'_>) -> Resu
         id: String::new(),
         principal: asker.who.clone(),
         text: asker.text.chars().take(1_000).collect(),
+        tag: asker.tag.map(str::to_owned),
         since: kernel.clock().wall(),
         progress: Arc::new(progress),
         payer: asker.payer.clone(),
@@ -307,6 +319,11 @@ impl Queries {
     }
 }
 
+fn is_tag(text: &str) -> bool {
+    let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    !text.is_empty() && text.len() <= TAG_BYTES_MAX && text.bytes().all(is_sign)
+}
+
 /// Returns how many of the places one of so many may take: a quarter is kept for whoever has none, the rest is shared out.
 fn share(places: usize, among: usize) -> usize {
     ((places - places / 4) / among.max(1)).max(1)
@@ -330,6 +347,7 @@ mod tests {
             id: String::new(),
             principal: payer.clone(),
             text: "SELECT 1".into(),
+            tag: None,
             since: Time(0),
             progress: Arc::new(progress),
             payer,

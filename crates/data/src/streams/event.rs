@@ -231,14 +231,9 @@ fn is_media_type(text: &str) -> bool {
 
 /// RFC 3986: only the characters that a URI may have, and escapes that are whole.
 fn is_uri_reference(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    !text.is_empty()
-        && bytes.iter().enumerate().all(|(at, byte)| match byte {
-            b'%' => {
-                bytes.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
-            }
-            _ => byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=".contains(byte),
-        })
+    let is_sign =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"%-._~:/?#[]@!$&'()*+,;=".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_sign) && base::percent_decode(text).is_some()
 }
 
 fn has_scheme(text: &str) -> bool {

@@ -530,10 +530,8 @@ impl Keeper {
             }
         }
         let every = Duration::from_millis(self.shared.config.sweep_ms);
-        let is_due = self
-            .swept
-            .get(&table.name)
-            .is_none_or(|swept| every <= now.saturating_sub(*swept));
+        let is_due =
+            self.swept.get(&table.name).is_none_or(|swept| every <= now.saturating_sub(*swept));
         if is_wished || is_due {
             self.swept.insert(table.name.clone(), now);
             self.sweep(state, files, gone)?;

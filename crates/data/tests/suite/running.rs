@@ -13,7 +13,11 @@ const ENDLESS: &str = "SELECT count(*) FROM generate_series(1, 1000000) a \
 
 /// Asks on a thread of its own; the code of what went wrong, or `ok`.
 fn ask(kernel: &Arc<Kernel>, who: &str, sql: &str) -> JoinHandle<String> {
-    let call = call(who, "sql.query", ("sql", "")).with(json!({ "sql": sql }));
+    ask_with(kernel, who, json!({ "sql": sql }))
+}
+
+fn ask_with(kernel: &Arc<Kernel>, who: &str, args: Value) -> JoinHandle<String> {
+    let call = call(who, "sql.query", ("sql", "")).with(args);
     let kernel = Arc::clone(kernel);
     std::thread::spawn(move || match kernel.read(&call) {
         Ok(_) => "ok".into(),
@@ -95,6 +99,42 @@ fn all_queries_of_somebody_are_ended_by_a_filter() {
     let told = tell(&mut unit, "user:olga", "kill", filter).expect("told");
     assert_eq!(told["items"].as_array().map(Vec::len), Some(2));
     assert!(slow.into_iter().all(|slow| slow.join().expect("it ends") == "sql.cancelled"));
+}
+
+#[test]
+fn a_query_is_ended_by_the_tag_that_its_asker_gave_it() {
+    let mut unit = unit();
+    let tagged = |who: &str, tag: &str| {
+        let args = json!({"sql": ENDLESS, "tag": tag});
+        ask_with(&unit.kernel, who, args)
+    };
+    // The same text each time, and a tag that somebody else has given too.
+    let [first, second, other] = [("user:ann", "one"), ("user:ann", "two"), ("user:olga", "one")]
+        .map(|(who, tag)| tagged(who, tag));
+    let all = |unit: &Unit| list(unit, "user:olga", json!({"kind": "query"}));
+    while all(&unit).len() < 3 {
+        std::thread::yield_now();
+    }
+    let told = tell(&mut unit, "user:olga", "kill", json!({"tag": "two"})).expect("told");
+    assert_eq!(told["items"], json!([]), "it is not hers");
+    let told = tell(&mut unit, "user:ann", "kill", json!({"tag": "one"})).expect("told");
+    assert_eq!(told["items"].as_array().map(Vec::len), Some(1));
+    assert_eq!(first.join().expect("it ends"), "sql.cancelled");
+    while 2 < all(&unit).len() {
+        std::thread::yield_now();
+    }
+    let left = all(&unit).into_iter().map(|query| json!([query["principal"], query["tag"]]));
+    let mut left: Vec<String> = left.map(|query| query.to_string()).collect();
+    left.sort();
+    assert_eq!(left, [r#"["user:ann","two"]"#, r#"["user:olga","one"]"#]);
+    tell(&mut unit, "user:olga", "kill", json!({"kind": "query"})).expect("told");
+    for query in [second, other] {
+        assert_eq!(query.join().expect("it ends"), "sql.cancelled");
+    }
+    for tag in [String::new(), "a b".into(), "x".repeat(65)] {
+        let ended = ask_with(&unit.kernel, "user:ann", json!({"sql": "SELECT 1", "tag": tag}));
+        assert_eq!(ended.join().expect("it ends"), "call.invalid", "{tag:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Durable calls: answered, failed, refused, withdrawn, and what becomes of them when a contract ends.
 
-use crate::world::{Fate, World, market};
+use crate::world::{Fate, World, manifest, market};
+use base::Kind;
 use exchange::{Config, Pumped};
+use kernel::{Engine as _, Principal, Reader, Wanted};
 use serde_json::{Value, json};
 
 const T: i64 = 1_500_000_000_000;
@@ -121,6 +123,88 @@ fn a_person_withdraws_a_call_and_who_made_it_is_told() {
     assert_eq!(world.answer("retail", "o-1").unwrap(), "!contract.withdrawn");
     let gone = world.call("retail", "contract.withdraw", ("contract", "pay"), json!({"call": "1"}));
     assert_eq!(gone.unwrap_err().code, "contract.call_not_found");
+}
+
+#[test]
+fn open_calls_are_in_the_list_of_what_runs_and_are_withdrawn_there() {
+    let world = market(json!({}), &Config::default());
+    for order in ["o-1", "o-2", "o-3"] {
+        world.ask("retail", "pay", "authorise", order, T).unwrap();
+    }
+    world.settle();
+    let list = |unit: &str, filter: Value| {
+        let answer = world.look(unit, "running.list", ("running", ""), filter).unwrap();
+        let ids = answer["items"].as_array().unwrap().iter().map(|item| item["id"].clone());
+        json!([ids.collect::<Value>(), answer["next"]])
+    };
+    let all = json!(["call/pay/1", "call/pay/2", "call/pay/3"]);
+    for (unit, who) in
+        [("retail", "user:olga".to_owned()), ("payment", format!("peer:{}", world.unit("retail")))]
+    {
+        assert_eq!(list(unit, json!({"kind": "call"})), json!([all, null]));
+        assert_eq!(list(unit, json!({"resource": "contract/pay", "principal": who}))[0], all);
+        assert_eq!(list(unit, json!({"resource": "contract/other"}))[0], json!([]));
+        assert_eq!(list(unit, json!({"state": "withdrawing"}))[0], json!([]));
+        assert_eq!(list(unit, json!({"id": "call/pay/2"}))[0], json!(["call/pay/2"]));
+    }
+    assert_eq!(
+        list("retail", json!({"limit": 2})),
+        json!([["call/pay/1", "call/pay/2"], "exchange:pay/2"])
+    );
+    let rest = json!({"limit": 2, "after": "exchange:pay/2"});
+    assert_eq!(list("retail", rest), json!([["call/pay/3"], null]));
+    let tell = |who: &str, unit: &str, verb: &str, id: &str| {
+        let verb = format!("running.{verb}");
+        world.act(unit, who, &verb, ("running", ""), json!({ "id": id }))
+    };
+    let code = |told: Result<Value, base::Problem>| told.unwrap_err().code;
+    assert_eq!(code(tell("user:olga", "payment", "kill", "call/pay/1")), "running.unsupported");
+    assert_eq!(code(tell("user:olga", "retail", "pause", "call/pay/1")), "running.unsupported");
+    assert_eq!(code(tell("user:olga", "retail", "kill", "call/pay/9")), "contract.call_not_found");
+    tell("user:olga", "retail", "kill", "call/pay/1").unwrap();
+    assert_eq!(list("retail", json!({"state": "withdrawing"}))[0], json!(["call/pay/1"]));
+    world.settle();
+    assert_eq!(list("retail", json!({}))[0], json!(["call/pay/2", "call/pay/3"]));
+    assert_eq!(world.answer("retail", "o-1").unwrap(), "!contract.withdrawn");
+}
+
+#[test]
+fn who_may_not_see_a_contract_neither_sees_nor_ends_its_calls() {
+    let world = market(json!({}), &Config::default());
+    world.apply("retail", json!([manifest("User", "vera", json!({"roles": []}))])).unwrap();
+    world.ask("retail", "pay", "authorise", "o-1", T).unwrap();
+    world.settle();
+    let vera = |verb: &str, args: Value| {
+        world.act("retail", "user:vera", &format!("running.{verb}"), ("running", ""), args)
+    };
+    assert_eq!(vera("list", json!({})).unwrap()["items"], json!([]));
+    let refused = vera("kill", json!({"id": "call/pay/1"})).unwrap_err();
+    assert!(matches!(refused.kind, Kind::NotFound | Kind::Forbidden), "{refused:?}");
+    let open =
+        world.look("retail", "contract.calls", ("contract", "pay"), json!({"state": "open"}));
+    assert_eq!(open.unwrap()["calls"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn calls_are_looked_through_in_portions() {
+    let world = market(json!({}), &Config::default());
+    for order in ["o-1", "o-2", "o-3"] {
+        world.ask("retail", "pay", "authorise", order, T).unwrap();
+    }
+    let node = world.node("retail");
+    let reader = Reader::new(&node.kernel, Principal::User("olga".into())).unwrap();
+    let look = |after: Option<&str>| {
+        let after = after.map(str::to_owned);
+        // Nobody is meant: what does not fit is looked at all the same.
+        let principal = Some("user:nobody".to_owned());
+        let wanted = Wanted { looks: Some(2), principal, after, ..Wanted::default() };
+        let next = node.exchange.running(&reader, reader.caller(), &wanted, &mut |running| {
+            panic!("{running:?} is not meant")
+        });
+        next.unwrap()
+    };
+    assert_eq!(look(None).as_deref(), Some("pay/2"));
+    assert_eq!(look(Some("pay/2")), None);
 }
 
 #[test]

@@ -6,12 +6,11 @@
 use super::provider::ProviderSpec;
 use super::session::NewSession;
 use super::throttle::Try;
-use super::web::encoded;
 use super::{Error, Jwt, WebRequest, jwt, people, provider};
 use crate::Read as _;
 use crate::secrets::{SecretRef, is_for};
 use crate::{Call, Kernel, Principal, Reader, Reply, ResourceRef, scram};
-use base::{Kind, Period, Problem, Time};
+use base::{Kind, Period, Problem, Time, percent_encode};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
@@ -162,7 +161,7 @@ pub(crate) fn begin(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
     let mut url = document.authorization_endpoint.clone();
     for (name, value) in fields {
         let sign = if url.contains('?') { '&' } else { '?' };
-        url.push_str(&format!("{sign}{name}={}", encoded(value)));
+        url.push_str(&format!("{sign}{name}={}", percent_encode(value)));
     }
     Ok(Reply::Value(json!({
         "url": url,
@@ -258,7 +257,7 @@ fn exchange(
         if methods
             .is_none_or(|methods| methods.iter().any(|method| method == "client_secret_basic"))
         {
-            let pair = format!("{}:{}", encoded(&spec.client_id), encoded(&secret));
+            let pair = format!("{}:{}", percent_encode(&spec.client_id), percent_encode(&secret));
             authorization = Some(format!("Basic {}", STANDARD.encode(pair)));
         } else {
             form.push(("client_secret", secret));

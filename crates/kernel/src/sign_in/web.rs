@@ -1,5 +1,7 @@
 //! The way to identity providers: a seam. The real one asks over TLS; tests have one of their own.
 
+use base::percent_encode;
+
 /// A request to an identity provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebRequest {
@@ -20,22 +22,9 @@ impl WebRequest {
     pub fn form_text(&self) -> Option<String> {
         let fields = self.form.as_ref()?.iter();
         let fields: Vec<String> =
-            fields.map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+            fields.map(|(name, value)| format!("{name}={}", percent_encode(value))).collect();
         Some(fields.join("&"))
     }
-}
-
-/// Returns text for use in a query or a form (RFC 3986).
-pub(super) fn encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
 }
 
 /// What an identity provider answers.

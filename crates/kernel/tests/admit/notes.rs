@@ -166,6 +166,7 @@ fn running(note: &Resource) -> Running {
         id: format!("note/{}", note.name),
         kind: "note",
         what: note.name.clone(),
+        tag: None,
         resource: Some(note.reference().to_string()),
         principal: note.owner.clone(),
         on_behalf_of: None,

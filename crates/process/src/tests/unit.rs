@@ -792,6 +792,49 @@ fn pages(unit: &mut Unit, operation: &str, filter: &Value, field: &str) -> Value
     }
 }
 
+#[test]
+fn jobs_are_in_the_list_of_what_runs_and_end_with_their_instance() {
+    let config = kernel::Config { running_looks_max: 2, ..kernel::Config::default() };
+    let mut unit = Unit::with(Arc::new(MemoryStore::new()), config);
+    unit.process("start s\n job j pack\n end e\n s > j > e", &[]);
+    unit.manifests(vec![manifest("User", "bob", json!({"roles": []}))]).expect("applied");
+    for key in ["one", "two", "three"] {
+        unit.ok("process.start", "process/p", json!({"business_key": key}));
+    }
+    unit.ok("job.activate", "job", json!({"type": "pack"}));
+    let list = |unit: &mut Unit, filter: Value| pages(unit, "running.list", &filter, "id");
+    // Those that can be taken first; a page looks at two.
+    assert_eq!(
+        list(&mut unit, json!({"kind": "job"})),
+        json!([["job/2-2", "job/3-2"], ["job/1-2"]])
+    );
+    assert_eq!(
+        list(&mut unit, json!({"limit": 2})),
+        json!([["instance/1", "instance/2"], ["instance/3", "job/2-2"], ["job/3-2", "job/1-2"]])
+    );
+    assert_eq!(
+        list(&mut unit, json!({"principal": "user:ana", "kind": "job"})),
+        json!([[], ["job/1-2"]])
+    );
+    assert_eq!(list(&mut unit, json!({"resource": "instance/3"})), json!([["job/3-2"], []]));
+    assert_eq!(list(&mut unit, json!({"after": "process:job/%FF"})), json!([[]]));
+    let one = unit.ok("running.list", "running", json!({"id": "job/1-2"}))["items"][0].clone();
+    let shown = ["what", "resource", "principal", "on_behalf_of", "state"].map(|name| &one[name]);
+    assert_eq!(shown, ["pack one", "instance/1", "user:ana", "process:p", "held"]);
+    // Whoever may not get a job does not see it.
+    let bob =
+        Call::new("running.list", ResourceRef::new("running", ""), Principal::User("bob".into()));
+    let seen = unit.kernel.read(&bob).map(Reply::into_value).expect("a list");
+    assert_eq!(seen["items"], json!([]));
+    let told = unit.call("running.kill", "running", json!({"id": "job/1-2"}));
+    assert_eq!(told.expect_err("it is no thing of its own").code, "running.unsupported");
+    unit.ok("running.kill", "running", json!({"id": "instance/1"}));
+    unit.ok("running.pause", "running", json!({"id": "instance/2"}));
+    assert_eq!(list(&mut unit, json!({"kind": "job"})), json!([["job/3-2"]]));
+    let paused = unit.ok("running.list", "running", json!({"id": "job/2-2"}));
+    assert_eq!(paused["items"], json!([]), "it is told of by its instance");
+}
+
 /// Ten instances, of which 6, 7, 8 and 10 have failed and 9 is suspended; a page looks at three.
 fn ten_looked_at_by_three() -> Unit {
     let config = kernel::Config { running_looks_max: 3, ..kernel::Config::default() };

@@ -43,6 +43,8 @@ pub struct Restored {
     pub name: String,
     /// The unit's id.
     pub unit: String,
+    /// What the unit calls itself.
+    pub unit_name: String,
     /// The commit at which it stands.
     pub commit: u64,
     /// When the backup was taken, wall time.
@@ -81,6 +83,7 @@ pub fn restore(wanted: &Restore<'_>) -> Result<Restored, Problem> {
     Ok(Restored {
         name,
         unit: manifest.unit,
+        unit_name: manifest.name,
         commit: manifest.commit,
         wall: manifest.wall,
         has_keys: !keys.is_empty(),
