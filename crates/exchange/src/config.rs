@@ -6,10 +6,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// How far the time of a signature may be from the wall clock, in seconds.
+    /// How old a signature over a request may be by the wall clock, in seconds.
     pub signature_age_seconds_max: i64,
-    /// Nonces that are remembered. When they are more, the oldest go, and requests as old as they are refused.
+    /// How far a signature over a request may lie in the future, in seconds: the clocks of two units differ a little.
+    pub signature_ahead_seconds_max: i64,
+    /// Nonces that are remembered. When they are more, the oldest of the peer that has most go.
     pub nonces_max: usize,
+    /// Nonces of one peer that are remembered. When they are more, the oldest go, and requests of this peer as old as they are refused.
+    pub nonces_each_max: usize,
     /// Messages in one request to a peer.
     pub batch_messages_max: usize,
     /// Bytes of messages in one request to a peer.
@@ -76,7 +80,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             signature_age_seconds_max: 300,
+            signature_ahead_seconds_max: 30,
             nonces_max: 200_000,
+            nonces_each_max: 50_000,
             batch_messages_max: 1_000,
             batch_bytes_max: 1 << 20,
             outbox_messages_max: 1_000_000,

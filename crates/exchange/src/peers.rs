@@ -1,27 +1,54 @@
 //! Peers: who they are, how they are recognised, and how their keys are followed.
 
-use crate::Error;
 use crate::engine::Exchange;
 use crate::identity::Card;
 use crate::restore;
 use crate::signature::{claim, claimed_unit, nonce_id};
 use crate::state::{self, Mark, mark_key, number, peer_key, unit_key};
 use crate::wire::{Envelope, Peer, State};
+use crate::{Config, Error};
 use base::{Name, Problem, Time};
 use kernel::{Call, Principal, Read, Reader, Reply, Signed, Tx};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::borrow::Cow;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Nonces that were seen, and the time before which every signature is refused.
+/// Nonces that were seen, and the times before which every signature is refused.
+///
+/// Each peer has a table of its own, so that none moves the times of another, whatever it signs. Who is not known has none.
 #[derive(Debug, Default)]
 pub(crate) struct Nonces {
-    seen: HashSet<u128>,
-    order: VecDeque<(Time, u128)>,
+    peers: BTreeMap<String, Seen>,
+    /// Nonces in all tables.
+    count: usize,
     /// Signatures made at or before this time cannot be told from replayed ones any more.
     floor: Option<Time>,
+}
+
+/// What is remembered of the signatures of one peer.
+#[derive(Debug, Default)]
+struct Seen {
+    /// When each was made, and its nonce: whoever replays one shows both.
+    nonces: BTreeSet<(Time, u128)>,
+    /// As that of all peers.
+    floor: Option<Time>,
+}
+
+impl Seen {
+    /// Forgets what was made before a time, and the oldest where more than `count_max` are left. Returns how many.
+    fn forget(&mut self, before: Time, count_max: usize) -> usize {
+        let count = self.nonces.len();
+        while let Some((oldest, _)) = self.nonces.first().copied() {
+            if before <= oldest && self.nonces.len() <= count_max {
+                break;
+            }
+            self.floor = self.floor.max(Some(oldest));
+            self.nonces.pop_first();
+        }
+        count - self.nonces.len()
+    }
 }
 
 impl Nonces {
@@ -31,38 +58,69 @@ impl Nonces {
         self.floor = Some(Time(started.0.div_euclid(1_000) * 1_000));
     }
 
+    /// Takes a signature of a peer that was made at `created`, once.
     fn admit(
         &mut self,
-        id: u128,
-        created: Time,
+        unit: &str,
+        (created, id): (Time, u128),
         wall: Time,
-        age: i64,
-        nonces_max: usize,
+        config: &Config,
     ) -> Result<(), Error> {
         let stale = |reason: &str| Err(Error::Stale { reason: reason.into() });
         if self.floor.is_none() {
             self.start(wall);
         }
-        if age < (wall.0 - created.0).abs() {
+        let age = config.signature_age_seconds_max.saturating_mul(1_000);
+        let ahead = config.signature_ahead_seconds_max.saturating_mul(1_000);
+        let past = wall.0.saturating_sub(created.0);
+        if age < past {
             return stale("it was signed too long ago, or one of the clocks is wrong");
+        }
+        if past < ahead.saturating_neg() {
+            return stale("it was signed in the future: one of the clocks is wrong");
         }
         if self.floor.is_some_and(|floor| created <= floor) {
             return stale("it was signed before this unit started");
         }
-        if !self.seen.insert(id) {
+        let before = Time(wall.0.saturating_sub(age));
+        if !self.peers.contains_key(unit) {
+            self.sweep(before);
+        }
+        let seen = self.peers.entry(unit.to_owned()).or_default();
+        if seen.floor.is_some_and(|floor| created <= floor) {
+            return stale("it is older than the signatures of its peer that are remembered");
+        }
+        if !seen.nonces.insert((created, id)) {
             return stale("it was used before");
         }
-        self.order.push_back((created, id));
-        while let Some((oldest, id)) = self.order.front().copied() {
-            let is_expired = age < wall.0 - oldest.0;
-            if !is_expired && self.order.len() <= nonces_max {
-                break;
-            }
-            self.floor = self.floor.max(Some(oldest));
-            self.seen.remove(&id);
-            self.order.pop_front();
+        self.count += 1;
+        self.count -= seen.forget(before, config.nonces_each_max);
+        if config.nonces_max < self.count {
+            self.sweep(before);
+        }
+        // Whoever has most makes room for the others.
+        while config.nonces_max < self.count {
+            let longest = self.peers.values_mut().max_by_key(|seen| seen.nonces.len());
+            let Some(longest) = longest else { break };
+            self.count -= longest.forget(before, longest.nonces.len().saturating_sub(1));
         }
         Ok(())
+    }
+
+    /// Forgets what is too old to be replayed, also of peers that have gone quiet.
+    fn sweep(&mut self, before: Time) {
+        let (mut count, mut floor) = (0, self.floor);
+        self.peers.retain(|_, seen| {
+            seen.forget(before, usize::MAX);
+            count += seen.nonces.len();
+            let is_needed = !seen.nonces.is_empty() || Some(before) <= seen.floor;
+            if !is_needed {
+                // Nothing so old is taken any more, unless the clock goes back.
+                floor = floor.max(seen.floor);
+            }
+            is_needed
+        });
+        (self.count, self.floor) = (count, floor);
     }
 }
 
@@ -103,10 +161,14 @@ impl Exchange {
         }
         card.check(&claim.signed, claim.created, claim.base.as_bytes())?;
         let wall = read.kernel().clock().wall();
-        let age = self.config.signature_age_seconds_max * 1_000;
-        let id = nonce_id(&claim.unit, &claim.nonce);
+        // `created` says what the signer likes: a key that has ended opens no door, however early it says that it signed.
+        let key = card.keys.iter().find(|key| key.number == claim.signed.key);
+        if key.is_some_and(|key| key.until <= wall) {
+            return Err(refuse(&format!("key {} has ended", claim.signed.key)).into());
+        }
+        let made = (claim.created, nonce_id(&claim.unit, &claim.nonce));
         let mut nonces = self.nonces.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        nonces.admit(id, claim.created, wall, age, self.config.nonces_max)?;
+        nonces.admit(&claim.unit, made, wall, &self.config)?;
         Ok(Some(Principal::Peer(claim.unit)))
     }
 
@@ -250,35 +312,74 @@ fn card_within(body: &[u8]) -> Option<Card> {
 mod tests {
     use super::*;
 
-    const AGE: i64 = 300_000;
-
     fn at(seconds: i64) -> Time {
         Time(1_700_000_000_000 + seconds * 1_000)
+    }
+
+    /// Remembers five signatures of a peer, and eight of all.
+    fn few() -> Config {
+        Config { nonces_each_max: 5, nonces_max: 8, ..Config::default() }
+    }
+
+    /// Shows a signature of a peer, made and seen at such seconds.
+    fn show(nonces: &mut Nonces, unit: &str, id: u128, [created, wall]: [i64; 2]) -> bool {
+        nonces.admit(unit, (at(created), id), at(wall), &few()).is_ok()
     }
 
     #[test]
     fn a_signature_counts_once_and_only_while_it_is_fresh() {
         let mut nonces = Nonces::default();
         nonces.start(at(0));
-        let mut admit = |id, created, wall| nonces.admit(id, created, wall, AGE, 100).is_ok();
-        assert!(admit(1, at(1), at(1)));
-        assert!(!admit(1, at(1), at(2)), "replayed");
-        assert!(!admit(2, at(0), at(1)), "made before the start");
-        assert!(!admit(3, at(1), at(302)), "too old");
-        assert!(!admit(4, at(700), at(301)), "from the future");
-        assert!(admit(5, at(301), at(301)));
+        let mut admit = |id, times| show(&mut nonces, "a", id, times);
+        assert!(admit(1, [1, 1]));
+        assert!(!admit(1, [1, 2]), "replayed");
+        assert!(!admit(2, [0, 1]), "made before the start");
+        assert!(!admit(3, [1, 302]), "too old");
+        assert!(!admit(4, [332, 301]), "from the future");
+        assert!(admit(5, [301, 301]));
+        assert!(admit(6, [331, 301]), "clocks differ a little");
+        for created in [i64::MIN, i64::MAX] {
+            assert!(nonces.admit("a", (Time(created), 7), at(301), &few()).is_err(), "{created}");
+        }
     }
 
     #[test]
     fn nonces_that_are_forgotten_for_want_of_room_cannot_be_replayed() {
         let mut nonces = Nonces::default();
         nonces.start(at(-1));
-        for id in 0..20 {
-            assert!(nonces.admit(id, at(i64::try_from(id).unwrap()), at(20), AGE, 5).is_ok());
+        for second in 0..20 {
+            assert!(show(&mut nonces, "a", 0, [second, 20]));
         }
-        assert_eq!(nonces.seen.len(), 5);
-        for id in 0..20 {
-            assert!(nonces.admit(id, at(i64::try_from(id).unwrap()), at(21), AGE, 5).is_err());
+        assert_eq!(nonces.count, 5);
+        for second in 0..20 {
+            assert!(!show(&mut nonces, "a", 0, [second, 21]));
         }
+    }
+
+    #[test]
+    fn a_peer_that_signs_without_end_and_in_the_future_locks_out_nobody_but_itself() {
+        let mut nonces = Nonces::default();
+        nonces.start(at(-1));
+        assert!(show(&mut nonces, "b", 1, [0, 0]));
+        let taken = (0..20).filter(|id| show(&mut nonces, "a", *id, [30, 0])).count();
+        assert!(taken < 20 && !show(&mut nonces, "a", 99, [30, 0]), "{taken}: its table is full");
+        assert!(show(&mut nonces, "b", 2, [0, 1]), "another one goes on");
+        // More than all tables may hold: whoever has most makes room.
+        for unit in ["c", "d", "e"] {
+            assert!(show(&mut nonces, unit, 1, [1, 1]) && show(&mut nonces, unit, 2, [1, 1]));
+        }
+        assert!(nonces.count <= 8, "{}", nonces.count);
+        assert!(show(&mut nonces, "b", 3, [1, 1]));
+        assert!(!show(&mut nonces, "b", 1, [0, 1]), "replayed");
+    }
+
+    #[test]
+    fn a_peer_that_has_gone_quiet_takes_no_room_and_is_replayed_by_nobody() {
+        let mut nonces = Nonces::default();
+        nonces.start(at(-1));
+        assert!(show(&mut nonces, "a", 1, [5, 5]));
+        assert!(show(&mut nonces, "b", 1, [400, 400]));
+        assert_eq!((nonces.peers.len(), nonces.count), (1, 1));
+        assert!(!show(&mut nonces, "a", 1, [5, 6]), "also where the clock has gone back");
     }
 }

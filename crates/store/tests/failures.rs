@@ -178,6 +178,33 @@ fn a_full_disk_refuses_commits_serves_reads_and_recovers() {
     }
 }
 
+#[test]
+fn a_main_file_that_has_no_room_to_grow_is_not_tried_with_every_commit() {
+    const COMMITS: u64 = 20;
+    let disk = SimulatedDisk::new(1);
+    let store = open(&disk);
+    let epoch = store.open_epoch(0).unwrap();
+    let commit = |key: &str, bytes| {
+        store.commit(0, &put(epoch, key, bytes)).unwrap();
+    };
+    disk.set_full(Some("store"));
+    // A snapshot of another thread keeps the log from being copied until it is long.
+    let snapshot =
+        std::thread::scope(|scope| scope.spawn(|| store.snapshot().unwrap()).join().unwrap());
+    (0..30).for_each(|number| commit(&format!("key {number}"), 3_000));
+    drop(snapshot);
+    let (syncs, size) = (disk.syncs(), disk.size("store").unwrap());
+    (0..COMMITS).for_each(|_| commit("key", 10));
+    let syncs = disk.syncs() - syncs;
+    // Each commit is a sync, and so is each try: it syncs the log before it copies.
+    assert!(COMMITS <= syncs && syncs < COMMITS + COMMITS / 2, "{syncs} syncs");
+    assert_eq!(disk.size("store").unwrap(), size);
+    disk.set_full(None);
+    (0..COMMITS).for_each(|_| commit("key", 10));
+    assert!(size < disk.size("store").unwrap(), "it is copied once there is room");
+    assert_eq!(store.verify().unwrap(), Vec::<String>::new());
+}
+
 /// Commits while syncs fail, checks each answer against what the store shows, and again after a power cut.
 fn commit_while_syncs_fail(kind: Kind, seed: u64, counts: &mut [u32; 3]) {
     let entropy = SeededEntropy::new(seed);

@@ -42,6 +42,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The newest backup cannot be restored, so that the older ones stay.
+    #[error("no backup was dropped: `{file}` of the newest one is damaged: {reason}")]
+    NotDropped {
+        /// Which, in the folder of the backups.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A backup did not come as a whole.
     #[error("the backup broke off: {reason}")]
     Cut {
@@ -174,7 +182,7 @@ impl Explain for Error {
             Self::File { .. } => Code("unit.file", Kind::Unavailable),
             Self::Config { .. } => Code("unit.config", Kind::Invalid),
             Self::NoFile { .. } => Code("unit.no_file", Kind::NotFound),
-            Self::Damaged { .. } => Code("backup.damaged", Kind::Invalid),
+            Self::Damaged { .. } | Self::NotDropped { .. } => Code("backup.damaged", Kind::Invalid),
             Self::Cut { .. } => Code("backup.cut", Kind::Unavailable),
             Self::Slow { .. } => Code("backup.slow", Kind::Exhausted),
             Self::BackupBusy { .. } => Code("backup.busy", Kind::Conflict),
@@ -203,6 +211,10 @@ impl Explain for Error {
             Self::Damaged { .. } => {
                 Some("restore another backup: `craton backup list` shows them, `craton backup check` reads them".into())
             }
+            Self::NotDropped { .. } => Some(
+                "run `craton backup check`, which sets aside what has changed, and take another backup: it brings that again"
+                    .into(),
+            ),
             Self::Cut { .. } => Some("take it again: what came is not sent a second time".into()),
             Self::BackupBusy { .. } => Some("wait until it is done".into()),
             Self::Elsewhere { .. } => Some(

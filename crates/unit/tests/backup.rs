@@ -2,10 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends where a promise is broken")]
 
+use base::{SystemEntropy, Time};
+use exchange::canonical::canonical;
+use exchange::{Identity, Root};
+use serde_json::json;
 use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use unit::backup::{Folder, Keys, Restore, Restored, restore, stopped, unit_of};
+use unit::backup::{
+    Folder, Keys, Manifest, Restore, Restored, SignedManifest, restore, stopped, unit_of,
+};
 use unit::{Clock, Options, Start, init, verify};
 
 const PASSPHRASE: &str = "correct horse battery";
@@ -238,6 +244,70 @@ fn a_changed_piece_that_was_set_aside_is_brought_again() {
     assert!(left.iter().all(|file| file.extension().is_none()), "what was set aside is gone");
 }
 
+/// Returns where the piece lies that a file of a backup begins with.
+fn piece_of(folder: &Folder, taken: &unit::backup::Taken, path: &str) -> PathBuf {
+    let entry = taken.signed.manifest.files.iter().find(|file| file.path == path).unwrap();
+    let hash = &entry.pieces[0];
+    folder.root().join("pieces").join(&hash[..2]).join(hash)
+}
+
+#[test]
+fn a_piece_of_another_length_is_brought_again_by_the_next_backup() {
+    let place = place("short");
+    let unit = shop(&place);
+    let folder = Folder::new(place.join("backups"));
+    let taken = back_up(&unit, &folder);
+    let piece = piece_of(&folder, &taken, "unit.toml");
+    let whole = std::fs::read(&piece).unwrap();
+    for bytes in [&whole[1..], &[]] {
+        std::fs::write(&piece, bytes).unwrap();
+        back_up(&unit, &folder);
+        assert_eq!(std::fs::read(&piece).unwrap(), whole);
+        assert_eq!(folder.check(None).unwrap(), Vec::new());
+    }
+}
+
+#[test]
+fn what_a_backup_that_broke_off_has_left_is_read_before_it_is_used() {
+    let place = place("left");
+    let unit = shop(&place);
+    let folder = Folder::new(place.join("backups"));
+    let taken = back_up(&unit, &folder);
+    let piece = piece_of(&folder, &taken, "unit.toml");
+    let whole = tamper(&piece);
+    std::fs::remove_dir_all(folder.root().join("manifests")).unwrap();
+    back_up(&unit, &folder);
+    assert_eq!(std::fs::read(&piece).unwrap(), whole);
+    assert_eq!(folder.check(None).unwrap(), Vec::new());
+}
+
+#[test]
+fn no_backup_is_dropped_for_one_that_cannot_be_restored() {
+    let place = place("rotten");
+    let unit = shop(&place);
+    let folder = Folder::new(place.join("backups"));
+    let taken = back_up(&unit, &folder);
+    let id = &taken.signed.manifest.unit;
+    // Of the same length: nothing but reading it finds it out.
+    tamper(&piece_of(&folder, &taken, "unit.toml"));
+    back_up(&unit, &folder);
+    let pieces = folder.pieces().unwrap();
+    let lock = folder.lock().unwrap();
+    assert_eq!(folder.keep(&lock, id, 2).unwrap(), 0, "nothing is to be dropped");
+    let problem = folder.keep(&lock, id, 1).unwrap_err();
+    assert_eq!(problem.code, "backup.damaged");
+    assert!(problem.message.contains("no backup was dropped"), "{}", problem.message);
+    assert!(problem.hint.is_some_and(|hint| hint.contains("craton backup check")));
+    assert_eq!((folder.list().unwrap().len(), folder.pieces().unwrap()), (2, pieces));
+    // As the hint says.
+    folder.set_aside(&lock, &folder.check(None).unwrap()).unwrap();
+    drop(lock);
+    back_up(&unit, &folder);
+    let lock = folder.lock().unwrap();
+    assert_eq!(folder.keep(&lock, id, 1).unwrap(), 2);
+    assert_eq!(folder.check(None).unwrap(), Vec::new());
+}
+
 #[test]
 fn of_several_units_one_has_to_be_named() {
     let place = place("several");
@@ -303,6 +373,51 @@ fn a_manifest_that_another_unit_signed_is_refused() {
     let wanted =
         Restore { from: &folder, at: Some(&own.name), to: &place.join("to"), keys: Keys::Later };
     assert_eq!(restore(&wanted).unwrap_err().code, "backup.damaged");
+}
+
+/// Signs a manifest as a unit does, and puts it into a folder. Returns its name.
+fn put(folder: &Folder, keys: &Identity, manifest: Manifest) -> String {
+    let statement = canonical(&json!({"type": "craton/backup", "manifest": manifest}));
+    let signed = keys.sign(manifest.wall, &statement).unwrap();
+    let name = format!("made-{}", manifest.wall.0);
+    let signed = SignedManifest { manifest, signed };
+    let text = serde_json::to_string_pretty(&signed).unwrap() + "\n";
+    std::fs::write(folder.root().join(format!("manifests/{name}.json")), text).unwrap();
+    name
+}
+
+#[test]
+fn what_a_key_signs_after_it_was_revoked_is_no_backup() {
+    let place = place("revoked");
+    let unit = shop(&place);
+    let folder = Folder::new(place.join("backups"));
+    let first = back_up(&unit, &folder);
+    let manifest = &first.signed.manifest;
+    let later = |days: i64| Time(manifest.wall.0 + days * 86_400_000);
+    let text = std::fs::read_to_string(unit.join("unit.key")).unwrap();
+    let [mut stolen, mut keys] = [(); 2].map(|()| Identity::from_text(&text).unwrap());
+    // The second key on the first day, and the end of the first one on the second.
+    keys.rotate(&SystemEntropy, later(1)).unwrap();
+    let root = Root::from_text(&stolen.take_root().unwrap()).unwrap();
+    let mut card = keys.card(None, None);
+    card.keys[0].until = later(2);
+    let signature = root.sign(&card.keys[0]);
+    card.keys[0].signature = signature;
+
+    let forged = put(&folder, &stolen, Manifest { wall: later(5), ..manifest.clone() });
+    let got =
+        |name: Option<&str>| folder.get(name).map(|(name, _)| name).map_err(|problem| problem.code);
+    assert_eq!(got(None), Ok(forged.clone()), "nothing in the folder knows of the revocation");
+    let newest = put(&folder, &keys, Manifest { wall: later(3), card, ..manifest.clone() });
+    assert_eq!(got(Some(&forged)), Err("backup.damaged".into()));
+    assert_eq!(got(None), Err("backup.damaged".into()), "somebody has been here");
+    let findings = folder.check(None).unwrap();
+    let files: Vec<&str> = findings.iter().map(|finding| finding.file.as_str()).collect();
+    assert_eq!(files, [format!("manifests/{forged}.json")]);
+    assert!(findings[0].reason.contains("key 1"), "{}", findings[0].reason);
+    assert_eq!(got(Some(&first.name)), Ok(first.name.clone()), "it was signed before the end");
+    std::fs::remove_file(folder.root().join(&findings[0].file)).unwrap();
+    assert_eq!(got(None), Ok(newest));
 }
 
 #[test]

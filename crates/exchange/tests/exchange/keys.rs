@@ -1,7 +1,7 @@
 //! Signing keys that change while units deal with each other.
 
 use crate::world::{World, market};
-use base::{Clock, Problem};
+use base::{Clock, Problem, Time};
 use exchange::{Config, Identity, KeyEntry, Pumped, Request, Root, signature};
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
@@ -36,6 +36,11 @@ fn deal(world: &World, order: &str) {
 
 /// What retail says to an envelope of payment that somebody has signed with these keys.
 fn shown(world: &World, keys: &Identity, nonce: u64) -> String {
+    shown_as_of(world, keys, nonce, world.clock.wall())
+}
+
+/// The same, where the signature says that it was made at a time.
+fn shown_as_of(world: &World, keys: &Identity, nonce: u64, created: Time) -> String {
     let (from, to) = (world.unit("payment"), world.unit("retail"));
     let body = json!({"v": 1, "from": from, "to": to, "acknowledged": 0, "messages": []});
     let mut request = Request {
@@ -44,7 +49,7 @@ fn shown(world: &World, keys: &Identity, nonce: u64) -> String {
         body: body.to_string().into_bytes(),
         ..Request::default()
     };
-    request.headers = signature::sign(keys, &to, &request, world.clock.wall(), nonce).unwrap();
+    request.headers = signature::sign(keys, &to, &request, created, nonce).unwrap();
     let response = world.deliver("retail", &request);
     let body: Value = serde_json::from_slice(&response.body).unwrap();
     body["code"].as_str().map_or_else(|| response.status.to_string(), str::to_owned)
@@ -96,6 +101,11 @@ fn what_a_revoked_key_signs_later_is_refused_and_what_it_signed_before_counts() 
     assert_eq!(states(&world, "payment"), ["1 revoked", "2 signs"]);
     world.clock.wall.fetch_add(2_000, Ordering::SeqCst);
     assert_eq!(shown(&world, &stolen, 2), "exchange.signature");
+    // Whoever has the key writes any time: one from before its end opens the door no more than one of now.
+    let before = Time(world.clock.wall().0 - 5_000);
+    let until = Time::parse(revoked["until"].as_str().unwrap()).unwrap();
+    assert!(before < until);
+    assert_eq!(shown_as_of(&world, &stolen, 3, before), "exchange.signature");
     // The card from before, in which the key lives longer, is shown again in vain.
     let card = serde_json::to_value(stolen.card(Some("http://payment"), None)).unwrap();
     let again = json!({"name": "payment", "card": card});

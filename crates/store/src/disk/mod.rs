@@ -63,6 +63,11 @@ impl SimulatedDisk {
         self.model().faults.bytes_left = bytes;
     }
 
+    /// Leaves no room for one file to grow, while others do; `None` gives room again.
+    pub fn set_full(&self, name: Option<&str>) {
+        self.model().faults.full = name.map(str::to_owned);
+    }
+
     /// Leaves syncs out while claiming that they were done: a disk that lies, or a build that forgot one.
     pub fn leave_out(&self, syncs: LeftOut) {
         self.model().left_out = syncs;

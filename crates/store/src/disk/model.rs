@@ -38,6 +38,8 @@ pub(super) struct Faults {
     pub operations_left: Option<u64>,
     pub syncs_failing: Option<(u64, u64)>,
     pub bytes_left: Option<u64>,
+    /// A file that does not grow.
+    pub full: Option<String>,
 }
 
 /// What the names of blobs begin with on this disk.
@@ -181,6 +183,9 @@ impl Model {
         }
         let growth =
             (offset + bytes.len()).saturating_sub(self.size(name).unwrap_or(0) as usize) as u64;
+        if 0 < growth && self.faults.full.as_deref() == Some(name) {
+            return Err(Failure::Full);
+        }
         if let Some(left) = &mut self.faults.bytes_left {
             *left = left.checked_sub(growth).ok_or(Failure::Full)?;
         }

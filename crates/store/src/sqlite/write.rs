@@ -1,13 +1,13 @@
 //! The writer: the only connection that changes anything.
 
-use super::copying::Copying;
+use super::copying::{Copied, Copying, checkpoint};
 use super::file::{self, Place, chunk_id, failure, signed};
 use super::freed;
 use super::read::{Readers, View};
 use crate::heads::{Heads, LogHead};
 use crate::{Batch, Config, Error};
 use rusqlite::wal::CheckpointMode;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -279,7 +279,8 @@ impl Writer {
             return Ok(false);
         }
         match self.checkpoint(CheckpointMode::TRUNCATE) {
-            Ok(is_all) => {
+            Ok(copied) => {
+                let is_all = copied == Copied::All;
                 if is_all {
                     self.is_copied = false;
                     self.wal_pages.store(0, Ordering::Relaxed);
@@ -326,15 +327,19 @@ impl Writer {
             return Ok(());
         }
         match self.copy(readers, is_urgent) {
-            Ok(is_all) => {
+            Ok(copied) => {
                 // The log starts anew with the next commit, unless a snapshot was opened just now.
-                self.is_copied = !is_all;
-                if is_all {
+                self.is_copied = copied == Copied::Most;
+                if copied == Copied::All {
                     self.wal_pages_next = self.config.checkpoint_pages;
                 }
                 Ok(())
             }
-            Err(Error::Full) => Ok(()),
+            Err(Error::Full) => {
+                // Tried again once the log is longer by a quarter of `checkpoint_pages`, and not with each commit.
+                self.is_copied = false;
+                Ok(())
+            }
             Err(_) => {
                 self.is_main_certain = false;
                 self.reopen(readers)
@@ -342,14 +347,18 @@ impl Writer {
         }
     }
 
-    /// Copies the log here and now; returns whether all of it is copied and no snapshot needs it. `is_urgent` ends the snapshots.
-    fn copy(&self, readers: &Readers, is_urgent: bool) -> Result<bool, Error> {
-        if !is_urgent {
-            return Ok(self.checkpoint(CheckpointMode::PASSIVE)? && !readers.is_any_open());
-        }
-        let held = readers.hold(true);
-        let mode = if held.is_quiet() { CheckpointMode::RESTART } else { CheckpointMode::PASSIVE };
-        Ok(self.checkpoint(mode)? && held.is_quiet())
+    /// Copies the log here and now; returns how much is copied, all only where no snapshot needs the log. `is_urgent` ends the
+    /// snapshots.
+    fn copy(&self, readers: &Readers, is_urgent: bool) -> Result<Copied, Error> {
+        let (copied, is_quiet) = if is_urgent {
+            let held = readers.hold(true);
+            let is_quiet = held.is_quiet();
+            let mode = if is_quiet { CheckpointMode::RESTART } else { CheckpointMode::PASSIVE };
+            (self.checkpoint(mode)?, held.is_quiet())
+        } else {
+            (self.checkpoint(CheckpointMode::PASSIVE)?, !readers.is_any_open())
+        };
+        Ok(if is_quiet { copied } else { copied.min(Copied::Most) })
     }
 
     /// Begins to copy the log beside the commits; returns whether that is done.
@@ -364,18 +373,15 @@ impl Writer {
     /// Waits for a copy that is under way.
     fn end_copying(&mut self) {
         if let Some(copying) = self.copying.take() {
-            self.is_copied = true;
-            self.is_main_certain &= copying.end().is_ok();
+            let copied = copying.end();
+            self.is_main_certain &= copied.is_ok();
+            self.is_copied = copied.is_ok_and(|copied| copied != Copied::Little);
         }
     }
 
-    /// Copies the log as far as snapshots let it; returns whether all of it is in the main file now.
-    fn checkpoint(&self, mode: CheckpointMode) -> Result<bool, Error> {
-        match self.connection()?.wal_checkpoint_v2(Some("main"), mode) {
-            Ok((pages, copied)) => Ok(pages == copied),
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(false),
-            Err(error) => Err(failure(error)),
-        }
+    /// Copies the log as far as snapshots let it.
+    fn checkpoint(&self, mode: CheckpointMode) -> Result<Copied, Error> {
+        checkpoint(self.connection()?, mode)
     }
 
     /// Opens the store anew and copies the whole log, after a checkpoint failed.
@@ -390,12 +396,12 @@ impl Writer {
         }
         self.adopt(self.place.connect()?).map_err(failure)?;
         match self.checkpoint(CheckpointMode::PASSIVE) {
-            Ok(true) => {
+            Ok(Copied::All) => {
                 self.is_main_certain = true;
                 Ok(())
             }
             // A part was counted as copied, without a sync: the next attempt closes all connections again.
-            Ok(false) => Err(Error::Unavailable {
+            Ok(_) => Err(Error::Unavailable {
                 reason: "a checkpoint failed, and is not finished yet".into(),
             }),
             Err(error) => {

@@ -1,10 +1,10 @@
 //! The folder in which backups lie.
 
-use super::manifest::{Entry, SignedManifest, hash_of};
+use super::manifest::{Entry, Manifest, SignedManifest, hash_of};
 use super::stream::Frame;
 use crate::{Error, files};
 use base::{Problem, Time, is_digest};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -70,18 +70,31 @@ impl Folder {
         &self.root
     }
 
-    /// Returns the pieces that are there, by their hashes.
+    /// Returns the pieces that are there, by their hashes, without those that are not as long as a manifest says: the next backup
+    /// brings them again. That the others have not changed is found by [`Self::check`].
     ///
     /// # Errors
     /// Where the folder cannot be read.
     pub fn pieces(&self) -> Result<HashSet<String>, Problem> {
-        let names = self.blobs.list(PIECES)?;
-        let hash = |name: String| name.rsplit('/').next().map(str::to_owned);
-        Ok(names
-            .into_iter()
-            .filter_map(|(name, _)| hash(name))
-            .filter(|hash| is_digest(hash))
-            .collect())
+        let shown = self.list()?;
+        let manifests = shown.iter().filter_map(Shown::manifest);
+        let lengths: HashMap<&str, u64> =
+            manifests.flat_map(|manifest| &manifest.files).flat_map(Entry::lengths).collect();
+        let mut pieces = HashSet::new();
+        for (file, bytes) in self.blobs.list(PIECES)? {
+            let Some(hash) = file.rsplit('/').next().filter(|hash| is_digest(hash)) else {
+                continue;
+            };
+            let is_whole = match lengths.get(hash) {
+                Some(length) => *length == bytes,
+                // A backup that broke off has left it, so that nothing says how long it is.
+                None => self.read_piece(hash)?.is_some(),
+            };
+            if is_whole {
+                pieces.insert(hash.to_owned());
+            }
+        }
+        Ok(pieces)
     }
 
     /// Returns the backups, the oldest first. What is damaged is among them.
@@ -98,6 +111,7 @@ impl Folder {
             let signed = SignedManifest::read(&file, &text).map_err(|error| error.to_string());
             shown.push(Shown { name: name.to_owned(), signed });
         }
+        refuse_ended(&mut shown);
         shown.sort_by_key(Shown::wall);
         Ok(shown)
     }
@@ -285,10 +299,12 @@ impl Folder {
         Ok((hash_of(&bytes) == hash).then_some(bytes))
     }
 
-    /// Drops all backups of a unit but the newest, and pieces that no backup is made of any more. Returns how many backups went.
+    /// Drops all backups of a unit but the newest, and pieces that no backup is made of any more. Returns how many backups went. None
+    /// goes before every byte of the newest was read.
     ///
     /// # Errors
-    /// `backup.damaged` where a manifest cannot be read: nobody knows then which pieces it needs.
+    /// `backup.damaged`, and nothing is dropped: where a manifest cannot be read, since nobody knows then which pieces it needs, or
+    /// where the newest backup is not whole.
     pub fn keep(&self, _lock: &Lock, unit: &str, count: usize) -> Result<usize, Problem> {
         let mut kept = Vec::new();
         let mut own = Vec::new();
@@ -298,6 +314,11 @@ impl Folder {
             if signed.manifest.unit == unit { own.push((name, signed)) } else { kept.push(signed) }
         }
         let gone = own.len().saturating_sub(count.max(1));
+        if let Some((name, _)) = own.last().filter(|_| 0 < gone)
+            && let Some(Finding { file, reason }) = self.check(Some(name))?.into_iter().next()
+        {
+            return Err(Error::NotDropped { file, reason }.into());
+        }
         let newest = own.split_off(gone);
         kept.extend(newest.into_iter().map(|(_, signed)| signed));
         for (name, _) in &own {
@@ -329,14 +350,43 @@ impl Folder {
 }
 
 impl Shown {
+    /// What it says; nothing of a damaged one.
+    fn manifest(&self) -> Option<&Manifest> {
+        self.signed.as_ref().ok().map(|signed| &signed.manifest)
+    }
+
     /// Of which unit it is; nothing of a damaged one.
     fn unit(&self) -> Option<&str> {
-        self.signed.as_ref().ok().map(|signed| signed.manifest.unit.as_str())
+        self.manifest().map(|manifest| manifest.unit.as_str())
     }
 
     /// When it was taken; the damaged come first.
     fn wall(&self) -> Option<Time> {
-        self.signed.as_ref().ok().map(|signed| signed.manifest.wall)
+        self.manifest().map(|manifest| manifest.wall)
+    }
+}
+
+/// Refuses backups that were signed with a key that had ended by then. The root signs when a key ends, so whatever card says it first
+/// is believed: that in a later backup knows of a revocation, that in a backup which a thief has made does not.
+fn refuse_ended(shown: &mut [Shown]) {
+    let mut ends: HashMap<(String, String), Time> = HashMap::new();
+    for Manifest { unit, card, .. } in shown.iter().filter_map(Shown::manifest) {
+        for key in &card.keys {
+            let end = ends.entry((unit.clone(), key.key.clone())).or_insert(key.until);
+            *end = key.until.min(*end);
+        }
+    }
+    for shown in shown {
+        let Ok(SignedManifest { manifest, signed }) = &shown.signed else { continue };
+        let key = manifest.card.keys.iter().find(|key| key.number == signed.key);
+        let end = key.and_then(|key| ends.get(&(manifest.unit.clone(), key.key.clone())));
+        if let Some(end) = end.filter(|end| **end <= manifest.wall) {
+            let reason = format!(
+                "key {} that signed it had ended at {end}, as another backup of the unit says",
+                signed.key
+            );
+            shown.signed = Err(reason);
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a backup says of itself.
 
+use super::PIECE_BYTES;
 use crate::Error;
 use base::{Time, hex, sha256};
 use exchange::canonical::canonical;
@@ -75,6 +76,16 @@ impl Manifest {
     }
 }
 
+impl Entry {
+    /// Returns how long each of its pieces is, by its hash.
+    pub(crate) fn lengths(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.pieces.iter().zip(0..).map(move |(hash, number)| {
+            let left = self.bytes.saturating_sub(PIECE_BYTES.saturating_mul(number));
+            (hash.as_str(), left.min(PIECE_BYTES))
+        })
+    }
+}
+
 impl SignedManifest {
     /// Reads a manifest, and checks that the unit has signed it.
     ///
@@ -136,6 +147,18 @@ pub(crate) fn is_inside(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_pieces_of_a_file_are_full_but_the_last() {
+        let lengths = |bytes, count| {
+            let entry = Entry { path: "f".into(), bytes, pieces: vec!["a".into(); count] };
+            entry.lengths().map(|(_, length)| length).collect::<Vec<_>>()
+        };
+        assert_eq!(lengths(5, 1), [5]);
+        assert_eq!(lengths(PIECE_BYTES, 1), [PIECE_BYTES]);
+        assert_eq!(lengths(2 * PIECE_BYTES + 1, 3), [PIECE_BYTES, PIECE_BYTES, 1]);
+        assert_eq!(lengths(0, 0), [0; 0]);
+    }
 
     #[test]
     fn no_file_leaves_the_folder_it_is_put_into() {
