@@ -255,7 +255,14 @@ impl Engine for System {
                 }))
                 .prepared(sign_in::prepare_password)
                 .secret(),
-            operation("user.delete_password", Manage, "Takes a user's password away and ends his sessions.", decide(&self, |_, tx, call| sign_in::delete_password(tx, call))),
+            operation("user.delete_password", Manage, "Takes a user's password away and ends his sessions.", decide(&self, |_, tx, call| sign_in::delete_password(tx, call)))
+                .takes(json!({
+                    "type": "object",
+                    "additionalProperties": false,
+                    "properties": {"current": {"type": "string"}},
+                }))
+                .prepared(sign_in::prepare_delete)
+                .secret(),
             operation("user.record", Manage, "Writes down whom an identity provider vouches for.", decide(&self, |_, tx, call| sign_in::record(tx, call)))
                 .on_kind()
                 .internal(),
@@ -386,6 +393,7 @@ impl Engine for System {
         audit::forget_old(tx)?;
         let kernel = Arc::clone(tx.kernel());
         kernel.holders.flush(tx)?;
+        sign_in::keep_heard(tx)?;
         sign_in::expire(tx, budget.min(100))?;
         crate::writer::expire_keys(tx, budget.min(100)).map(|_| 0)
     }
