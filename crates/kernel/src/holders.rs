@@ -1,10 +1,11 @@
 //! Who holds which token: what was recognised is remembered until the next change of any right, and sessions are noted as used.
 
 use crate::kernel::{Identity, Stamp};
+use crate::sign_in::Known;
 use crate::{Token, Tx};
 use base::{Problem, Time};
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Tokens that are remembered as they were recognised.
 const TOKENS_MAX: usize = 10_000;
@@ -27,16 +28,16 @@ struct Held {
     seen: Time,
     /// When its use was last noted, wall time.
     noted: Time,
-    /// True where the store has it: then it can be revoked there.
-    is_stored: bool,
+    /// Who its user was by the word of a provider, where it is one of a provider and not in the store.
+    known: Option<Arc<Known>>,
 }
 
 impl Held {
     fn use_now(&mut self, hash: &Hash, wall: Time) -> Result<Identity, Problem> {
         self.token.check(self.seen, wall)?;
         self.seen = self.seen.max(wall);
-        let stamp = self.is_stored.then_some(Stamp { hash: *hash, rights: self.rights });
-        Ok(self.token.identity(stamp))
+        let (until, known) = (self.token.until(), self.known.clone());
+        Ok(self.token.identity(Stamp { hash: *hash, rights: self.rights, until, known }))
     }
 
     /// Returns whether its use is to be noted now.
@@ -79,7 +80,7 @@ impl Holders {
         hash: &Hash,
         rights: u64,
         token: Token,
-        is_stored: bool,
+        known: Option<Arc<Known>>,
         wall: Time,
     ) -> Result<Identity, Problem> {
         let mut all = self.lock();
@@ -90,7 +91,7 @@ impl Holders {
         let stored = token.session.as_ref().map_or(token.created, |session| session.seen);
         let before = all.get(hash).map_or((stored, stored), |held| (held.seen, held.noted));
         let (seen, noted) = (before.0.max(stored), before.1);
-        let mut held = Held { rights, token, seen, noted, is_stored };
+        let mut held = Held { rights, token, seen, noted, known };
         let identity = held.use_now(hash, wall)?;
         let is_due = held.is_due();
         all.insert(*hash, held);
@@ -160,22 +161,22 @@ mod tests {
     #[test]
     fn a_session_lives_as_long_as_it_is_used() {
         let (holders, hash) = (Holders::default(), [1; 32]);
-        holders.keep(&hash, 0, session(100_000), true, Time(50_000)).expect("alive");
+        holders.keep(&hash, 0, session(100_000), None, Time(50_000)).expect("alive");
         for wall in [140_000, 230_000, 320_000] {
             assert!(holders.find(&hash, 0, Time(wall)).is_some(), "{wall}");
         }
         assert!(holders.find(&hash, 0, Time(420_001)).is_none(), "idle");
         // Read again with what the store knows, which may be older than what is remembered.
         assert!(holders.find(&hash, 1, Time(400_000)).is_none(), "rights have changed");
-        holders.keep(&hash, 1, session(100_000), true, Time(400_000)).expect("still alive");
-        holders.keep(&hash, 1, session(100_000), true, Time(600_000)).expect_err("idle");
+        holders.keep(&hash, 1, session(100_000), None, Time(400_000)).expect("still alive");
+        holders.keep(&hash, 1, session(100_000), None, Time(600_000)).expect_err("idle");
     }
 
     #[test]
     fn uses_are_noted_once_a_minute() {
         let (holders, hash) = (Holders::default(), [1; 32]);
         let noted = || holders.notes.lock().expect("a lock").remove(&hash);
-        holders.keep(&hash, 0, session(1_000_000), true, Time(10_000)).expect("alive");
+        holders.keep(&hash, 0, session(1_000_000), None, Time(10_000)).expect("alive");
         assert_eq!(noted(), None);
         holders.find(&hash, 0, Time(59_999)).expect("alive");
         assert_eq!(noted(), None);

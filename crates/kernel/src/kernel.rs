@@ -74,7 +74,8 @@ pub struct Kernel {
     commit: Mutex<u64>,
     committed: Condvar,
     has_leftovers: AtomicBool,
-    /// Rises with every commit that changes a right; see [`Tx::raise_epoch`](crate::Tx::raise_epoch).
+    /// Rises before and after every commit that changes a right (see [`Tx::raise_epoch`](crate::Tx::raise_epoch)): odd while one is
+    /// made, when nothing counts that is remembered.
     rights: AtomicU64,
     pub(crate) holders: Holders,
     pub(crate) sign_in: SignIn,
@@ -708,6 +709,12 @@ impl Kernel {
     /// Returns the number of the last commit.
     pub fn commit(&self) -> u64 {
         *self.commit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes void what was remembered of tokens, before anybody can see a commit that changes rights; [`Kernel::rights_changed`]
+    /// follows, whatever becomes of the commit.
+    pub(crate) fn rights_change(&self) {
+        self.rights.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Makes void what was remembered of tokens and of quotas.

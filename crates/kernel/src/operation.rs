@@ -135,6 +135,11 @@ impl Call {
         }
     }
 
+    /// Returns when the token ends that the caller has shown: what he makes with it ends no later.
+    pub(crate) fn until(&self) -> Option<Time> {
+        self.stamp.as_ref().and_then(|stamp| stamp.until)
+    }
+
     /// Returns what was prepared for it.
     pub(crate) fn prepared<T: Any>(&self) -> Option<&T> {
         self.prepared.as_ref()?.0.downcast_ref()

@@ -253,6 +253,7 @@ impl Engine for System {
         audit::forget_old(tx)?;
         let kernel = Arc::clone(tx.kernel());
         kernel.holders.flush(tx)?;
+        sign_in::keep_heard(tx)?;
         sign_in::expire(tx, budget.min(100))?;
         crate::writer::expire_keys(tx, budget.min(100)).map(|_| 0)
     }

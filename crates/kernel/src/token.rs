@@ -100,8 +100,14 @@ impl Token {
     }
 
     /// Returns who a token stands for.
-    pub(crate) fn identity(&self, stamp: Option<Stamp>) -> Identity {
-        Identity { principal: Principal::User(self.user.clone()), scope: self.scope.clone(), stamp }
+    pub(crate) fn identity(&self, stamp: Stamp) -> Identity {
+        let principal = Principal::User(self.user.clone());
+        Identity { principal, scope: self.scope.clone(), stamp: Some(stamp) }
+    }
+
+    /// Returns when it ends, as a bound for what is made with it. A session is no bound: by it people make what lasts.
+    pub(crate) fn until(&self) -> Option<Time> {
+        self.expires.filter(|_| self.session.is_none())
     }
 
     pub(crate) fn create(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
@@ -117,18 +123,31 @@ impl Token {
             let role = format!("scope {}", create.scope.join(", "));
             return Err(Error::Grant { actor: call.actor.to_string(), role }.into());
         }
+        // One that ends makes none that ends later.
+        let until = call.until();
+        let expires = create.expires.or(until);
+        if let (Some(expires), Some(until)) = (expires, until)
+            && until < expires
+        {
+            let role = format!("token until {expires}");
+            return Err(Error::Grant { actor: call.actor.to_string(), role }.into());
+        }
         let secret = Self::secret(tx.kernel());
         let token = Self {
             id: id_of(&secret),
             user: create.user,
             summary: create.summary,
             scope: create.scope,
-            expires: create.expires,
+            expires,
             created: tx.wall(),
             session: None,
         };
         Self::keep(tx, &secret, &token)?;
-        Ok(Reply::Value(json!({"id": token.id, "user": token.user, "token": secret})))
+        let mut reply = json!({"id": token.id, "user": token.user, "token": secret});
+        if let Some(expires) = token.expires {
+            reply["expires"] = json!(expires);
+        }
+        Ok(Reply::Value(reply))
     }
 
     pub(crate) fn list(reader: &Reader) -> Result<Reply, Problem> {

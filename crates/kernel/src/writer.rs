@@ -74,14 +74,18 @@ impl Writer {
         let changes_rights = tx.changes_rights();
         let (batch, topics, business) = tx.finish(self.epoch);
         drop(snapshot);
-        match watch.commit(&kernel, &batch, calls.len()) {
+        if changes_rights {
+            kernel.rights_change();
+        }
+        let committed = watch.commit(&kernel, &batch, calls.len());
+        if changes_rights {
+            kernel.rights_changed();
+        }
+        match committed {
             Ok(commit) => {
                 kernel.audit.committed();
                 kernel.levels.committed();
                 kernel.clock().advance(business);
-                if changes_rights {
-                    kernel.rights_changed();
-                }
                 after.into_iter().for_each(|then| then(&kernel));
                 kernel.published(commit);
                 kernel.engines().iter().for_each(|engine| engine.committed(&topics));

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use store::{Batch, MemoryStore, Store};
+use store::{Batch, MemoryStore, Snapshot, Store};
 
 /// A clock that a test moves, wall and monotonic alike.
 struct Moved(AtomicI64);
@@ -127,6 +127,16 @@ impl Unit {
         self.handle.authenticate(&Credential::Bearer(token)).map_err(|problem| problem.message)
     }
 
+    /// Has a call run that was prepared before, or never.
+    fn submit(&self, call: Call) -> Result<Value, Problem> {
+        let (send, receive) = std::sync::mpsc::channel();
+        let done = move |reply: Result<kernel::Reply, Problem>| {
+            send.send(reply.map(kernel::Reply::into_value)).expect("it waits");
+        };
+        self.handle.submit(call, Box::new(done));
+        receive.recv().expect("an answer")
+    }
+
     fn roles(&self, user: &str) -> Vec<String> {
         let answer = self.ask(&format!("user:{user}"), "unit.whoami", ("unit", ""), json!({}));
         let answer = answer.expect("an answer");
@@ -192,6 +202,66 @@ fn a_password_is_set_by_who_may_and_ends_other_sessions() {
     assert!(unit.sign_in("vera", "another long password").is_ok());
     unit.ask("user:olga", "user.delete_password", ("user", "vera"), json!({})).expect("taken away");
     assert!(unit.sign_in("vera", "another long password").is_err());
+}
+
+#[test]
+fn who_removes_his_own_password_shows_it() {
+    let unit = Unit::new();
+    let set = || unit.set_password("user:olga", "vera", json!({"password": PASSWORD}));
+    set().expect("set");
+    let delete = |who: &str, args: Value| {
+        let done = unit.ask(who, "user.delete_password", ("user", "vera"), args);
+        done.map_or_else(|problem| problem.code, |_| "ok".into())
+    };
+    assert_eq!(delete("user:vera", json!({})), "sign_in.password");
+    assert_eq!(delete("user:vera", json!({"current": "wrong"})), "sign_in.refused");
+    let call = unit.call("user:vera", "user.delete_password", ("user", "vera"), json!({}));
+    assert_eq!(unit.submit(call.clone()).expect_err("refused").code, "sign_in.door");
+    assert!(unit.sign_in("vera", PASSWORD).is_ok(), "it is still there");
+    assert_eq!(delete("user:vera", json!({"current": PASSWORD})), "ok");
+    assert_eq!(unit.sign_in("vera", PASSWORD), Err("sign_in.refused".into()));
+    assert_eq!(delete("user:vera", json!({})), "ok", "there is none to show");
+    let mut late = call;
+    unit.kernel.prepare(&mut late).expect("there is none to show");
+    set().expect("set");
+    assert_eq!(unit.submit(late).expect_err("refused").code, "sign_in.refused", "now there is");
+    assert_eq!(delete("user:olga", json!({})), "ok", "somebody else's is not shown");
+}
+
+#[test]
+fn a_token_that_ends_makes_nothing_that_lasts_longer() {
+    let (unit, provider) = with_provider();
+    let at = |seconds: i64| json!(Time(BEGIN + seconds * 1_000));
+    let call = |secret: &str, operation: &str, on: (&str, &str), args: Value| {
+        let identity = unit.who(secret).expect("known");
+        let mut call = unit.call(&identity.principal.to_string(), operation, on, args);
+        call.stamp = identity.stamp;
+        unit.handle.call(call).map(kernel::Reply::into_value).map_err(|problem| problem.code)
+    };
+    let make = |secret: &str, expires: Value| {
+        let args = json!({"user": "olga", "expires": expires});
+        call(secret, "token.create", ("token", ""), args)
+    };
+    let first = |expires: Value| {
+        let args = json!({"user": "olga", "expires": expires});
+        let made = unit.ask("user:olga", "token.create", ("token", ""), args).expect("made");
+        made["token"].as_str().expect("a token").to_owned()
+    };
+    let ends = first(at(3_600));
+    assert_eq!(make(&ends, json!(null)).expect("made")["expires"], at(3_600));
+    assert_eq!(make(&ends, at(60)).expect("made")["expires"], at(60));
+    assert_eq!(make(&ends, at(3_601)), Err("policy.grant".into()));
+    let jwt = provider.token(&json!({"groups": ["it"]}));
+    assert_eq!(make(&jwt, json!(null)).expect("made")["expires"], at(300));
+    let password = json!({ "password": PASSWORD });
+    let set = |secret: &str| call(secret, "user.set_password", ("user", "olga"), password.clone());
+    assert_eq!(set(&ends), Err("policy.grant".into()));
+    let endless = first(json!(null));
+    assert!(make(&endless, json!(null)).expect("made")["expires"].is_null());
+    set(&endless).expect("set");
+    let session = unit.sign_in("olga", PASSWORD).expect("signed in");
+    assert!(make(&session, json!(null)).expect("made")["expires"].is_null());
+    assert_eq!(make(&session, at(1 << 30)).expect("made")["expires"], at(1 << 30));
 }
 
 #[test]
@@ -370,7 +440,7 @@ fn a_call_that_waited_while_its_credential_was_revoked_is_refused() {
     let secret = made["token"].as_str().expect("a secret").to_owned();
     let identity = unit.who(&secret).expect("known");
     let mut late = unit.call("user:olga", "token.create", ("token", ""), json!({"user": "vera"}));
-    late.stamp = identity.stamp;
+    late.stamp = identity.stamp.clone();
     let mut look = unit.call("user:olga", "token.list", ("token", ""), json!({}));
     look.stamp = identity.stamp;
     unit.handle.call(late.clone()).expect("it still holds");
@@ -380,16 +450,91 @@ fn a_call_that_waited_while_its_credential_was_revoked_is_refused() {
     assert_eq!(unit.handle.call(look).expect_err("refused").code, "token.invalid");
 }
 
+/// What a test does while a commit is made.
+type Hook = Mutex<Option<Box<dyn FnOnce() + Send>>>;
+
+/// A store that has something done right before a commit that revokes a token can be seen, and right after.
+struct Watched {
+    inner: MemoryStore,
+    before: Hook,
+    after: Hook,
+}
+
+impl Watched {
+    fn run(hook: &Hook) {
+        let hook = hook.lock().expect("a lock").take();
+        if let Some(hook) = hook {
+            hook();
+        }
+    }
+}
+
+impl Store for Watched {
+    fn snapshot(&self) -> Result<Box<dyn Snapshot>, store::Error> {
+        self.inner.snapshot()
+    }
+
+    fn open_epoch(&self, partition: u16) -> Result<u64, store::Error> {
+        self.inner.open_epoch(partition)
+    }
+
+    fn commit(&self, partition: u16, batch: &Batch) -> Result<u64, store::Error> {
+        let tokens = kernel::key(b'T').bytes();
+        let is_revocation =
+            batch.writes.iter().any(|(key, value)| value.is_none() && key.starts_with(&tokens));
+        if !is_revocation {
+            return self.inner.commit(partition, batch);
+        }
+        Self::run(&self.before);
+        let committed = self.inner.commit(partition, batch);
+        Self::run(&self.after);
+        committed
+    }
+
+    fn verify(&self) -> Result<Vec<String>, store::Error> {
+        self.inner.verify()
+    }
+}
+
+#[test]
+fn a_revoked_token_is_refused_from_the_moment_at_which_its_commit_can_be_seen() {
+    let (before, after) = (Mutex::new(None), Mutex::new(None));
+    let store = Arc::new(Watched { inner: MemoryStore::new(), before, after });
+    let unit = Unit::over(store.clone());
+    unit.apply("unit:init", json!([manifest("User", "olga", json!({"roles": ["owner"]}))]));
+    let made = unit.ask("user:olga", "token.create", ("token", ""), json!({"user": "olga"}));
+    let made = made.expect("a token");
+    let secret = made["token"].as_str().expect("a secret").to_owned();
+    let look = unit.call("user:olga", "unit.whoami", ("unit", ""), json!({}));
+    let stamped = move |identity: Identity| Call { stamp: identity.stamp, ..look.clone() };
+    let calls = Arc::new(Mutex::new(vec![stamped(unit.who(&secret).expect("known"))]));
+    unit.kernel.read(&calls.lock().expect("a lock")[0]).expect("it still holds");
+    let (kernel, waiting) = (Arc::clone(&unit.kernel), Arc::clone(&calls));
+    *store.before.lock().expect("a lock") = Some(Box::new(move || {
+        let identity = kernel.authenticate(&Credential::Bearer(&secret)).expect("still known");
+        waiting.lock().expect("a lock").push(stamped(identity));
+    }));
+    let (kernel, codes) = (Arc::clone(&unit.kernel), Arc::new(Mutex::new(Vec::new())));
+    let found = Arc::clone(&codes);
+    *store.after.lock().expect("a lock") = Some(Box::new(move || {
+        for call in calls.lock().expect("a lock").iter() {
+            let code = kernel.read(call).map_or_else(|problem| problem.code, |_| "ok".into());
+            found.lock().expect("a lock").push(code);
+        }
+    }));
+    let id = made["id"].as_str().expect("an id");
+    unit.ask("user:olga", "token.delete", ("token", id), json!({})).expect("revoked");
+    let codes = codes.lock().expect("a lock").clone();
+    assert_eq!(codes, ["token.invalid"; 2], "recognised before, and while it was being revoked");
+}
+
 #[test]
 fn nobody_skips_the_door() {
     let unit = Unit::new();
     let args = json!({"user": "vera", "password": PASSWORD});
     let call = unit.call("user:olga", "session.create", ("session", ""), args);
-    let (send, receive) = std::sync::mpsc::channel();
     // As an engine would: without the preparation that doors do.
-    unit.handle
-        .submit(call, Box::new(move |reply| send.send(reply.map(|_| ())).expect("it waits")));
-    assert_eq!(receive.recv().expect("an answer").expect_err("refused").code, "sign_in.door");
+    assert_eq!(unit.submit(call).expect_err("refused").code, "sign_in.door");
     let record = unit.call("user:olga", "user.record", ("user", ""), json!({}));
     assert_eq!(unit.handle.call(record).expect_err("refused").code, "policy.forbidden");
     let mut keyed = unit.call("user:olga", "token.create", ("token", ""), json!({"user": "vera"}));
@@ -524,8 +669,8 @@ impl KeySource for Key {
     }
 }
 
-/// Goes to the provider and comes back with a code.
-fn through_provider(unit: &Unit, provider: &Provider, code: &str) -> Result<Value, Problem> {
+/// Goes to the provider and comes back with a code; returns what finishes the sign-in.
+fn way_back(unit: &Unit, provider: &Provider, code: &str) -> Result<Value, Problem> {
     let begin = json!({"provider": "acme", "port": 4_000});
     let begun = unit.ask("anonymous", "session.begin", ("session", ""), begin)?;
     let url = begun["url"].as_str().expect("an address");
@@ -539,8 +684,110 @@ fn through_provider(unit: &Unit, provider: &Provider, code: &str) -> Result<Valu
     let nonce =
         url.split("nonce=").nth(1).and_then(|rest| rest.split('&').next()).expect("a nonce");
     *provider.nonce.lock().expect("a lock") = nonce.to_owned();
-    let finish = json!({"key": begun["key"], "state": begun["state"], "code": code});
+    Ok(json!({"key": begun["key"], "state": begun["state"], "code": code}))
+}
+
+/// Goes to the provider, comes back with a code and signs in.
+fn through_provider(unit: &Unit, provider: &Provider, code: &str) -> Result<Value, Problem> {
+    let finish = way_back(unit, provider, code)?;
     unit.ask("anonymous", "session.finish", ("session", ""), finish)
+}
+
+#[test]
+fn a_sign_in_under_way_ends_with_its_provider_and_with_its_identity() {
+    let map = || json!({"sales": ["viewer"]});
+    let finish = |manifests: Value| {
+        let (unit, provider) = with_provider();
+        unit.apply("user:olga", with_manifests(map(), json!("acme/ana")));
+        let args = way_back(&unit, &provider, "good").expect("begun");
+        let mut call = unit.call("anonymous", "session.finish", ("session", ""), args);
+        unit.kernel.prepare(&mut call).expect("he is known there");
+        unit.apply("user:olga", manifests);
+        let made = unit.submit(call);
+        made.map(|made| made["user"].clone()).map_err(|problem| problem.code)
+    };
+    let rejected = || Err("sign_in.rejected".to_owned());
+    let roles = with_manifests(json!({"sales": ["approver"]}), json!("acme/ana"));
+    assert_eq!(finish(roles), Ok(json!("vera")), "who is who has not changed");
+    assert_eq!(finish(with_manifests(map(), json!(null))), rejected(), "he is not vera any more");
+    let olga = manifest("User", "olga", json!({"roles": ["owner"]}));
+    assert_eq!(finish(json!([olga])), rejected(), "no provider");
+    let mut other = with_manifests(map(), json!("acme/ana"));
+    other[3]["spec"]["issuer"] = json!("https://other.example");
+    assert_eq!(finish(other), rejected(), "another provider of the same name");
+}
+
+#[test]
+fn a_call_that_waited_while_its_provider_or_identity_went_is_refused() {
+    let (unit, provider) = with_provider();
+    let token = provider.token(&json!({"groups": ["sales"]}));
+    let waiting = |who: &str| {
+        let identity = unit.who(&token).expect("known");
+        assert_eq!(identity.principal.to_string(), who);
+        // One that only looks, and one for the partition's thread.
+        ["unit.whoami", "unit.batch"].map(|operation| {
+            let mut call = unit.call(who, operation, ("unit", ""), json!({"calls": []}));
+            call.stamp = identity.stamp.clone();
+            call
+        })
+    };
+    let run = |calls: [Call; 2]| {
+        calls.map(|call| {
+            unit.handle.call(call).map_or_else(|problem| problem.code, |_| "ok".to_owned())
+        })
+    };
+    let declare = |identity: Value| {
+        unit.apply("user:olga", with_manifests(json!({"sales": ["approver"]}), identity));
+    };
+    let calls = waiting("user:acme/ana");
+    declare(json!(null));
+    assert_eq!(run(calls.clone()), ["ok", "ok"], "he is who he was");
+    declare(json!("acme/ana"));
+    assert_eq!(run(calls), ["token.invalid", "token.invalid"], "he is vera");
+    let calls = waiting("user:vera");
+    declare(json!(null));
+    assert_eq!(run(calls), ["token.invalid", "token.invalid"], "he is not vera any more");
+    let calls = waiting("user:acme/ana");
+    unit.apply("user:olga", json!([manifest("User", "olga", json!({"roles": ["owner"]}))]));
+    assert_eq!(run(calls), ["token.invalid", "token.invalid"], "nobody vouches for him");
+}
+
+#[test]
+fn a_role_that_was_taken_away_does_not_come_back_with_an_older_token() {
+    let (unit, provider) = with_provider();
+    let said = |groups: Value| {
+        unit.clock.pass(5);
+        provider.token(&json!({ "groups": groups }))
+    };
+    through_provider(&unit, &provider, "good").expect("signed in");
+    let older = said(json!(["sales", "it"]));
+    unit.clock.pass(5);
+    through_provider(&unit, &provider, "good").expect("signed in, with the same groups as before");
+    assert!(unit.who(&older).is_ok(), "it is still good");
+    assert_eq!(unit.roles("acme/ana"), ["viewer"], "and brings no right back");
+
+    let older = said(json!(["sales", "it"]));
+    let commit = unit.kernel.commit();
+    for _ in 0..5 {
+        assert!(unit.who(&said(json!(["sales"]))).is_ok());
+    }
+    assert!(unit.kernel.commit() <= commit + 2, "not one for each");
+    assert!(unit.who(&older).is_ok());
+    assert_eq!(unit.roles("acme/ana"), ["viewer"], "a program has shown a newer one");
+
+    let store = Arc::clone(unit.kernel.store());
+    drop(unit);
+    let unit = Unit::over(store);
+    unit.kernel.set_web(provider.clone());
+    assert!(unit.who(&older).is_ok());
+    assert_eq!(unit.roles("acme/ana"), ["viewer"], "after a restart, too");
+    let newer = provider.token(&json!({"groups": ["sales", "it"]}));
+    assert!(unit.who(&newer).is_ok());
+    assert_eq!(unit.roles("acme/ana"), ["viewer"], "as new as what was said last");
+    provider.clock.pass(1);
+    let newer = provider.token(&json!({"groups": ["sales", "it"]}));
+    assert!(unit.who(&newer).is_ok());
+    assert_eq!(unit.roles("acme/ana"), ["owner", "viewer"], "newer");
 }
 
 #[test]
@@ -691,6 +938,7 @@ fn a_token_of_the_provider_is_taken_until_it_expires_and_news_are_written_down()
         json!({"iss": "https://evil.example"}),
         json!({"exp": 1}),
         json!({"sub": ""}),
+        json!({"iat": null}),
     ] {
         assert!(unit.who(&provider.token(&wrong)).is_err(), "{wrong}");
     }

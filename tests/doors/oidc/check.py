@@ -185,5 +185,9 @@ assert codes[-1] == "sign_in.slowed" and re.search(r"\d+ seconds", guess("nobody
 assert guess("owner", "a password for the owner")[0] == 200, "others are not slowed"
 audit = json.loads(craton("sql", "SELECT * FROM system.audit WHERE operation = 'session.create'", "-o", "json", token=owner))
 assert "a password" not in json.dumps(audit)
+craton("passwd", "owner", "--remove", "--stdin", token=owner, text="wrong\n", status=3)
+assert guess("owner", "a password for the owner")[0] == 200, "who removes his own password shows it"
+craton("passwd", "owner", "--remove", "--stdin", token=owner, text="a password for the owner\n")
+assert guess("owner", "a password for the owner")[0] == "sign_in.refused"
 assert "argon" not in craton("get", "user", "owner", "-o", "json", token=owner).lower()
 print("everybody came in who may")

@@ -167,7 +167,7 @@ enum TokenCommand {
         /// What it is for
         #[arg(long, value_name = "TEXT")]
         summary: Option<String>,
-        /// When it ends
+        /// When it ends; no later than the token with which it is made
         #[arg(long, value_name = "TIME")]
         expires: Option<String>,
         /// A right that it is cut down to: Read, Write, Run or Manage; several times for several

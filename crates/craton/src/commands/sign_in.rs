@@ -11,6 +11,9 @@ use std::io::{BufRead, BufReader, Read};
 /// The longest line of a password that is read from standard input, in bytes.
 const PASSWORD_BYTES_MAX: u64 = 4 << 10;
 
+/// What asks for one's own password before it changes or goes.
+const PRESENT: &str = "present password (empty where there is none): ";
+
 const SESSIONS: [Column; 7] = [
     Column("ID", &["id"]),
     Column("USER", &["user"]),
@@ -122,13 +125,13 @@ impl Logout {
 /// Sets a password: one's own, or a user's; his other sessions end
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  craton passwd\n  craton passwd ana\n  craton passwd ana --remove\n\nWith --stdin the first line is the new password, the second the present one where it is one's own."
+    after_help = "Examples:\n  craton passwd\n  craton passwd ana\n  craton passwd ana --remove\n\nWith --stdin the first line is the new password, the second the present one where it is one's own; with --remove only the present one is read."
 )]
 pub struct Passwd {
     /// The user; oneself where absent
     user: Option<String>,
     /// Read the passwords from standard input
-    #[arg(long, conflicts_with = "remove")]
+    #[arg(long)]
     stdin: bool,
     /// Take the password away
     #[arg(long)]
@@ -143,12 +146,18 @@ impl Passwd {
         let own = me["principal"].as_str().and_then(|name| name.strip_prefix("user:"));
         let own = own.unwrap_or_default().to_owned();
         let user = self.user.unwrap_or_else(|| own.clone());
+        let mut body = json!({});
         if self.remove {
-            client.send(&routes::user_delete_password(&user))?;
+            if own == user {
+                let current = secret(self.stdin, PRESENT)?;
+                if !current.is_empty() {
+                    body["current"] = current.into();
+                }
+            }
+            client.send(&routes::user_delete_password(&user).json(&body))?;
             output::line(format!("user/{user} has no password any more"));
             return Ok(());
         }
-        let mut body = json!({});
         if self.stdin {
             let lines = stdin_lines(2)?;
             body["password"] = lines.first().cloned().unwrap_or_default().into();
@@ -157,7 +166,7 @@ impl Passwd {
             }
         } else {
             if own == user {
-                let current = prompt("present password (empty where there is none): ")?;
+                let current = prompt(PRESENT)?;
                 if !current.is_empty() {
                     body["current"] = current.into();
                 }

@@ -3,9 +3,9 @@
 
 use super::Kernel;
 use crate::read::Reader;
-use crate::sign_in::{self, Vouched};
+use crate::sign_in::{self, Known, Vouched};
 use crate::{Error, Principal, Read, Signed, Token};
-use base::Problem;
+use base::{Problem, Time};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -28,12 +28,16 @@ impl Identity {
 }
 
 /// A credential as it was recognised: by it the kernel sees whether it was revoked before a call ran.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stamp {
     /// The hash of the credential.
     pub(crate) hash: [u8; 32],
     /// The number of changes of rights before it was looked up.
     pub(crate) rights: u64,
+    /// When it ends, where it is a token and no session.
+    pub(crate) until: Option<Time>,
+    /// Who its user was by the word of a provider, where it is one of a provider and not in the store.
+    pub(crate) known: Option<Arc<Known>>,
 }
 
 /// What came of looking at a credential.
@@ -116,20 +120,21 @@ impl Kernel {
         }
         let reader = Reader::new(self, Principal::Anonymous)?;
         let vouched = sign_in::bearer(self, &reader, text)?;
-        let policies = self.policies(&reader)?;
-        if !policies.people().knows(&vouched) {
+        if !sign_in::knows(&reader, &vouched)? {
             return Ok(Recognised::News(Box::new(vouched)));
         }
+        let user = self.policies(&reader)?.people().user(&vouched.word.identity).to_owned();
         let token = Token {
             id: String::new(),
-            user: policies.people().user(&vouched.identity).to_owned(),
+            user: user.clone(),
             summary: String::new(),
             scope: Vec::new(),
             expires: Some(vouched.expires),
             created: wall,
             session: None,
         };
-        self.holders.keep(hash, now, token, false, wall).map(Recognised::Known)
+        let known = Some(Arc::new(Known { word: vouched.word, user }));
+        self.holders.keep(hash, now & !1, token, known, wall).map(Recognised::Known)
     }
 
     /// Returns who holds the token with a hash.
@@ -140,10 +145,11 @@ impl Kernel {
             return Ok(identity);
         }
         let token = Token::find(&Reader::new(self, Principal::Anonymous)?, hash)?;
-        self.holders.keep(hash, now, token, true, wall)
+        self.holders.keep(hash, now & !1, token, None, wall)
     }
 
-    /// Refuses a credential that was revoked since it was recognised. `is_changing`: rights change in the commit in the making.
+    /// Refuses a credential that was revoked since it was recognised. `is_changing`: rights change in the commit in the making. What
+    /// `read` shows was opened before: of a change of rights that it has, the number tells.
     ///
     /// # Errors
     /// `token.invalid`.
@@ -156,7 +162,14 @@ impl Kernel {
         if !is_changing && self.rights.load(Ordering::SeqCst) == stamp.rights {
             return Ok(());
         }
-        Token::find(read, &stamp.hash).map(|_| ())
+        let Some(known) = &stamp.known else {
+            return Token::find(read, &stamp.hash).map(|_| ());
+        };
+        if self.policies(read)?.people().still(known) {
+            return Ok(());
+        }
+        let reason = "no identity provider of this unit vouches for this user any more";
+        Err(Error::Unauthenticated { reason }.into())
     }
 
     /// Returns who a token belongs to, where that was found out since the last change of any right. Never waits for the store.

@@ -156,6 +156,10 @@ impl<'a> Jwt<'a> {
         if expires.saturating_add(LEEWAY) <= now {
             return Err("it has expired".into());
         }
+        // By it the unit tells an older word from a newer one (OpenID Connect Core, section 2).
+        if self.seconds("iat").is_none() {
+            return Err("it does not say when it was issued".into());
+        }
         let is_early = |name| self.seconds(name).is_some_and(|at| now < at.saturating_sub(LEEWAY));
         if is_early("nbf") || is_early("iat") {
             return Err("it is not valid yet".into());
@@ -281,6 +285,9 @@ mod tests {
         assert_eq!(with("azp", json!("shop")), "it was given to another client");
         assert_eq!(with("exp", json!(1_400)), "it has expired");
         assert_eq!(with("exp", Value::Null), "it never ends");
+        for wrong in [Value::Null, json!("1000")] {
+            assert_eq!(with("iat", wrong), "it does not say when it was issued");
+        }
         assert_eq!(with("nbf", json!(1_600)), "it is not valid yet");
         assert_eq!(with("iat", json!(1_600)), "it is not valid yet");
         assert_eq!(with("nonce", json!("m")), "it belongs to another sign-in");

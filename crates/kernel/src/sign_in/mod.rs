@@ -18,12 +18,12 @@ mod web;
 pub(crate) use error::Error;
 pub(crate) use flow::{begin, prepare_finish};
 pub(crate) use jwt::{Jwt, is_jwt};
-pub(crate) use people::{People, Vouched, record};
+pub(crate) use people::{Known, People, Vouched, keep_heard, knows, record};
 pub(crate) use provider::{KIND as PROVIDER, ProviderSpec, granted};
 pub use session::{Session, sessions_ended};
 pub(crate) use session::{
     create, delete_password, end, expire, find, forget_provider, forget_user, list, prepare_create,
-    prepare_password, relation, set_password,
+    prepare_delete, prepare_password, relation, set_password,
 };
 pub use web::{Web, WebRequest, WebResponse};
 
@@ -37,6 +37,7 @@ pub(crate) struct SignIn {
     throttle: throttle::Throttle,
     gate: password::Gate,
     providers: keys::Providers,
+    heard: people::Heard,
     /// Makes what a sign-in under way carries unforgeable. New with every start.
     seal: OnceLock<[u8; 32]>,
     web: OnceLock<Arc<dyn Web>>,

@@ -12,7 +12,8 @@ use crate::{Call, Principal, Read, Reply, Tx, space};
 use base::{Problem, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The longest name of a person in bytes.
 const NAME_BYTES_MAX: usize = 128;
@@ -20,13 +21,37 @@ const NAME_BYTES_MAX: usize = 128;
 /// Groups of a person that count.
 const GROUPS_MAX: usize = 256;
 
-/// What a provider says of somebody.
+/// People of whom the newest word waits to be written down.
+const HEARD_MAX: usize = 10_000;
+
+/// Words that are written down in one turn.
+const WRITTEN_MAX: usize = 1_000;
+
+/// Who somebody is, and who says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Vouched {
+pub(crate) struct Word {
     /// `PROVIDER/NAME`.
     pub identity: String,
     /// The provider.
     pub provider: String,
+    /// What the provider's word rested on: see [`ProviderSpec::mark`].
+    pub mark: [u8; 32],
+}
+
+/// Which user somebody was by the word of a provider, when he was recognised.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    /// The word.
+    pub word: Word,
+    /// The user.
+    pub user: String,
+}
+
+/// What a provider says of somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Vouched {
+    /// Of whom.
+    pub word: Word,
     /// His groups, as far as they give roles.
     pub groups: BTreeSet<String>,
     /// When the provider said so, in seconds since 1970.
@@ -95,16 +120,80 @@ impl People {
         self.declared.get(identity).map_or(identity, String::as_str)
     }
 
-    /// Returns whether the unit knows already what a provider says of somebody, or something newer.
-    pub(crate) fn knows(&self, vouched: &Vouched) -> bool {
-        self.kept.get(&vouched.identity).is_some_and(|kept| kept.covers(vouched))
+    /// Returns the user whom a provider vouches for; none where it is not declared any more, or is another one by now.
+    pub(crate) fn whom<'a>(&'a self, word: &'a Word) -> Option<&'a str> {
+        let spec = self.specs.get(&word.provider)?;
+        (spec.mark() == word.mark).then(|| self.user(&word.identity))
+    }
+
+    /// Returns whether somebody would be recognised as the same user now.
+    pub(crate) fn still(&self, known: &Known) -> bool {
+        self.whom(&known.word) == Some(known.user.as_str())
     }
 }
 
-impl Kept {
-    fn covers(&self, vouched: &Vouched) -> bool {
-        self.groups == vouched.groups || vouched.as_of <= self.as_of
+/// The newest words that say nothing new, by identity, until the next turn writes down of when they are: whatever is older counts no
+/// more, and nobody waits for a commit. A crash in between loses them, as if they had not been heard.
+#[derive(Default)]
+pub(super) struct Heard(Mutex<HashMap<String, Vouched>>);
+
+impl Heard {
+    /// Takes note of a word; returns false where there is no room for it.
+    fn note(&self, vouched: &Vouched) -> bool {
+        let mut all = self.lock();
+        if let Some(held) = all.get_mut(&vouched.word.identity) {
+            if held.as_of < vouched.as_of {
+                *held = vouched.clone();
+            }
+            return true;
+        }
+        let has_room = all.len() < HEARD_MAX;
+        if has_room {
+            all.insert(vouched.word.identity.clone(), vouched.clone());
+        }
+        has_room
     }
+
+    /// Returns whether something was heard that is as new as this word, and says something else.
+    fn outdates(&self, vouched: &Vouched) -> bool {
+        let all = self.lock();
+        let held = all.get(&vouched.word.identity);
+        held.is_some_and(|held| vouched.as_of <= held.as_of && held.groups != vouched.groups)
+    }
+
+    /// Returns some of the words.
+    fn some(&self) -> Vec<Vouched> {
+        self.lock().values().take(WRITTEN_MAX).cloned().collect()
+    }
+
+    /// Forgets words that are written down, but not what was heard after them.
+    fn written(&self, words: &[Vouched]) {
+        let mut all = self.lock();
+        for Vouched { word, as_of, .. } in words {
+            if all.get(&word.identity).is_some_and(|held| held.as_of <= *as_of) {
+                all.remove(&word.identity);
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Vouched>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns whether the unit knows already what a provider says of somebody, or something newer. Of what is newer and says the same
+/// it is noted when it was said.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub(crate) fn knows(read: &dyn Read, vouched: &Vouched) -> Result<bool, Problem> {
+    let heard = &read.kernel().sign_in.heard;
+    let Some(kept) = find(read, &vouched.word.identity)? else { return Ok(false) };
+    Ok(if kept.groups == vouched.groups && kept.as_of < vouched.as_of {
+        heard.note(vouched)
+    } else {
+        vouched.as_of <= kept.as_of || heard.outdates(vouched)
+    })
 }
 
 /// Reads who a token is about. The token must be verified and checked.
@@ -142,8 +231,11 @@ pub(crate) fn vouched(
     let groups = groups.into_iter().filter(is_known).take(GROUPS_MAX).map(str::to_owned).collect();
     let expires = token.seconds("exp").unwrap_or_default();
     Ok(Vouched {
-        identity: format!("{provider}/{name}"),
-        provider: provider.to_owned(),
+        word: Word {
+            identity: format!("{provider}/{name}"),
+            provider: provider.to_owned(),
+            mark: spec.mark(),
+        },
         groups,
         as_of: token.seconds("iat").unwrap_or_default(),
         expires: Time(expires.saturating_mul(1_000)),
@@ -158,23 +250,40 @@ fn is_name(text: &str) -> bool {
     (1..=NAME_BYTES_MAX).contains(&text.len()) && text.chars().all(is_good)
 }
 
-/// Writes down what a provider says of somebody, where it is news.
+/// Writes down what a provider says of somebody, where it is newer than what is kept: also where it says the same, or something older
+/// could still be shown and count.
 ///
 /// # Errors
 /// Where the store cannot be read.
 pub(crate) fn keep(tx: &mut Tx<'_>, vouched: &Vouched) -> Result<(), Problem> {
-    let key = space::key(b'P').text("person").text(&vouched.identity);
-    if let Some(bytes) = tx.get(key.as_ref())?
-        && decode(&bytes)?.covers(vouched)
-    {
+    let before = find(tx, &vouched.word.identity)?;
+    let is_old = |before: &Kept| {
+        vouched.as_of <= before.as_of || tx.kernel().sign_in.heard.outdates(vouched)
+    };
+    if before.as_ref().is_some_and(is_old) {
         return Ok(());
     }
-    let Vouched { provider, groups, as_of, .. } = vouched.clone();
-    let kept = serde_json::to_vec(&Kept { provider, groups, as_of })
+    let Vouched { word, groups, as_of, .. } = vouched.clone();
+    let is_news = before.is_none_or(|before| before.groups != groups);
+    let kept = serde_json::to_vec(&Kept { provider: word.provider, groups, as_of })
         .map_err(|error| crate::Error::Internal { detail: error.to_string() })?;
-    tx.put(key, kept);
-    // Roles have changed.
-    tx.raise_epoch()
+    tx.put(key(&word.identity), kept);
+    // Other groups are other roles.
+    if is_news { tx.raise_epoch() } else { Ok(()) }
+}
+
+/// Writes down of when the newest words are that say nothing new.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub(crate) fn keep_heard(tx: &mut Tx<'_>) -> Result<(), Problem> {
+    let words = tx.kernel().sign_in.heard.some();
+    if words.is_empty() {
+        return Ok(());
+    }
+    words.iter().try_for_each(|word| keep(tx, word))?;
+    tx.after_commit(move |kernel| kernel.sign_in.heard.written(&words));
+    Ok(())
 }
 
 /// Writes down whom a provider vouches for, for a token that a program shows: the operation `user.record`, which the unit's
@@ -187,7 +296,7 @@ pub(crate) fn record(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         return Err(Error::Unprepared { operation: call.operation.clone() }.into());
     };
     keep(tx, vouched)?;
-    Ok(Reply::Value(json!({"user": vouched.identity})))
+    Ok(Reply::Value(json!({"user": vouched.word.identity})))
 }
 
 impl Vouched {
@@ -198,6 +307,14 @@ impl Vouched {
         call.prepared = Some(crate::Prepared::new(self));
         call
     }
+}
+
+fn key(identity: &str) -> base::Key {
+    space::key(b'P').text("person").text(identity)
+}
+
+fn find(read: &dyn Read, identity: &str) -> Result<Option<Kept>, Problem> {
+    read.get(key(identity).as_ref())?.map(|bytes| decode(&bytes)).transpose()
 }
 
 fn decode(bytes: &[u8]) -> Result<Kept, Problem> {
@@ -234,7 +351,9 @@ mod tests {
             let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
             let text = format!("{}.{}.AAAA", part(&json!({"alg": "EdDSA"})), part(&claims));
             let token = Jwt::read(&text).expect("a token");
-            vouched("id", &spec, &token).map(|vouched| vouched.identity).map_err(|error| error.code)
+            vouched("id", &spec, &token)
+                .map(|vouched| vouched.word.identity)
+                .map_err(|error| error.code)
         };
         let ana = || Ok("id/ana@example.com".to_owned());
         assert_eq!(check("email", Some(json!(true))), ana());
@@ -248,18 +367,39 @@ mod tests {
     }
 
     #[test]
-    fn an_older_word_does_not_replace_a_newer_one() {
-        let kept =
-            Kept { provider: "id".into(), groups: BTreeSet::from(["a".to_owned()]), as_of: 10 };
+    fn the_newest_word_is_heard_until_it_is_written_down() {
         let said = |group: &str, as_of| Vouched {
-            identity: "id/ana".into(),
-            provider: "id".into(),
+            word: Word { identity: "id/ana".into(), provider: "id".into(), mark: [0; 32] },
             groups: BTreeSet::from([group.to_owned()]),
             as_of,
             expires: Time(0),
         };
-        assert!(kept.covers(&said("a", 20)), "nothing new");
-        assert!(kept.covers(&said("b", 9)), "older");
-        assert!(!kept.covers(&said("b", 11)));
+        let heard = Heard::default();
+        assert!(!heard.outdates(&said("b", 1)), "nothing was heard");
+        assert!(heard.note(&said("a", 20)) && heard.note(&said("a", 10)));
+        assert!(heard.outdates(&said("b", 20)) && heard.outdates(&said("b", 15)));
+        assert!(!heard.outdates(&said("b", 21)), "newer");
+        assert!(!heard.outdates(&said("a", 15)), "the same");
+        let words = heard.some();
+        assert!(heard.note(&said("a", 30)));
+        heard.written(&words);
+        assert_eq!(heard.some(), [said("a", 30)], "heard meanwhile");
+        heard.written(&heard.some());
+        assert!(heard.some().is_empty() && !heard.outdates(&said("b", 1)));
+    }
+
+    #[test]
+    fn as_many_are_heard_as_there_is_room_for() {
+        let said = |number: usize| Vouched {
+            word: Word { identity: format!("id/{number}"), provider: "id".into(), mark: [0; 32] },
+            groups: BTreeSet::new(),
+            as_of: 1,
+            expires: Time(0),
+        };
+        let heard = Heard::default();
+        assert!((0..HEARD_MAX).all(|number| heard.note(&said(number))));
+        assert!(!heard.note(&said(HEARD_MAX)), "the next one is written down at once");
+        assert!(heard.note(&said(0)));
+        assert_eq!(heard.some().len(), WRITTEN_MAX);
     }
 }

@@ -4,7 +4,7 @@ use crate::secrets::SecretRef;
 use crate::{Read, Resource};
 use base::{Place, Problem};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The kind of resource.
@@ -74,6 +74,13 @@ impl ProviderSpec {
             let detail = format!("{}: {error}", resource.reference());
             crate::Error::Internal { detail }.into()
         })
+    }
+
+    /// Returns a mark of what its word rests on: who issues it, for whom, and how it names people. With another mark, what it said
+    /// before counts no more.
+    pub(crate) fn mark(&self) -> [u8; 32] {
+        let parts = json!([self.issuer, self.client_id, self.audiences, self.name]);
+        base::sha256(parts.to_string().as_bytes())
     }
 
     /// Returns every role that somebody may get.
@@ -190,7 +197,6 @@ fn cut(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn spec(change: Value) -> Result<(), String> {
         let mut spec = json!({"issuer": "https://id.example", "client_id": "craton"});
@@ -224,6 +230,29 @@ mod tests {
     fn the_host_of_an_address_has_its_port_where_it_says_one() {
         assert_eq!(host("https://id.example/token?a"), "id.example");
         assert_eq!(host("http://127.0.0.1:9400"), "127.0.0.1:9400");
+    }
+
+    #[test]
+    fn a_provider_has_another_mark_where_its_word_is_another_one() {
+        let mark = |change: Value| {
+            let mut spec = json!({"issuer": "https://id.example", "client_id": "craton"});
+            for (name, value) in change.as_object().into_iter().flatten() {
+                spec[name] = value.clone();
+            }
+            serde_json::from_value::<ProviderSpec>(spec).expect("a spec").mark()
+        };
+        let first = mark(json!({}));
+        for same in [json!({"summary": "The company."}), json!({"roles": {"everybody": ["x"]}})] {
+            assert_eq!(mark(same), first);
+        }
+        for other in [
+            json!({"issuer": "https://other.example"}),
+            json!({"client_id": "x"}),
+            json!({"audiences": ["x"]}),
+            json!({"name": "email"}),
+        ] {
+            assert_ne!(mark(other.clone()), first, "{other}");
+        }
     }
 
     #[test]

@@ -89,9 +89,27 @@ impl NewSession {
         is_secure: bool,
     ) -> Result<Self, Problem> {
         let policies = reader.kernel().policies(reader)?;
-        let user = policies.people().user(&person.identity).to_owned();
-        let new = Self::new(reader, call, &user, format!("provider:{}", person.provider))?;
+        let user = policies.people().user(&person.word.identity).to_owned();
+        let new = Self::new(reader, call, &user, format!("provider:{}", person.word.provider))?;
         Ok(Self { person: Some(person), is_secure, ..new })
+    }
+
+    /// Refuses it where user, password or provider are others by now: it may have waited since they were looked at.
+    ///
+    /// # Errors
+    /// `sign_in.refused`, `sign_in.rejected`.
+    fn check(&self, read: &dyn Read) -> Result<(), Problem> {
+        let Some(Vouched { word, .. }) = &self.person else {
+            let is_same = read.resource("user", &self.user)?.is_some()
+                && Password::find(read, &self.user)? == self.password;
+            return if is_same { Ok(()) } else { Err(Error::Refused.into()) };
+        };
+        let policies = read.kernel().policies(read)?;
+        if policies.people().whom(word) == Some(self.user.as_str()) {
+            return Ok(());
+        }
+        let reason = "what is declared of it, or of this user, was changed meanwhile".to_owned();
+        Err(Error::Rejected { provider: word.provider.clone(), reason }.into())
     }
 
     /// Hands it to the commit. The call goes on in the name of its user.
@@ -174,14 +192,12 @@ fn unprepared(call: &Call) -> Problem {
 /// Makes the session that was prepared: the operations `session.create` and `session.finish`.
 ///
 /// # Errors
-/// `sign_in.refused` where the user or his password is another one by now.
+/// `sign_in.refused` where the user or his password is another one by now, `sign_in.rejected` where his provider or identity is.
 pub(crate) fn create(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
     let new = call.prepared::<NewSession>().ok_or_else(|| unprepared(call))?;
-    match &new.person {
-        Some(person) => people::keep(tx, person)?,
-        None if tx.resource("user", &new.user)?.is_none() => return Err(Error::Refused.into()),
-        None if Password::find(tx, &new.user)? != new.password => return Err(Error::Refused.into()),
-        None => {}
+    new.check(tx)?;
+    if let Some(person) = &new.person {
+        people::keep(tx, person)?;
     }
     if let Some(rehashed) = &new.rehashed {
         rehashed.keep(tx, &new.user)?;
@@ -455,31 +471,45 @@ struct SetPassword {
     current: Option<String>,
 }
 
+/// Has somebody who changes or removes his own password show it; returns what was kept of it then.
+///
+/// # Errors
+/// `sign_in.password` where it is missing, `sign_in.refused`, `sign_in.slowed`, `sign_in.busy`.
+fn shown(
+    reader: &Reader,
+    call: &Call,
+    user: &str,
+    current: Option<String>,
+) -> Result<Option<Password>, Problem> {
+    let is_own = call.actor == Principal::User(user.to_owned());
+    let shown = if is_own { Password::find(reader, user)? } else { None };
+    if let Some(shown) = &shown {
+        let current = current.ok_or_else(|| {
+            let reason = "the present one, `current`, is missing".to_owned();
+            Problem::from(Error::Password { reason })
+        })?;
+        check(reader, call, user, Some(shown), &current)?;
+    }
+    Ok(shown)
+}
+
 /// Hashes a new password, on the caller's thread. Who changes his own shows the one that he has.
 ///
 /// # Errors
-/// `policy.grant` for a token that is cut down, `sign_in.password`, `sign_in.refused`, `sign_in.slowed`, `sign_in.busy`.
+/// `policy.grant` for a token that is cut down or ends, `sign_in.password`, `sign_in.refused`, `sign_in.slowed`, `sign_in.busy`.
 pub(crate) fn prepare_password(reader: &Reader, call: &mut Call) -> Result<(), Problem> {
     let SetPassword { password, current } = call.parameters()?;
     call.args = json!({});
-    // Whoever signs in with a password has all rights of its user: a token that is cut down makes nothing that is less so.
-    if !call.scope.is_empty() {
-        let role = "password, for all rights".to_owned();
+    // Whoever signs in with a password has all rights of its user, and for ever: a token that has less makes nothing that has more.
+    if !call.scope.is_empty() || call.until().is_some() {
+        let role = "password, for all rights and without end".to_owned();
         return Err(crate::Error::Grant { actor: call.actor.to_string(), role }.into());
     }
     let user = call.resource.name.clone();
     if reader.resource("user", &user)?.is_none() {
         return Err(crate::Error::NotFound { resource: call.resource.to_string() }.into());
     }
-    let is_own = call.actor == Principal::User(user.clone());
-    let shown = if is_own { Password::find(reader, &user)? } else { None };
-    if let Some(shown) = &shown {
-        let current = current.ok_or_else(|| {
-            let reason = "the present one, `current`, is missing".to_owned();
-            Problem::from(Error::Password { reason })
-        })?;
-        check(reader, call, &user, Some(shown), &current)?;
-    }
+    let shown = shown(reader, call, &user, current)?;
     let password = hashed(reader, call, &user, &password)?;
     call.prepared = Some(Prepared::new(NewPassword { password, shown }));
     Ok(())
@@ -503,13 +533,43 @@ pub(crate) fn set_password(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Proble
     Ok(Reply::Value(json!({"user": user, "sessions_ended": ended})))
 }
 
+/// The password of somebody who removes it, as it was kept when he showed it.
+struct OldPassword(Option<Password>);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DeletePassword {
+    #[serde(default)]
+    current: Option<String>,
+}
+
+/// Has somebody who removes his own password show it, on the caller's thread: who only has a token of his could set another one.
+///
+/// # Errors
+/// `sign_in.password`, `sign_in.refused`, `sign_in.slowed`, `sign_in.busy`.
+pub(crate) fn prepare_delete(reader: &Reader, call: &mut Call) -> Result<(), Problem> {
+    let DeletePassword { current } = call.parameters()?;
+    call.args = json!({});
+    let old = OldPassword(shown(reader, call, &call.resource.name, current)?);
+    call.prepared = Some(Prepared::new(old));
+    Ok(())
+}
+
 /// Takes a user's password away and ends his sessions: the operation `user.delete_password`.
 ///
 /// # Errors
-/// `policy.grant` where the user may do what the caller may not.
+/// `policy.grant` where the user may do what the caller may not, `sign_in.refused` where it is his own and has changed meanwhile,
+/// `sign_in.door` where nobody was asked for it.
 pub(crate) fn delete_password(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
     let user = &call.resource.name;
-    crate::apply::may_grant(tx, call, &Principal::User(user.clone()))?;
+    let principal = Principal::User(user.clone());
+    crate::apply::may_grant(tx, call, &principal)?;
+    let held = if call.actor == principal { Password::find(tx, user)? } else { None };
+    match call.prepared::<OldPassword>() {
+        Some(OldPassword(shown)) if *shown != held => return Err(Error::Refused.into()),
+        None if held.is_some() => return Err(unprepared(call)),
+        _ => {}
+    }
     forget(tx, user);
     let ended = end_all(tx, user, None)?;
     Ok(Reply::Value(json!({"user": user, "sessions_ended": ended})))

@@ -244,6 +244,13 @@ fn passwords(system: &Arc<System>) -> Vec<Operation> {
             "Takes a user's password away and ends his sessions.",
             decide(system, |_, tx, call| sign_in::delete_password(tx, call)),
         )
+        .takes(json!({
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {"current": {"type": "string"}},
+        }))
+        .prepared(sign_in::prepare_delete)
+        .secret()
         .while_closed(),
         operation(
             "user.record",
