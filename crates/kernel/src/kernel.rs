@@ -20,6 +20,7 @@ use crate::{
     Resource, ResourceRef, Signed, Token, Works, space, tx,
 };
 use base::{Clock, Entropy, Problem, nearest};
+use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -67,12 +68,19 @@ impl Identity {
 }
 
 /// A credential as it was recognised: by it the kernel sees whether it was revoked before a call ran.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// It can be stored, for work that goes on after its call; what was stored is always looked up again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     /// The hash of the credential.
     pub(crate) hash: [u8; 32],
-    /// The number of changes of rights before it was looked up.
+    /// The number of changes of rights before it was looked up: it counts from the start of the unit.
+    #[serde(skip, default = "unseen")]
     pub(crate) rights: u64,
+}
+
+/// Returns a number of changes of rights that there never is.
+fn unseen() -> u64 {
+    u64::MAX
 }
 
 /// What came of looking at a credential.
@@ -525,8 +533,9 @@ impl Kernel {
         let permitted =
             is_held.and_then(|()| self.authorise(&reader, operation, call)).and_then(|_| {
                 let kernel: &Self = self;
-                let is_placed = false;
-                self.admission.permit(&Asked { kernel, read: &reader, operation, call, is_placed })
+                let (read, is_placed, is_part) = (&reader, false, false);
+                let asked = Asked { kernel, read, operation, call, is_placed, is_part };
+                self.admission.permit(&asked)
             });
         let result = match permitted {
             Ok(permit) => {
