@@ -43,6 +43,8 @@ pub(crate) struct Asked<'a> {
     pub call: &'a Call,
     /// True where the call has its place already.
     pub is_placed: bool,
+    /// True where it is a part of another, which was charged to the principal with all its bytes.
+    pub is_part: bool,
 }
 
 /// What a principal or a quota uses now, for `system.quotas`.
@@ -182,7 +184,9 @@ impl Admission {
         let Asked { call, operation, .. } = asked;
         let account = self.account(&call.actor, now);
         let known = self.known(&account, asked.kernel, asked.read, &call.actor, now)?;
-        permit.take(asked, now, &account.meter, &known.limits, || call.actor.to_string())?;
+        let bytes = known.limits.bytes.filter(|_| !asked.is_part);
+        let limits = Limits { bytes, ..known.limits };
+        permit.take(asked, now, &account.meter, &limits, || call.actor.to_string())?;
         for narrow in &known.narrow {
             if narrow.concerns(operation) {
                 permit.take(asked, now, &narrow.meter, &narrow.limits, || named(&narrow.name))?;
@@ -678,7 +682,7 @@ impl Iterator for Pieces {
 }
 
 /// Returns about how many bytes a value has as JSON.
-fn weight(value: &Value) -> u64 {
+pub(crate) fn weight(value: &Value) -> u64 {
     match value {
         Value::Null | Value::Bool(_) => 5,
         Value::Number(_) => 8,

@@ -27,6 +27,9 @@ struct Apply {
     /// Refuses to change what another application has declared, or nobody's.
     #[serde(default)]
     exclusive: bool,
+    /// Kinds of which nothing is removed: what the application has and no manifest names stays in it.
+    #[serde(default)]
+    keep: BTreeSet<String>,
 }
 
 /// What `apply` does to one resource.
@@ -61,37 +64,24 @@ fn carry_out(tx: &mut Tx<'_>, call: &Call, apply: &Apply) -> Result<Reply, Probl
         .into());
     }
     let kernel = Arc::clone(tx.kernel());
+    check_keep(&kernel, &apply.keep)?;
     let checked = check_all(&kernel, &apply.manifests)?;
     if apply.exclusive {
         check_own(tx, apply, &checked)?;
     }
-    let mut steps = Vec::new();
-    let mut named = BTreeSet::new();
-    for (manifest, kind) in apply.manifests.iter().zip(&checked) {
-        let reference = ResourceRef::new(kind.name, manifest.metadata.name.as_str());
-        if !named.insert(reference.clone()) {
-            let reason = format!("{reference} is declared twice");
-            let place = manifest.place.clone();
-            return Err(
-                Error::Manifest { reason, place, hint: Some("remove one of them".into()) }.into()
-            );
-        }
-        let held = tx.resource(kind.name, &reference.name)?;
-        let labels = labels_of(manifest, apply.application.as_deref(), held.as_deref());
-        let step = plan(kind, manifest, &labels, held.as_deref());
-        if step.action != "keep" {
-            put(tx, call, manifest, &reference, &labels)?;
-        }
-        steps.push(step);
-    }
+    let (mut steps, named) = declare(tx, call, apply, &checked)?;
     for reference in left_behind(tx, apply.application.as_deref(), &named)? {
-        steps.push(Step {
-            action: "remove",
-            kind: reference.kind.clone(),
-            name: reference.name.clone(),
-            changes: vec![],
-        });
-        run_as(tx, call, "resource.remove", &reference, json!({}))?;
+        let step = |action| {
+            let (kind, name) = (reference.kind.clone(), reference.name.clone());
+            Step { action, kind, name, changes: Vec::new() }
+        };
+        // Decided here, in the commit: what came since somebody looked is there as well.
+        if !apply.keep.contains(&reference.kind) {
+            steps.push(step("remove"));
+            run_as(tx, call, "resource.remove", &reference, json!({}))?;
+        } else if may_see(tx, call, &reference)? {
+            steps.push(step("keep"));
+        }
     }
     settle(tx, &steps, &apply.manifests)?;
     let roles = named.iter().filter(|reference| reference.kind == "role");
@@ -104,6 +94,94 @@ fn carry_out(tx: &mut Tx<'_>, call: &Call, apply: &Apply) -> Result<Reply, Probl
     }
     tx.raise_epoch()?;
     Ok(Reply::Value(reply))
+}
+
+/// Declares what the manifests say. Returns what was done to each, and what they name.
+fn declare(
+    tx: &mut Tx<'_>,
+    call: &Call,
+    apply: &Apply,
+    kinds: &[KindOf],
+) -> Result<(Vec<Step>, BTreeSet<ResourceRef>), Problem> {
+    let (mut steps, mut named) = (Vec::new(), BTreeSet::new());
+    let mut foreign = None;
+    for (manifest, kind) in apply.manifests.iter().zip(kinds) {
+        let reference = ResourceRef::new(kind.name, manifest.metadata.name.as_str());
+        if !named.insert(reference.clone()) {
+            let reason = format!("{reference} is declared twice");
+            let place = manifest.place.clone();
+            return Err(
+                Error::Manifest { reason, place, hint: Some("remove one of them".into()) }.into()
+            );
+        }
+        let held = tx.resource(kind.name, &reference.name)?;
+        let labels = labels_of(manifest, apply.application.as_deref(), held.as_deref());
+        let application = joined(&labels, held.as_deref());
+        if application.is_some() && foreign.is_none() {
+            // As it stands before: by what he puts into an application nobody has a part in it.
+            foreign = Some(applications_of_others(tx, call)?);
+        }
+        let step = plan(kind, manifest, &labels, held.as_deref());
+        if step.action != "keep" {
+            put(tx, call, manifest, &reference, &labels)?;
+        }
+        let is_foreign = |name: &String| foreign.as_ref().is_some_and(|all| all.contains(name));
+        if let Some(application) = application.filter(|name| is_foreign(name)) {
+            let (resource, application) = (reference.to_string(), application.clone());
+            let mut problem: Problem = Error::Foreign { resource, application }.into();
+            problem.place.clone_from(&manifest.place);
+            return Err(problem);
+        }
+        steps.push(step);
+    }
+    Ok((steps, named))
+}
+
+/// Refuses kinds that cannot be declared: a word that is not known must not have something removed.
+fn check_keep(kernel: &Kernel, keep: &BTreeSet<String>) -> Result<(), Problem> {
+    let known = || kernel.kinds().filter(|kind| !kind.manifest.is_empty()).map(|kind| kind.name);
+    let Some(unknown) = keep.iter().find(|name| !known().any(|kind| kind == *name)) else {
+        return Ok(());
+    };
+    let shown: String = unknown.chars().take(80).collect();
+    let nearest = nearest(unknown, known());
+    let hint = nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+    let reason = format!("`keep` names `{shown}`, which is no kind of manifests{hint}");
+    Err(Error::Parameters { reason }.into())
+}
+
+/// Returns whether the caller may see a resource: what he may not looks as if it were not there.
+fn may_see(tx: &Tx<'_>, call: &Call, reference: &ResourceRef) -> Result<bool, Problem> {
+    let on_behalf_of = call.on_behalf_of.as_ref();
+    tx.kernel().is_allowed(tx, "resource.get", reference, &call.actor, on_behalf_of)
+}
+
+/// Returns the application that a resource comes into, where it was not in it before.
+fn joined<'a>(labels: &'a Labels, held: Option<&Resource>) -> Option<&'a String> {
+    let before = held.and_then(|held| held.labels.get(APPLICATION));
+    labels.get(APPLICATION).filter(|application| before != Some(*application))
+}
+
+/// Returns the applications into which an author puts nothing: they have resources, and none of these is his or a role's of his. An
+/// owner of the unit puts something into each.
+fn applications_of_others(tx: &Tx<'_>, call: &Call) -> Result<BTreeSet<String>, Problem> {
+    let Some(roles) = bounds(tx, call)? else { return Ok(BTreeSet::new()) };
+    let actor = call.actor.to_string();
+    let is_own = |owner: &str| {
+        owner == actor || owner.strip_prefix("role:").is_some_and(|role| roles.contains(role))
+    };
+    let (mut own, mut others) = (BTreeSet::new(), BTreeSet::new());
+    for kind in tx.kernel().kinds().filter(|kind| !kind.manifest.is_empty()) {
+        for resource in tx.resources(kind.name)? {
+            let Some(application) = resource.labels.get(APPLICATION) else { continue };
+            let all = if is_own(&resource.owner) { &mut own } else { &mut others };
+            if !all.contains(application) {
+                all.insert(application.clone());
+            }
+        }
+    }
+    others.retain(|application| !own.contains(application));
+    Ok(others)
 }
 
 fn check_all(kernel: &Kernel, manifests: &[Manifest]) -> Result<Vec<KindOf>, Problem> {

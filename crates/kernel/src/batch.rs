@@ -1,10 +1,11 @@
 //! `unit.batch`: many calls in one request, each on its own.
 //!
 //! Every call goes the whole way of a call, with its own rights, savepoint, audit line and idempotency key; one that is refused
-//! does not touch the others. They share a commit, as calls of a turn do.
+//! does not touch the others. They share a commit, as calls of a turn do. Each is charged to quotas as a call by itself would be; only its
+//! bytes were charged to its principal with the whole.
 
 use crate::operation::{Body, Handler};
-use crate::{Call, Error, Kernel, Read, Reply, ResourceRef, Tx, writer};
+use crate::{Call, Error, Kernel, Read, Reply, ResourceRef, Tx, admit, writer};
 use base::{Place, Problem, Time};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -107,10 +108,12 @@ fn made(kernel: &Kernel, whole: &Call, one: One) -> Result<Call, Problem> {
     );
     call.on_behalf_of.clone_from(&whole.on_behalf_of);
     call.scope.clone_from(&whole.scope);
+    call.stamp.clone_from(&whole.stamp);
     call.key = one.key;
     call.depth = whole.depth.saturating_add(1);
     call.at = one.at.as_deref().map(Time::parse).transpose()?.or(whole.at);
     call.args = if one.args.is_null() { json!({}) } else { one.args };
+    call.bytes = admit::weight(&call.args);
     Ok(call)
 }
 

@@ -99,6 +99,16 @@ pub enum Error {
         /// Whose it is.
         application: Option<String>,
     },
+    /// An application that has resources of others and none of the author's.
+    #[error(
+        "{resource} cannot be put into the application `{application}`, which is somebody else's"
+    )]
+    Foreign {
+        /// What was to be put into it.
+        resource: String,
+        /// Which application.
+        application: String,
+    },
     /// The same idempotency key with another body.
     #[error("the idempotency key was used with another request")]
     KeyReused,
@@ -190,7 +200,7 @@ impl Explain for Error {
             Self::Reference { .. } => Code("manifest.reference", Kind::Invalid),
             Self::Policy { .. } => Code("policy.invalid", Kind::Invalid),
             Self::Grant { .. } | Self::Owner { .. } => Code("policy.grant", Kind::Forbidden),
-            Self::Taken { .. } => Code("resource.taken", Kind::Conflict),
+            Self::Taken { .. } | Self::Foreign { .. } => Code("resource.taken", Kind::Conflict),
             Self::KeyReused => Code("call.key_reused", Kind::Conflict),
             Self::Busy { .. } => Code("kernel.busy", Kind::Exhausted),
             Self::Quota { .. } => Code("quota.exceeded", Kind::Exhausted),
@@ -235,6 +245,9 @@ impl Explain for Error {
                 "leave `metadata.owner` away, or name a role of yours, `role:NAME`".into(),
             ),
             Self::Taken { .. } => Some("rename one of the two, or remove what is there".into()),
+            Self::Foreign { .. } => {
+                Some("name an application of your own, or have an owner of the unit do it".into())
+            }
             Self::KeyReused => Some("use a new key for a new request".into()),
             Self::Busy { .. } => Some("slow down and repeat".into()),
             Self::NotInBatch { .. } => Some(

@@ -351,8 +351,9 @@ impl Kernel {
         let permitted =
             is_held.and_then(|()| self.authorise(&reader, operation, call)).and_then(|_| {
                 let kernel: &Self = self;
-                let is_placed = false;
-                self.admission.permit(&Asked { kernel, read: &reader, operation, call, is_placed })
+                let (read, is_placed, is_part) = (&reader, false, false);
+                let asked = Asked { kernel, read, operation, call, is_placed, is_part };
+                self.admission.permit(&asked)
             });
         let result = match permitted {
             Ok(permit) => {

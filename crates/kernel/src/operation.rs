@@ -83,7 +83,7 @@ pub struct Call {
     #[serde(skip)]
     pub ending: Option<Ending>,
     /// By which credential the caller was recognised, so that one that is revoked meanwhile is refused.
-    #[serde(skip)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stamp: Option<Stamp>,
     /// From which address it comes, where a door knows.
     #[serde(skip)]

@@ -376,6 +376,7 @@ fn tell_one(tx: &mut Tx<'_>, call: &Call, id: &str, signal: Signal) -> Result<()
                 let mut inner = Call::new(operation, resource, call.actor.clone()).with(args);
                 inner.on_behalf_of.clone_from(&call.on_behalf_of);
                 inner.scope.clone_from(&call.scope);
+                inner.stamp.clone_from(&call.stamp);
                 inner.at = call.at;
                 return run(tx, &inner).map(|_| ());
             }

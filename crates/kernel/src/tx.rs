@@ -1,5 +1,6 @@
 //! A commit in the making: an overlay over the last commit, with savepoints.
 
+use crate::admit::Asked;
 use crate::metrics::Told;
 use crate::{Address, Call, Kernel, Principal, Read, ResourceRef, space};
 use base::{Problem, Time};
@@ -188,6 +189,26 @@ impl<'a> Tx<'a> {
     pub fn call(&mut self, mut call: Call) {
         call.trace = call.trace.or_else(|| self.told.trace.clone());
         self.pending.push_back(Pending::Call(call));
+    }
+
+    /// Charges a call that is about to be made by [`Tx::call`] as if it had come through a door: by a credential that still holds, and
+    /// under the quotas of its actor. For work that goes on long after the call that led to it.
+    ///
+    /// # Errors
+    /// `token.invalid` where the credential was revoked; `quota.exceeded`, which counts as no refusal, for such work waits; where the
+    /// store cannot be read.
+    pub fn admit(&self, call: &Call) -> Result<(), Problem> {
+        let kernel: &Kernel = self.kernel;
+        let operation = kernel.operation(&call.operation)?;
+        if let Some(stamp) = &call.stamp {
+            kernel.confirm(self, stamp, self.changes_rights())?;
+        }
+        let (is_placed, is_part) = (true, false);
+        let asked = Asked { kernel, read: self, operation, call, is_placed, is_part };
+        if let Some(refused) = kernel.admission().would_refuse(&asked, 0)? {
+            return Err(refused.into());
+        }
+        kernel.admission().permit(&asked).map(drop)
     }
 
     /// Sends the result of a call to the engine that made it.

@@ -160,7 +160,7 @@ impl Writer {
 enum Under {
     /// Its own.
     Own,
-    /// Its own, but its answer is a part of another, with which it is counted.
+    /// Its own, but it is a part of another: its bytes were charged to its principal with the whole.
     OwnInside,
     /// That of the call which led to it.
     Other,
@@ -204,7 +204,8 @@ fn run_path(tx: &mut Tx<'_>, call: &Call, under: Under) -> Result<Reply, Problem
         let permit = match under {
             Under::Own | Under::OwnInside => {
                 let kernel: &Kernel = &kernel;
-                let asked = Asked { kernel, read: &*tx, operation, call, is_placed: true };
+                let is_part = under == Under::OwnInside;
+                let asked = Asked { kernel, read: &*tx, operation, call, is_placed: true, is_part };
                 Some(kernel.admission().permit(&asked)?)
             }
             Under::Other => None,
@@ -224,8 +225,8 @@ fn run_path(tx: &mut Tx<'_>, call: &Call, under: Under) -> Result<Reply, Problem
             kernel.audit.line(tx, operation, call, &decision)?;
         }
         Ok(match permit {
-            Some(permit) if under == Under::Own => permit.around(reply, kernel.clock()),
-            _ => reply,
+            Some(permit) => permit.around(reply, kernel.clock()),
+            None => reply,
         })
     });
     tx.settle();

@@ -256,6 +256,88 @@ fn an_author_owns_what_he_applies_and_leaves_it_in_its_application() {
 }
 
 #[test]
+fn nobody_puts_anything_into_an_application_in_which_he_has_no_part() {
+    let (kernel, mut writer) = with_people();
+    let maker = "permit(principal in Role::\"maker\", action, resource) \
+                 when { [\"secret\", \"resource\"].contains(resource.kind) };";
+    let people = json!([
+        manifest("Role", "maker", json!({ "policies": maker })),
+        manifest("User", "kim", json!({"roles": ["maker"]})),
+    ]);
+    apply(&mut writer, "user:olga", people).expect("applied");
+    let mut put = |who: &str, name: &str, application: &str, further: Value| {
+        let mut one = manifest("Secret", name, json!({"summary": "one"}));
+        one["metadata"]
+            .as_object_mut()
+            .expect("fields")
+            .extend(further.as_object().cloned().unwrap_or_default());
+        let mut args = json!({ "manifests": [one] });
+        if !application.is_empty() {
+            args["application"] = json!(application);
+        }
+        // What the application has beside it stays.
+        args["keep"] = json!(["secret"]);
+        let done = call(&mut writer, who, "resource.apply", ("resource", ""), args);
+        done.map_or_else(
+            |problem| format!("{}: {}", problem.code, problem.message),
+            |_| "ok".into(),
+        )
+    };
+    let label = json!({"labels": {"craton/application": "shop"}});
+    assert_eq!(put("user:olga", "mail", "shop", json!({})), "ok");
+    let refused = |name: &str| {
+        format!(
+            "resource.taken: secret/{name} cannot be put into the application `shop`, which is somebody else's"
+        )
+    };
+    assert_eq!(put("user:kim", "big", "shop", json!({})), refused("big"));
+    assert_eq!(put("user:kim", "big", "", label.clone()), refused("big"));
+    // Neither does he put into it what he has already.
+    assert_eq!(put("user:kim", "own", "", json!({})), "ok");
+    assert_eq!(put("user:kim", "own", "", label.clone()), refused("own"));
+    assert_eq!(put("user:kim", "own", "kims", json!({})), "ok", "an application of his own");
+    assert_eq!(put("user:kim", "more", "kims", json!({})), "ok");
+    let of_role = json!({"owner": "role:maker"});
+    assert_eq!(put("user:olga", "shared", "shop", of_role), "ok");
+    assert_eq!(put("user:kim", "big", "", label), "ok", "one of them is his role's");
+    let reader = Reader::new(&kernel, Principal::Anonymous).expect("a reader");
+    let owner = |name: &str| {
+        reader.resource("secret", name).expect("a look").map(|held| held.owner.clone())
+    };
+    assert_eq!((owner("mail"), owner("big")), (Some("user:olga".into()), Some("user:kim".into())));
+}
+
+#[test]
+fn what_is_to_stay_is_looked_up_in_the_commit_that_removes_the_rest() {
+    let (kernel, mut writer) = with_people();
+    let first = json!({"application": "shop", "manifests": [
+        manifest("Role", "clerk", json!({})),
+        manifest("User", "ana", json!({"roles": []})),
+    ]});
+    let mut does =
+        |args: Value| call(&mut writer, "user:olga", "resource.apply", ("resource", ""), args);
+    does(first).expect("applied");
+    let wrong = json!({"application": "shop", "manifests": [], "keep": ["rolle"]});
+    let problem = does(wrong).expect_err("that is no kind");
+    assert_eq!(problem.code, "call.invalid");
+    assert!(problem.message.ends_with("; did you mean `role`?"), "{}", problem.message);
+    // Somebody looks at what there is, and another adds to it before the first removes the rest.
+    let label = json!({"name": "late", "labels": {"craton/application": "shop"}});
+    let late = json!({"apiVersion": "craton/v1", "kind": "Role", "metadata": label, "spec": {}});
+    does(json!({ "manifests": [late] })).expect("applied");
+    let removal = json!({"application": "shop", "manifests": [], "keep": ["role"]});
+    let plan = does(removal).expect("applied");
+    let steps = plan["plan"].as_array().expect("steps").iter();
+    let steps: Vec<String> =
+        steps.map(|step| format!("{} {}", step["action"], step["name"]).replace('"', "")).collect();
+    assert_eq!(steps, ["keep clerk", "keep late", "remove ana"]);
+    let reader = Reader::new(&kernel, Principal::Anonymous).expect("a reader");
+    let held = reader.resource("role", "late").expect("a look").expect("it stays");
+    assert_eq!((held.version, held.labels["craton/application"].as_str()), (1, "shop"));
+    assert!(reader.resource("user", "ana").expect("a look").is_none());
+}
+
+#[test]
 fn a_limit_holds_from_its_commit_on_and_not_without_one() {
     let store = FaultyStore::new(Arc::new(MemoryStore::new()), 1, Faults::default());
     let store = Arc::new(store);

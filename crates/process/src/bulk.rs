@@ -5,16 +5,19 @@
 //! started the bulk operation, with its own rights, savepoint and audit line; what it answers is counted. The row moves on in the commit
 //! that makes the calls, so that a crash neither leaves one out nor makes one twice. What is only tried (`dry_run`) goes the same way:
 //! each call is tried.
+//!
+//! Each call is charged to who started it, as if it came through a door: a bulk operation over a quota waits and goes on later, while
+//! others are worked off. It ends when the credential by which it was started does not hold any more.
 
 use crate::elements::text_of;
 use crate::engine::Processes;
 use crate::error::Error;
-use crate::instance::{Instance, ROOT, Variables};
+use crate::instance::{ElementId, Instance, ROOT, Variables};
 use crate::lists::Page;
 use crate::running::ENGINE;
 use crate::wire::{self, key};
 use base::{Kind, Period, Problem, Time};
-use kernel::{Address, Call, Principal, Read, Reader, Reply, ResourceRef, Tx};
+use kernel::{Address, Call, Principal, Read, Reader, Reply, ResourceRef, Stamp, Tx};
 use notation::graph::Graph;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -26,6 +29,9 @@ const TOKEN: &str = "bulk/";
 
 /// Turns after which a call that was not answered counts as failed. Each call is answered in its turn or the next.
 const TURNS_MAX: u32 = 1_000;
+
+/// How long a bulk operation over a quota waits at least, in milliseconds: so it goes on with several calls, and not with each.
+const WAIT_MS_MIN: u64 = 250;
 
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -172,6 +178,14 @@ pub(crate) enum Stands {
     Stopped,
 }
 
+/// What came of a portion.
+struct Portion {
+    looked: usize,
+    has_more: bool,
+    /// Why no further call was made, where a quota is used up.
+    refused: Option<Problem>,
+}
+
 /// What went wrong with one instance.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Refused {
@@ -214,14 +228,26 @@ pub(crate) struct Bulk {
     pub on_behalf_of: Option<Principal>,
     /// The rights that its token was cut down to.
     pub scope: Vec<String>,
+    /// By which credential, where it can be revoked; it is not shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stamp: Option<Stamp>,
     /// When it was started, business time.
     pub started_at: Time,
     /// When it ended, business time.
     pub ended_at: Option<Time>,
     /// The business time of its calls, where whoever started it said one.
     pub at: Option<Time>,
+    /// Why it waits, or why it was stopped by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Until when it waits, wall time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_until: Option<Time>,
     /// The last instance that was looked at.
     pub after: u64,
+    /// In the instance behind that one, the last element for which a call was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<ElementId>,
     /// The last instance that there was when it was started; later ones are none of its.
     pub last: u64,
     /// The commit of the last portion.
@@ -233,6 +259,27 @@ pub(crate) struct Bulk {
 impl Bulk {
     fn is_waiting(&self) -> bool {
         self.done + self.failed < self.called
+    }
+
+    /// Has it wait for the quota of who started it.
+    fn rest(&mut self, refused: &Problem, wall: Time) {
+        let wait = refused.retry_ms.unwrap_or(0).max(WAIT_MS_MIN);
+        let wait = Period(i64::try_from(wait).unwrap_or(i64::MAX));
+        self.reason = Some(refused.message.clone());
+        self.waits_until = Some(wall.plus(wait));
+    }
+
+    fn rests(&self, wall: Time) -> bool {
+        self.waits_until.is_some_and(|until| wall < until)
+    }
+
+    /// Returns it as callers see it.
+    fn shown(&self) -> Value {
+        let mut shown = json!(self);
+        if let Some(fields) = shown.as_object_mut() {
+            fields.remove("stamp");
+        }
+        shown
     }
 
     fn refuse(&mut self, target: String, problem: &Problem, first_max: usize) {
@@ -249,7 +296,7 @@ impl Processes {
     pub(crate) fn start_bulk(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         let order: Order = call.parameters()?;
         let number = self.begin_bulk(tx, call, order)?;
-        Reply::of(&self.require_bulk(tx, &number.to_string())?)
+        Ok(Reply::Value(self.require_bulk(tx, &number.to_string())?.shown()))
     }
 
     /// Begins a bulk operation. Returns its number.
@@ -279,10 +326,14 @@ impl Processes {
             started_by: call.actor.clone(),
             on_behalf_of: call.on_behalf_of.clone(),
             scope: call.scope.clone(),
+            stamp: call.stamp.clone(),
             started_at: tx.time_of(call),
             ended_at: None,
             at: call.at,
+            reason: None,
+            waits_until: None,
             after: 0,
+            within: None,
             last: self.last_instance(tx)?,
             commit: 0,
             turns: 0,
@@ -338,7 +389,7 @@ impl Processes {
     }
 
     pub(crate) fn get_bulk(&self, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
-        Reply::of(&self.require_bulk(reader, &call.resource.name)?)
+        Ok(Reply::Value(self.require_bulk(reader, &call.resource.name)?.shown()))
     }
 
     pub(crate) fn list_bulk(&self, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
@@ -354,7 +405,7 @@ impl Processes {
             }
             let reference = ResourceRef::new("bulk", bulk.bulk.to_string());
             if reader.allows("bulk.get", &reference)? {
-                page.items.push(json!(bulk));
+                page.items.push(bulk.shown());
             }
         }
         Ok(page.reply())
@@ -363,9 +414,10 @@ impl Processes {
     pub(crate) fn stop_bulk(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         let mut bulk = self.require_bulk(tx, &call.resource.name)?;
         if bulk.state == Stands::Running {
+            (bulk.reason, bulk.waits_until) = (None, None);
             self.end_bulk(tx, &mut bulk, Stands::Stopped)?;
         }
-        Reply::of(&bulk)
+        Ok(Reply::Value(bulk.shown()))
     }
 
     fn end_bulk(&self, tx: &mut Tx<'_>, bulk: &mut Bulk, state: Stands) -> Result<(), Problem> {
@@ -376,48 +428,87 @@ impl Processes {
         Ok(())
     }
 
-    /// Works one portion of the oldest bulk operation off, once a turn. Returns how many instances it looked at.
+    /// Works one portion of the oldest bulk operation off that does not wait for a quota, once a turn. Returns how many instances it
+    /// looked at.
     pub(crate) fn work_bulk(&self, tx: &mut Tx<'_>) -> Result<usize, Problem> {
-        let running = tx.scan_prefix(key::bulks_running().as_ref(), 1)?;
-        let Some((place, _)) = running.first() else { return Ok(0) };
-        let number = wire::last(place).unwrap_or_default();
-        let Some(mut bulk) = self.find_bulk(tx, &number.to_string())? else {
-            tx.delete(place.clone());
-            return Ok(0);
-        };
-        let commit = tx.commit_next();
-        if bulk.commit == commit {
-            tx.leave_more();
-            return Ok(0);
+        let (wall, commit) = (tx.wall(), tx.commit_next());
+        let running = tx.scan_prefix(key::bulks_running().as_ref(), self.config.bulk_kept_max)?;
+        for (place, _) in running {
+            let number = wire::last(&place).unwrap_or_default();
+            let Some(mut bulk) = self.find_bulk(tx, &number.to_string())? else {
+                tx.delete(place);
+                continue;
+            };
+            if bulk.commit == commit {
+                tx.leave_more();
+                return Ok(0);
+            }
+            if bulk.rests(wall) {
+                continue;
+            }
+            bulk.commit = commit;
+            if bulk.is_waiting() {
+                self.wait_for_answers(&mut bulk);
+                tx.put(key::bulk(number), wire::write(&bulk)?);
+                tx.leave_more();
+                return Ok(0);
+            }
+            return self.work_portion(tx, bulk);
         }
-        bulk.commit = commit;
-        if bulk.is_waiting() {
-            self.wait_for_answers(&mut bulk);
-            tx.put(key::bulk(number), wire::write(&bulk)?);
-            tx.leave_more();
-            return Ok(0);
-        }
-        bulk.turns = 0;
+        Ok(0)
+    }
+
+    /// Works a portion off. Returns how many instances it looked at.
+    fn work_portion(&self, tx: &mut Tx<'_>, mut bulk: Bulk) -> Result<usize, Problem> {
+        (bulk.turns, bulk.reason, bulk.waits_until) = (0, None, None);
         let before = bulk.clone();
-        let (looked, has_more) = match tx.attempt(|tx| self.portion(tx, &mut bulk)) {
+        let portion = match tx.attempt(|tx| self.portion(tx, &mut bulk)) {
             Ok(portion) => portion,
             Err(problem) if problem.kind == Kind::Unavailable => return Err(problem),
             // What cannot be gone through, such as instances that cannot be read, must not hold up the unit.
             Err(problem) => {
                 bulk = before;
+                let message = &problem.message;
+                bulk.reason = Some(match problem.kind {
+                    Kind::Unauthenticated => {
+                        format!("the credential by which it was started holds no more: {message}")
+                    }
+                    _ => message.clone(),
+                });
                 bulk.refuse(String::new(), &problem, self.config.bulk_problems_max);
                 self.end_bulk(tx, &mut bulk, Stands::Stopped)?;
                 return Ok(1);
             }
         };
-        if has_more || bulk.is_waiting() {
-            tx.put(key::bulk(number), wire::write(&bulk)?);
+        if let Some(refused) = &portion.refused {
+            bulk.rest(refused, tx.wall());
+            tx.put(key::bulk(bulk.bulk), wire::write(&bulk)?);
+        } else if portion.has_more || bulk.is_waiting() {
+            tx.put(key::bulk(bulk.bulk), wire::write(&bulk)?);
             tx.leave_more();
         } else {
             self.end_bulk(tx, &mut bulk, Stands::Done)?;
         }
         // What it has called runs in this turn.
-        Ok(looked.max(1))
+        Ok(portion.looked.max(1))
+    }
+
+    /// Returns when a bulk operation that waits for a quota goes on. A driven clock does not move by itself: there it is looked for in
+    /// each turn.
+    pub(crate) fn bulk_due(&self, read: &dyn Read) -> Result<Option<Time>, Problem> {
+        let clock = read.kernel().clock();
+        if clock.is_driven() {
+            return Ok(None);
+        }
+        let mut due: Option<Time> = None;
+        let limit = self.config.bulk_kept_max;
+        for (place, _) in read.scan_prefix(key::bulks_running().as_ref(), limit)? {
+            let number = wire::last(&place).unwrap_or_default();
+            let bulk = self.find_bulk(read, &number.to_string())?;
+            due = [due, bulk.and_then(|bulk| bulk.waits_until)].into_iter().flatten().min();
+        }
+        let left = |until: Time| Period(until.0.saturating_sub(clock.wall().0));
+        Ok(due.map(|until| clock.business().plus(left(until))))
     }
 
     fn wait_for_answers(&self, bulk: &mut Bulk) {
@@ -431,9 +522,8 @@ impl Processes {
         }
     }
 
-    /// Looks at some instances and makes the calls for those that are meant. Returns how many it looked at, and whether there may be
-    /// more.
-    fn portion(&self, tx: &mut Tx<'_>, bulk: &mut Bulk) -> Result<(usize, bool), Problem> {
+    /// Looks at some instances and makes the calls for those that are meant.
+    fn portion(&self, tx: &mut Tx<'_>, bulk: &mut Bulk) -> Result<Portion, Problem> {
         let prefix = self.candidates(tx, &bulk.order.filter)?;
         let from = prefix.clone().number(bulk.after.saturating_add(1));
         let to = prefix.number(bulk.last.saturating_add(1));
@@ -443,23 +533,30 @@ impl Processes {
         let (mut looked, before) = (0, bulk.called);
         let portion = u64::try_from(self.config.bulk_portion_max).unwrap_or(u64::MAX);
         for (place, _) in &found {
-            if bulk.limit <= bulk.found {
-                return Ok((looked, false));
+            if bulk.limit <= bulk.found && bulk.within.is_none() {
+                return Ok(Portion { looked, has_more: false, refused: None });
             }
             if portion <= bulk.called - before {
-                return Ok((looked, true));
+                return Ok(Portion { looked, has_more: true, refused: None });
+            }
+            let number = wire::last(place).unwrap_or_default();
+            if let Some(instance) = self.load(tx, number)? {
+                let (process, version) = (&instance.process, instance.version);
+                let compiled = self.cache.get(tx, &self.config, process, version)?;
+                // One that was begun is finished, however it stands by now.
+                let is_begun = bulk.within.is_some();
+                let filter = &bulk.order.filter;
+                let is_wanted =
+                    is_begun || is_meant(&instance, &compiled.graph, filter, bulk.started_at);
+                if is_wanted && let Some(problem) = call_for(tx, bulk, &instance)? {
+                    return Ok(Portion { looked, has_more: true, refused: Some(problem) });
+                }
             }
             looked += 1;
-            let number = wire::last(place).unwrap_or_default();
-            bulk.after = number;
+            (bulk.after, bulk.within) = (number, None);
             bulk.looked += 1;
-            let Some(instance) = self.load(tx, number)? else { continue };
-            let compiled = self.cache.get(tx, &self.config, &instance.process, instance.version)?;
-            if is_meant(&instance, &compiled.graph, &bulk.order.filter, bulk.started_at) {
-                self.call_for(tx, bulk, &instance);
-            }
         }
-        Ok((looked, is_cut && bulk.found < bulk.limit))
+        Ok(Portion { looked, has_more: is_cut && bulk.found < bulk.limit, refused: None })
     }
 
     /// Returns the keys among which the instances are: by an indexed variable, or all of the process.
@@ -475,29 +572,6 @@ impl Processes {
             }
         }
         Ok(key::instances_of(&filter.process))
-    }
-
-    fn call_for(&self, tx: &mut Tx<'_>, bulk: &mut Bulk, instance: &Instance) {
-        let targets = match bulk.order.action {
-            Action::Retry => incidents_of(instance, &bulk.order.filter),
-            _ => vec![ResourceRef::new("instance", instance.key.to_string())],
-        };
-        if targets.is_empty() {
-            return;
-        }
-        bulk.found += 1;
-        for target in targets {
-            bulk.called += 1;
-            let token = format!("{TOKEN}{}/{}", bulk.bulk, target.name);
-            let mut call =
-                Call::new(bulk.order.action.operation(), target, bulk.started_by.clone())
-                    .with(bulk.order.parameters());
-            call.on_behalf_of.clone_from(&bulk.on_behalf_of);
-            call.scope.clone_from(&bulk.scope);
-            call.at = bulk.at;
-            call.reply_to = Some(Address { engine: ENGINE.into(), token });
-            tx.call(call);
-        }
     }
 
     /// Counts what a call of a bulk operation has answered. Returns false where the token is none of a bulk operation.
@@ -552,6 +626,43 @@ impl Bulk {
     }
 }
 
+/// Makes the calls for an instance. Returns why it could not make the next one, where a quota is used up.
+///
+/// # Errors
+/// Where the store cannot be read, or the credential was revoked.
+fn call_for(
+    tx: &mut Tx<'_>,
+    bulk: &mut Bulk,
+    instance: &Instance,
+) -> Result<Option<Problem>, Problem> {
+    let targets = match bulk.order.action {
+        Action::Retry => incidents_of(instance, &bulk.order.filter),
+        _ => vec![(ROOT, ResourceRef::new("instance", instance.key.to_string()))],
+    };
+    for (element, target) in targets {
+        if bulk.within.is_some_and(|last| element <= last) {
+            continue;
+        }
+        let token = format!("{TOKEN}{}/{}", bulk.bulk, target.name);
+        let mut call = Call::new(bulk.order.action.operation(), target, bulk.started_by.clone())
+            .with(bulk.order.parameters());
+        call.on_behalf_of.clone_from(&bulk.on_behalf_of);
+        call.scope.clone_from(&bulk.scope);
+        call.stamp.clone_from(&bulk.stamp);
+        call.at = bulk.at;
+        call.reply_to = Some(Address { engine: ENGINE.into(), token });
+        match tx.admit(&call) {
+            Ok(()) => tx.call(call),
+            Err(problem) if problem.kind == Kind::Exhausted => return Ok(Some(problem)),
+            Err(problem) => return Err(problem),
+        }
+        bulk.found += u64::from(bulk.within.is_none());
+        bulk.called += 1;
+        bulk.within = Some(element);
+    }
+    Ok(None)
+}
+
 /// Whether a filter finds an instance.
 fn is_meant(instance: &Instance, graph: &Graph, filter: &Filter, now: Time) -> bool {
     let stands_at = |id: &String| {
@@ -579,8 +690,8 @@ fn is_meant(instance: &Instance, graph: &Graph, filter: &Filter, now: Time) -> b
         && filter.variable.as_ref().is_none_or(has_value)
 }
 
-/// Returns the incidents of an instance that are to be tried again.
-fn incidents_of(instance: &Instance, filter: &Filter) -> Vec<ResourceRef> {
+/// Returns the incidents of an instance that are to be tried again, by their elements.
+fn incidents_of(instance: &Instance, filter: &Filter) -> Vec<(ElementId, ResourceRef)> {
     let whole = instance.incident.iter().map(|incident| (ROOT, incident));
     let elements = instance
         .elements
@@ -589,11 +700,13 @@ fn incidents_of(instance: &Instance, filter: &Filter) -> Vec<ResourceRef> {
     let has = |wanted: &Option<String>, found: &str| {
         wanted.as_deref().is_none_or(|wanted| wanted == found)
     };
-    whole
+    let mut found: Vec<(ElementId, ResourceRef)> = whole
         .chain(elements)
         .filter(|(_, incident)| {
             has(&filter.code, &incident.code) && has(&filter.element, &incident.element)
         })
-        .map(|(id, _)| ResourceRef::new("incident", wire::name_of(instance.key, id)))
-        .collect()
+        .map(|(id, _)| (id, ResourceRef::new("incident", wire::name_of(instance.key, id))))
+        .collect();
+    found.sort_unstable_by_key(|(id, _)| *id);
+    found
 }

@@ -331,7 +331,7 @@ impl Engine for Processes {
         };
         let timer = first(key::timers(), 0)?;
         let expiry = first(key::expiries(), 1)?;
-        Ok([timer, expiry].into_iter().flatten().min())
+        Ok([timer, expiry, self.bulk_due(read)?].into_iter().flatten().min())
     }
 
     fn resume(

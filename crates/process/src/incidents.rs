@@ -84,7 +84,7 @@ impl Processes {
         let row = self.incident_row(tx, name)?.ok_or_else(|| not_found(name))?;
         let (number, element) = wire::parse_name(name).ok_or_else(|| not_found(name))?;
         let at = tx.time_of(call);
-        done_or_tried(tx, dry_run, |tx| {
+        done_or_tried(tx, call, dry_run, |tx| {
             let mut answer = if number == 0 {
                 tx.delete(key::incident(0, element.into()));
                 self.retry_message(tx, &row, variables)?;

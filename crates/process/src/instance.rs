@@ -470,6 +470,9 @@ pub struct Migration {
     pub flows: Vec<(FlowId, FlowId)>,
     /// For each gateway that waits, its tokens by the flows of the new graph.
     pub joins: Vec<(ElementId, Vec<u32>)>,
+    /// What is armed and not by its counterpart any more: it is disarmed.
+    #[serde(default)]
+    pub disarmed: Vec<ElementId>,
     /// The ids of what it has finished.
     pub path: Vec<String>,
     /// Whether timers are worked out again from when their elements were entered.

@@ -2,12 +2,13 @@
 //!
 //! An element has a counterpart by `mapping`, else by its id. Counterparts are of the same kind, in counterparts of their scopes,
 //! boundary events at counterparts of their activities. A token whose element has none is homeless: then nothing is done. What is
-//! only armed and has none is disarmed; what only the new version has is armed. What waits keeps its identity: jobs, tasks, calls,
-//! subscriptions with their keys, timers with their time.
+//! only armed and has none is disarmed; what only the new version has is armed. What is armed for an event gateway has its counterpart
+//! among the events behind the gateway's, or none; where all of them have none the gateway's token is homeless. What waits keeps its
+//! identity: jobs, tasks, calls, subscriptions with their keys, timers with their time.
 
 use crate::compiled::Compiled;
 use crate::error::Error;
-use crate::instance::{Command, Instance, Migration, Move, Wait};
+use crate::instance::{Command, Element, ElementId, Instance, Migration, Move, Wait};
 use base::{Problem, nearest};
 use notation::graph::{BoundaryTrigger, End, FlowId, Graph, NodeId, NodeKind, Trigger};
 use std::collections::{BTreeMap, HashMap};
@@ -41,6 +42,7 @@ pub(crate) fn plan(
     plan.pair_all();
     plan.check_tokens(instance);
     let joins = plan.joins(instance);
+    let disarmed = plan.disarmed(instance);
     let mut problems = plan.troubles.into_iter().take(PROBLEMS_MAX).map(Problem::from);
     if let Some(mut first) = problems.next() {
         first.also.extend(problems);
@@ -58,6 +60,7 @@ pub(crate) fn plan(
         nodes,
         flows: flows.collect(),
         joins,
+        disarmed,
         path: instance.path.iter().map(id).collect(),
         again,
     })
@@ -141,6 +144,40 @@ impl Plan<'_> {
             return Err(("scope", format!("`{wanted}` stands in another sub-process")));
         }
         Ok(counterpart)
+    }
+
+    /// Returns what is armed and has no counterpart for the same. An event gateway for which nothing stays armed has a homeless token:
+    /// what it waits for would be others' events.
+    fn disarmed(&mut self, instance: &Instance) -> Vec<ElementId> {
+        let armed = instance.elements.iter().filter(|element| element.host.is_some());
+        let (kept, disarmed): (Vec<&Element>, Vec<&Element>) =
+            armed.partition(|element| self.stays_armed(instance, element));
+        for gateway in instance.elements.iter().filter(|element| element.wait == Wait::First) {
+            let is_armed =
+                |events: &[&Element]| events.iter().any(|event| event.host == Some(gateway.id));
+            let Some(counterpart) = self.nodes.get(&gateway.node) else { continue };
+            if is_armed(&disarmed) && !is_armed(&kept) {
+                let (from, to) = (self.old.node(gateway.node), self.new.node(*counterpart));
+                let reason = format!(
+                    "the token {}-{} at `{}` would be homeless: none of the events that it waits for stands behind `{}`",
+                    instance.key, gateway.id, from.id, to.id
+                );
+                self.trouble("homeless", &from.id, reason);
+            }
+        }
+        disarmed.iter().map(|element| element.id).collect()
+    }
+
+    fn stays_armed(&self, instance: &Instance, element: &Element) -> bool {
+        let Some(counterpart) = self.nodes.get(&element.node) else { return false };
+        let host = element.host.and_then(|host| instance.element(host));
+        let is_gateway =
+            |host: &&Element| matches!(self.old.node(host.node).kind, NodeKind::EventGateway);
+        let Some(gateway) = host.filter(is_gateway) else { return true };
+        self.nodes.get(&gateway.node).is_some_and(|gateway| {
+            let mut behind = self.new.node(*gateway).outgoing.iter();
+            behind.any(|flow| self.new.flow(*flow).to == *counterpart)
+        })
     }
 
     /// Whatever has a token, or is remembered to be undone, has a counterpart.

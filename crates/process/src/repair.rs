@@ -11,7 +11,7 @@ use crate::migrate;
 use crate::running::Ran;
 use crate::wire;
 use base::{Code, Kind, Problem, Time, nearest};
-use kernel::{Call, Reply, Tx};
+use kernel::{Call, Read, Reply, ResourceRef, Right, Tx};
 use notation::graph::{Graph, NodeId, NodeKind};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -87,14 +87,14 @@ impl Processes {
         };
         let at = tx.time_of(call);
         let command = Command::Variables { variables, scope };
-        done_or_tried(tx, dry_run, |tx| self.mend(tx, instance, None, command, Some(at)))
+        done_or_tried(tx, call, dry_run, |tx| self.mend(tx, instance, None, command, Some(at)))
     }
 
     pub(crate) fn move_token(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         let MoveToken { from, to, variables, dry_run } = call.parameters()?;
         let name = call.resource.name.as_str();
         let at = tx.time_of(call);
-        done_or_tried(tx, dry_run, |tx| {
+        done_or_tried(tx, call, dry_run, |tx| {
             let instance = self.brought_to(tx, name, at)?;
             let compiled = self.cache.get(tx, &self.config, &instance.process, instance.version)?;
             let element = find_element(&instance, &compiled.graph, &from)?;
@@ -111,7 +111,7 @@ impl Processes {
         let Try { dry_run } = call.parameters()?;
         let instance = self.require(tx, &call.resource.name)?;
         let at = tx.time_of(call);
-        done_or_tried(tx, dry_run, |tx| {
+        done_or_tried(tx, call, dry_run, |tx| {
             let command = Command::Cancel { is_withdrawn: false };
             let mut answer = self.mend(tx, instance, None, command, Some(at))?;
             let is_cancelled = answer["state"] == State::Cancelled.as_str();
@@ -129,7 +129,7 @@ impl Processes {
         let before = self.require(tx, &call.resource.name)?;
         let compiled = self.cache.get(tx, &self.config, &before.process, before.version)?;
         let at = tx.time_of(call);
-        done_or_tried(tx, dry_run, |tx| {
+        done_or_tried(tx, call, dry_run, |tx| {
             // What came meanwhile is taken as of its own time; the timers that came due since then fire after it.
             let answer = self.mend(tx, before.clone(), None, Command::Resume, None)?;
             let ran = self.deliver(tx, before.key, Command::Continue, Some(at))?;
@@ -148,14 +148,14 @@ impl Processes {
         let Try { dry_run } = call.parameters()?;
         let instance = self.require(tx, &call.resource.name)?;
         let at = tx.time_of(call);
-        done_or_tried(tx, dry_run, |tx| self.mend(tx, instance, None, command, Some(at)))
+        done_or_tried(tx, call, dry_run, |tx| self.mend(tx, instance, None, command, Some(at)))
     }
 
     pub(crate) fn migrate_instance(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         let Migrate { version, mapping, timers_again, dry_run } = call.parameters()?;
         let name = call.resource.name.as_str();
         let at = tx.time_of(call);
-        done_or_tried(tx, dry_run, |tx| {
+        done_or_tried(tx, call, dry_run, |tx| {
             // What is due comes under the version that it was set in.
             let instance = self.brought_to(tx, name, at)?;
             let process = instance.process.as_str();
@@ -165,7 +165,14 @@ impl Processes {
                 None => self.cache.latest(tx, &self.config, process)?,
             };
             let migration = migrate::plan(&old, &new, &instance, &mapping, timers_again)?;
-            self.mend(tx, instance, Some(new), Command::Migrate(Box::new(migration)), None)
+            let disarmed = migration.disarmed.iter().filter_map(|id| instance.element(*id));
+            let disarmed: Vec<Value> = disarmed
+                .map(|event| json!({"id": event.id, "element": old.graph.node(event.node).id}))
+                .collect();
+            let command = Command::Migrate(Box::new(migration));
+            let mut answer = self.mend(tx, instance, Some(new), command, None)?;
+            answer["disarmed"] = json!(disarmed);
+            Ok(answer)
         })
     }
 
@@ -201,15 +208,33 @@ impl Processes {
     }
 }
 
-/// Does something, or tries it and takes all of it back. The answer says which.
+/// Does something, or tries it and takes all of it back. The answer says which. It has the variables of an instance only for who may
+/// read them by `instance.get`: to do something to an instance is not to see into it.
 pub(crate) fn done_or_tried(
     tx: &mut Tx<'_>,
+    call: &Call,
     is_dry_run: bool,
     step: impl FnOnce(&mut Tx<'_>) -> Result<Value, Problem>,
 ) -> Result<Reply, Problem> {
     let mut answer = if is_dry_run { tx.tried(step)? } else { step(tx)? };
     answer["dry_run"] = json!(is_dry_run);
+    if !may_see(tx, call, &answer["instance"])?
+        && let Some(fields) = answer.as_object_mut()
+    {
+        fields.remove("variables");
+    }
     Ok(Reply::Value(answer))
+}
+
+/// Returns whether a caller may read an instance, where an answer is about one.
+fn may_see(tx: &Tx<'_>, call: &Call, instance: &Value) -> Result<bool, Problem> {
+    let Some(number) = instance.as_u64() else { return Ok(true) };
+    let is_in_scope =
+        call.scope.is_empty() || call.scope.iter().any(|right| right == Right::Read.as_str());
+    let reference = ResourceRef::new("instance", number.to_string());
+    let (actor, on_behalf_of) = (&call.actor, call.on_behalf_of.as_ref());
+    let kernel = tx.kernel();
+    Ok(is_in_scope && kernel.is_allowed(tx, "instance.get", &reference, actor, on_behalf_of)?)
 }
 
 /// Returns why an instance has failed of what was done to it.

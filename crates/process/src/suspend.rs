@@ -53,7 +53,7 @@ impl Processes {
     pub(crate) fn suspend_process(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         let Suspend { instances, dry_run } = call.parameters()?;
         let process = call.resource.name.as_str();
-        done_or_tried(tx, dry_run, |tx| {
+        done_or_tried(tx, call, dry_run, |tx| {
             let was_suspended = self.is_suspended(tx, process)?;
             if !was_suspended {
                 let by = Suspended { by: call.actor.to_string(), at: tx.time_of(call) };
@@ -70,7 +70,7 @@ impl Processes {
     pub(crate) fn resume_process(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         let Suspend { instances, dry_run } = call.parameters()?;
         let process = call.resource.name.as_str();
-        done_or_tried(tx, dry_run, |tx| {
+        done_or_tried(tx, call, dry_run, |tx| {
             let was_suspended = self.is_suspended(tx, process)?;
             if was_suspended {
                 tx.delete(key::suspended(process));

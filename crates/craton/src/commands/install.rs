@@ -69,12 +69,9 @@ impl Install {
         let asks = Package::asks(&folder)?;
         pack::check(&asks, &package.config.kinds, may.as_ref())?;
         installed::check_held(&client, &folder)?;
-        let kept = match self.with_data {
-            true => Vec::new(),
-            false => installed::kept_streams(&client, &package.config.name, Some(&folder))?,
-        };
+        let kept = installed::kept(self.with_data);
         let send = |is_dry_run| {
-            let body = installed::body(&package, &folder, signature, &kept, is_dry_run);
+            let body = installed::body(&package, &folder, signature, kept, is_dry_run);
             let request = routes::resource_apply().json(&body);
             client.send(&request).map_err(|problem| folder.placed(problem))
         };
@@ -197,10 +194,9 @@ pub(super) fn removal(
     is_data_removed: bool,
     is_dry_run: bool,
 ) -> Result<Value, Problem> {
-    let kept = match is_data_removed {
-        true => Vec::new(),
-        false => installed::kept_streams(client, name, None)?,
-    };
-    let body = json!({"application": name, "manifests": kept, "dry_run": is_dry_run});
+    let keep = installed::kept(is_data_removed);
+    let body = json!({
+        "application": name, "manifests": [], "dry_run": is_dry_run, "keep": keep,
+    });
     client.send(&routes::resource_apply().json(&body))
 }

@@ -6,13 +6,10 @@ use crate::manifests::Folder;
 use crate::manifests::parameters::Values;
 use crate::routes;
 use base::{Kind, Problem};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use unit::PackageSignature;
-
-/// The label by which a resource belongs to an application.
-const LABEL: &str = "craton/application";
 
 /// Returns the record of an installed package, where there is one.
 ///
@@ -51,67 +48,25 @@ pub fn check_follows(package: &Package, record: &Value) -> Result<(), Error> {
     }
 }
 
-/// Returns manifests of an application's streams that are in the unit and in none of `folder`: by these they stay, with their rows.
-///
-/// # Errors
-/// What the unit says.
-pub fn kept_streams(
-    client: &Client,
-    application: &str,
-    folder: Option<&Folder>,
-) -> Result<Vec<Value>, Problem> {
-    let named: BTreeSet<&str> = folder
-        .map(Folder::values)
-        .unwrap_or_default()
-        .into_iter()
-        .filter(|manifest| manifest["kind"] == "Stream")
-        .filter_map(|manifest| manifest.pointer("/metadata/name")?.as_str())
-        .collect();
-    let answer = client.send(&routes::resource_list("stream"))?;
-    let mut kept = Vec::new();
-    for stream in answer["items"].as_array().into_iter().flatten() {
-        let name = stream["name"].as_str().unwrap_or_default();
-        let mut labels = stream["labels"].as_object().cloned().unwrap_or_default();
-        let label = labels.remove(LABEL);
-        if label != Some(Value::from(application)) || named.contains(name) {
-            continue;
-        }
-        kept.push(manifest("Stream", name, labels, &stream["owner"], &stream["spec"]));
-    }
-    Ok(kept)
+/// Returns the kinds of which an upgrade or a removal takes nothing away: streams stay with their rows, unless these go too. Which
+/// streams there are is looked up by the unit, in the commit.
+pub fn kept(is_data_removed: bool) -> &'static [&'static str] {
+    if is_data_removed { &[] } else { &["stream"] }
 }
 
-fn manifest(
-    kind: &str,
-    name: &str,
-    labels: Map<String, Value>,
-    owner: &Value,
-    spec: &Value,
-) -> Value {
-    let mut metadata = json!({"name": name});
-    if !labels.is_empty() {
-        metadata["labels"] = Value::Object(labels);
-    }
-    if !owner.is_null() {
-        metadata["owner"] = owner.clone();
-    }
-    json!({"apiVersion": "craton/v1", "kind": kind, "metadata": metadata, "spec": spec})
-}
-
-/// Returns what `resource.apply` takes to install a package: its manifests, those that stay, and the record of it.
+/// Returns what `resource.apply` takes to install a package: its manifests, the record of it, and the kinds of which nothing goes.
 pub fn body(
     package: &Package,
     folder: &Folder,
     signature: Option<&PackageSignature>,
-    kept: &[Value],
+    kept: &[&str],
     is_dry_run: bool,
 ) -> Value {
     let mut manifests: Vec<Value> = folder.values().into_iter().cloned().collect();
-    manifests.extend(kept.iter().cloned());
     manifests.push(record(package, folder, signature));
     json!({
         "application": package.config.name, "manifests": manifests,
-        "dry_run": is_dry_run, "exclusive": true,
+        "dry_run": is_dry_run, "exclusive": true, "keep": kept,
     })
 }
 
@@ -128,7 +83,8 @@ fn record(package: &Package, folder: &Folder, signature: Option<&PackageSignatur
     if let Some(signature) = signature {
         spec["signature"] = json!(signature);
     }
-    manifest("Package", &package.config.name, Map::new(), &Value::Null, &spec)
+    let metadata = json!({"name": package.config.name});
+    json!({"apiVersion": "craton/v1", "kind": "Package", "metadata": metadata, "spec": spec})
 }
 
 /// Refuses a first installation that would remove what somebody has applied under the same name.

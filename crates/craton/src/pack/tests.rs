@@ -4,7 +4,7 @@ use super::layer::{self, Files};
 use super::layout::{self, Layout};
 use super::oci::{self, Descriptor, Manifest};
 use super::package::Config;
-use super::{Content, Draft, Package, Signing, limits};
+use super::{Content, Draft, Package, Signing, installed, limits};
 use base::{Entropy, Problem, SeededEntropy, Time};
 use exchange::Identity;
 use serde_json::json;
@@ -121,6 +121,21 @@ fn a_package_carries_what_it_says_and_no_users() {
     let asks = Package::asks(&folder).expect("asks");
     assert_eq!((asks.offers[0].to[0].as_str(), asks.contracts[0].peer.as_str()), ("bank", "bank"));
     assert_eq!(package.folder(&Default::default(), &[]).expect_err("refused").code, "cli.usage");
+}
+
+#[test]
+fn an_installation_says_which_kinds_stay_and_names_no_resource_that_was_there() {
+    let package = opened(&signed()).expect("a package");
+    let folder = package.folder(&Default::default(), &["partner=bank".into()]).expect("a folder");
+    let body = |is_data_removed: bool| {
+        installed::body(&package, &folder, None, installed::kept(is_data_removed), false)
+    };
+    assert_eq!((&body(false)["keep"], &body(true)["keep"]), (&json!(["stream"]), &json!([])));
+    let manifests = body(false)["manifests"].clone();
+    let manifests = manifests.as_array().expect("manifests").iter();
+    let mut kinds: Vec<&str> = manifests.filter_map(|manifest| manifest["kind"].as_str()).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["Offer", "Package", "Role", "Stream"]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::read::Reader;
 use crate::sign_in::{self, Known, Vouched};
 use crate::{Error, Principal, Read, Signed, Token};
 use base::{Problem, Time};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -28,16 +29,43 @@ impl Identity {
 }
 
 /// A credential as it was recognised: by it the kernel sees whether it was revoked before a call ran.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// It can be stored, for work that goes on after its call; what was stored is always looked up again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     /// The hash of the credential.
     pub(crate) hash: [u8; 32],
-    /// The number of changes of rights before it was looked up.
+    /// The number of changes of rights before it was looked up: it counts from the start of the unit.
+    #[serde(skip, default = "unseen")]
     pub(crate) rights: u64,
     /// When it ends, where it is a token and no session.
     pub(crate) until: Option<Time>,
     /// Who its user was by the word of a provider, where it is one of a provider and not in the store.
+    #[serde(with = "shared")]
     pub(crate) known: Option<Arc<Known>>,
+}
+
+/// Returns a number of changes of rights that there never is.
+fn unseen() -> u64 {
+    u64::MAX
+}
+
+/// What several threads hold, stored as if each had its own.
+mod shared {
+    use super::{Arc, Deserialize, Known, Serialize};
+    use serde::{Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        known: &Option<Arc<Known>>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        known.as_deref().serialize(to)
+    }
+
+    pub(super) fn deserialize<'a, D: Deserializer<'a>>(
+        from: D,
+    ) -> Result<Option<Arc<Known>>, D::Error> {
+        Ok(Option::<Known>::deserialize(from)?.map(Arc::new))
+    }
 }
 
 /// What came of looking at a credential.

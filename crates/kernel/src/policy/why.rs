@@ -228,7 +228,8 @@ fn quotas_step(reader: &Reader, question: &Question) -> Result<Step, Problem> {
         None => ResourceRef::new(question.resource.kind.as_str(), ""),
     };
     let call = Call::new(operation.name, resource, question.who.clone());
-    let asked = admit::Asked { kernel, read: reader, operation, call: &call, is_placed: false };
+    let (read, call) = (reader, &call);
+    let asked = admit::Asked { kernel, read, operation, call, is_placed: false, is_part: false };
     match kernel.admission().would_refuse(&asked, question.own)? {
         None => step(true, "no limit is used up now".into()),
         Some(refused) => {

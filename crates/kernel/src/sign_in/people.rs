@@ -28,7 +28,7 @@ const HEARD_MAX: usize = 10_000;
 const WRITTEN_MAX: usize = 1_000;
 
 /// Who somebody is, and who says so.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Word {
     /// `PROVIDER/NAME`.
     pub identity: String,
@@ -39,7 +39,7 @@ pub(crate) struct Word {
 }
 
 /// Which user somebody was by the word of a provider, when he was recognised.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Known {
     /// The word.
     pub word: Word,

@@ -41,6 +41,10 @@ fn resources(system: &Arc<System>) -> Vec<Operation> {
                 "application": {"type": "string"},
                 "dry_run": {"type": "boolean"},
                 "exclusive": {"type": "boolean"},
+                "keep": {
+                    "type": "array", "items": {"type": "string"},
+                    "description": "Kinds of which nothing is removed: what the application has and `manifests` do not name stays in it.",
+                },
                 "manifests": {"type": "array", "items": {"type": "object"}},
             },
         })),

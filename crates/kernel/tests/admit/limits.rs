@@ -1,6 +1,6 @@
 //! Quotas at the kernel: whom they limit, what a refusal says, and that others are not held up.
 
-use crate::notes::{Unit, call, manifest};
+use crate::notes::{Unit, call, code, manifest};
 use kernel::{Config, Read, Reader, Reply};
 use serde_json::{Value, json};
 use std::sync::mpsc::channel;
@@ -66,6 +66,45 @@ fn to_send_many_calls_at_once_is_no_way_round_a_quota() {
     let results = answer["results"].as_array().expect("results").iter();
     let codes: Vec<&Value> = results.map(|result| &result["problem"]["code"]).collect();
     assert_eq!(codes, [&Value::Null, &Value::Null, &json!("quota.exceeded")]);
+}
+
+/// Writes three times in one batch, with 4,000 bytes of a parameter each; the codes, and what came of a call of 6,000 bytes after it.
+fn write_together(unit: &mut Unit, who: &str, parameter: &str) -> (Vec<String>, String) {
+    let args = json!({parameter: "x".repeat(4_000)});
+    let one = json!({"operation": "note.write", "name": "a", "args": args});
+    let mut batch = call(who, "unit.batch", "unit", json!({"calls": vec![one; 3]}));
+    batch.bytes = 13_000;
+    let answer = unit.turn(batch).expect("an answer");
+    let results = answer["results"].as_array().expect("results").iter();
+    let codes = results.map(|result| result["problem"]["code"].as_str().unwrap_or("ok").to_owned());
+    let mut look = call(who, "unit.whoami", "unit", json!({}));
+    look.bytes = 6_000;
+    (codes.collect(), code(&unit.kernel.read(&look).map(Reply::into_value)))
+}
+
+#[test]
+fn bytes_of_a_batch_count_for_the_quotas_of_its_parts_and_once_for_who_sends_it() {
+    for spec in [
+        json!({"for": "user/ana", "bytes": 10_000, "operations": ["note.write"]}),
+        json!({"for": "application/shop", "bytes": 10_000}),
+    ] {
+        // Each part brings a bit more than 4,000 bytes; where it answers as much, there is room for one.
+        for (parameter, expected) in [
+            ("text", ["ok", "ok", "quota.exceeded"]),
+            ("answer", ["ok", "quota.exceeded", "quota.exceeded"]),
+        ] {
+            let mut unit = unit();
+            let shop =
+                json!({"application": "shop", "manifests": [manifest("Note", "a", json!({}))]});
+            unit.turn(call("user:olga", "resource.apply", "resource", shop)).expect("applied");
+            unit.quota("parts", spec.clone());
+            // The batch, its answer and the look fit into it once, and no part a second time.
+            unit.quota("ana", json!({"for": "user/ana", "bytes": 25_500}));
+            let (codes, look) = write_together(&mut unit, "user:ana", parameter);
+            assert_eq!(codes, expected, "{parameter}: {spec}");
+            assert_eq!(look, "ok", "{parameter}: {spec}");
+        }
+    }
 }
 
 #[test]

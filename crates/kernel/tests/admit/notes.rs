@@ -79,8 +79,11 @@ impl Engine for Notes {
             operation(
                 "note.write",
                 Right::Write,
-                "Writes.",
-                decide(&self, |_, _, _| Ok(Reply::Value(json!({})))),
+                "Writes, and answers what it is to answer.",
+                decide(&self, |_, _, call| {
+                    let answer = call.args.get("answer").cloned();
+                    Ok(Reply::Value(answer.unwrap_or_else(|| json!({}))))
+                }),
             ),
             operation(
                 "note.wait",

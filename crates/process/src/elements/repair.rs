@@ -73,9 +73,10 @@ impl Step<'_> {
         self.instance.earlier.truncate(self.config.path_max);
         self.instance.path.clear();
         // What is armed and has no counterpart is disarmed; the plan has seen to it that nothing else is without one.
-        self.instance
-            .elements
-            .retain(|element| element.host.is_none() || nodes.contains_key(&element.node));
+        self.instance.elements.retain(|element| {
+            let is_kept = !migration.disarmed.contains(&element.id);
+            element.host.is_none() || is_kept && nodes.contains_key(&element.node)
+        });
         let renamed = |node: &mut NodeId| *node = nodes.get(&*node).copied().unwrap_or(*node);
         for element in &mut self.instance.elements {
             renamed(&mut element.node);

@@ -2,9 +2,12 @@
 
 use super::model::bpmn;
 use super::unit::{Unit, manifest};
-use kernel::{Call, Principal, ResourceRef};
+use base::{Clock, Time};
+use kernel::{Call, Credential, Principal, Reply, ResourceRef};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 const TWO_TASKS: &str = "start s\n user a\n user b\n end e\n s > a > b > e";
 
@@ -236,6 +239,217 @@ fn a_bulk_operation_tells_what_went_wrong_and_can_be_stopped() {
         let said = refused(&mut unit, "bulk.start", "bulk", order);
         assert!(said.starts_with(code), "{said}");
     }
+}
+
+fn call_of(who: &str, operation: &str, resource: &str, args: Value) -> Call {
+    let (kind, name) = resource.split_once('/').unwrap_or((resource, ""));
+    let actor = Principal::User(who.into());
+    Call::new(operation, ResourceRef::new(kind, name), actor).with(args)
+}
+
+#[test]
+fn a_bulk_operation_ends_with_the_credential_by_which_it_was_started() {
+    let cancel = json!({"action": "cancel", "filter": {"process": "p"}});
+    let batch = json!({"calls": [{"operation": "bulk.start", "args": cancel}]});
+    for (operation, on, args) in [
+        ("bulk.start", "bulk", cancel),
+        ("unit.batch", "unit", batch),
+        ("running.pause", "running", json!({"id": "process/p"})),
+        ("process.suspend", "process/p", json!({"instances": true})),
+    ] {
+        let mut unit = Unit::new();
+        unit.process(TWO_TASKS, &[]);
+        for _ in 0..120 {
+            unit.ok("process.start", "process/p", json!({}));
+        }
+        let made = unit.ok("token.create", "token", json!({"user": "ana"}));
+        let secret = made["token"].as_str().expect("a secret");
+        let identity = unit.kernel.authenticate(&Credential::Bearer(secret)).expect("known");
+        let mut start = call_of("ana", operation, on, args);
+        start.stamp = identity.stamp;
+        unit.writer.turn(&[start]).remove(0).expect("it is started");
+        assert_eq!(unit.rows("bulk_operations", &COUNTS), ["running 50 50 50 0"], "{operation}");
+        // It goes on in another life of the unit: what was counted in the first says nothing there.
+        let mut unit = Unit::over(Arc::clone(&unit.store));
+        let token = format!("token/{}", made["id"].as_str().expect("an id"));
+        unit.ok("token.delete", &token, json!({}));
+        assert_eq!(unit.rows("bulk_operations", &COUNTS), ["stopped 50 50 50 1"], "{operation}");
+        let bulk = unit.ok("bulk.get", "bulk/1", json!({}));
+        let reason = "the credential by which it was started holds no more: the token is not known";
+        assert_eq!((&bulk["reason"], &bulk["stamp"]), (&json!(reason), &Value::Null));
+        let rows = unit.rows("process_instances", &["state"]);
+        assert_eq!(rows.iter().filter(|state| *state == "active").count(), 70, "{operation}");
+    }
+}
+
+/// A clock that stands until the test moves it.
+struct Moved(AtomicU64);
+
+impl Moved {
+    fn pass(&self, ms: u64) {
+        self.0.fetch_add(ms, Ordering::SeqCst);
+    }
+}
+
+impl Clock for Moved {
+    fn business(&self) -> Time {
+        self.wall()
+    }
+
+    fn wall(&self) -> Time {
+        Time(i64::try_from(self.0.load(Ordering::SeqCst)).expect("it is not so late"))
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::SeqCst))
+    }
+
+    fn is_driven(&self) -> bool {
+        false
+    }
+
+    fn advance(&self, _to: Time) -> bool {
+        false
+    }
+}
+
+/// A unit with so many instances that stand at two jobs without tries, where ana may make so many calls a second and bob as many as he
+/// will.
+fn limited(count: usize, rate: u64) -> (Arc<Moved>, Unit) {
+    let clock = Arc::new(Moved(AtomicU64::new(1_000_000)));
+    let mut unit = Unit::by(clock.clone());
+    let lines = "start s\n and f\n job a pack\n job b pack\n end e\n s > f\n f > a > e\n f > b > e";
+    unit.process(lines, &[]);
+    for number in 1..=count {
+        unit.ok("process.start", "process/p", json!({}));
+        for job in [format!("job/{number}-3"), format!("job/{number}-4")] {
+            unit.ok("job.fail", &job, json!({"retries": 0, "message": "no"}));
+        }
+    }
+    unit.manifests(vec![
+        manifest("User", "bob", json!({"roles": ["owner"]})),
+        manifest("Quota", "slow", json!({"for": "user/ana", "rate": rate})),
+    ])
+    .expect("applied");
+    clock.pass(60_000);
+    (clock, unit)
+}
+
+#[test]
+fn a_bulk_operation_is_charged_to_who_started_it_and_waits_where_he_is_over_his_quota() {
+    let (clock, mut unit) = limited(12, 5);
+    let order = json!({"action": "cancel", "filter": {"process": "p"}});
+    unit.turn(call_of("ana", "bulk.start", "bulk", order)).expect("it is started");
+    // That was the first of five.
+    assert_eq!(unit.rows("bulk_operations", &COUNTS), ["running 4 4 4 0"]);
+    let look = call_of("bob", "bulk.get", "bulk/1", json!({}));
+    let bulk = unit.kernel.read(&look).map(Reply::into_value).expect("bob may see it");
+    assert_eq!(bulk["reason"], "user:ana may not use more: 5 calls a second");
+    let now = clock.wall().0;
+    assert_eq!(unit.writer.due().expect("a look"), Some(Time(now + 250)));
+    // Those of others go on meanwhile.
+    let order = json!({"action": "suspend", "filter": {"process": "p"}, "dry_run": true});
+    unit.turn(call_of("bob", "bulk.start", "bulk", order)).expect("it is started");
+    assert_eq!(unit.rows("bulk_operations", &COUNTS), ["running 4 4 4 0", "done 8 8 8 0"]);
+    for expected in ["running 9 9 9 0", "done 12 12 12 0"] {
+        clock.pass(1_000);
+        unit.turn(call_of("bob", "unit.batch", "unit", json!({"calls": []}))).expect("a turn");
+        assert_eq!(unit.rows("bulk_operations", &COUNTS)[0], expected);
+    }
+    let bulk = unit.kernel.read(&look).map(Reply::into_value).expect("bob may see it");
+    assert_eq!((&bulk["reason"], &bulk["waits_until"]), (&Value::Null, &Value::Null));
+}
+
+#[test]
+fn a_bulk_operation_that_waits_in_the_middle_of_an_instance_goes_on_there() {
+    let (clock, mut unit) = limited(2, 2);
+    let order = json!({"action": "retry", "filter": {"process": "p"}, "limit": 1});
+    unit.turn(call_of("ana", "bulk.start", "bulk", order)).expect("it is started");
+    assert_eq!(unit.rows("bulk_operations", &COUNTS), ["running 1 1 1 0"]);
+    assert_eq!(unit.rows("incidents", &["incident"]), ["1-4", "2-3", "2-4"]);
+    clock.pass(1_000);
+    unit.turn(call_of("bob", "unit.batch", "unit", json!({"calls": []}))).expect("a turn");
+    assert_eq!(unit.rows("bulk_operations", &COUNTS), ["done 1 2 2 0"]);
+    assert_eq!(unit.rows("incidents", &["incident"]), ["2-3", "2-4"]);
+}
+
+#[test]
+fn who_may_not_read_an_instance_sees_no_variables_of_it_by_doing_something_to_it() {
+    let mut unit = Unit::new();
+    unit.process("start s\n job a pack\n end e\n s > a > e", &[]);
+    let keeper = "permit(principal in Role::\"keeper\", action in [Action::\"instance.suspend\", \
+                  Action::\"instance.resume\", Action::\"instance.move\", Action::\"incident.resolve\", \
+                  Action::\"instance.cancel\"], resource);";
+    unit.manifests(vec![
+        manifest("Role", "keeper", json!({ "policies": keeper })),
+        manifest("User", "kim", json!({"roles": ["keeper"]})),
+    ])
+    .unwrap_or_else(|problem| panic!("{problem:?}"));
+    unit.ok("process.start", "process/p", json!({"variables": {"salary": 1}}));
+    unit.ok("job.fail", "job/1-2", json!({"retries": 0, "message": "no"}));
+    let dry = json!({"dry_run": true});
+    for (operation, on, args) in [
+        ("instance.suspend", "instance/1", dry.clone()),
+        ("incident.resolve", "incident/1-2", dry.clone()),
+        ("instance.move", "instance/1", json!({"from": "a", "to": "a", "dry_run": true})),
+        ("instance.cancel", "instance/1", dry),
+    ] {
+        let told = unit.turn(call_of("kim", operation, on, args.clone())).expect("he may");
+        assert_eq!(told["instance"], 1, "{operation}");
+        assert!(told.get("variables").is_none(), "{operation}: {told}");
+        let seen = unit.ok(operation, on, args.clone());
+        let is_over = operation == "instance.cancel";
+        let expected = if is_over { Value::Null } else { json!({"salary": 1}) };
+        assert_eq!(seen["variables"], expected, "{operation}: ana may read it");
+        let mut cut = call_of("ana", operation, on, args);
+        cut.scope = vec!["Run".into(), "Manage".into()];
+        let told = unit.turn(cut).expect("the token may");
+        assert!(told.get("variables").is_none(), "{operation}: {told}");
+    }
+}
+
+const EITHER: &str = "start s\n event g\n catch a message paid =id\n catch b timer PT1H\n end e\n end e2\n s > g\n g > a > e\n g > b > e2";
+
+#[test]
+fn what_is_armed_for_an_event_gateway_stays_armed_only_behind_its_counterpart() {
+    let mut unit = Unit::new();
+    unit.process(EITHER, &["paid"]);
+    unit.ok("process.start", "process/p", json!({"variables": {"id": "x"}}));
+    // The timer comes behind the message now.
+    let later = "start s\n event g\n catch a message paid =id\n catch b timer PT1H\n end e\n s > g\n g > a > b > e";
+    unit.process(later, &["paid"]);
+    let tried = unit.ok("instance.migrate", "instance/1", json!({"dry_run": true}));
+    let names = |answer: &Value| -> Vec<String> {
+        let disarmed = answer["disarmed"].as_array().expect("events").iter();
+        disarmed.map(|event| event["element"].as_str().expect("an id").to_owned()).collect()
+    };
+    assert_eq!(names(&tried), ["b"]);
+    assert_eq!(unit.rows("timers", &["due"]), ["3600"], "it was only tried");
+    assert_eq!(names(&unit.ok("instance.migrate", "instance/1", json!({}))), ["b"]);
+    assert!(unit.rows("timers", &["due"]).is_empty());
+    unit.advance(7_200);
+    let standing = ["state", "elements", "path"];
+    assert_eq!(unit.rows("process_instances", &standing), [r#"active ["g"] []"#]);
+    unit.event("paid", "x", 7_200);
+    assert_eq!(unit.rows("process_instances", &standing), [r#"active ["b"] ["a"]"#]);
+    unit.advance(10_800);
+    assert_eq!(unit.rows("process_instances", &standing), [r#"completed [] ["a","b","e"]"#]);
+    unit.assert_clean();
+}
+
+#[test]
+fn an_event_gateway_for_which_nothing_stays_armed_has_a_homeless_token() {
+    let mut unit = Unit::new();
+    unit.process(EITHER, &["paid"]);
+    unit.ok("process.start", "process/p", json!({"variables": {"id": "x"}}));
+    let other = "start s\n event g\n catch c message seen =id\n catch a message paid =id\n catch b timer PT1H\n end e\n s > g\n g > c > a > b > e";
+    unit.process(other, &["paid"]);
+    let said = refused(&mut unit, "instance.migrate", "instance/1", json!({}));
+    assert_eq!(
+        said,
+        "instance.migrate: the token 1-2 at `g` would be homeless: none of the events that it waits for stands behind `g` [homeless]"
+    );
+    assert_eq!(unit.rows("process_instances", &["version"]), ["1"]);
 }
 
 const FIRST: &str = "start s\n job a pack\n boundary late on a timer PT1H\n user b\n end e\n end e2\n s > a > b > e\n late > e2";

@@ -3,7 +3,7 @@
 use super::model::bpmn;
 use crate::decisions::{Evaluator, Recorded, pending};
 use crate::{Config, Processes};
-use base::{DrivenClock, Problem, SeededEntropy, SystemClock, Time};
+use base::{Clock, DrivenClock, Problem, SeededEntropy, SystemClock, Time};
 use kernel::{
     Address, Call, Cell, Engine, Found, Kernel, KindOf, Operation, Parts, Principal, Read, Reader,
     Relation, Reply, Resource, ResourceRef, Right, Scan, Tx, Writer, decide, operation,
@@ -124,9 +124,27 @@ impl Unit {
         config: kernel::Config,
         limits: Config,
     ) -> Self {
+        let clock = Arc::new(DrivenClock::new(Time(0), SystemClock::new()));
+        Self::made(seen, store, clock, config, limits)
+    }
+
+    /// Returns a unit that lives by a clock of the test's own.
+    pub fn by(clock: Arc<dyn Clock>) -> Self {
+        let store = Arc::new(MemoryStore::new());
+        let seen = Arc::clone(&store) as Arc<dyn store::Store>;
+        Self::made(seen, store, clock, kernel::Config::default(), Config::default())
+    }
+
+    fn made(
+        seen: Arc<dyn store::Store>,
+        store: Arc<MemoryStore>,
+        clock: Arc<dyn Clock>,
+        config: kernel::Config,
+        limits: Config,
+    ) -> Self {
         let (kernel, writer) = Kernel::new(Parts {
             store: seen,
-            clock: Arc::new(DrivenClock::new(Time(0), SystemClock::new())),
+            clock,
             entropy: Arc::new(SeededEntropy::new(1)),
             engines: vec![Arc::new(Stub), Arc::new(Processes::new(limits))],
             config,
