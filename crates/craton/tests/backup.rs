@@ -48,7 +48,7 @@ fn a_unit_that_runs_is_backed_up_and_comes_back_as_it_stood() {
     assert_eq!(names.len(), 2, "{list}");
     let list = said(&folder, &["backup", "list", "backups", "-o", "json"]);
     let list: Value = serde_json::from_str(&list).expect("JSON");
-    let shown = &list["backups"][0];
+    let shown = &list["items"][0];
     assert_eq!(shown["unit"], "shop", "{shown}");
     let id = shown["id"].as_str().and_then(|id| id.get(..12));
     assert!(id.is_some_and(|id| names[0].starts_with(id)), "{shown}");

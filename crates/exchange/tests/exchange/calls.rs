@@ -182,7 +182,7 @@ fn who_may_not_see_a_contract_neither_sees_nor_ends_its_calls() {
     assert!(matches!(refused.kind, Kind::NotFound | Kind::Forbidden), "{refused:?}");
     let open =
         world.look("retail", "contract.calls", ("contract", "pay"), json!({"state": "open"}));
-    assert_eq!(open.unwrap()["calls"].as_array().unwrap().len(), 1);
+    assert_eq!(open.unwrap()["items"].as_array().unwrap().len(), 1);
 }
 
 #[test]
