@@ -115,7 +115,7 @@ pub struct Config {
     pub query_bytes_max: usize,
     /// Bytes that all queries together may hold.
     pub queries_bytes_max: usize,
-    /// Where queries put what exceeds their memory, an absolute path; a folder of the unit where absent.
+    /// Where queries put what exceeds their memory, an absolute path of a folder that no other unit uses; a folder of the unit where absent.
     pub spill_folder: Option<PathBuf>,
     /// Bytes that queries may put into the folder of spills together.
     pub spill_bytes_max: u64,

@@ -11,6 +11,7 @@ use crate::rights::check;
 use crate::sql::memory::QueryPool;
 use crate::sql::queries::{Pin, Queries};
 use crate::sql::run::Stop;
+use crate::sql::spill::Spill;
 use crate::sql::stream::NewestFiles;
 use crate::sql::{guard, state};
 use crate::streams::append::{log_of, set_aside_log_of};
@@ -64,6 +65,7 @@ pub(crate) struct Shared {
     pub(crate) blobs: Arc<dyn Blobs>,
     /// What is remembered of files between queries.
     pub(crate) files: Arc<CacheManager>,
+    spill: Spill,
     /// The files of tables, as the store names them at a version.
     tables: Mutex<HashMap<String, (u64, Arc<Vec<File>>)>>,
     /// Bytes and rows that were appended to each stream since the unit began, by which seals are cut.
@@ -195,6 +197,18 @@ impl Shared {
         self.view_problems.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
+    /// Returns the files that queries read, and where they put what exceeds their memory.
+    ///
+    /// # Errors
+    /// `sql.internal` where there is no place for that.
+    pub(crate) fn query_files(&self) -> Result<state::Files, Problem> {
+        Ok(state::Files {
+            blobs: Arc::clone(&self.blobs),
+            cache: Arc::clone(&self.files),
+            disk: self.spill.disk(&self.config)?,
+        })
+    }
+
     /// Returns the threads of the queries; the first query starts them.
     ///
     /// # Errors
@@ -268,6 +282,7 @@ impl Data {
             .with_file_statistics_cache_limit(config.metadata_bytes_max / 4);
         let shared = Shared {
             files: CacheManager::try_new(&files).expect("a cache of metadata"),
+            spill: Spill::default(),
             blobs,
             tables: Mutex::default(),
             appended: Mutex::default(),

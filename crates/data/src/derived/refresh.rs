@@ -13,7 +13,7 @@ use crate::sql::memory::QueryPool;
 use crate::sql::problem::of_query;
 use crate::sql::queries::{self, Asker, Entry};
 use crate::sql::run::{Stop, with_turns};
-use crate::sql::state::{self, Files, Frame};
+use crate::sql::state::{self, Frame};
 use crate::tables::file::{self, Take};
 use crate::tables::state::File;
 use crate::{Config, Error};
@@ -98,12 +98,7 @@ fn session(
     pool: Arc<QueryPool>,
     stop: Arc<Stop>,
 ) -> Result<SessionState, Problem> {
-    let frame = Frame {
-        business,
-        pool,
-        stop,
-        files: Some(Files { blobs: Arc::clone(&shared.blobs), cache: Arc::clone(&shared.files) }),
-    };
+    let frame = Frame { business, pool, stop, files: Some(shared.query_files()?) };
     state::new(&shared.config, frame)
 }
 

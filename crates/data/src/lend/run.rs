@@ -9,7 +9,7 @@ use crate::sql::guard::Text;
 use crate::sql::problem::of_query;
 use crate::sql::queries::{self, Asker, Entry};
 use crate::sql::run::{Message, launch, with_turns};
-use crate::sql::state::{self, Files, Frame};
+use crate::sql::state::{self, Frame};
 use base::{Problem, Time};
 use datafusion::arrow::datatypes::Schema;
 use datafusion::arrow::error::ArrowError;
@@ -120,10 +120,7 @@ impl Work {
             business: self.business,
             pool: Arc::clone(&self.entry.progress.pool),
             stop: Arc::clone(&self.entry.stop),
-            files: Some(Files {
-                blobs: Arc::clone(&shared.blobs),
-                cache: Arc::clone(&shared.files),
-            }),
+            files: Some(shared.query_files()?),
         };
         let mut state = state::new(config, frame)?;
         let plan = plan::lent(&mut state, config, &self.lending, &self.tables)?;

@@ -16,6 +16,7 @@ pub(crate) mod problem;
 pub(crate) mod pushdown;
 pub(crate) mod queries;
 pub(crate) mod run;
+pub(crate) mod spill;
 pub(crate) mod state;
 pub(crate) mod stream;
 pub(crate) mod table;

@@ -6,7 +6,7 @@ use super::parameters::Parameter;
 use super::postgres::{Question, output};
 use super::problem::of_query;
 use super::queries::Entry;
-use super::state::{self, Asked, Files, Frame};
+use super::state::{self, Asked, Frame};
 use crate::Error;
 use crate::catalog::{Shown, Table};
 use crate::counts::Spills;
@@ -318,7 +318,7 @@ fn plan(
         business: query.business,
         pool: Arc::clone(&query.entry.progress.pool),
         stop: Arc::clone(&query.entry.stop),
-        files: Some(Files { blobs: Arc::clone(&shared.blobs), cache: Arc::clone(&shared.files) }),
+        files: Some(shared.query_files()?),
     };
     let mut state = state::new(config, frame)?;
     let tables = match &query.what {

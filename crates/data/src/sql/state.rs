@@ -27,7 +27,7 @@ use datafusion::datasource::ViewTable;
 use datafusion::execution::TaskContext;
 use datafusion::execution::cache::cache_manager::CacheManager;
 use datafusion::execution::context::SQLOptions;
-use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::disk_manager::{DiskManager, DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{
     FunctionRegistry, SessionState, SessionStateBuilder, SessionStateDefaults,
@@ -57,6 +57,8 @@ pub(crate) struct Frame {
 pub(crate) struct Files {
     pub(crate) blobs: Arc<dyn Blobs>,
     pub(crate) cache: Arc<CacheManager>,
+    /// Where goes what exceeds the memory of a query.
+    pub(crate) disk: Arc<DiskManager>,
 }
 
 /// Returns the state in which a query is planned and run. SQL names no files and changes no settings; what exceeds the memory of a
@@ -76,22 +78,17 @@ pub(crate) fn new(config: &Config, frame: Frame) -> Result<SessionState, Problem
     options.sql_parser.collect_spans = true;
     options.sql_parser.map_string_types_to_utf8view = false;
     options.execution.time_zone = Some("UTC".into());
+    let nowhere = DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled);
     let mut runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(frame.pool)
-        .with_disk_manager_builder(
-            DiskManagerBuilder::default()
-                .with_mode(match &config.spill_folder {
-                    Some(folder) => DiskManagerMode::Directories(vec![folder.clone()]),
-                    None => DiskManagerMode::OsTmpDirectory,
-                })
-                .with_max_temp_directory_size(config.spill_bytes_max),
-        )
+        .with_disk_manager_builder(nowhere)
         .build()
         .map_err(|error| of_query(&error))?;
     if let Some(files) = frame.files {
         let url = scan::blobs_url().map_err(|error| of_query(&error))?;
         runtime.register_object_store(url.as_ref(), Arc::new(BlobReader::new(files.blobs)));
         runtime.cache_manager = files.cache;
+        runtime.disk_manager = files.disk;
     }
     let runtime = Arc::new(runtime);
     let table_functions = SessionStateDefaults::default_table_functions();

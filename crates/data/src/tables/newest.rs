@@ -8,7 +8,7 @@ use crate::engine::Shared;
 use crate::sql::memory::QueryPool;
 use crate::sql::problem::of_query;
 use crate::sql::run::Stop;
-use crate::sql::state::{self, Files, Frame};
+use crate::sql::state::{self, Frame};
 use crate::sql::stream::LatestTable;
 use crate::{Config, Error};
 use base::Problem;
@@ -50,7 +50,7 @@ pub(crate) fn write(
         business,
         pool: Arc::new(pool),
         stop: Arc::new(Stop::default()),
-        files: Some(Files { blobs: Arc::clone(&shared.blobs), cache: Arc::clone(&shared.files) }),
+        files: Some(shared.query_files()?),
     };
     // This goes on for as long as the table is large: it takes none of the threads of those who ask.
     let own = Config { query_threads: 1, ..Config::clone(&shared.config) };
