@@ -25,6 +25,7 @@ mod router;
 mod server;
 mod share;
 mod sign_in;
+mod unread;
 mod visit;
 
 pub use config::Config;

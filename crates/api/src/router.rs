@@ -7,6 +7,7 @@ use crate::counted::Wire;
 use crate::request::{self, Brought, Shown};
 use crate::route::{Door, Line, METRICS, Page, Routes, lines, segments};
 use crate::share::{self, Caller, Lines, Request as Place, Shares};
+use crate::unread;
 use crate::visit::{Defect, Traced, Visit};
 use crate::{Config, Error, openapi};
 use axum::body::{Body, Bytes, HttpBody};
@@ -99,11 +100,17 @@ async fn answer(State(edge): State<Arc<Edge>>, mut request: Request) -> Response
     if let Some(traced) = &visit.traced {
         request.extensions_mut().insert(traced.clone());
     }
-    let result = Arc::clone(&edge).answer(request).await;
+    let (head, body) = request.into_parts();
+    let (body, rest) = unread::lend(body);
+    let headers = head.headers.clone();
+    let result = Arc::clone(&edge).answer(Request::from_parts(head, body)).await;
     let trace = visit.traced.as_ref().map(Traced::trace);
     let mut response = result.unwrap_or_else(|problem| edge.refuse(problem, trace.as_ref()));
     visit.end(&tracer, method.as_str(), route.as_deref(), &mut response);
     answer::secure(&mut response);
+    if !unread::is_over(rest, &headers).await {
+        answer::put(&mut response, header::CONNECTION, "close");
+    }
     response
 }
 

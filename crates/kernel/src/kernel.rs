@@ -417,10 +417,8 @@ impl Kernel {
         call: &Call,
     ) -> Result<Arc<Decision>, Problem> {
         let found = self.find(read, &call.resource)?;
-        let is_scoped = call.scope.is_empty()
-            || call.scope.iter().any(|right| right == operation.right.as_str());
         let decision = self.decide(read, operation.name, &call.resource, found.as_ref(), call)?;
-        if is_scoped && decision.is_allowed {
+        if call.has_scope_of(operation) && decision.is_allowed {
             let is_declared = call.operation == "resource.put";
             return match found {
                 Some(_) => Ok(decision),

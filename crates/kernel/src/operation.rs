@@ -135,6 +135,11 @@ impl Call {
         }
     }
 
+    /// Returns whether the credential of the caller is not cut down, or to rights among which the one of an operation is.
+    pub(crate) fn has_scope_of(&self, operation: &Operation) -> bool {
+        self.scope.is_empty() || self.scope.iter().any(|right| right == operation.right.as_str())
+    }
+
     /// Returns when the token ends that the caller has shown: what he makes with it ends no later.
     pub(crate) fn until(&self) -> Option<Time> {
         self.stamp.as_ref().and_then(|stamp| stamp.until)

@@ -1,6 +1,6 @@
 //! The one thread's work: calls in, one commit, replies out.
 
-use crate::admit::Asked;
+use crate::admit::{Asked, Permit};
 use crate::metrics::{Outcome, Watch};
 use crate::operation::Handler;
 use crate::secrets::refuse_written;
@@ -200,16 +200,11 @@ fn run_path(tx: &mut Tx<'_>, call: &Call, under: Under) -> Result<Reply, Problem
             // It may have waited while its credential was revoked.
             kernel.confirm(tx, stamp, tx.changes_rights())?;
         }
-        let decision = kernel.authorise(tx, operation, call)?;
-        let permit = match under {
-            Under::Own | Under::OwnInside => {
-                let kernel: &Kernel = &kernel;
-                let is_part = under == Under::OwnInside;
-                let asked = Asked { kernel, read: &*tx, operation, call, is_placed: true, is_part };
-                Some(kernel.admission().permit(&asked)?)
-            }
-            Under::Other => None,
+        let decision = match kernel.authorise(tx, operation, call) {
+            Ok(decision) => decision,
+            Err(problem) => return again(tx, operation, call, under, problem),
         };
+        let permit = permit(tx, operation, call, under)?;
         refuse_written(operation, call)?;
         // After the decision: who has lost the right does not get the old reply either.
         if let Some(reply) = remembered(tx, call)? {
@@ -237,6 +232,37 @@ fn run_path(tx: &mut Tx<'_>, call: &Call, under: Under) -> Result<Reply, Problem
         Err(problem) => kernel.audit.refused(tx, operation, call, problem)?,
     }
     result
+}
+
+/// Returns the permit that a call needs.
+fn permit(
+    tx: &Tx<'_>,
+    operation: &Operation,
+    call: &Call,
+    under: Under,
+) -> Result<Option<Permit>, Problem> {
+    if under == Under::Other {
+        return Ok(None);
+    }
+    let (kernel, is_part): (&Kernel, _) = (tx.kernel(), under == Under::OwnInside);
+    let asked = Asked { kernel, read: tx, operation, call, is_placed: true, is_part };
+    kernel.admission().permit(&asked).map(Some)
+}
+
+/// Answers a call that was refused: where it repeats one that has taken its resource away, as that one was answered.
+fn again(
+    tx: &Tx<'_>,
+    operation: &Operation,
+    call: &Call,
+    under: Under,
+    problem: Problem,
+) -> Result<Reply, Problem> {
+    if problem.kind != Kind::NotFound || !call.has_scope_of(operation) {
+        return Err(problem);
+    }
+    let Some(reply) = remembered(tx, call)? else { return Err(problem) };
+    permit(tx, operation, call, under)?;
+    Ok(reply)
 }
 
 fn count(kernel: &Kernel, operation: &Operation, call: &Call) {

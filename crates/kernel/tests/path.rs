@@ -416,6 +416,26 @@ fn a_call_with_a_key_happens_once() {
 }
 
 #[test]
+fn a_call_that_took_its_resource_away_is_answered_again() {
+    let (_, mut writer) = with_people();
+    let manifests = json!([manifest("User", "ana", json!({"roles": []}))]);
+    let made = json!({ "manifests": manifests });
+    call(&mut writer, "user:olga", "resource.apply", ("resource", ""), made).expect("declared");
+    let mut delete = |who: &str, key: &str, scope: &[&str]| {
+        let who = Principal::try_from(who.to_owned()).expect("a principal");
+        let mut delete = Call::new("resource.delete", ResourceRef::new("user", "ana"), who);
+        delete.key = Some(key.into());
+        delete.scope = scope.iter().map(|right| (*right).to_owned()).collect();
+        writer.turn(&[delete]).remove(0).map(kernel::Reply::into_value)
+    };
+    let first = delete("user:olga", "k1", &[]).expect("removed");
+    assert_eq!(delete("user:olga", "k1", &[]).expect("remembered"), first);
+    assert_eq!(code(delete("user:olga", "k2", &[])), "resource.not_found", "it is another call");
+    assert_eq!(code(delete("user:vera", "k1", &[])), "resource.not_found", "it was not hers");
+    assert_ne!(code(delete("user:olga", "k1", &["Read"])), "ok", "the token is cut down");
+}
+
+#[test]
 fn the_clock_is_driven_by_who_may_and_survives_a_restart() {
     let (kernel, mut writer) = with_people();
     let to = json!({"to": "2018-01-01T00:00:00Z"});

@@ -365,6 +365,29 @@ fn pipelined_requests_are_answered_in_order() {
 }
 
 #[test]
+fn a_connection_goes_on_after_a_body_that_nobody_read() {
+    let unit = unit(small());
+    let head = |path: &str, length: usize| {
+        format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n")
+    };
+    let mut client = unit.client();
+    for path in ["/v1/nothing", "/v1/notes/a/append"] {
+        client.write(head(path, 5).as_bytes()).unwrap();
+        // The body comes behind, when the request was refused already.
+        std::thread::yield_now();
+        client.write(b"hello").unwrap();
+        let answer = client.read(false).unwrap();
+        assert!(matches!(answer.status, 401 | 404), "{}", shown(&answer));
+        assert_eq!(answer.headers.get("connection"), None);
+    }
+    assert_eq!(client.send("GET", "/health/live", &[], b"").unwrap().status, 200);
+    client.write(head("/v1/nothing", 10 << 20).as_bytes()).unwrap();
+    let answer = client.read(false).unwrap();
+    assert_eq!(shown(&answer), "404 http.not_found");
+    assert_eq!(answer.headers["connection"], "close", "so much is not thrown away");
+}
+
+#[test]
 fn connections_above_the_limit_are_told_so() {
     let unit = unit(Config { connections_max: 2, ..Config::default() });
     let mut held: Vec<Client> = (0..2).map(|_| unit.client()).collect();
