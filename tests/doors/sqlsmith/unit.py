@@ -76,7 +76,7 @@ def check(url, token):
     question = {"sql": f"SELECT count(*) AS n, count(*) FILTER (WHERE seller = '{MARK}') AS m FROM sales"}
     answer = call(url, token, "POST", "sql/query", question)
     assert answer == [{"n": SHOWN + HIDDEN, "m": HIDDEN}], answer
-    queries = call(url, token, "GET", "sql")
+    queries = call(url, token, "GET", "sql")["items"]
     assert len(queries) == 0, f"queries that never ended: {queries}"
 
 
