@@ -101,14 +101,15 @@ async fn answer(State(edge): State<Arc<Edge>>, mut request: Request) -> Response
         request.extensions_mut().insert(traced.clone());
     }
     let (head, body) = request.into_parts();
-    let (body, rest) = unread::lend(body);
-    let headers = head.headers.clone();
+    let (body, rest) = unread::lend(body, &head.headers);
     let result = Arc::clone(&edge).answer(Request::from_parts(head, body)).await;
     let trace = visit.traced.as_ref().map(Traced::trace);
     let mut response = result.unwrap_or_else(|problem| edge.refuse(problem, trace.as_ref()));
     visit.end(&tracer, method.as_str(), route.as_deref(), &mut response);
     answer::secure(&mut response);
-    if !unread::is_over(rest, &headers).await {
+    if let Some(rest) = rest
+        && !rest.is_over().await
+    {
         answer::put(&mut response, header::CONNECTION, "close");
     }
     response

@@ -54,24 +54,30 @@ impl Drop for Lent {
     }
 }
 
-/// Returns a body to read, and where it comes back to if nobody does.
-pub(crate) fn lend(body: Body) -> (Body, oneshot::Receiver<Body>) {
-    let (back, rest) = oneshot::channel();
-    if body.is_end_stream() {
-        return (body, rest);
-    }
-    (Body::new(Lent { body: Some(body), back: Some(back) }), rest)
+/// Where a body comes back to if nobody reads it.
+pub(crate) struct Rest {
+    body: oneshot::Receiver<Body>,
+    /// Whether it is short, and sent without being asked for.
+    is_taken: bool,
 }
 
-/// Takes what has come back; returns whether the connection can go on.
-pub(crate) async fn is_over(mut rest: oneshot::Receiver<Body>, headers: &HeaderMap) -> bool {
-    let Ok(body) = rest.try_recv() else { return true };
-    let is_short = body.size_hint().upper().is_some_and(|bytes| bytes <= BYTES_MAX);
-    // Who waits to be asked for it sends none.
-    if !is_short || headers.contains_key(header::EXPECT) {
-        return false;
+/// Returns a body to read, and where it comes back to, where there is something to read.
+pub(crate) fn lend(body: Body, headers: &HeaderMap) -> (Body, Option<Rest>) {
+    if body.is_end_stream() {
+        return (body, None);
     }
-    tokio::time::timeout(TIME_MAX, skip(body)).await.unwrap_or(false)
+    let is_short = body.size_hint().upper().is_some_and(|bytes| bytes <= BYTES_MAX);
+    let is_taken = is_short && !headers.contains_key(header::EXPECT);
+    let (back, rest) = oneshot::channel();
+    (Body::new(Lent { body: Some(body), back: Some(back) }), Some(Rest { body: rest, is_taken }))
+}
+
+impl Rest {
+    /// Takes what has come back; returns whether the connection can go on.
+    pub(crate) async fn is_over(mut self) -> bool {
+        let Ok(body) = self.body.try_recv() else { return true };
+        self.is_taken && tokio::time::timeout(TIME_MAX, skip(body)).await.unwrap_or(false)
+    }
 }
 
 /// Reads a body to its end; returns whether it got there.
