@@ -418,7 +418,7 @@ impl Kernel {
     ) -> Result<Arc<Decision>, Problem> {
         let found = self.find(read, &call.resource)?;
         let decision = self.decide(read, operation.name, &call.resource, found.as_ref(), call)?;
-        if call.has_scope_of(operation) && decision.is_allowed {
+        if call.has_scope(operation.right) && decision.is_allowed {
             let is_declared = call.operation == "resource.put";
             return match found {
                 Some(_) => Ok(decision),

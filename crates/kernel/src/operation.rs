@@ -34,6 +34,11 @@ impl Right {
     }
 }
 
+/// Returns whether a right is among those that a credential is cut down to; where there are none it has all.
+pub(crate) fn is_within(scope: &[String], right: &str) -> bool {
+    scope.is_empty() || scope.iter().any(|held| held == right)
+}
+
 /// A request to do one thing.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Call {
@@ -135,9 +140,9 @@ impl Call {
         }
     }
 
-    /// Returns whether the credential of the caller is not cut down, or to rights among which the one of an operation is.
-    pub(crate) fn has_scope_of(&self, operation: &Operation) -> bool {
-        self.scope.is_empty() || self.scope.iter().any(|right| right == operation.right.as_str())
+    /// Returns whether the credential of the caller has a right, whatever it is cut down to.
+    pub fn has_scope(&self, right: Right) -> bool {
+        is_within(&self.scope, right.as_str())
     }
 
     /// Returns when the token ends that the caller has shown: what he makes with it ends no later.

@@ -257,7 +257,7 @@ fn again(
     under: Under,
     problem: Problem,
 ) -> Result<Reply, Problem> {
-    if problem.kind != Kind::NotFound || !call.has_scope_of(operation) {
+    if problem.kind != Kind::NotFound || !call.has_scope(operation.right) {
         return Err(problem);
     }
     let Some(reply) = remembered(tx, call)? else { return Err(problem) };

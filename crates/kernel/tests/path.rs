@@ -213,8 +213,8 @@ fn who_could_not_declare_a_limit_does_not_take_it_away() {
     assert_eq!(does("user:olga", "resource.delete", ("quota", "slow"), json!({})), "ok");
 }
 
-#[test]
-fn an_author_owns_what_he_applies_and_leaves_it_in_its_application() {
+/// A unit in which kim may declare secrets.
+fn with_a_maker() -> (Arc<Kernel>, Writer) {
     let (kernel, mut writer) = with_people();
     let maker = "permit(principal in Role::\"maker\", action, resource) \
                  when { [\"secret\", \"resource\"].contains(resource.kind) };";
@@ -223,6 +223,12 @@ fn an_author_owns_what_he_applies_and_leaves_it_in_its_application() {
         manifest("User", "kim", json!({"roles": ["maker"]})),
     ]);
     apply(&mut writer, "user:olga", people).expect("applied");
+    (kernel, writer)
+}
+
+#[test]
+fn an_author_owns_what_he_applies_and_leaves_it_in_its_application() {
+    let (kernel, mut writer) = with_a_maker();
     let mut put = |who: &str, application: Option<&str>, owner: Option<&str>, summary: &str| {
         let mut one = manifest("Secret", "mail", json!({ "summary": summary }));
         if let Some(owner) = owner {
@@ -257,14 +263,7 @@ fn an_author_owns_what_he_applies_and_leaves_it_in_its_application() {
 
 #[test]
 fn nobody_puts_anything_into_an_application_in_which_he_has_no_part() {
-    let (kernel, mut writer) = with_people();
-    let maker = "permit(principal in Role::\"maker\", action, resource) \
-                 when { [\"secret\", \"resource\"].contains(resource.kind) };";
-    let people = json!([
-        manifest("Role", "maker", json!({ "policies": maker })),
-        manifest("User", "kim", json!({"roles": ["maker"]})),
-    ]);
-    apply(&mut writer, "user:olga", people).expect("applied");
+    let (kernel, mut writer) = with_a_maker();
     let mut put = |who: &str, name: &str, application: &str, further: Value| {
         let mut one = manifest("Secret", name, json!({"summary": "one"}));
         one["metadata"]

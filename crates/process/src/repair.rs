@@ -229,12 +229,11 @@ pub(crate) fn done_or_tried(
 /// Returns whether a caller may read an instance, where an answer is about one.
 fn may_see(tx: &Tx<'_>, call: &Call, instance: &Value) -> Result<bool, Problem> {
     let Some(number) = instance.as_u64() else { return Ok(true) };
-    let is_in_scope =
-        call.scope.is_empty() || call.scope.iter().any(|right| right == Right::Read.as_str());
     let reference = ResourceRef::new("instance", number.to_string());
     let (actor, on_behalf_of) = (&call.actor, call.on_behalf_of.as_ref());
     let kernel = tx.kernel();
-    Ok(is_in_scope && kernel.is_allowed(tx, "instance.get", &reference, actor, on_behalf_of)?)
+    Ok(call.has_scope(Right::Read)
+        && kernel.is_allowed(tx, "instance.get", &reference, actor, on_behalf_of)?)
 }
 
 /// Returns why an instance has failed of what was done to it.

@@ -14,7 +14,9 @@ use crate::Error;
 use crate::engine::{Exchange, PEERS};
 use crate::identity::Signed;
 use crate::link::{send, topic};
-use crate::state::{self, Mark, mark_key, number, outbox_key, put_number, reconcile_key};
+use crate::state::{
+    self, Mark, mark_key, meter_key, number, outbox_key, put_number, reconcile_key,
+};
 use crate::terms::{Document, Terms};
 use crate::wire::{Contract, Message, Peer, Side, State};
 use base::{Problem, Time};
@@ -371,4 +373,16 @@ impl Exchange {
 /// Returns the error of what contradicts itself.
 fn irreconcilable(reason: impl std::fmt::Display) -> Problem {
     Error::Irreconcilable { reason: reason.to_string() }.into()
+}
+
+/// Takes back how much was read of what is lent under a contract.
+fn take_meters(tx: &mut Tx<'_>, contract: &str, told: &ToldContract) -> Result<(), Problem> {
+    told.meters
+        .iter()
+        .try_for_each(|(offer, meter)| state::store(tx, meter_key(contract, offer), meter))
+}
+
+/// Says that two units hold different receipts under the same numbers.
+fn other_receipts(contract: &str, first: u64) -> Problem {
+    irreconcilable(format!("the receipts of contract `{contract}` from {first} on are others"))
 }

@@ -6,6 +6,7 @@ use super::cache::Asked;
 use super::{BUILT_IN, Policies, Verdict};
 use crate::admit;
 use crate::excerpt::role_of_policy;
+use crate::operation::is_within;
 use crate::{Call, Error, Found, Kernel, Principal, Read, Reader, Reply, ResourceRef};
 use base::{Explain, Problem};
 use cedar_policy::Effect;
@@ -88,7 +89,7 @@ impl Question {
     }
 
     fn is_scoped(&self, right: &str) -> bool {
-        self.scope.is_empty() || self.scope.iter().any(|held| held == right)
+        is_within(&self.scope, right)
     }
 
     /// Returns whether a call would find its resource; one that declares it makes it.

@@ -1,6 +1,6 @@
 //! What a consumer takes back: how its calls ended, calls that it made and does not know of any more, receipts that it has signed.
 
-use super::{Work, irreconcilable};
+use super::{Work, irreconcilable, other_receipts, take_meters};
 use crate::Error;
 use crate::consume::{NO_PRICE, archive, close, reply};
 use crate::disputes::waive;
@@ -12,8 +12,8 @@ use crate::restore::answers::{Answer, Outcome};
 use crate::restore::claim::{Lost, digest};
 use crate::restore::told::{ToldBatch, ToldContract};
 use crate::state::{
-    self, batch_key, call_key, chain_key, lost_key, meter_key, number, open_key, put_number,
-    reading_key, settled_key,
+    self, batch_key, call_key, chain_key, lost_key, number, open_key, put_number, reading_key,
+    settled_key,
 };
 use crate::wire::{
     Batch, CallRecord, CallState, Chain, Contract, FetchRecord, Message, Settlement, Side,
@@ -231,9 +231,7 @@ impl Exchange {
         told: &ToldContract,
     ) -> Result<(), Problem> {
         let name = contract.name.as_str();
-        for (offer, meter) in &told.meters {
-            state::store(tx, meter_key(name, offer), meter)?;
-        }
+        take_meters(tx, name, told)?;
         let open: BTreeSet<&str> =
             told.fetches.iter().map(|held| held.record.fetch.as_str()).collect();
         let reading = state::all_reading_key().text(name);
@@ -254,8 +252,4 @@ impl Exchange {
         }
         Ok(())
     }
-}
-
-fn other_receipts(contract: &str, first: u64) -> Problem {
-    irreconcilable(format!("the receipts of contract `{contract}` from {first} on are others"))
 }

@@ -1,6 +1,6 @@
 //! What a provider takes back: receipts that it has signed, the ends of calls that it has answered, and calls that still wait for it.
 
-use super::{Work, irreconcilable};
+use super::{Work, irreconcilable, other_receipts, take_meters};
 use crate::Error;
 use crate::consume::{CALLS, archive, close};
 use crate::engine::Exchange;
@@ -10,7 +10,7 @@ use crate::receipts::{amount_of, check_batch, count};
 use crate::restore::told::{ToldBatch, ToldCall, ToldContract, ToldFetch};
 use crate::serve::cancel_process;
 use crate::state::{
-    self, batch_key, billed_key, call_key, chain_key, fresh_key, lending_key, meter_key, sum_key,
+    self, batch_key, billed_key, call_key, chain_key, fresh_key, lending_key, sum_key,
     unsettled_key,
 };
 use crate::wire::{
@@ -39,9 +39,7 @@ impl Exchange {
         if first <= signed.number {
             let held: Option<Batch> = state::load(tx, &batch_key(name, first))?;
             if held.is_none_or(|held| held.receipts != batch.receipts) {
-                let reason =
-                    format!("the receipts of contract `{name}` from {first} on are others");
-                return Err(irreconcilable(reason));
+                return Err(other_receipts(name, first));
             }
         } else {
             let own = self.card_of(tx)?;
@@ -297,9 +295,7 @@ impl Exchange {
         told: &ToldContract,
     ) -> Result<(), Problem> {
         let name = contract.name.as_str();
-        for (offer, meter) in &told.meters {
-            state::store(tx, meter_key(name, offer), meter)?;
-        }
+        take_meters(tx, name, told)?;
         let held: BTreeMap<&str, &ToldFetch> =
             told.fetches.iter().map(|held| (held.record.fetch.as_str(), held)).collect();
         for (_, bytes) in tx.scan_prefix(lending_key(name).as_ref(), usize::MAX)? {
