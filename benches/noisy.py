@@ -1,30 +1,26 @@
 """A noisy neighbour: quiet users at half of the measured capacity, over HTTP and over PostgreSQL's protocol, while one user sends ten times
 its quota through each door in turn and an analyst runs the largest join that is allowed.
 
-usage: noisy.py BINARY [--seconds 30] [--users 4] [--connections 4] [--rows 200000] [--folder target/tmp/noisy]
-                [--report FILE]
+usage: noisy.py BINARY [--seconds 30] [--users 4] [--rows 200000] [--folder target/tmp/noisy] [--report FILE]
 
-Every part of the generator is a process of its own on the same machine, and takes processor time from the unit. First the capacity is
-measured: all quiet users as fast as they can. Then each door is asked at half of that in an open loop: requests are due at fixed moments,
-whether the one before was answered or not, and a latency counts from the moment at which its request was due. That is done alone, and
-beside each neighbour. The bar: the 99th percentile beside a neighbour is at most 1.5 times the one alone, or 20 ms more, whichever is
-larger; whoever floods is refused, each refusal says when to come again; the unit stays within its memory. Needs psycopg and pyarrow.
+BINARY lies beside `examples/` with the generator: `cargo build --release -p unit --examples`. The generator shares the machine with
+what it measures. First the capacity is measured: all quiet users as fast as they can. Then each door is asked at half of that in an
+open loop: calls are due at fixed moments, whether the one before was answered or not, and a latency counts from the moment at which its
+call was due. That is done alone, and beside each neighbour. The bar: the 99th percentile beside a neighbour is at most 1.5 times the
+one alone, or 20 ms more, whichever is larger; whoever floods is refused, each refusal says when to come again; the unit stays within
+its memory. Needs pyarrow.
 """
 
 import argparse
 import io
 import json
-import multiprocessing
-import os
-import re
 import shutil
-import socket
+import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 
-import psycopg
 import pyarrow as pa
 
 from unit import ARROW, Unit, manifest, stream
@@ -40,7 +36,8 @@ FLOOD = 10
 FACTOR_MAX, MORE_S_MAX = 1.5, 0.020
 MEMORY_MB = 1_536
 APPEND_ROWS, PRICES = 50_000, 1_000
-PAYLOAD = json.dumps({"id": "o-1", "state": "SP", "n": 1}).encode()
+# Through each door, of all users of a kind.
+CONNECTIONS = {"http": 128, "postgres": 16}
 # The largest result of a join that is not refused by its rows alone; it ends at the time limit of the unit.
 JOIN = "SELECT count(*) FROM ledger a JOIN ledger b ON a.bucket = b.bucket AND a.n < b.n"
 
@@ -84,163 +81,19 @@ def prepare(unit: Unit, users: int, rows: int) -> dict:
     return tokens
 
 
-class Http:
-    """A connection over HTTP/1.1, by hand: what the generator takes of the processors, the unit has not. Every third call reads, the
-    others append."""
+class Callers:
+    """Users who call through a door, in a process of their own."""
 
-    def __init__(self, place: dict, name: str):
-        host, port = place["http"].split(":")
-        self.address, self.socket, self.number = (host, int(port)), None, 0
-        head = f"Host: {place['http']}\r\nAuthorization: Bearer {place['tokens'][name]}\r\n"
-        self.read = f"GET /v1/streams/orders/read?limit=1 HTTP/1.1\r\n{head}\r\n".encode()
-        append = f"POST /v1/streams/orders/append HTTP/1.1\r\n{head}Content-Type: application/x-ndjson\r\nContent-Length: {len(PAYLOAD)}\r\n\r\n"
-        self.append = append.encode() + PAYLOAD
+    def __init__(self, options, place: dict, door: str, names: list, rate: float, seconds: float):
+        users = [f"{name}={place['tokens'][name]}" for name in names]
+        program = options.binary.resolve().parent / "examples/callers"
+        command = [program, door, place[door], seconds, CONNECTIONS[door] // len(names), rate, *users]
+        self.process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True)
 
-    def ask(self) -> tuple[bool, float | None]:
-        """Makes a call; returns whether it was done, and after how many seconds it is worth repeating."""
-        self.number += 1
-        if self.socket is None:
-            self.socket = socket.create_connection(self.address, timeout=60)
-            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket.sendall(self.read if self.number % 3 == 0 else self.append)
-        head, content = self.answer()
-        if b"\r\nconnection: close" in head:
-            self.socket.close()
-            self.socket = None
-        if head.startswith(b"HTTP/1.1 200 "):
-            return True, None
-        assert head[9:12] in (b"429", b"503"), head + content
-        assert b"\r\nretry-after: " in head, "a refusal says when to come again"
-        return False, json.loads(content).get("retry_ms", 1_000) / 1_000
-
-    def answer(self) -> tuple[bytes, bytes]:
-        """Reads an answer: its head, and its body of known length or in chunks."""
-        held = b""
-        while (end := held.find(b"\r\n\r\n")) < 0:
-            held += self.more()
-        head, rest = held[:end].lower().replace(b"http/1.1", b"HTTP/1.1", 1), held[end + 4:]
-        found = re.search(rb"\r\ncontent-length: (\d+)", head)
-        if found is None:
-            while not rest.endswith(b"0\r\n\r\n"):
-                rest += self.more()
-            return head, rest
-        while len(rest) < int(found[1]):
-            rest += self.more()
-        return head, rest
-
-    def more(self) -> bytes:
-        part = self.socket.recv(65_536)
-        assert part, "the connection was closed without a word"
-        return part
-
-
-class Postgres:
-    """A connection over PostgreSQL's protocol: psycopg begins it, simple queries go by hand."""
-
-    ASK = b"SELECT count(*) FROM prices WHERE bucket = 7\0"
-
-    def __init__(self, place: dict, name: str):
-        host, port = place["postgres"].split(":")
-        self.connection = psycopg.connect(
-            host=host, port=port, user=name, password=place["tokens"][name], dbname="craton", sslmode="disable", autocommit=True,
-        )
-        self.socket = socket.socket(fileno=os.dup(self.connection.fileno()))
-        self.socket.setblocking(True)
-        self.question = b"Q" + (len(self.ASK) + 4).to_bytes(4, "big") + self.ASK
-
-    def ask(self) -> tuple[bool, float | None]:
-        self.socket.sendall(self.question)
-        held, at, refusal = b"", 0, None
-        while True:
-            while len(held) < at + 5 or len(held) < at + 1 + int.from_bytes(held[at + 1:at + 5], "big"):
-                part = self.socket.recv(65_536)
-                assert part, "the connection was closed without a word"
-                held += part
-            end = at + 1 + int.from_bytes(held[at + 1:at + 5], "big")
-            kind, content, at = held[at:at + 1], held[at + 5:end], end
-            if kind == b"E":
-                refusal = {field[:1]: field[1:] for field in content.split(b"\0")}
-            elif kind == b"Z":
-                break
-        if refusal is None:
-            return True, None
-        assert refusal[b"C"].startswith(b"53"), refusal
-        assert refusal.get(b"H"), "a refusal says when to come again"
-        return False, None
-
-
-DOORS = {"http": Http, "postgres": Postgres}
-
-
-def closed_loop(place, door, name, connections, seconds, results):
-    """Asks as fast as it can, over a few connections; puts how many calls were done a second."""
-    counts, began = [0] * connections, time.monotonic()
-
-    def serve(number: int):
-        connection = DOORS[door](place, name)
-        while time.monotonic() - began < seconds:
-            counts[number] += connection.ask()[0]
-
-    run_all(serve, connections)
-    results.put(sum(counts) / (time.monotonic() - began))
-
-
-def open_loop(place, door, name, connections, rate, seconds, results):
-    """Asks at a rate, whatever is answered; puts latencies, refusals, and whether each refusal said when to come again."""
-    done, refused, lock = [], [0, 0], threading.Lock()
-    began = time.monotonic() + 0.5
-
-    def serve(number: int):
-        connection = DOORS[door](place, name)
-        step, due, own, own_refused, told = connections / rate, began + number / rate, [], 0, 0
-        while due < began + seconds:
-            time.sleep(max(0.0, due - time.monotonic()))
-            is_done, retry = connection.ask()
-            if is_done:
-                own.append(time.monotonic() - due)
-            else:
-                own_refused += 1
-                told += retry is not None or door == "postgres"
-            due += step
-        with lock:
-            done.extend(own)
-            refused[0] += own_refused
-            refused[1] += told
-
-    run_all(serve, connections)
-    results.put((done, refused[0], refused[1]))
-
-
-def run_all(serve, count: int):
-    faults = []
-
-    def guarded(number: int):
-        try:
-            serve(number)
-        except BaseException as fault:  # it belongs to the process that waits
-            faults.append(fault)
-
-    threads = [threading.Thread(target=guarded, args=(number,)) for number in range(count)]
-    [thread.start() for thread in threads]
-    [thread.join() for thread in threads]
-    if faults:
-        raise faults[0]
-
-
-def processes(target, calls: list) -> list:
-    """Runs a function in as many processes as there are calls; returns what they put."""
-    queue = multiprocessing.Queue()
-    running = [multiprocessing.Process(target=target, args=(*call, queue)) for call in calls]
-    [process.start() for process in running]
-    results = [queue.get(timeout=600) for _ in running]
-    [process.join() for process in running]
-    assert all(process.exitcode == 0 for process in running), "a part of the generator failed"
-    return results
-
-
-def percentile(times: list[float], part: float) -> float:
-    ordered = sorted(times)
-    return ordered[min(int(len(ordered) * part), len(ordered) - 1)] if ordered else 0.0
+    def figures(self) -> dict:
+        told, _ = self.process.communicate()
+        assert self.process.returncode == 0, "the generator failed"
+        return {key: round(value, 2) for key, value in json.loads(told).items()}
 
 
 class Analyst:
@@ -270,37 +123,22 @@ class Analyst:
         self.thread.join()
 
 
-def told(times: list[float]) -> dict:
-    return {"p50_ms": round(percentile(times, 0.5) * 1e3, 2), "p99_ms": round(percentile(times, 0.99) * 1e3, 2), "calls": len(times)}
-
-
-def quiet(options, place, door, names, rate) -> dict:
-    calls = [(place, door, name, options.connections, rate / len(names), options.seconds) for name in names]
-    done = [latency for part in processes(open_loop, calls) for latency in part[0]]
-    return told(done)
-
-
 def flooded(options, place, door, names, rate, through) -> dict:
     """Measures quiet users while one sends ten times its quota through a door."""
-    flood = (place, through, "flooder", 8, FLOODER_RATE * FLOOD, options.seconds)
-    queue = multiprocessing.Queue()
-    flooder = multiprocessing.Process(target=open_loop, args=(*flood, queue))
-    flooder.start()
-    result = quiet(options, place, door, names, rate)
-    done, refused, said = queue.get(timeout=600)
-    flooder.join()
-    return {**result, "flooder": {"done": len(done), "refused": refused, "told_when": said}}
+    flooder = Callers(options, place, through, ["flooder"], FLOODER_RATE * FLOOD, options.seconds)
+    result = Callers(options, place, door, names, rate, options.seconds).figures()
+    return {**result, "flooder": flooder.figures()}
 
 
 def cases(options, place, names, rates) -> dict:
     report = {}
-    for door in DOORS:
-        alone = quiet(options, place, door, names, rates[door])
-        report[f"{door} alone"] = alone
-        for through in DOORS:
+    for door in CONNECTIONS:
+        quiet = lambda: Callers(options, place, door, names, rates[door], options.seconds).figures()
+        report[f"{door} alone"] = quiet()
+        for through in CONNECTIONS:
             report[f"{door} beside a flood through {through}"] = flooded(options, place, door, names, rates[door], through)
         with Analyst(place) as analyst:
-            report[f"{door} beside an analyst"] = quiet(options, place, door, names, rates[door])
+            report[f"{door} beside an analyst"] = quiet()
         report[f"{door} beside an analyst"]["joins"] = analyst.asked
     return report
 
@@ -324,10 +162,9 @@ def judge(report: dict, memory: int) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser()
-    parser.add_argument("binary")
+    parser.add_argument("binary", type=Path)
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--users", type=int, default=4)
-    parser.add_argument("--connections", type=int, default=4, help="of each user")
     parser.add_argument("--rows", type=int, default=200_000, help="that the analyst joins with themselves")
     parser.add_argument("--folder", type=Path, default=Path("target/tmp/noisy"))
     parser.add_argument("--report", type=Path)
@@ -345,10 +182,9 @@ def main() -> int:
         tokens = prepare(unit, options.users, options.rows)
         there = {"http": unit.address, "postgres": unit.postgres, "tokens": tokens}
         names = [name for name in tokens if name.startswith("quiet")]
-        capacity = {}
-        for door in DOORS:
-            calls = [(there, door, name, options.connections, min(options.seconds, 15)) for name in names]
-            capacity[door] = sum(processes(closed_loop, calls))
+        capacity = {
+            door: Callers(options, there, door, names, 0, min(options.seconds, 15)).figures()["done_per_s"] for door in CONNECTIONS
+        }
         rates = {door: most / 2 for door, most in capacity.items()}
         report = cases(options, there, names, rates)
         memory = unit.memory()

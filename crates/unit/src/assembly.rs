@@ -14,10 +14,9 @@ use data::Data;
 use exchange::{Exchange, Identity, Network};
 use kernel::{Kernel, Parts, Principal, Reader, Writer};
 use process::Processes;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
-use store::{JournaledStore, Lease};
+use store::{FileLock, JournaledStore, Lease};
 
 /// A unit, put together and not yet running.
 pub(crate) struct Assembly {
@@ -34,7 +33,7 @@ pub(crate) struct Assembly {
     /// The hold on a store that other nodes share.
     pub lease: Option<Arc<Lease>>,
     /// What keeps a second process of this node out, where that is not the caller's business.
-    pub lock: Option<File>,
+    pub lock: Option<FileLock>,
 }
 
 impl Assembly {

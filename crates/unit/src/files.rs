@@ -3,10 +3,11 @@
 
 use crate::Error;
 use std::collections::BTreeMap;
-use std::fs::{File, Permissions, TryLockError};
+use std::fs::{File, Permissions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use store::FileLock;
 
 /// The unit's identity: root and signing keys.
 pub(crate) const KEY: &str = "unit.key";
@@ -91,16 +92,9 @@ pub(crate) fn close(folder: &Path) -> Result<(), Error> {
     closed.map_err(|source| Error::File { path: folder.to_owned(), source })
 }
 
-/// Takes the lock of a file, which lasts until it is dropped or its process ends; `None` where another process has it.
-pub(crate) fn lock(path: &Path) -> Result<Option<File>, Error> {
-    let wrong = |source| Error::File { path: path.to_owned(), source };
-    let file =
-        File::options().create(true).truncate(false).write(true).open(path).map_err(wrong)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(source)) => Err(wrong(source)),
-    }
+/// Takes the lock of a file; `None` where another process has it.
+pub(crate) fn lock(path: &Path) -> Result<Option<FileLock>, Error> {
+    FileLock::take(path).map_err(|source| Error::File { path: path.to_owned(), source })
 }
 
 /// Removes files of a folder, as far as they are there.

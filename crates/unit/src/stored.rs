@@ -3,11 +3,11 @@
 use crate::{Config, Error, files};
 use base::Problem;
 use exchange::Identity;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::{
-    Blobs, FileBlobs, Lease, LeasedBlobs, Owner, PostgresConfig, PostgresStore, SqliteStore, Store,
+    Blobs, FileBlobs, FileLock, Lease, LeasedBlobs, Owner, PostgresConfig, PostgresStore,
+    SqliteStore, Store,
 };
 
 /// What a unit stores in.
@@ -24,7 +24,7 @@ pub(crate) struct Stored {
 ///
 /// # Errors
 /// `store.in_use`.
-pub(crate) fn lock(folder: &Path, config: &Config) -> Result<Option<File>, Problem> {
+pub(crate) fn lock(folder: &Path, config: &Config) -> Result<Option<FileLock>, Problem> {
     match config.store.postgres {
         Some(_) => Ok(Some(files::lock(&folder.join(files::LOCK))?.ok_or(store::Error::InUse)?)),
         None => Ok(None),

@@ -8,11 +8,10 @@
 //!
 //! The format is SQLite's `user_version`. All numbers that a commit changes stand in `head`: one page.
 
-use crate::{Error, Formats, SimulatedDisk};
+use crate::{Error, FileLock, Formats, SimulatedDisk};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::ffi::CString;
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -154,8 +153,8 @@ fn prepare(connection: &Connection, is_new: bool) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Takes the lock that keeps a second process out; it lasts until the file is dropped, or its process ends.
-pub(super) fn lock(path: &Path) -> Result<File, Error> {
+/// Takes the lock of a store, which stands beside its file.
+pub(super) fn lock(path: &Path) -> Result<FileLock, Error> {
     let unavailable = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::StorageFull => Error::Full,
         _ => Error::Unavailable { reason: format!("`{}`: {error}", path.display()) },
@@ -165,13 +164,7 @@ pub(super) fn lock(path: &Path) -> Result<File, Error> {
     }
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
-    let file =
-        File::options().create(true).truncate(false).write(true).open(name).map_err(unavailable)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::InUse),
-        Err(TryLockError::Error(error)) => Err(unavailable(error)),
-    }
+    FileLock::take(Path::new(&name)).map_err(unavailable)?.ok_or(Error::InUse)
 }
 
 /// Returns what a failure of SQLite means where nothing has happened.

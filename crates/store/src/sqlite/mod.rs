@@ -19,10 +19,9 @@ mod read;
 mod upgrade;
 mod write;
 
-use crate::{Batch, Config, Error, Formats, Image, SimulatedDisk, Snapshot, Store};
+use crate::{Batch, Config, Error, FileLock, Formats, Image, SimulatedDisk, Snapshot, Store};
 use file::Place;
 use read::{Readers, SqliteSnapshot};
-use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
@@ -43,7 +42,7 @@ struct Inner {
     /// The thread that committed last.
     thread: Mutex<Option<ThreadId>>,
     /// Held for as long as anything of the store is in use.
-    _lock: Option<File>,
+    _lock: Option<FileLock>,
 }
 
 impl SqliteStore {
@@ -101,7 +100,7 @@ impl SqliteStore {
         upgrade::settle_file(path.as_ref())
     }
 
-    fn open_at(place: Place, config: &Config, lock: Option<File>) -> Result<Self, Error> {
+    fn open_at(place: Place, config: &Config, lock: Option<FileLock>) -> Result<Self, Error> {
         let writer = Writer::open(place.clone(), config.clone())?;
         let readers = Readers::new(place, config.clone());
         let thread = Mutex::new(None);

@@ -5,10 +5,9 @@ use super::stream::Frame;
 use crate::{Error, files};
 use base::{Problem, Time, is_digest};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use store::{Blobs, FileBlobs, sync_name};
+use store::{Blobs, FileBlobs, FileLock, sync_name};
 
 /// The folders inside.
 const PIECES: &str = "pieces";
@@ -392,7 +391,7 @@ fn refuse_ended(shown: &mut [Shown]) {
 
 /// The right to write into a folder of backups.
 pub struct Lock {
-    _file: File,
+    _file: FileLock,
 }
 
 pub(super) fn piece_file(hash: &str) -> String {
