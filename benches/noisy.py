@@ -36,8 +36,8 @@ FLOOD = 10
 FACTOR_MAX, MORE_S_MAX = 1.5, 0.020
 MEMORY_MB = 1_536
 APPEND_ROWS, PRICES = 50_000, 1_000
-# Through each door, of all users of a kind.
-CONNECTIONS = {"http": 128, "postgres": 16}
+# Through each door, of all users of a kind. Of 16 queries at a time, each of six users has a right to two.
+CONNECTIONS = {"http": 128, "postgres": 8}
 # The largest result of a join that is not refused by its rows alone; it ends at the time limit of the unit.
 JOIN = "SELECT count(*) FROM ledger a JOIN ledger b ON a.bucket = b.bucket AND a.n < b.n"
 
@@ -90,6 +90,13 @@ class Callers:
         command = [program, door, place[door], seconds, CONNECTIONS[door] // len(names), rate, *users]
         self.process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+
     def figures(self) -> dict:
         told, _ = self.process.communicate()
         assert self.process.returncode == 0, "the generator failed"
@@ -100,19 +107,21 @@ class Analyst:
     """Somebody who runs the largest join, again and again, until the end of a block."""
 
     def __init__(self, place: dict):
-        self.place, self.ended, self.asked = place, threading.Event(), 0
+        self.unit, self.ended, self.asked, self.fault = place["unit"], threading.Event(), 0, None
+        self.headers = {"Authorization": f"Bearer {place['tokens']['ana']}", "Content-Type": "application/json"}
         self.thread = threading.Thread(target=self.serve)
 
     def serve(self):
-        import http.client
-        headers = {"Authorization": f"Bearer {self.place['tokens']['ana']}", "Content-Type": "application/json"}
-        while not self.ended.is_set():
-            connection = http.client.HTTPConnection(self.place["http"], timeout=120)
-            connection.request("POST", "/v1/sql/query", json.dumps({"sql": JOIN}), headers)
-            answer = connection.getresponse()
-            answer.read()
-            assert answer.status in (200, 429), answer.status
-            self.asked += 1
+        try:
+            while not self.ended.is_set():
+                connection = self.unit.connect()
+                connection.request("POST", "/v1/sql/query", json.dumps({"sql": JOIN}), self.headers)
+                answer = connection.getresponse()
+                content = answer.read()
+                assert answer.status == 200, content
+                self.asked += 1
+        except BaseException as fault:  # it belongs to the thread that waits
+            self.fault = fault
 
     def __enter__(self):
         self.thread.start()
@@ -121,13 +130,15 @@ class Analyst:
     def __exit__(self, *_):
         self.ended.set()
         self.thread.join()
+        if self.fault:
+            raise self.fault
 
 
 def flooded(options, place, door, names, rate, through) -> dict:
     """Measures quiet users while one sends ten times its quota through a door."""
-    flooder = Callers(options, place, through, ["flooder"], FLOODER_RATE * FLOOD, options.seconds)
-    result = Callers(options, place, door, names, rate, options.seconds).figures()
-    return {**result, "flooder": flooder.figures()}
+    with Callers(options, place, through, ["flooder"], FLOODER_RATE * FLOOD, options.seconds) as flooder:
+        result = Callers(options, place, door, names, rate, options.seconds).figures()
+        return {**result, "flooder": flooder.figures()}
 
 
 def cases(options, place, names, rates) -> dict:
@@ -150,6 +161,10 @@ def judge(report: dict, memory: int) -> list[str]:
         most = max(alone * FACTOR_MAX, alone + MORE_S_MAX * 1e3)
         if most < found["p99_ms"]:
             faults.append(f"{name}: p99 is {found['p99_ms']} ms, {most:.1f} at most")
+        if found["refused"]:
+            faults.append(f"{name}: {found['refused']} calls of quiet users were refused")
+        if found.get("joins") == 0:
+            faults.append(f"{name}: no join has ended")
         flooder = found.get("flooder")
         if flooder and not flooder["refused"]:
             faults.append(f"{name}: the flooder was not refused")
@@ -180,7 +195,7 @@ def main() -> int:
         settings.write_text(f"memory_megabytes_max = {MEMORY_MB}\n{settings.read_text()}")
         unit.start()
         tokens = prepare(unit, options.users, options.rows)
-        there = {"http": unit.address, "postgres": unit.postgres, "tokens": tokens}
+        there = {"unit": unit, "http": unit.address, "postgres": unit.postgres, "tokens": tokens}
         names = [name for name in tokens if name.startswith("quiet")]
         capacity = {
             door: Callers(options, there, door, names, 0, min(options.seconds, 15)).figures()["done_per_s"] for door in CONNECTIONS

@@ -105,11 +105,15 @@ pub struct Config {
     pub catalogue_cells_max: usize,
     /// Queries that run at the same time.
     pub queries_max: usize,
-    /// Threads that run queries.
+    /// Threads that run long queries. Short ones have one for each that may run.
     pub query_threads: usize,
     /// Relations of engines that one query may read at the same time. Each has a thread.
     pub query_relations_max: usize,
-    /// How far the system puts the threads of queries behind all others, as `nice` counts it: 0 to 19.
+    /// Milliseconds that the steps of a query may spend on processors before it goes on among the long ones.
+    pub query_short_ms: u64,
+    /// How far the system puts the threads of short queries behind those of doors and processes, as `nice` counts it: 0 to 19.
+    pub query_short_nice: i32,
+    /// How far the system puts the threads of long queries behind all others, as `nice` counts it: 0 to 19.
     pub query_nice: i32,
     /// Bytes that one query may hold.
     pub query_bytes_max: usize,
@@ -205,6 +209,8 @@ impl Default for Config {
             queries_max: 16,
             query_relations_max: 64,
             query_threads: 2,
+            query_short_ms: 20,
+            query_short_nice: 5,
             query_nice: 10,
             query_bytes_max: 256 << 20,
             queries_bytes_max: 512 << 20,

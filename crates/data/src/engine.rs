@@ -23,9 +23,10 @@ use crate::streams::tail::Range;
 use crate::streams::tail::Tail;
 use crate::tables::scan::Extent;
 use crate::tables::state::{File, State};
+use crate::threads::Lanes;
 use crate::{
     Config, Error, counts, derived, lend, lineage, metrics, operations, quality, relations,
-    running, tables, threads,
+    running, tables,
 };
 use base::{Problem, Time};
 use datafusion::common::TableReference;
@@ -41,7 +42,6 @@ use std::collections::HashMap;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use store::{Blobs, Chunk};
-use tokio::runtime::Runtime;
 
 /// Schemas and references that are remembered.
 const REMEMBERED_MAX: usize = 10_000;
@@ -75,18 +75,7 @@ pub(crate) struct Shared {
     pub(crate) lineage: lineage::edges::Held,
     /// Why what is kept of views could not be renewed, by view, since the unit began.
     pub(crate) view_problems: Mutex<HashMap<String, String>>,
-    runtime: OnceLock<Threads>,
-}
-
-/// The threads of the queries. They end by themselves: a query never holds up the end of the unit.
-struct Threads(Option<Runtime>);
-
-impl Drop for Threads {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
-    }
+    lanes: OnceLock<Lanes>,
 }
 
 impl Shared {
@@ -213,24 +202,13 @@ impl Shared {
     ///
     /// # Errors
     /// `sql.internal` where the system gives none.
-    pub(crate) fn runtime(&self) -> Result<&Runtime, Problem> {
-        let missing = |detail: String| Problem::from(Error::Internal { detail });
-        if self.runtime.get().is_none() {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(self.config.query_threads.max(1))
-                // One for planning and one for a page of another unit, for each query.
-                .max_blocking_threads(2 * self.config.queries_max.max(1))
-                .thread_name("sql")
-                .on_thread_start(threads::step_back(self.config.query_nice))
-                .thread_stack_size(guard::STACK_BYTES)
-                .enable_time()
-                .build()
-                .map_err(|error| missing(error.to_string()))?;
-            // Where another thread was quicker, this runtime goes again.
-            let _ = self.runtime.set(Threads(Some(runtime)));
+    pub(crate) fn lanes(&self) -> Result<&Lanes, Problem> {
+        if let Some(lanes) = self.lanes.get() {
+            return Ok(lanes);
         }
-        let runtime = self.runtime.get().and_then(|threads| threads.0.as_ref());
-        runtime.ok_or_else(|| missing("there are no threads for queries".into()))
+        let lanes = Lanes::start(&self.config, guard::STACK_BYTES)?;
+        // Where another thread was quicker, these go again.
+        Ok(self.lanes.get_or_init(|| lanes))
     }
 }
 
@@ -296,7 +274,7 @@ impl Data {
             references: Mutex::default(),
             lineage: Mutex::default(),
             view_problems: Mutex::default(),
-            runtime: OnceLock::new(),
+            lanes: OnceLock::new(),
             config: Arc::new(config),
         };
         Arc::new(Self { shared: Arc::new(shared), rules: quality::rules::Compiled::default() })

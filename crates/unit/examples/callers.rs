@@ -1,6 +1,6 @@
 //! Users who call through a door: `cargo run --release -p unit --example callers DOOR ADDRESS SECONDS CONNECTIONS RATE NAME=TOKEN...`.
 //!
-//! DOOR is `http` (two calls of three append a row to the stream `orders`, the third reads one) or `postgres` (each counts the rows of
+//! DOOR is `http` (two calls of three append a row to the stream `orders`, the third reads the newest) or `postgres` (each counts the rows of
 //! `prices` with a bucket). Each user has CONNECTIONS. With a RATE, the users together make so many calls a second: calls are due at
 //! fixed moments, whether the one before was answered or not, and a latency counts from the moment at which its call was due. With
 //! RATE 0 each connection calls again as soon as it is answered. Figures come as one line of JSON.
@@ -85,7 +85,7 @@ impl Http {
             "POST /v1/streams/orders/append HTTP/1.1\r\n{head}content-type: application/x-ndjson\r\ncontent-length: {}\r\n\r\n{ROW}",
             ROW.len()
         );
-        let read = format!("GET /v1/streams/orders/read?limit=1 HTTP/1.1\r\n{head}\r\n");
+        let read = format!("GET /v1/streams/orders/read?last=1 HTTP/1.1\r\n{head}\r\n");
         let connection = Connection::open(address).await;
         Self { connection, append: append.into(), read: read.into(), number: 0 }
     }
@@ -100,7 +100,7 @@ impl Http {
             |name: &str| head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
         let length = match header("content-length") {
             Some(length) => length.parse().unwrap(),
-            None => self.connection.find(b"\r\n0\r\n\r\n").await,
+            None => self.connection.find(b"0\r\n\r\n").await,
         };
         self.connection.await_bytes(length).await;
         let body = self.connection.take(length);
@@ -115,63 +115,25 @@ impl Http {
     }
 }
 
-/// A user's connection over PostgreSQL's protocol, version 3.
-struct Postgres {
-    connection: Connection,
-    question: Vec<u8>,
-}
+/// A user's connection over PostgreSQL's protocol.
+struct Postgres(tokio_postgres::Client);
 
 impl Postgres {
     async fn open(address: &str, name: &str, token: &str) -> Self {
-        let mut connection = Connection::open(address).await;
-        let mut start = 196_608_u32.to_be_bytes().to_vec();
-        start.extend_from_slice(format!("user\0{name}\0database\0craton\0\0").as_bytes());
-        let length = u32::try_from(start.len() + 4).unwrap().to_be_bytes();
-        connection.send(&[&length[..], &start].concat()).await;
-        let mut postgres = Self { connection, question: framed(b'Q', QUESTION) };
-        loop {
-            match postgres.message().await {
-                // The password is asked for in clear: the connection stays on this machine.
-                (b'R', content) if content.starts_with(&[0, 0, 0, 3]) => {
-                    postgres.connection.send(&framed(b'p', token)).await;
-                }
-                (b'E', content) => panic!("{}", String::from_utf8_lossy(&content)),
-                (b'Z', _) => return postgres,
-                (kind, content) => assert!(kind != b'R' || content == [0; 4], "{content:?}"),
-            }
-        }
+        let (host, port) = address.split_once(':').unwrap();
+        let mut config = tokio_postgres::Config::new();
+        config.host(host).port(port.parse().unwrap()).dbname("craton").user(name).password(token);
+        let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        Self(client)
     }
 
-    async fn message(&mut self) -> (u8, Vec<u8>) {
-        self.connection.await_bytes(5).await;
-        let length = u32::from_be_bytes(self.connection.buffer[1..5].try_into().unwrap());
-        self.connection.await_bytes(1 + length as usize).await;
-        let mut message = self.connection.take(1 + length as usize);
-        (message[0], message.split_off(5))
+    async fn ask(&self) -> Answer {
+        let Err(error) = self.0.simple_query(QUESTION).await else { return Answer::Done };
+        let problem = error.as_db_error().unwrap_or_else(|| panic!("{error}"));
+        assert!(problem.code().code().starts_with("53"), "{problem}");
+        Answer::Refused(problem.hint().is_some())
     }
-
-    async fn ask(&mut self) -> Answer {
-        self.connection.send(&self.question).await;
-        let mut answer = Answer::Done;
-        loop {
-            match self.message().await {
-                (b'E', content) => {
-                    let mut fields = content.split(|byte| *byte == 0);
-                    let code = fields.clone().find(|field| field.starts_with(b"C")).unwrap();
-                    assert!(code.starts_with(b"C53"), "{}", String::from_utf8_lossy(&content));
-                    answer = Answer::Refused(fields.any(|field| field.starts_with(b"H")));
-                }
-                (b'Z', _) => return answer,
-                _ => {}
-            }
-        }
-    }
-}
-
-/// Returns a message of PostgreSQL's protocol that holds a text.
-fn framed(kind: u8, text: &str) -> Vec<u8> {
-    let length = u32::try_from(text.len() + 5).unwrap().to_be_bytes();
-    [&[kind], &length[..], text.as_bytes(), &[0]].concat()
 }
 
 enum Door {

@@ -167,9 +167,8 @@ impl<'w> Work<'w> {
     }
 
     fn physical(&self, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>, Problem> {
-        let runtime = self.shared.runtime()?;
         let planner = graft::planner(&self.session).map_err(|error| of_query(&error))?;
-        let planned = runtime.block_on(planner.create_physical_plan(plan));
+        let planned = self.shared.lanes()?.long().block_on(planner.create_physical_plan(plan));
         planned.map_err(|error| of_query(&error))
     }
 

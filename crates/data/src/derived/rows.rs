@@ -48,7 +48,7 @@ impl Rows {
         let (stop, limit) = (Arc::clone(&entry.stop), Duration::from_millis(ms));
         let work = hand(plan, context, send.clone(), entry);
         let ended = Arc::clone(&stop);
-        shared.runtime()?.spawn(async move {
+        shared.lanes()?.long().spawn(async move {
             let outcome = tokio::select! {
                 outcome = tokio::time::timeout(limit, work) => {
                     outcome.unwrap_or_else(|_| Err(Error::Timeout { ms }.into()))

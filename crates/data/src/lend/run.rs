@@ -8,13 +8,12 @@ use crate::engine::Shared;
 use crate::sql::guard::Text;
 use crate::sql::problem::of_query;
 use crate::sql::queries::{self, Asker, Entry};
-use crate::sql::run::{Message, launch, with_turns};
+use crate::sql::run::{Message, Planned, launch, with_turns};
 use crate::sql::state::{self, Frame};
 use base::{Problem, Time};
 use datafusion::arrow::datatypes::Schema;
 use datafusion::arrow::error::ArrowError;
-use datafusion::execution::TaskContext;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::physical_plan::execute_stream;
 use futures::StreamExt;
 use kernel::{Call, Lending, Page, Read, Reader, Reply};
 use std::sync::Arc;
@@ -65,17 +64,19 @@ pub(crate) fn lend(shared: &Arc<Shared>, reader: &Reader, call: &Call) -> Result
         commit: own.commit()?,
         entry,
     };
-    let run = |send: Sender<Message>| async move { run(Arc::new(work), &send).await };
-    let pieces = launch(shared, Arc::clone(kernel.clock()), stop, ms, run)?;
+    let work = Arc::new(work);
+    let planned = Arc::clone(&work);
+    let plan = move |planner: &Handle| planned.plan(planner);
+    let run = |planned, send| async move { run(&work, planned, &send).await };
+    let pieces = launch(shared, Arc::clone(kernel.clock()), (stop, ms), plan, run)?;
     Ok(Reply::Stream { media: MEDIA, pieces: Box::new(pieces) })
 }
 
-async fn run(work: Arc<Work>, send: &Sender<Message>) -> Result<(), Problem> {
-    let (planned, planner) = (Arc::clone(&work), Handle::current());
-    let planned = tokio::task::spawn_blocking(move || planned.plan(&planner)).await;
-    let (physical, context) = planned.map_err(|error| {
-        Problem::from(Error::Internal { detail: format!("planning: {error}") })
-    })??;
+async fn run(
+    work: &Work,
+    (physical, context): Planned,
+    send: &Sender<Message>,
+) -> Result<(), Problem> {
     let is_counted = work.lending.select.is_empty();
     let schema = if is_counted { Arc::new(Schema::empty()) } else { physical.schema() };
     let mut batches = execute_stream(physical, context).map_err(|error| of_query(&error))?;
@@ -111,10 +112,7 @@ async fn hand(send: &Sender<Message>, page: Page) {
 }
 
 impl Work {
-    fn plan(
-        &self,
-        planner: &Handle,
-    ) -> Result<(Arc<dyn ExecutionPlan>, Arc<TaskContext>), Problem> {
+    fn plan(&self, planner: &Handle) -> Result<Planned, Problem> {
         let (shared, config) = (&self.shared, &self.shared.config);
         let frame = Frame {
             business: self.business,

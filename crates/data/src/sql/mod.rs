@@ -5,6 +5,7 @@ pub(crate) mod bounded;
 pub(crate) mod by_row;
 pub(crate) mod counted;
 pub(crate) mod describe;
+pub(crate) mod effort;
 pub(crate) mod function;
 pub(crate) mod guard;
 pub(crate) mod memory;

@@ -303,7 +303,7 @@ impl Queries {
         }
         if let Some(ms) = limits.ms {
             let stop = Arc::downgrade(&running.stop);
-            shared.runtime()?.spawn(async move {
+            shared.lanes()?.short().spawn(async move {
                 tokio::time::sleep(std::time::Duration::from_millis(ms)).await;
                 // The query may be over by then.
                 if let Some(stop) = stop.upgrade() {

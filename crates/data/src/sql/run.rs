@@ -1,5 +1,6 @@
 //! Runs a query on threads of its own, within its limits, and hands the result out in pieces.
 
+use super::effort::Effort;
 use super::guard::{self, Dialect, Text};
 use super::output::{JsonRows, names, write_csv_text};
 use super::parameters::Parameter;
@@ -131,27 +132,34 @@ pub(crate) fn start(
     clock: Arc<dyn Clock>,
     query: Query,
 ) -> Result<Pieces, Problem> {
-    let (stop, own) = (Arc::clone(&query.entry.stop), Arc::clone(shared));
-    let ms = query.entry.ms_max(query.ms_max);
-    let work = |send: Sender<Message>| async move { run(&own, &Arc::new(query), &send).await };
-    let mut pieces = launch(shared, clock, stop, ms, work)?;
+    let (stop, ms) = (Arc::clone(&query.entry.stop), query.entry.ms_max(query.ms_max));
+    let (query, own, spills) = (Arc::new(query), Arc::clone(shared), Arc::clone(shared));
+    let planned = Arc::clone(&query);
+    let plan = move |planner: &Handle| plan(&own, &planned, planner);
+    let run = |planned, send| async move { run(&spills, &query, planned, &send).await };
+    let mut pieces = launch(shared, clock, (stop, ms), plan, run)?;
     pieces.fill()?;
     Ok(pieces)
 }
 
-/// Has `work` done on the threads of the queries, for so many milliseconds at most; what it sends comes out as pieces.
+/// A plan, and in what context it is carried out.
+pub(crate) type Planned = (Arc<dyn ExecutionPlan>, Arc<TaskContext>);
+
+/// Has work planned and done on the threads of the queries, until somebody ends it and for so many milliseconds at most; what it sends
+/// comes out as pieces.
 ///
 /// # Errors
 /// `sql.internal` where there are no threads.
-pub(crate) fn launch<W, F>(
+pub(crate) fn launch<P, W, F>(
     shared: &Arc<Shared>,
     clock: Arc<dyn Clock>,
-    stop: Arc<Stop>,
-    ms: u64,
+    (stop, ms): (Arc<Stop>, u64),
+    plan: P,
     work: W,
 ) -> Result<Pieces, Problem>
 where
-    W: FnOnce(Sender<Message>) -> F,
+    P: FnOnce(&Handle) -> Result<Planned, Problem> + Send + 'static,
+    W: FnOnce(Planned, Sender<Message>) -> F + Send + 'static,
     F: Future<Output = Result<(), Problem>> + Send + 'static,
 {
     let (send, receive) = channel(4);
@@ -164,18 +172,28 @@ where
         ms_max: ms,
         clock,
     };
-    let work = work(send.clone());
-    shared.runtime()?.spawn(async move {
-        // The work holds the place of the query, which is given back before the caller learns that it has ended; a plan that is
-        // still being made keeps it until it is.
+    let lanes = shared.lanes()?;
+    let (planner, result) = (lanes.short().clone(), send.clone());
+    let mut work = Effort::new(lanes, shared.config.query_short_ms).of(async move {
+        // Planning never waits, so it has a thread of its own: whoever ends the query need not wait for it.
+        let planned = tokio::task::spawn_blocking(move || plan(&planner)).await;
+        let planned = planned.map_err(|error| {
+            Problem::from(Error::Internal { detail: format!("planning: {error}") })
+        })??;
+        work(planned, result).await
+    });
+    lanes.short().spawn(async move {
         let outcome = tokio::select! {
-            outcome = tokio::time::timeout(limit, work) => {
+            outcome = tokio::time::timeout(limit, &mut work) => {
                 outcome.unwrap_or_else(|_| Err(Error::Timeout { ms }.into()))
             }
             () = stop.happened() => Err(Error::Cancelled.into()),
             // Nobody waits for the result any more.
             () = send.closed() => return,
         };
+        // The work holds the place of the query, which is given back before the caller learns that it has ended; a plan that is
+        // still being made keeps it until it is.
+        work.end().await;
         let last = outcome.map_or_else(Message::Problem, |()| Message::End);
         let _ = send.send(last).await;
     });
@@ -263,16 +281,10 @@ pub(crate) fn wait<F: Future>(future: F, limit: Duration, clock: &dyn Clock) -> 
 
 async fn run(
     shared: &Arc<Shared>,
-    query: &Arc<Query>,
+    query: &Query,
+    (physical, context): Planned,
     send: &Sender<Message>,
 ) -> Result<(), Problem> {
-    let (planned, planner) =
-        ((Arc::clone(shared), Arc::clone(query)), tokio::runtime::Handle::current());
-    // Planning never waits, so it has a thread of its own: whoever ends the query need not wait for it.
-    let planned = tokio::task::spawn_blocking(move || plan(&planned.0, &planned.1, &planner)).await;
-    let (physical, context) = planned.map_err(|error| {
-        Problem::from(Error::Internal { detail: format!("planning: {error}") })
-    })??;
     let _spills = Spills::watch(shared, &physical);
     let progress = Arc::clone(&query.entry.progress);
     progress.runs(&physical);
@@ -308,11 +320,7 @@ async fn run(
     Ok(())
 }
 
-fn plan(
-    shared: &Shared,
-    query: &Query,
-    planner: &Handle,
-) -> Result<(Arc<dyn ExecutionPlan>, Arc<TaskContext>), Problem> {
+fn plan(shared: &Shared, query: &Query, planner: &Handle) -> Result<Planned, Problem> {
     let config = &shared.config;
     let frame = Frame {
         business: query.business,

@@ -6,6 +6,7 @@ use super::pushdown::pushed;
 use crate::sql::run::Stop;
 use crate::streams::decimal;
 use crate::streams::schema::time_type;
+use crate::threads::make_way;
 use crate::{Config, Error};
 use base::Problem;
 use datafusion::arrow::array::{
@@ -37,6 +38,9 @@ const BATCH_BYTES: usize = 1 << 20;
 
 /// Rows that are gathered ask for memory in steps of so many bytes.
 const STEP_BYTES: usize = 64 << 10;
+
+/// From how many rows on the thread that reads a relation stands where those of long queries do.
+const LONG_ROWS: usize = 10_000;
 
 /// Returns the columns that are wanted, and their schema.
 ///
@@ -220,12 +224,14 @@ type Given = Result<Option<RecordBatch>>;
 pub(crate) struct Threads {
     free: Arc<Semaphore>,
     limit: usize,
+    /// How far those stand behind others that read much.
+    nice: i32,
 }
 
 impl Threads {
     pub(crate) fn new(config: &Config) -> Self {
         let limit = config.query_relations_max;
-        Self { free: Arc::new(Semaphore::new(limit)), limit }
+        Self { free: Arc::new(Semaphore::new(limit)), limit, nice: config.query_nice }
     }
 
     fn take(&self) -> Result<OwnedSemaphorePermit> {
@@ -265,6 +271,8 @@ impl RelationPart {
             .as_ref()
             .ok_or_else(|| carry(internal("a relation was scanned without a reader")))?;
         let stop = context.session_config().get_extension::<Stop>();
+        let threads = context.session_config().get_extension::<Threads>();
+        let nice = threads.map_or(0, |threads| threads.nice);
         let reservation = MemoryConsumer::new("relation").register(context.memory_pool());
         let mut gathered =
             Gathered { part: self, rows: Vec::new(), bytes: 0, waiting: 0, reservation };
@@ -278,6 +286,9 @@ impl RelationPart {
                 return Err(internal("a relation gave a row of another width"));
             }
             count += 1;
+            if count == LONG_ROWS {
+                make_way(nice);
+            }
             ended = gathered.push(cells, sender);
             Ok(ended.is_ok() && !sender.is_closed() && count < limit)
         };

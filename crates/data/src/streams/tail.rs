@@ -20,6 +20,8 @@ pub(crate) const SEGMENT_ROWS: u64 = 16_384;
 
 /// Bytes that are read from the store at once.
 const PAGE_BYTES: usize = 1 << 20;
+/// What a stored row is taken to be at first, in bytes.
+const ROW_BYTES: usize = 256;
 
 /// The rows from `base` to `end` that stand in the log of a stream.
 #[derive(Debug, Clone)]
@@ -307,11 +309,14 @@ pub(crate) fn each_chunk(
 ) -> Result<(), Problem> {
     let end = from + rows as u64;
     let mut next = from;
+    // A few rows need not wait for a page of others.
+    let mut bytes = rows.saturating_mul(ROW_BYTES).min(PAGE_BYTES);
     while next < end {
         // A snapshot for each page: the store can tidy up behind a slow query.
         let reader = Reader::new(kernel, Principal::Unit("data".into()))?;
-        let chunks = reader.chunks(log, next, PAGE_BYTES)?;
+        let chunks = reader.chunks(log, next, bytes)?;
         drop(reader);
+        bytes = PAGE_BYTES;
         if chunks.first().is_none_or(|chunk| next < chunk.offset) {
             return Err(internal(&format!("log `{log}` does not hold offset {next}")));
         }

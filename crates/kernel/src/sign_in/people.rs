@@ -245,9 +245,20 @@ pub(crate) fn vouched(
 /// Returns whether a text can be the name of a person: what people read must look like what it is.
 fn is_name(text: &str) -> bool {
     let is_good = |character: char| {
-        !character.is_control() && !character.is_whitespace() && !"\"'`\\/".contains(character)
+        !character.is_control()
+            && !character.is_whitespace()
+            && !is_unseen(character)
+            && !"\"'`\\/".contains(character)
     };
     (1..=NAME_BYTES_MAX).contains(&text.len()) && text.chars().all(is_good)
+}
+
+/// Returns whether a character shows as nothing, or changes how others show: of Unicode's format characters (category Cf) those that
+/// no name is spelt with.
+fn is_unseen(character: char) -> bool {
+    matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+        || matches!(character, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+        || matches!(character, '\u{e0000}'..='\u{e007f}')
 }
 
 /// Writes down what a provider says of somebody, where it is newer than what is kept: also where it says the same, or something older
@@ -332,7 +343,17 @@ mod tests {
         for good in ["ana", "ana@example.com", "auth0|5f7c", "Zoë", "00u1-2_3.4:5"] {
             assert!(is_name(good), "{good}");
         }
-        for bad in ["", "a b", "a/b", "a\nb", "a\"b", "a\u{0}", &"x".repeat(129)] {
+        for bad in [
+            "",
+            "a b",
+            "a/b",
+            "a\nb",
+            "a\"b",
+            "a\u{0}",
+            "ana\u{200b}",
+            "\u{202e}ana",
+            &"x".repeat(129),
+        ] {
             assert!(!is_name(bad), "{bad}");
         }
     }
