@@ -7,7 +7,7 @@ use crate::logging::{Line, LogLevel, Logger};
 use crate::sight::{Running, VERSION};
 use crate::standby::{Standby, Waiting};
 use crate::tls::Certificate;
-use crate::{Config, Error, network, stored, tls};
+use crate::{Config, Error, host, network, stored, tls};
 use base::Problem;
 use kernel::{Kernel, Principal, Reader};
 use std::net::{SocketAddr, TcpListener as StdListener};
@@ -60,6 +60,7 @@ pub struct Start {
 /// # Errors
 /// Where it cannot start.
 pub fn run(folder: &Path, start: Start) -> Result<(), Problem> {
+    host::take_small_pages();
     // Started first: a port in use is told before the store is touched.
     let mut config = Config::read(folder)?;
     if let Some(seconds) = start.reconcile_seconds_max {

@@ -32,13 +32,13 @@ impl Copying {
     ///
     /// # Errors
     /// Where no connection, or no thread, can be had.
-    pub fn begin(place: &Place, checkpoint_pages: u32) -> Result<Self, Error> {
+    pub fn begin(place: &Place, wal_pages_max: u32) -> Result<Self, Error> {
         let end = place.connect()?;
         end.execute_batch("BEGIN").map_err(failure)?;
         end.query_row("SELECT count(*) FROM head", (), |_| Ok(())).map_err(failure)?;
         let place = place.clone();
         let thread = std::thread::Builder::new().name("store-copy".into());
-        let thread = thread.spawn(move || copy(&place, checkpoint_pages));
+        let thread = thread.spawn(move || copy(&place, wal_pages_max));
         let thread = thread.map_err(|error| Error::Unavailable { reason: error.to_string() })?;
         Ok(Self { thread, _end: end })
     }
@@ -60,9 +60,9 @@ impl Copying {
     }
 }
 
-fn copy(place: &Place, checkpoint_pages: u32) -> Result<Copied, Error> {
+fn copy(place: &Place, wal_pages_max: u32) -> Result<Copied, Error> {
     let connection = place.connect()?;
-    file::set_log(&connection, checkpoint_pages).map_err(failure)?;
+    file::set_log(&connection, wal_pages_max).map_err(failure)?;
     checkpoint(&connection, CheckpointMode::PASSIVE)
 }
 

@@ -127,12 +127,13 @@ pub(super) fn set_cache(connection: &Connection, bytes: u64) -> rusqlite::Result
     ))
 }
 
-/// Leaves checkpoints to the writer, and has a log that grew long give its room back when it starts anew.
+/// Leaves checkpoints to the writer, and has a log that grew longer than `pages_max` give its room back when it starts anew. Up to there
+/// its blocks are written over: a log that grows by new ones waits with each sync for the file system to note them.
 ///
 /// What is deleted inside a page is mostly written over with zeros, which costs no writes (`FAST`). What is left is the business of
 /// `freed`.
-pub(super) fn set_log(connection: &Connection, checkpoint_pages: u32) -> rusqlite::Result<()> {
-    let bytes_max = u64::from(checkpoint_pages) * 4 * u64::from(PAGE_BYTES);
+pub(super) fn set_log(connection: &Connection, pages_max: u32) -> rusqlite::Result<()> {
+    let bytes_max = u64::from(pages_max) * FRAME_BYTES;
     connection.execute_batch(&format!(
         "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = {bytes_max};
          PRAGMA secure_delete = FAST;"

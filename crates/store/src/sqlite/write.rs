@@ -64,7 +64,7 @@ impl Writer {
     /// Makes a connection that of the writer.
     fn adopt(&mut self, mut connection: Connection) -> rusqlite::Result<()> {
         file::set_cache(&connection, self.config.cache_bytes)?;
-        file::set_log(&connection, self.config.checkpoint_pages)?;
+        file::set_log(&connection, self.config.wal_pages_max)?;
         let wal_pages = Arc::clone(&self.wal_pages);
         let hook = move |_: &mut rusqlite::hooks::Wal, pages: i32| {
             wal_pages.store(u32::try_from(pages).unwrap_or_default(), Ordering::Relaxed);
@@ -365,7 +365,7 @@ impl Writer {
     fn begin_copying(&mut self) -> bool {
         if self.place.is_real() {
             // Where no connection can be had now, the log is copied here.
-            self.copying = Copying::begin(&self.place, self.config.checkpoint_pages).ok();
+            self.copying = Copying::begin(&self.place, self.config.wal_pages_max).ok();
         }
         self.copying.is_some()
     }
