@@ -1,5 +1,5 @@
 //! The threads of queries, in two lanes: short queries need not wait for the steps of long ones. Both stand behind the doors and the
-//! partition, the lane of the long ones farther: it takes long turns, and any other thread that wakes up interrupts them.
+//! partition, the lane of the long ones farther: it takes long turns, which most threads that wake up interrupt.
 
 use crate::{Config, Error};
 use base::Problem;
@@ -75,8 +75,9 @@ fn step_back(nice: i32) {
     let _ = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice.clamp(0, 19)) };
 }
 
-/// As [`step_back`], and lets others in at once: a thread that wakes up waits for the turn of another to end, unless its own turns are
-/// shorter (`sched_setattr(2)`, `sched_runtime` of a thread that is no real-time one; Linux 6.12 and later).
+/// As [`step_back`], and lets others in: a thread that wakes up waits for the turn of another to end, unless its own turns are shorter and
+/// it has had no more than its share (`sched_setattr(2)`, `sched_runtime` of a thread that is no real-time one; Linux 6.12 and later).
+/// One that has had more waits for the end of a turn that nothing else has broken off.
 pub(crate) fn make_way(nice: i32) {
     step_back(nice);
     #[cfg(target_os = "linux")]

@@ -1,5 +1,6 @@
 //! What the machine says of itself and of this process: processors, memory, disk, files. Read from `/proc` and the system's calls when
-//! it is asked; where the system does not tell something as Linux does, that is 0. Nothing else of the unit measures these.
+//! it is asked; where the system does not tell something as Linux does, that is 0. Nothing else of the unit measures these. And what it is
+//! told: of which size the pages of memory are.
 
 use crate::files;
 use std::ffi::CString;
