@@ -113,7 +113,8 @@ pub struct Config {
     pub query_short_ms: u64,
     /// How far the system puts the threads of short queries behind those of doors and processes, as `nice` counts it: 0 to 19.
     pub query_short_nice: i32,
-    /// How far the system puts the threads of long queries behind all others, as `nice` counts it: 0 to 19.
+    /// How far the system puts threads that read much of the store for a query behind others, as `nice` counts it: 0 to 19. The steps of
+    /// long queries get what all others leave over; where the system has no such thing, they stand as far behind as these.
     pub query_nice: i32,
     /// Bytes that one query may hold.
     pub query_bytes_max: usize,

@@ -1,14 +1,11 @@
 //! The threads of queries, in two lanes: short queries need not wait for the steps of long ones. Both stand behind the doors and the
-//! partition, the lane of the long ones farther: it takes long turns, which most threads that wake up interrupt.
+//! partition. That of the long ones gets what is left over: whoever wakes up interrupts it at once. A thread of it may wait long for its
+//! turn, so it holds nothing that others wait for: what reads the store runs elsewhere (`sql/effort`).
 
 use crate::{Config, Error};
 use base::Problem;
 use std::io;
 use tokio::runtime::{Builder, Handle, Runtime};
-
-/// The turn of a thread that makes way, in nanoseconds: longer than that of others, 3 ms where nothing is said, and at most 100 ms.
-#[cfg(target_os = "linux")]
-const TURN_NANOS: u64 = 50_000_000;
 
 /// The threads of queries. They end by themselves: a query never holds up the end of the unit.
 pub(crate) struct Lanes {
@@ -36,7 +33,7 @@ impl Lanes {
             let mut builder = Builder::new_multi_thread();
             builder
                 .worker_threads(threads.max(1))
-                // One for planning and one for a page of another unit, for each query.
+                // One for planning and one for a page of another unit or of the log, for each query.
                 .max_blocking_threads(2 * config.queries_max.max(1))
                 .thread_name("sql")
                 .on_thread_start(move || step_back(nice))
@@ -70,26 +67,20 @@ impl Lane {
 }
 
 /// Has the system put this thread behind others, as `nice` counts it. Where that is not allowed, the thread runs as all do.
-fn step_back(nice: i32) {
+pub(crate) fn step_back(nice: i32) {
     // SAFETY: the call takes numbers; 0 is the calling thread, as Linux counts it.
     let _ = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice.clamp(0, 19)) };
 }
 
-/// As [`step_back`], and lets others in: a thread that wakes up waits for the turn of another to end, unless its own turns are shorter and
-/// it has had no more than its share (`sched_setattr(2)`, `sched_runtime` of a thread that is no real-time one; Linux 6.12 and later).
-/// One that has had more waits for the end of a turn that nothing else has broken off.
-pub(crate) fn make_way(nice: i32) {
+/// Has the system run this thread only where no other wants the processor, and has whoever wakes up interrupt it (`SCHED_IDLE`, sched(7)).
+/// What it begins does the same, and it never comes back from there. Elsewhere than on Linux it steps back.
+fn make_way(nice: i32) {
     step_back(nice);
     #[cfg(target_os = "linux")]
     {
-        // SAFETY: all of it is numbers, of which 0 says nothing.
-        let mut wanted: libc::sched_attr = unsafe { std::mem::zeroed() };
-        wanted.size = u32::try_from(size_of::<libc::sched_attr>()).unwrap_or_default();
-        wanted.sched_policy = libc::SCHED_OTHER.cast_unsigned();
-        wanted.sched_nice = nice.clamp(0, 19);
-        wanted.sched_runtime = TURN_NANOS;
-        // SAFETY: the call reads what `wanted` says, which outlives it; 0 is the calling thread. An older system takes no notice.
-        let _ = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const wanted, 0) };
+        let none = libc::sched_param { sched_priority: 0 };
+        // SAFETY: the call reads `none`, which outlives it; 0 is the calling thread. Where it fails the thread has stepped back.
+        let _ = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const none) };
     }
 }
 
@@ -114,11 +105,16 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_makes_way_is_as_far_behind_as_was_said() {
-        let behind = std::thread::spawn(|| {
+    #[cfg(target_os = "linux")]
+    fn a_thread_that_makes_way_runs_only_where_no_other_wants_to() {
+        // SAFETY: the call takes a number and returns one; 0 is the calling thread.
+        let policy = || unsafe { libc::sched_getscheduler(0) };
+        let before = policy();
+        let behind = std::thread::spawn(move || {
             make_way(12);
-            nice()
+            (policy(), nice())
         });
-        assert_eq!(behind.join().expect("it ends"), 12);
+        assert_eq!(behind.join().expect("it ends"), (libc::SCHED_IDLE, 12));
+        assert_eq!(policy(), before, "only the one thread");
     }
 }

@@ -168,7 +168,7 @@ impl<'w> Work<'w> {
 
     fn physical(&self, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>, Problem> {
         let planner = graft::planner(&self.session).map_err(|error| of_query(&error))?;
-        let planned = self.shared.lanes()?.long().block_on(planner.create_physical_plan(plan));
+        let planned = self.shared.lanes()?.short().block_on(planner.create_physical_plan(plan));
         planned.map_err(|error| of_query(&error))
     }
 

@@ -4,7 +4,7 @@ use crate::Error;
 use crate::engine::Shared;
 use crate::sql::problem::of_query;
 use crate::sql::queries::Entry;
-use crate::sql::run::{Stop, wait};
+use crate::sql::run::{Stop, supervise, wait};
 use base::{Clock, Problem};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::execution::TaskContext;
@@ -47,18 +47,8 @@ impl Rows {
         let ms = shared.config.derived_ms_max;
         let (stop, limit) = (Arc::clone(&entry.stop), Duration::from_millis(ms));
         let work = hand(plan, context, send.clone(), entry);
-        let ended = Arc::clone(&stop);
-        shared.lanes()?.long().spawn(async move {
-            let outcome = tokio::select! {
-                outcome = tokio::time::timeout(limit, work) => {
-                    outcome.unwrap_or_else(|_| Err(Error::Timeout { ms }.into()))
-                }
-                () = ended.happened() => Err(Error::Cancelled.into()),
-                // The keeper has given up.
-                () = send.closed() => return,
-            };
-            let _ = send.send(outcome.map(|()| None)).await;
-        });
+        let last = |outcome: Result<(), Problem>| outcome.map(|()| None);
+        supervise(shared, (Arc::clone(&stop), ms), send, work, last)?;
         let deadline = clock.monotonic() + limit;
         Ok(Self { receive, stop, clock, deadline, ms })
     }

@@ -1,7 +1,9 @@
 //! What a query has spent of the processors. All begin in the lane of the short ones; what has spent more than those may goes on in
-//! the other, with every task that it has begun.
+//! the other, with every task that it has begun. What reads the store for it stays behind: see [`apart`].
 
+use crate::Error;
 use crate::threads::Lanes;
+use base::Problem;
 use datafusion::common::runtime::{JoinSetTracer, set_join_set_tracer};
 use futures::future::BoxFuture;
 use std::any::Any;
@@ -13,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 
 tokio::task_local! {
     /// The query whose task is polled.
@@ -24,6 +26,7 @@ tokio::task_local! {
 pub(crate) struct Effort {
     nanos: AtomicU64,
     nanos_max: u64,
+    short: Handle,
     long: Handle,
 }
 
@@ -33,7 +36,8 @@ impl Effort {
         // Once for the process; whoever was first has set the same.
         let _ = set_join_set_tracer(&Follow);
         let nanos_max = ms_max.saturating_mul(1_000_000);
-        Arc::new(Self { nanos: AtomicU64::new(0), nanos_max, long: lanes.long().clone() })
+        let (short, long) = (lanes.short().clone(), lanes.long().clone());
+        Arc::new(Self { nanos: AtomicU64::new(0), nanos_max, short, long })
     }
 
     /// Returns work that counts, together with all tasks that it begins.
@@ -51,6 +55,50 @@ impl Effort {
     fn spend(&self, time: Duration) {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         self.nanos.fetch_add(nanos, Ordering::Relaxed);
+    }
+}
+
+/// Returns the threads of short queries, where the query whose task this is has gone on elsewhere.
+fn behind() -> Option<Handle> {
+    let effort = EFFORT.try_with(Arc::clone).ok()?;
+    (Handle::current().id() == effort.long.id()).then(|| effort.short.clone())
+}
+
+/// Does for a task of a query what waits for somebody or reads the store, on a thread of the lane of short ones. A thread of the other
+/// may get no turn for long, and so do those that it begins: they would keep others from locks that they hold.
+///
+/// # Errors
+/// `sql.internal` where it panicked, or its lane has ended.
+pub(crate) async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    let done = match behind() {
+        // A new thread stands where the one that begins it does: one of this lane has to ask for it.
+        Some(short) => short.spawn(async move { spawn_blocking(work).await }).await,
+        None => Ok(spawn_blocking(work).await),
+    };
+    let broken =
+        |error| Error::Internal { detail: format!("a part of a query broke off: {error}") };
+    done.and_then(|done| done).map_err(|error| broken(error).into())
+}
+
+/// Reads the store for a task of a query: here, or [`apart`] where this thread may get no turn for long.
+///
+/// # Errors
+/// As those of [`apart`].
+pub(crate) async fn read<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
+    if behind().is_some() { apart(work).await } else { Ok(work()) }
+}
+
+/// Begins a thread for a task of a query. It is one among those of the lane of short ones, whoever asks for it; where the system gives
+/// none, `work` is dropped.
+pub(crate) fn begin(name: &'static str, work: impl FnOnce() + Send + 'static) {
+    let begin = move || drop(std::thread::Builder::new().name(name.into()).spawn(work));
+    match behind() {
+        Some(short) => drop(short.spawn(async move { begin() })),
+        None => begin(),
     }
 }
 
@@ -212,6 +260,29 @@ mod tests {
             task.end().await;
         });
         assert_eq!(left.try_recv(), Err(mpsc::TryRecvError::Disconnected));
+    }
+
+    /// Says whether this thread gets only what others leave over.
+    #[cfg(target_os = "linux")]
+    fn is_last() -> bool {
+        // SAFETY: the call takes a number and returns one; 0 is the calling thread.
+        unsafe { libc::sched_getscheduler(0) == libc::SCHED_IDLE }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_reads_the_store_for_a_long_query_gets_its_turn_as_others_do() {
+        let lanes = Lanes::start(&Config::default(), STACK_BYTES).expect("threads");
+        let task = Effort::new(&lanes, 0).of(async {
+            work(1).await;
+            let (sender, receiver) = tokio::sync::oneshot::channel();
+            begin("reader", move || drop(sender.send(is_last())));
+            let begun = receiver.await.expect("it began");
+            let read = read(is_last).await.expect("it ends");
+            let apart = apart(is_last).await.expect("it ends");
+            (is_last(), [begun, read, apart])
+        });
+        assert_eq!(lanes.short().block_on(task), (true, [false; 3]));
     }
 
     #[test]

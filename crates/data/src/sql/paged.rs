@@ -2,6 +2,7 @@
 //!
 //! Whoever sends the pages is not trusted: a page is looked at before it is read, and must have the columns that were asked for.
 
+use super::effort;
 use super::problem::carry;
 use crate::Error;
 use crate::sql::run::Stop;
@@ -57,8 +58,7 @@ impl PartitionStream for PagedPart {
         };
         // A page is waited for on a thread of its own; between two pages the scan holds none.
         let stream = futures::stream::try_unfold(reading, |reading| async move {
-            let step = tokio::task::spawn_blocking(move || reading.step()).await;
-            step.map_err(|error| carry(internal(format!("a page broke off: {error}"))))?
+            effort::apart(move || reading.step()).await.map_err(carry)?
         });
         let stream = stream
             .map_ok(|batches| futures::stream::iter(batches.into_iter().flat_map(pieces).map(Ok)))

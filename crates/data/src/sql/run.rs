@@ -172,16 +172,36 @@ where
         ms_max: ms,
         clock,
     };
-    let lanes = shared.lanes()?;
-    let (planner, result) = (lanes.short().clone(), send.clone());
-    let mut work = Effort::new(lanes, shared.config.query_short_ms).of(async move {
+    let (planner, result) = (shared.lanes()?.short().clone(), send.clone());
+    let work = async move {
         // Planning never waits, so it has a thread of its own: whoever ends the query need not wait for it.
         let planned = tokio::task::spawn_blocking(move || plan(&planner)).await;
         let planned = planned.map_err(|error| {
             Problem::from(Error::Internal { detail: format!("planning: {error}") })
         })??;
         work(planned, result).await
-    });
+    };
+    let last =
+        |outcome: Result<(), Problem>| outcome.map_or_else(Message::Problem, |()| Message::End);
+    supervise(shared, (stop, ms), send, work, last)?;
+    Ok(pieces)
+}
+
+/// Has work done on the threads of the queries, until somebody ends it or nobody listens any more, and for so many milliseconds at most.
+/// What became of it is the last that is sent.
+///
+/// # Errors
+/// `sql.internal` where there are no threads.
+pub(crate) fn supervise<T: Send + 'static>(
+    shared: &Shared,
+    (stop, ms): (Arc<Stop>, u64),
+    send: Sender<T>,
+    work: impl Future<Output = Result<(), Problem>> + Send + 'static,
+    last: fn(Result<(), Problem>) -> T,
+) -> Result<(), Problem> {
+    let lanes = shared.lanes()?;
+    let mut work = Effort::new(lanes, shared.config.query_short_ms).of(work);
+    let limit = Duration::from_millis(ms);
     lanes.short().spawn(async move {
         let outcome = tokio::select! {
             outcome = tokio::time::timeout(limit, &mut work) => {
@@ -194,10 +214,9 @@ where
         // The work holds the place of the query, which is given back before the caller learns that it has ended; a plan that is
         // still being made keeps it until it is.
         work.end().await;
-        let last = outcome.map_or_else(Message::Problem, |()| Message::End);
-        let _ = send.send(last).await;
+        let _ = send.send(last(outcome)).await;
     });
-    Ok(pieces)
+    Ok(())
 }
 
 /// The result of a query, piece by piece. Dropping it ends the query.

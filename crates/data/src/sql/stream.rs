@@ -1,6 +1,7 @@
 //! Streams and their newest rows as tables of DataFusion: files and log together, nothing late and nothing twice.
 
 use super::counted::CountedExec;
+use super::effort;
 use super::problem::carry;
 use super::table::{plan, project};
 use crate::engine::Shared;
@@ -384,6 +385,13 @@ impl TailPart {
         })
     }
 
+    fn rows(&self, (segment, offsets): (u64, Option<Vec<u64>>)) -> Result<RecordBatch> {
+        match offsets {
+            None => self.segment(segment),
+            Some(offsets) => self.rows_at(segment, &offsets),
+        }
+    }
+
     fn segment(&self, segment: u64) -> Result<RecordBatch> {
         self.shared.tail.batch(&self.kernel, &self.range, segment, &self.columns).map_err(carry)
     }
@@ -423,6 +431,18 @@ enum Rest {
     Newest(std::vec::IntoIter<(u64, Vec<u64>)>),
 }
 
+impl Rest {
+    /// Returns a segment, and the offsets in it where not all of its rows are wanted.
+    fn next(&mut self) -> Option<(u64, Option<Vec<u64>>)> {
+        match self {
+            Self::Segments(segments) => segments.next().map(|segment| (segment, None)),
+            Self::Newest(newest) => {
+                newest.next().map(|(segment, offsets)| (segment, Some(offsets)))
+            }
+        }
+    }
+}
+
 impl PartitionStream for TailPart {
     fn schema(&self) -> &SchemaRef {
         &self.schema
@@ -439,15 +459,9 @@ impl PartitionStream for TailPart {
             async move {
                 // Whoever ends the query gets a turn between two segments.
                 tokio::task::yield_now().await;
-                let batch = match &mut rest {
-                    Rest::Segments(segments) => {
-                        segments.next().map(|segment| part.segment(segment))
-                    }
-                    Rest::Newest(newest) => {
-                        newest.next().map(|(segment, offsets)| part.rows_at(segment, &offsets))
-                    }
-                };
-                Ok::<_, DataFusionError>(batch.transpose()?.map(|batch| (batch, rest)))
+                let Some(wanted) = rest.next() else { return Ok(None) };
+                let batch = effort::read(move || part.rows(wanted)).await.map_err(carry)??;
+                Ok::<_, DataFusionError>(Some((batch, rest)))
             }
         });
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), stream))

@@ -3,10 +3,11 @@
 use super::paged::PagedPart;
 use super::problem::carry;
 use super::pushdown::pushed;
+use crate::sql::effort;
 use crate::sql::run::Stop;
 use crate::streams::decimal;
 use crate::streams::schema::time_type;
-use crate::threads::make_way;
+use crate::threads::step_back;
 use crate::{Config, Error};
 use base::Problem;
 use datafusion::arrow::array::{
@@ -39,7 +40,7 @@ const BATCH_BYTES: usize = 1 << 20;
 /// Rows that are gathered ask for memory in steps of so many bytes.
 const STEP_BYTES: usize = 64 << 10;
 
-/// From how many rows on the thread that reads a relation stands where those of long queries do.
+/// From how many rows on the thread that reads a relation stands farther behind others.
 const LONG_ROWS: usize = 10_000;
 
 /// Returns the columns that are wanted, and their schema.
@@ -244,7 +245,7 @@ impl Threads {
 
 impl RelationPart {
     /// Begins to read, on a thread of its own: it waits where its batches are not taken, and one of a few that queries share would
-    /// be missing for the other side of a join. The thread is as patient as the one that begins it.
+    /// be missing for the other side of a join.
     fn begin(self, context: Arc<TaskContext>) -> Result<impl Stream<Item = Result<RecordBatch>>> {
         let threads = context.session_config().get_extension::<Threads>();
         let place = threads.map(|threads| threads.take()).transpose()?;
@@ -255,8 +256,7 @@ impl RelationPart {
             sender.blocking_send(last).ok();
             drop(place);
         };
-        let thread = std::thread::Builder::new().name("sql-relation".into()).spawn(read);
-        thread.map_err(|error| carry(internal(&error.to_string())))?;
+        effort::begin("sql-relation", read);
         Ok(futures::stream::try_unfold(receiver, |mut receiver| async move {
             let broken = || Err(carry(internal("reading a relation broke off")));
             let given: Given = receiver.recv().await.unwrap_or_else(broken);
@@ -287,7 +287,7 @@ impl RelationPart {
             }
             count += 1;
             if count == LONG_ROWS {
-                make_way(nice);
+                step_back(nice);
             }
             ended = gathered.push(cells, sender);
             Ok(ended.is_ok() && !sender.is_closed() && count < limit)

@@ -101,18 +101,12 @@ impl Generation {
         self.recent.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gets ready for the tables to change: whoever still looks keeps what they show now. To be called while no snapshot can
-    /// be opened.
+    /// Gets ready for the tables to change: whoever looks from now on, until the next time begins, sees what they show now. To be called
+    /// while no snapshot of the tables can be opened.
     pub fn end(&self) -> Result<(), Error> {
-        let is_seen = self.recent().has_snapshots();
         let mut tables = self.tables();
-        if is_seen {
-            // A look: a snapshot that the store below has ended is had again, while that is possible.
-            tables.look(&self.below, |below| below.log_end("").map(|_| ()))?;
-        } else {
-            // Nobody looks: the store below may shorten its own log.
-            tables.snapshot = None;
-        }
+        // A look: a snapshot that the store below has ended is had again, while that is possible.
+        tables.look(&self.below, |below| below.log_end("").map(|_| ()))?;
         tables.is_over = true;
         Ok(())
     }

@@ -170,9 +170,7 @@ impl JournaledStore {
                 self.shared.current().recent_mut().apply(&batch, &HashSet::new());
             }
             Some(Uncertain::Fold(commit)) if has_happened => {
-                let mut current =
-                    self.shared.current.write().unwrap_or_else(PoisonError::into_inner);
-                *current = self.generation(commit);
+                self.begin(Generation::new(Arc::clone(&self.shared.below), Recent::new(commit)));
             }
             Some(Uncertain::Fold(_)) => self.shared.current().go_on(),
             Some(Uncertain::Append(_)) | None => {}
@@ -181,9 +179,10 @@ impl JournaledStore {
         Ok(())
     }
 
-    /// Returns the time after a fold that ended with a commit.
-    fn generation(&self, commit: u64) -> Arc<Generation> {
-        Arc::new(Generation::new(Arc::clone(&self.shared.below), Recent::new(commit)))
+    /// Begins the time after a fold.
+    fn begin(&self, next: Generation) {
+        let mut current = self.shared.current.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(next);
     }
 
     /// Makes a batch durable as a record.
@@ -219,8 +218,7 @@ impl JournaledStore {
         epoch: u64,
         last: Option<&Batch>,
     ) -> Result<u64, Error> {
-        // No snapshot is opened while the tables change.
-        let mut current = self.shared.current.write().unwrap_or_else(PoisonError::into_inner);
+        let current = Arc::clone(&self.shared.current());
         let mut batch = current.recent().fold();
         batch.epoch = epoch;
         let mut commit = current.recent().commit;
@@ -236,7 +234,11 @@ impl JournaledStore {
             commit += 1;
         }
         batch.trims.push((JOURNAL.into(), commit));
-        current.end()?;
+        {
+            // Whoever opens a snapshot while the tables change sees what they were before.
+            let _alone = self.shared.current.write().unwrap_or_else(PoisonError::into_inner);
+            current.end()?;
+        }
         match self.commit_below(committing, partition, &batch, || Uncertain::Fold(commit)) {
             Ok(()) => {}
             Err(Error::Unknown) => return Err(Error::Unknown),
@@ -245,7 +247,7 @@ impl JournaledStore {
                 return Err(error);
             }
         }
-        *current = Arc::new(current.after(commit, batch.writes));
+        self.begin(current.after(commit, batch.writes));
         (committing.records, committing.fold_again) = (0, 0);
         Ok(commit)
     }

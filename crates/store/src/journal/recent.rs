@@ -4,7 +4,7 @@ use crate::versions::Versions;
 use crate::{Batch, Chunk};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The bytes that a key or a chunk takes in memory beside its own, about.
 const OVERHEAD: usize = 96;
@@ -62,8 +62,8 @@ pub(super) struct Recent {
     pub commit: u64,
     keys: BTreeMap<Vec<u8>, Versions<Option<Vec<u8>>>>,
     logs: HashMap<String, Tail>,
-    /// How many snapshots see which commit.
-    snapshots: BTreeMap<u64, usize>,
+    /// How many snapshots see which commit. A lock of its own: who looks while all is read for a fold need not wait for that.
+    snapshots: Mutex<BTreeMap<u64, usize>>,
     bytes: usize,
     /// The beginnings of keys among which looks step over many deletions: queues.
     busy: Mutex<Vec<Vec<u8>>>,
@@ -75,7 +75,7 @@ impl Recent {
             commit,
             keys: BTreeMap::new(),
             logs: HashMap::new(),
-            snapshots: BTreeMap::new(),
+            snapshots: Mutex::default(),
             bytes: 0,
             busy: Mutex::default(),
         }
@@ -86,27 +86,28 @@ impl Recent {
         self.bytes
     }
 
-    pub fn open_snapshot(&mut self) -> u64 {
-        *self.snapshots.entry(self.commit).or_default() += 1;
+    pub fn open_snapshot(&self) -> u64 {
+        *self.snapshots().entry(self.commit).or_default() += 1;
         self.commit
     }
 
-    pub fn close_snapshot(&mut self, commit: u64) {
-        if let Some(count) = self.snapshots.get_mut(&commit) {
+    pub fn close_snapshot(&self, commit: u64) {
+        let mut snapshots = self.snapshots();
+        if let Some(count) = snapshots.get_mut(&commit) {
             *count -= 1;
             if *count == 0 {
-                self.snapshots.remove(&commit);
+                snapshots.remove(&commit);
             }
         }
     }
 
-    pub fn has_snapshots(&self) -> bool {
-        !self.snapshots.is_empty()
+    fn snapshots(&self) -> MutexGuard<'_, BTreeMap<u64, usize>> {
+        self.snapshots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns whether the deletion of a key that the tables do not have may leave nothing behind: no snapshot sees the key.
     pub fn is_passing(&self, key: &[u8]) -> bool {
-        self.snapshots.is_empty() || !self.keys.contains_key(key)
+        self.snapshots().is_empty() || !self.keys.contains_key(key)
     }
 
     /// Returns whether a key lies where looks step over deletions.
@@ -127,7 +128,7 @@ impl Recent {
     /// Takes the changes of the next commit. What came and went since the last fold, as `passed` tells, is forgotten.
     pub fn apply(&mut self, batch: &Batch, passed: &HashSet<&[u8]>) {
         let commit = self.commit + 1;
-        let oldest = self.snapshots.keys().next().copied().unwrap_or(commit);
+        let oldest = self.snapshots().keys().next().copied().unwrap_or(commit);
         for (key, value) in &batch.writes {
             self.bytes += OVERHEAD + key.len() + value.as_ref().map_or(0, Vec::len);
             if value.is_none() && passed.contains(key.as_slice()) && self.is_passing(key) {

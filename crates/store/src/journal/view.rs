@@ -23,7 +23,7 @@ pub(super) struct View {
 impl View {
     /// Returns a view of the last commit of the time that is now; the caller holds its lock.
     pub fn new(shared: &Arc<Shared>, current: &Arc<Generation>) -> Self {
-        let commit = current.recent_mut().open_snapshot();
+        let commit = current.recent().open_snapshot();
         shared.views.fetch_add(1, Ordering::SeqCst);
         let (shared, generation) = (Arc::clone(shared), Arc::clone(current));
         Self { shared, generation, commit, own: Mutex::new(None) }
@@ -33,7 +33,7 @@ impl View {
     fn look<T>(&self, look: impl Fn(&dyn Snapshot) -> Result<T, Error>) -> Result<T, Error> {
         let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
         if own.is_none() {
-            // The tables do not change while this lock is held.
+            // No fold begins while this lock is held.
             let _current = self.shared.current();
             if !self.generation.is_over() {
                 *own = Some(self.shared.below.snapshot()?);
@@ -57,7 +57,7 @@ impl View {
 
 impl Drop for View {
     fn drop(&mut self) {
-        self.generation.recent_mut().close_snapshot(self.commit);
+        self.generation.recent().close_snapshot(self.commit);
         self.shared.views.fetch_sub(1, Ordering::SeqCst);
     }
 }
