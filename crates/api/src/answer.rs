@@ -1,5 +1,6 @@
 //! Answers as they go over the wire: JSON, streams, pages, problems.
 
+use crate::console::Dressed;
 use crate::error::status;
 use crate::share::Request;
 use axum::body::{Body, Bytes, HttpBody};
@@ -78,8 +79,24 @@ pub(crate) fn put(response: &mut Response<Body>, name: HeaderName, value: &str) 
     }
 }
 
-/// Sets the headers that every answer has: nothing is cached, no browser guesses a media type or runs anything.
+/// Says of a picture or a document that a browser shows it in its place, and what it is called where it is kept.
+pub(crate) fn show_in_place(response: &mut Response<Body>, media: &str) {
+    let ending = match media {
+        "image/jpeg" => "jpg",
+        "image/png" => "png",
+        "image/webp" => "webp",
+        "application/pdf" => "pdf",
+        _ => return,
+    };
+    let text = format!("inline; filename=\"file.{ending}\"");
+    put(response, header::CONTENT_DISPOSITION, &text);
+}
+
+/// Sets the headers that every answer has which is not the console's: nothing is cached, no browser guesses a media type or runs anything.
 pub(crate) fn secure(response: &mut Response<Body>) {
+    if response.extensions().get::<Dressed>().is_some() {
+        return;
+    }
     put(response, header::CACHE_CONTROL, "no-store");
     put(response, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     put(response, header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
@@ -240,6 +257,20 @@ mod tests {
         let answer = refusal(&problem);
         let told = answer.headers().get(header::RETRY_AFTER).map(HeaderValue::to_str);
         told.and_then(Result::ok).unwrap_or("nothing").to_owned()
+    }
+
+    #[test]
+    fn a_picture_is_shown_in_place_and_rows_are_not() {
+        let said = |media: &'static str| {
+            let mut answer = full(StatusCode::OK, media, "");
+            show_in_place(&mut answer, media);
+            let said = answer.headers().get(header::CONTENT_DISPOSITION).map(HeaderValue::to_str);
+            said.and_then(Result::ok).map(str::to_owned)
+        };
+        assert_eq!(said("image/jpeg").as_deref(), Some("inline; filename=\"file.jpg\""));
+        assert_eq!(said("application/pdf").as_deref(), Some("inline; filename=\"file.pdf\""));
+        assert_eq!(said("text/csv"), None);
+        assert_eq!(said("text/html"), None);
     }
 
     #[test]

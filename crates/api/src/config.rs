@@ -30,13 +30,17 @@ pub struct Config {
     pub connections_max: usize,
     /// Requests at the same time; further ones are refused with `http.busy`.
     pub requests_max: usize,
-    /// Of the places for requests, reads and PostgreSQL's connections, and of the bytes of bodies: so many hundredths one caller may
+    /// Of the places for requests, reads, viewers and PostgreSQL's connections, and of the bytes of bodies: so many hundredths one caller may
     /// take. Who is not known yet is counted under his address; for reads all of them are one caller.
     pub principal_percent: usize,
     /// Reads that run at the same time, each on a thread; further ones wait.
     pub reads_max: usize,
     /// Streamed answers of which the next piece is made at the same time; further ones wait.
     pub streams_max: usize,
+    /// Viewers that are told live what changes; further ones are refused with `http.busy`.
+    pub viewers_max: usize,
+    /// Topics that one viewer watches.
+    pub viewer_topics_max: usize,
     /// Seconds that requests under way may take when the server stops.
     pub drain_seconds_max: u64,
     /// Whether `GET /metrics` answers anybody on this machine. Behind a proxy on this machine that is everybody whom it lets through.
@@ -74,6 +78,8 @@ impl Default for Config {
             principal_percent: 75,
             reads_max: 128,
             streams_max: 64,
+            viewers_max: 1_024,
+            viewer_topics_max: 64,
             drain_seconds_max: 10,
             metrics_open_on_loopback: false,
             postgres_connections_max: 256,

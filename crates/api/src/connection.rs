@@ -3,6 +3,7 @@
 //! lost when the connection closes.
 
 use crate::counted::{Counted, Wire};
+use crate::live::Stopping;
 use crate::{Config, Error, answer};
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{Request, Response};
@@ -52,10 +53,12 @@ pub(crate) async fn serve<IO>(
     let io =
         Watched { io, traffic: Arc::clone(&traffic), stall: config.write_stall_max(), timer: None };
     let router = TowerToHyperService::new(router);
+    let stopping = Stopping(stop.clone());
     let service = service_fn(move |mut request: Request<Incoming>| -> Answering {
         request.extensions_mut().insert(source);
         let answer = traffic.begin();
         request.extensions_mut().insert(Arc::clone(&wire));
+        request.extensions_mut().insert(stopping.clone());
         let response = router.call(request);
         Box::pin(async move {
             let response = response.await.unwrap_or_else(|never| match never {});

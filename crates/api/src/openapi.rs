@@ -285,8 +285,78 @@ fn pages() -> Map<String, Value> {
             page("ready", "Says whether the unit takes requests.", JSON, &all),
         ),
         ("/metrics".to_owned(), metrics),
+        ("/sign-in".to_owned(), sign_in()),
+        ("/sign-out".to_owned(), sign_out()),
+        ("/v1/live".to_owned(), live()),
         ("/v1/openapi.json".to_owned(), page("openapi", "Returns this document.", JSON, &head)),
     ])
+}
+
+/// Returns the stream of events for viewers.
+fn live() -> Value {
+    let parameter = |name: &str, place: &str, summary: &str, is_required: bool, schema: Value| json!({"name": name, "in": place, "description": summary, "required": is_required, "schema": schema});
+    let topics = json!({"type": "array", "minItems": 1, "items": {"type": "string"}});
+    let number = json!({"type": "integer", "minimum": 0});
+    let mut responses = refusals();
+    let content = json!({"text/event-stream": {"schema": {"type": "string"}}});
+    responses.insert(
+        "200".into(),
+        json!({"description": "Events, until the caller goes.", "content": content}),
+    );
+    json!({"get": {
+        "operationId": "watch",
+        "summary": "Tells what changes, as server-sent events.",
+        "description": "`hello` with the last commit, then `changed` with a commit and what it or those before it have changed of what the \
+                        caller watches and may read; `ended` when his credential ends. docs/guides/live.md has the topics.",
+        "tags": ["door"],
+        "security": [{"bearer": []}, {"signature": []}],
+        "parameters": [
+            parameter("watch", "query", "What is watched: `KIND` or `KIND/NAME`. Repeated.", true, topics),
+            parameter("since", "query", "The last commit that the caller has heard of.", false, number.clone()),
+            parameter("Last-Event-ID", "header", "The same, as browsers send it.", false, number),
+        ],
+        "responses": responses,
+    }})
+}
+
+/// Returns the sign-in of a browser with a password.
+fn sign_in() -> Value {
+    let text = json!({"type": "string"});
+    let body = json!({
+        "type": "object",
+        "required": ["user", "password"],
+        "additionalProperties": false,
+        "properties": {"user": text, "password": text},
+    });
+    let answer = json!({
+        "type": "object",
+        "required": ["user", "roles", "expires"],
+        "properties": {
+            "user": text,
+            "roles": {"type": "array", "items": text},
+            "expires": {"type": "string", "format": "date-time"},
+        },
+    });
+    let summary = "Signs a browser in with a password: it gets a cookie. For pages of the unit itself; programs use `session.create`.";
+    let mut post = for_pages("sign_in", summary, &answer);
+    post["post"]["requestBody"] = json!({"required": true, "content": {JSON: {"schema": body}}});
+    post
+}
+
+/// Returns the sign-out of a browser.
+fn sign_out() -> Value {
+    let answer = json!({"type": "object", "properties": {"signed_out": {"type": "boolean"}}});
+    for_pages("sign_out", "Ends the session of a browser and takes its cookie back.", &answer)
+}
+
+/// Returns something that is for pages of the unit alone.
+fn for_pages(id: &str, summary: &str, answer: &Value) -> Value {
+    let mut responses = refusals();
+    let content = json!({JSON: {"schema": answer}});
+    responses.insert("200".into(), json!({"description": "Done.", "content": content}));
+    json!({"post": {
+        "operationId": id, "summary": summary, "tags": ["door"], "security": [], "responses": responses,
+    }})
 }
 
 /// Returns a schema with its definitions moved to the components, where references inside an OpenAPI document find them.

@@ -279,7 +279,7 @@ impl Client {
             headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
         }
         let mut body = Vec::new();
-        if is_head || status == 204 {
+        if is_head || status == 204 || status == 304 {
             return Ok(Answer { status, headers, body });
         }
         if headers.get("transfer-encoding").is_some_and(|value| value == "chunked") {

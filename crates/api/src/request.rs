@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::route::{Line, decode};
-use axum::http::{HeaderMap, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use base::{Place, Problem, Time, nearest};
 use kernel::{Body, Call, Identity, ResourceRef, Signed};
 use serde_json::{Map, Value};
@@ -156,6 +156,21 @@ pub(crate) fn media(line: &Line, headers: &HeaderMap) -> Result<String, Problem>
     Err(Error::MediaType { given, expected }.into())
 }
 
+/// Refuses a body that does not say that it is JSON: a page of somebody else can send any other without being asked.
+///
+/// # Errors
+/// `http.media_type`.
+pub(crate) fn is_json_body(headers: &HeaderMap) -> Result<(), Problem> {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let given = text(header::CONTENT_TYPE).unwrap_or_default();
+    let media = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if is_json(&media) && text(header::CONTENT_ENCODING).is_none() {
+        return Ok(());
+    }
+    let given = format!("`{}`", cut(given));
+    Err(Error::MediaType { given, expected: "application/json".into() }.into())
+}
+
 fn is_json(media: &str) -> bool {
     media == "application/json" || (media.starts_with("application/") && media.ends_with("+json"))
 }
@@ -252,7 +267,7 @@ fn parameters(line: &Line, query: &str) -> Result<Map<String, Value>, Problem> {
 ///
 /// # Errors
 /// `http.json_invalid` with line and column.
-fn json(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
+pub(crate) fn json(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
     serde_json::from_slice(bytes).map_err(|error| {
         let whole = error.to_string();
         let reason = whole.rsplit_once(" at line ").map_or(whole.as_str(), |(reason, _)| reason);

@@ -88,20 +88,29 @@ pub(crate) enum Page {
     OpenApi,
     Live,
     Ready,
+    /// Tells a viewer what changes.
+    Watch,
     /// Sends a browser to an identity provider.
     SignIn,
     /// Takes a browser that comes back from there.
     Callback,
+    /// Signs a browser in with a password.
+    Password,
+    /// Ends the session of a browser.
+    SignOut,
 }
 
-/// The pages that are no operation, with their routes.
-pub(crate) const PAGES: [(&str, Page); 6] = [
-    ("/", Page::Welcome),
-    ("/v1/openapi.json", Page::OpenApi),
-    ("/health/live", Page::Live),
-    ("/health/ready", Page::Ready),
-    ("/sign-in/{name}", Page::SignIn),
-    ("/sign-in/{name}/callback", Page::Callback),
+/// The pages that are no operation, with their methods and routes.
+pub(crate) const PAGES: [(&str, &str, Page); 9] = [
+    ("GET", "/", Page::Welcome),
+    ("GET", "/v1/openapi.json", Page::OpenApi),
+    ("GET", "/v1/live", Page::Watch),
+    ("GET", "/health/live", Page::Live),
+    ("GET", "/health/ready", Page::Ready),
+    ("GET", "/sign-in/{name}", Page::SignIn),
+    ("GET", "/sign-in/{name}/callback", Page::Callback),
+    ("POST", "/sign-in", Page::Password),
+    ("POST", "/sign-out", Page::SignOut),
 ];
 
 /// An operation that stands at a second place too: where Prometheus looks for it.
@@ -161,8 +170,8 @@ impl Routes {
     /// Returns the routes of the operations and of the pages.
     pub(crate) fn new(lines: Vec<Line>) -> Self {
         let mut nodes: BTreeMap<String, BTreeMap<&'static str, Door>> = BTreeMap::new();
-        for (route, page) in PAGES {
-            nodes.entry(route.into()).or_default().insert("GET", Door::Page(page));
+        for (method, route, page) in PAGES {
+            nodes.entry(route.into()).or_default().insert(method, Door::Page(page));
         }
         for line in lines {
             let (name, place) = METRICS;

@@ -4,12 +4,13 @@ use crate::answer::{self, Pieces, Streamed};
 use crate::body::{self, Bodies, Held};
 use crate::connection::Source;
 use crate::counted::Wire;
+use crate::live::Viewers;
 use crate::request::{self, Brought, Shown};
 use crate::route::{Door, Line, METRICS, Page, Routes, lines, segments};
 use crate::share::{self, Caller, Lines, Request as Place, Shares};
 use crate::unread;
 use crate::visit::{Defect, Traced, Visit};
-use crate::{Config, Error, openapi};
+use crate::{Config, Error, console, openapi};
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
@@ -53,6 +54,8 @@ pub struct Options {
     pub ready: Ready,
     /// Writes a defect to the log, with the id under which the caller hears of it.
     pub report: Report,
+    /// The files of the console, by path.
+    pub console: &'static [::console::File],
 }
 
 impl Options {
@@ -67,6 +70,7 @@ impl Options {
                 let Defect { id, problem, .. } = defect;
                 eprintln!("error {id}: {} [{}]", problem.message, problem.code)
             }),
+            console: ::console::files(),
         }
     }
 }
@@ -85,6 +89,7 @@ pub fn router(handle: Handle, options: Options) -> axum::Router {
         reads: Lines::new(reads_max, share::most(reads_max, principal_percent)),
         streams: limit(options.config.streams_max),
         bodies: Bodies::new(&options.config),
+        viewers: Viewers::new(&options.config),
         handle,
         options,
     };
@@ -132,7 +137,7 @@ pub fn waiting(away: Away) -> axum::Router {
 /// The HTTP door of one unit.
 pub(crate) struct Edge {
     pub(crate) handle: Handle,
-    options: Options,
+    pub(crate) options: Options,
     routes: Routes,
     document: Bytes,
     requests: Arc<Semaphore>,
@@ -140,7 +145,8 @@ pub(crate) struct Edge {
     shares: Arc<Shares>,
     reads: Lines,
     streams: Arc<Semaphore>,
-    bodies: Bodies,
+    pub(crate) bodies: Bodies,
+    pub(crate) viewers: Arc<Viewers>,
 }
 
 /// A request to an operation, on its way.
@@ -168,20 +174,19 @@ impl Edge {
         if head.method == Method::OPTIONS && head.uri.path() == "*" {
             return Ok(answer::options("DELETE, GET, HEAD, OPTIONS, POST"));
         }
-        let (node, parameters) = self.routes.find(&path)?;
+        let console = || console::answer(self.options.console, &head, &path);
+        let (node, parameters) = match self.routes.find(&path) {
+            Ok(found) => found,
+            Err(problem) => return console().ok_or(problem),
+        };
         if head.method == Method::OPTIONS {
             return Ok(answer::options(&node.allow()));
         }
         match node.door(head.method.as_str()) {
-            Some(Door::Page(Page::SignIn)) => {
-                let provider = parameters.first().map(|name| (*name).to_owned());
-                Arc::clone(&self).sign_in(provider.unwrap_or_default(), &head).await
+            Some(Door::Page(page)) => {
+                let name = parameters.first().map_or_else(String::new, |name| (*name).to_owned());
+                Arc::clone(&self).page(*page, name, &head, body).await
             }
-            Some(Door::Page(Page::Callback)) => {
-                let provider = parameters.first().map(|name| (*name).to_owned());
-                Arc::clone(&self).callback(provider.unwrap_or_default(), &head).await
-            }
-            Some(Door::Page(page)) => self.page(*page),
             Some(Door::Operation(line)) => {
                 let task = Task {
                     resource: line.resource(&parameters),
@@ -193,6 +198,9 @@ impl Edge {
                 Arc::clone(&self).operate(task, body).await
             }
             None => {
+                if let Some(page) = console() {
+                    return Ok(page);
+                }
                 let method = head.method.as_str().chars().take(20).collect();
                 let allow = node.allow();
                 let problem = Error::Method { method, allow: allow.clone() }.into();
@@ -213,9 +221,24 @@ impl Edge {
         answer::refusal(&answer::shown(problem, &id))
     }
 
-    fn page(&self, page: Page) -> Result<Response<Body>, Problem> {
+    /// Answers a page that is no operation; `name` is the parameter of its route.
+    async fn page(
+        self: Arc<Self>,
+        page: Page,
+        name: String,
+        head: &Parts,
+        body: Body,
+    ) -> Result<Response<Body>, Problem> {
         Ok(match page {
+            Page::SignIn => self.sign_in(name, head).await?,
+            Page::Callback => self.callback(name, head).await?,
+            Page::Password => self.password(head, body).await?,
+            Page::SignOut => self.sign_out(head).await?,
+            Page::Watch => self.watch(head).await?,
             Page::Welcome => {
+                if let Some(page) = console::page(self.options.console, head) {
+                    return Ok(page);
+                }
                 let Options { title, version, .. } = &self.options;
                 let text = format!(
                     "{title}: a unit run by Craton {version}.\n\n\
@@ -223,11 +246,11 @@ impl Edge {
                      GET /health/ready      whether it takes requests\n\n\
                      Send `Authorization: Bearer TOKEN`; `craton token create` makes one.\n"
                 );
-                answer::full(StatusCode::OK, TEXT, text)
+                let mut response = answer::full(StatusCode::OK, TEXT, text);
+                answer::put(&mut response, header::VARY, "accept");
+                response
             }
             Page::OpenApi => answer::full(StatusCode::OK, JSON, self.document.clone()),
-            // These two wait for the provider: they are answered before.
-            Page::SignIn | Page::Callback => return Err(Error::Malformed.into()),
             Page::Live => answer::full(StatusCode::OK, JSON, LIVE),
             Page::Ready => {
                 (self.options.ready)()?;
@@ -432,7 +455,9 @@ impl Edge {
             Outcome::Json(bytes) => answer::full(StatusCode::OK, JSON, bytes),
             Outcome::Stream(media, first, pieces) => {
                 let body = Streamed::new(first, pieces, Arc::clone(&self.streams), place);
-                answer::full(StatusCode::OK, media, Body::new(body))
+                let mut response = answer::full(StatusCode::OK, media, Body::new(body));
+                answer::show_in_place(&mut response, media);
+                response
             }
             Outcome::Later | Outcome::Call(_) => {
                 answer::full(StatusCode::ACCEPTED, JSON, r#"{"accepted":true}"#)

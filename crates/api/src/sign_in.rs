@@ -1,18 +1,23 @@
-//! A browser signs in with an identity provider: it is sent there, comes back, and gets a cookie with the token of its session.
+//! A browser signs in, with a password or with an identity provider: it gets a cookie with the token of its session. To a provider it is
+//! sent, and comes back.
+//!
+//! A password is taken from pages of the unit alone, as whatever changes something with a cookie: else a page of somebody else could sign a
+//! browser in as whom it likes.
 //!
 //! What the way back needs travels in a cookie of its own, which no script reads and no other site sends along: an answer that
 //! was begun in another browser is refused.
 
-use crate::answer;
-use crate::request::{SESSION_COOKIE, cookie};
+use crate::counted::Wire;
+use crate::request::{self, SESSION_COOKIE, cookie};
 use crate::route::decode;
 use crate::router::{Edge, source};
 use crate::share::Caller;
+use crate::{Error, answer, body};
 use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use base::{Code, Kind, Problem, Time};
-use kernel::{Call, Principal, ResourceRef};
+use kernel::{Call, Credential, Identity, Principal, ResourceRef};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -21,6 +26,11 @@ const FLOW_COOKIE: &str = "craton_sign_in";
 
 /// Where the cookie of a sign-in under way is sent.
 const FLOW_PATH: &str = "/sign-in";
+
+/// The largest body of a sign-in in bytes.
+const SIGN_IN_BYTES_MAX: usize = 8 << 10;
+
+const JSON: &str = "application/json";
 
 impl Edge {
     /// Sends a browser to an identity provider.
@@ -76,6 +86,74 @@ impl Edge {
         Ok(response)
     }
 
+    /// Signs a browser in with a password.
+    pub(crate) async fn password(
+        self: Arc<Self>,
+        head: &Parts,
+        body: Body,
+    ) -> Result<Response<Body>, Problem> {
+        from_own_page(head)?;
+        let asked = self.credentials(head, body).await?;
+        let made = self.ask(anonymous("session.create", head).with(asked)).await?;
+        let text = |name: &str| made[name].as_str().unwrap_or_default();
+        let user = Principal::User(text("user").to_owned());
+        let mut who = Call::new("unit.whoami", ResourceRef::new("unit", ""), user);
+        who.source = source(head);
+        let who = self.ask(who).await?;
+        // Whoever was signed in here before is not any more.
+        self.end_session(head).await?;
+        let answer =
+            json!({"user": made["user"], "roles": who["roles"], "expires": made["expires"]});
+        let mut response = answer::full(StatusCode::OK, JSON, answer.to_string());
+        let seconds = seconds_until(&self, text("expires"));
+        set_cookie(&mut response, SESSION_COOKIE, text("token"), "/", seconds, is_secure(head));
+        Ok(response)
+    }
+
+    /// Reads the body of a sign-in. What the kernel takes of it, it takes by name.
+    async fn credentials(&self, head: &Parts, body: Body) -> Result<Value, Problem> {
+        request::is_json_body(&head.headers)?;
+        let mut config = self.options.config.clone();
+        config.body_bytes_max = config.body_bytes_max.min(SIGN_IN_BYTES_MAX);
+        let unit = self.handle.kernel().memory();
+        let (limits, who) = (
+            body::Limits { config: &config, bodies: &self.bodies, unit },
+            Caller::unknown(source(head)),
+        );
+        let _place = self.enter(&who)?;
+        let held = body::read(body, &head.headers, &who, &limits).await?;
+        let mut asked = request::json(&held.bytes)?;
+        asked.insert("summary".into(), json!("browser"));
+        Ok(Value::Object(asked))
+    }
+
+    /// Ends the session of a browser and takes its cookie back.
+    pub(crate) async fn sign_out(self: Arc<Self>, head: &Parts) -> Result<Response<Body>, Problem> {
+        from_own_page(head)?;
+        self.end_session(head).await?;
+        let mut response = answer::full(StatusCode::OK, JSON, r#"{"signed_out":true}"#);
+        set_cookie(&mut response, SESSION_COOKIE, "", "/", 0, is_secure(head));
+        Ok(response)
+    }
+
+    /// Ends the session of which a browser has the cookie, where there is one.
+    async fn end_session(self: &Arc<Self>, head: &Parts) -> Result<(), Problem> {
+        let Some(token) = cookie(&head.headers, SESSION_COOKIE) else { return Ok(()) };
+        let handle = self.handle.clone();
+        let find = move || handle.authenticate(&Credential::Bearer(&token));
+        let found = self.blocking(Some(Principal::Anonymous), find).await?;
+        // One that is over needs no end.
+        let Ok(Identity { principal, scope, stamp: Some(stamp) }) = found else { return Ok(()) };
+        let session = ResourceRef::new("session", &stamp.id());
+        let mut call = Call::new("session.end", session, principal);
+        (call.scope, call.source) = (scope, source(head));
+        match self.ask(call).await {
+            // It ended meanwhile, or the cookie holds a token that is no session.
+            Err(problem) if problem.kind == Kind::NotFound => Ok(()),
+            outcome => outcome.map(|_| ()),
+        }
+    }
+
     /// Makes a call and waits for its answer, on a thread that may wait.
     async fn ask(self: &Arc<Self>, call: Call) -> Result<Value, Problem> {
         let _place = self.enter(&Caller::unknown(call.source))?;
@@ -83,6 +161,18 @@ impl Edge {
         let who = Some(call.actor.clone());
         Ok(self.blocking(who, move || handle.call(call)).await??.into_value())
     }
+}
+
+/// Refuses what no page of this unit has sent.
+fn from_own_page(head: &Parts) -> Result<(), Problem> {
+    if request::is_same_origin(&head.headers) { Ok(()) } else { Err(Error::CrossSite.into()) }
+}
+
+/// Returns whether a browser shall send its cookie over TLS alone: it has come so, be it to a proxy before the unit.
+fn is_secure(head: &Parts) -> bool {
+    let origin = head.headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    let is_tls = head.extensions.get::<Arc<Wire>>().is_some_and(|wire| wire.is_tls);
+    is_tls || origin.is_some_and(|origin| origin.starts_with("https://"))
 }
 
 fn anonymous(operation: &str, head: &Parts) -> Call {
@@ -148,6 +238,16 @@ mod tests {
         assert_eq!(cookies[1], "d=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
         assert_eq!(response.status(), StatusCode::SEE_OTHER);
         assert!(redirect("/a\nb").is_err());
+    }
+
+    #[test]
+    fn a_cookie_is_for_tls_alone_where_the_browser_has_come_so() {
+        let check = |origin: &str| {
+            let request = axum::http::Request::builder().header(header::ORIGIN, origin);
+            is_secure(&request.body(()).expect("a request").into_parts().0)
+        };
+        assert!(check("https://unit.example"));
+        assert!(!check("http://127.0.0.1:7700"));
     }
 
     #[test]

@@ -42,6 +42,21 @@ pub fn policy_why() -> Request {
     Request::post(&["policies", "why"])
 }
 
+/// `policy.who`
+pub fn policy_who() -> Request {
+    Request::post(&["policies", "who"])
+}
+
+/// `audit.list`
+pub fn audit_list() -> Request {
+    Request::get(&["audit"])
+}
+
+/// `user.list`
+pub fn user_list() -> Request {
+    Request::get(&["users"])
+}
+
 /// `session.create`
 pub fn session_create() -> Request {
     Request::post(&["sessions"])
@@ -285,6 +300,31 @@ pub fn running_tell(verb: &str) -> Request {
 /// `node.list`
 pub fn node_list() -> Request {
     Request::get(&["nodes"])
+}
+
+/// `query.list`
+pub fn query_list() -> Request {
+    Request::get(&["queries"])
+}
+
+/// `query.get`
+pub fn query_get(name: &str) -> Request {
+    Request::get(&["queries", name])
+}
+
+/// `query.run`
+pub fn query_run(name: &str) -> Request {
+    Request::post(&["queries", name, "run"])
+}
+
+/// `query.save`
+pub fn query_save() -> Request {
+    Request::post(&["queries", "save"])
+}
+
+/// `query.delete`
+pub fn query_delete(name: &str) -> Request {
+    Request::delete(&["queries", name])
 }
 
 /// `metric.query`

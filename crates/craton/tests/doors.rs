@@ -10,17 +10,25 @@ use serde_json::Value;
 use std::path::Path;
 
 /// What everybody who is known may ask; the lists among it show only what one may see.
-const OPEN_TO_USERS: [&str; 10] = [
+const OPEN_TO_USERS: [&str; 18] = [
+    "clock.list",
     "policy.check",
+    "policy.mine",
     "policy.why",
     "unit.whoami",
     "unit.batch",
     "task.list",
+    "form.get",
+    "file.create",
+    "screen.list",
     "session.list",
     "running.list",
     "running.kill",
     "running.pause",
     "running.resume",
+    "subscription.key",
+    "subscription.create",
+    "subscription.list",
 ];
 
 /// How one signs in: whoever tries is told that what he shows is wrong.

@@ -29,7 +29,7 @@ fn the_first_steps_lead_from_nothing_to_an_answer() {
     });
 
     let plan = ask(&["apply", "-f", "shop/starter", "--dry-run"]);
-    assert_eq!(plan, "nothing to do: 6 as declared\n");
+    assert_eq!(plan, "nothing to do: 12 as declared\n");
     let row = "{\"id\": \"r1\", \"customer\": \"bo\", \"subject\": \"Where is my parcel?\"}";
     ask(&["stream", "append", "requests", "--row", row]);
     let tasks = wait_for(&folder, &["--unit", "shop", "task", "list"], |text| {
@@ -46,10 +46,14 @@ fn the_first_steps_lead_from_nothing_to_an_answer() {
     assert_eq!(ask(&["sql", "SELECT * FROM desk.waiting", "-o", "json"]), "[]\n");
     let may = craton(
         &folder,
-        &["--unit", "shop", "can-i", "stream.append", "stream/requests", "--as", "ana"],
+        &["--unit", "shop", "can-i", "process.suspend", "process/answer-request", "--as", "ana"],
     )
     .output();
-    assert_eq!(may.expect("starts").status.code(), Some(4), "ana answers, she does not ask");
+    assert_eq!(
+        may.expect("starts").status.code(),
+        Some(4),
+        "ana works with it, she does not run it"
+    );
 
     up.stop();
     assert_eq!(said(&folder, &["verify", "shop"]), "the store is sound\n");

@@ -19,19 +19,24 @@ fn the_starter_application_says_what_stands_on_what() {
 stream requests
 
 stands on
-nothing
+└─ written by screen new-request
 
 feeds
 ├─ derives relation requests_set_aside
 ├─ derives table requests
 ├─ derives table requests_latest
+│  ├─ read by query answered
+│  │  └─ read by screen waiting-requests
 │  └─ read by view waiting
+│     └─ read by query waiting
+│        └─ read by screen waiting-requests
 └─ read by process answer-request
    └─ writes stream answers
       ├─ derives relation answers_set_aside
       ├─ derives table answers
       └─ derives table answers_latest
-         └─ read by view waiting
+         ├─ read by query answered (see above)
+         └─ read by view waiting (see above)
 ";
     assert_eq!(ask(&["lineage", "requests"]), down);
     let up_with_columns = "\
@@ -42,8 +47,9 @@ stands on
 |  `- derived from stream answers
 |     `- written by process answer-request
 |        `- reads stream requests
+|           `- written by screen new-request
 `- reads table requests_latest [customer <- customer; id <- id; subject <- subject]
-   `- derived from stream requests
+   `- derived from stream requests (see above)
 ";
     let shown = ask(&["lineage", "desk.waiting", "--up", "--columns", "--ascii"]);
     assert_eq!(shown, up_with_columns);
@@ -51,7 +57,7 @@ stands on
     let json = ask(&["lineage", "stream/requests", "--down", "-o", "json"]);
     let json: Value = serde_json::from_str(&json).expect("JSON");
     let count = |what: &str| json[what].as_array().map(Vec::len);
-    assert_eq!((count("roots"), count("nodes"), count("edges")), (Some(1), Some(10), Some(10)));
+    assert_eq!((count("roots"), count("nodes"), count("edges")), (Some(1), Some(13), Some(15)));
     let reads = json["edges"].as_array().expect("edges").iter();
     let reads: Vec<&Value> = reads.filter(|edge| edge["to"]["name"] == "answer-request").collect();
     assert_eq!(reads.len(), 1);

@@ -129,7 +129,7 @@ fn a_signed_package_installs_into_an_empty_unit_and_serves_the_contract() {
     assert!(done.contains("  + process deliver\n"), "{done}");
     assert_eq!(
         units.say("carrier", &INSTALL).lines().last(),
-        Some("nothing to do: 18 as declared")
+        Some("nothing to do: 37 as declared")
     );
     assert_eq!(
         units.ask(

@@ -134,12 +134,28 @@ pub struct Config {
     pub export_rows_max: usize,
     /// Milliseconds that one export may take; a call may ask for fewer.
     pub export_ms_max: u64,
+    /// Bytes of the SQL of a query with a name.
+    pub query_text_bytes_max: usize,
+    /// Parameters of a query with a name.
+    pub query_parameters_max: usize,
+    /// Queries with a name of the unit, above which none can be saved.
+    pub saved_queries_max: usize,
+    /// Queries with a name of one owner, above which he cannot save another.
+    pub saved_queries_each_max: usize,
+    /// Columns by which one answer can be put in order, or searched.
+    pub page_columns_max: usize,
+    /// Relations that one answer about the catalogue tells of.
+    pub listing_relations_max: usize,
+    /// Columns that one answer about the catalogue tells of.
+    pub listing_columns_max: usize,
     /// Dimensions of a metric.
     pub metric_dimensions_max: usize,
     /// Values of a KPI that are recorded in one commit; further windows come in the next. One window has no more.
     pub kpi_values_max: usize,
     /// Windows that one `kpi.evaluate` may ask for.
     pub kpi_windows_max: usize,
+    /// Windows of each KPI that `kpi.list` shows.
+    pub kpi_recent_max: usize,
     /// Rows behind a value that `kpi.explain` shows.
     pub kpi_rows_max: usize,
     /// Rules of one `Quality`.
@@ -222,9 +238,17 @@ impl Default for Config {
             query_ms_max: 30_000,
             export_rows_max: 1_000_000_000,
             export_ms_max: 3_600_000,
+            query_text_bytes_max: 64 << 10,
+            query_parameters_max: 50,
+            saved_queries_max: 10_000,
+            saved_queries_each_max: 500,
+            page_columns_max: 20,
+            listing_relations_max: 5_000,
+            listing_columns_max: 50_000,
             metric_dimensions_max: 16,
             kpi_values_max: 1_000,
             kpi_windows_max: 10_000,
+            kpi_recent_max: 366,
             kpi_rows_max: 100,
             quality_rules_max: 100,
             quality_sample_max: 1_000,

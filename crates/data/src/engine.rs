@@ -7,6 +7,7 @@ use crate::derived::state::Materialized;
 use crate::metrics::spec::{KpiSpec, MetricSpec};
 use crate::metrics::sql::METRICS;
 use crate::quality::spec::QualitySpec;
+use crate::queries::spec::QuerySpec;
 use crate::rights::check;
 use crate::sql::memory::QueryPool;
 use crate::sql::queries::{Pin, Queries};
@@ -25,7 +26,7 @@ use crate::tables::scan::Extent;
 use crate::tables::state::{File, State};
 use crate::threads::Lanes;
 use crate::{
-    Config, Error, counts, derived, lend, lineage, metrics, operations, quality, relations,
+    Config, Error, browse, counts, derived, lend, lineage, metrics, operations, quality, relations,
     running, tables,
 };
 use base::{Problem, Time};
@@ -35,7 +36,7 @@ use datafusion::execution::cache::cache_manager::{CacheManager, CacheManagerConf
 use datafusion::logical_expr::LogicalPlan;
 use kernel::{
     Act, Address, Column, Edge, End, Engine, Exposition, Found, Give, KindOf, Operation, Principal,
-    Read, Reader, Relation, Reply, Resource, Signal, Tx, Wanted,
+    Read, Reader, Relation, Reply, Resource, Signal, Site, Tx, Wanted,
 };
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -73,6 +74,7 @@ pub(crate) struct Shared {
     streams: Remembered<Stream>,
     references: Remembered<Vec<TableReference>>,
     pub(crate) lineage: lineage::edges::Held,
+    pub(crate) columns: browse::columns::Held,
     /// Why what is kept of views could not be renewed, by view, since the unit began.
     pub(crate) view_problems: Mutex<HashMap<String, String>>,
     lanes: OnceLock<Lanes>,
@@ -156,10 +158,19 @@ impl Shared {
         view: &Resource,
         spec: &ViewSpec,
     ) -> Result<Arc<Vec<TableReference>>, Problem> {
-        remember(&self.references, view, || {
+        self.remember_references(view, || {
             Ok(guard::references(guard::Text::own(&spec.sql), &self.config)?)
         })
         .map_err(|problem| state::of_view(&view.name, problem))
+    }
+
+    /// Returns the relations that a text of a resource names, which are found once.
+    pub(crate) fn remember_references(
+        &self,
+        resource: &Resource,
+        find: impl FnOnce() -> Result<Vec<TableReference>, Problem>,
+    ) -> Result<Arc<Vec<TableReference>>, Problem> {
+        remember(&self.references, resource, find)
     }
 
     /// Takes note of why what is kept of a view could not be renewed, or that it could.
@@ -273,6 +284,7 @@ impl Data {
             streams: Mutex::default(),
             references: Mutex::default(),
             lineage: Mutex::default(),
+            columns: Mutex::default(),
             view_problems: Mutex::default(),
             lanes: OnceLock::new(),
             config: Arc::new(config),
@@ -338,6 +350,7 @@ impl Data {
             }
             self.check_all_views(tx)?;
             self.check_all_metrics(tx)?;
+            self.check_all_queries(tx)?;
             return self.check_all_quality(tx);
         }
         Ok(())
@@ -371,6 +384,7 @@ impl Data {
         }
         self.check_all_views(tx)?;
         self.check_all_metrics(tx)?;
+        self.check_all_queries(tx)?;
         self.check_all_quality(tx)
     }
 
@@ -437,7 +451,7 @@ impl Data {
         Ok(())
     }
 
-    /// Checks that no view, metric or quality rule reads what goes.
+    /// Checks that no view, metric, quality rule or query of an application reads what goes.
     pub(crate) fn check_readers(
         &self,
         tx: &Tx<'_>,
@@ -467,6 +481,9 @@ impl Data {
         }
         for (quality, references) in self.references_of_quality(tx)? {
             check(format!("quality `{quality}`"), references.as_slice())?;
+        }
+        for (query, references) in self.references_of_queries(tx)? {
+            check(format!("query `{query}`"), references.as_slice())?;
         }
         Ok(())
     }
@@ -558,6 +575,15 @@ impl Engine for Data {
                 roles: no_roles,
             },
             KindOf {
+                name: "query",
+                manifest: "Query",
+                plural: "queries",
+                schema: schemars::schema_for!(QuerySpec).to_value(),
+                check: |spec| serde_json::from_value::<QuerySpec>(spec.clone()).map(|_| ()),
+                is_grant: false,
+                roles: no_roles,
+            },
+            KindOf {
                 name: "metric",
                 manifest: "Metric",
                 plural: "metrics",
@@ -612,9 +638,11 @@ impl Engine for Data {
                 Some(Some(stream)) => !self.shared.stream(&stream)?.spec.key.is_empty(),
                 _ => false,
             },
+            // Whatever SQL knows by this name. What is read of it is read as SQL reads it.
             "relation" => {
                 let relations = read.kernel().relations(read)?;
                 relations.iter().any(|relation| relation.resource.name == name)
+                    || lineage::edges::behind(read, name)?.is_some()
             }
             _ => false,
         };
@@ -630,6 +658,7 @@ impl Engine for Data {
         match new.or(old).map(|resource| resource.kind.as_str()) {
             Some("stream") => self.stream_changed(tx, old, new)?,
             Some("view") => self.view_changed(tx, old, new)?,
+            Some("query") => self.query_changed(tx, new)?,
             Some("metric") => self.metric_changed(tx, old, new)?,
             Some("kpi") => self.kpi_changed(tx, old, new)?,
             Some("quality") => self.quality_changed(tx, old, new)?,
@@ -703,6 +732,10 @@ impl Engine for Data {
 
     fn stored(&self, read: &dyn Read, resource: &Resource) -> Result<u64, Problem> {
         running::stored(&self.shared, read, resource)
+    }
+
+    fn sites(&self, kind: &str, name: Option<&str>) -> Vec<Site> {
+        crate::live::sites(kind, name)
     }
 
     fn kept(&self) -> Vec<(&'static str, u64)> {

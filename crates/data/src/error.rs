@@ -93,10 +93,10 @@ pub enum Error {
         /// What to do.
         hint: Option<String>,
     },
-    /// A metric, a KPI or quality rules that cannot work.
+    /// A metric, a KPI, quality rules or a query that cannot work.
     #[error("{kind} `{name}`: {reason}")]
     Declared {
-        /// `metric`, `kpi` or `quality`.
+        /// `metric`, `kpi`, `quality` or `query`.
         kind: &'static str,
         /// Which one.
         name: String,
@@ -106,6 +106,36 @@ pub enum Error {
         place: Option<Place>,
         /// What to do.
         hint: Option<String>,
+    },
+    /// Values for the parameters of a query that do not fit.
+    #[error("query `{query}`: {reason}")]
+    Given {
+        /// Which query.
+        query: String,
+        /// What is wrong.
+        reason: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// A query that belongs to somebody else.
+    #[error("query `{query}` belongs to somebody else")]
+    NotOwn {
+        /// Which query.
+        query: String,
+    },
+    /// A query that is not there as its caller believes.
+    #[error("query `{query}` is at version {found}")]
+    Changed {
+        /// Which query.
+        query: String,
+        /// The version that is there, 0 for none.
+        found: u64,
+    },
+    /// Too many queries.
+    #[error("{what}, which is the limit")]
+    Queries {
+        /// Who has how many.
+        what: String,
     },
     /// A KPI for which nobody answers.
     #[error("kpi `{kpi}`: {reason}")]
@@ -254,7 +284,12 @@ impl Explain for Error {
             Self::View { .. } => Code("view.invalid", Kind::Invalid),
             Self::Declared { kind: "kpi", .. } => Code("kpi.invalid", Kind::Invalid),
             Self::Declared { kind: "quality", .. } => Code("quality.invalid", Kind::Invalid),
+            Self::Declared { kind: "query", .. } => Code("query.invalid", Kind::Invalid),
             Self::Declared { .. } => Code("metric.invalid", Kind::Invalid),
+            Self::Given { .. } => Code("query.parameter", Kind::Invalid),
+            Self::NotOwn { .. } => Code("query.owner", Kind::Forbidden),
+            Self::Changed { .. } => Code("query.changed", Kind::Conflict),
+            Self::Queries { .. } => Code("query.limit", Kind::Exhausted),
             Self::Owner { .. } => Code("kpi.owner", Kind::Invalid),
             Self::Blocked { .. } => Code("quality.blocked", Kind::Invalid),
             Self::Cycle { kind: "metric", .. } => Code("metric.cycle", Kind::Invalid),
@@ -283,12 +318,18 @@ impl Explain for Error {
             | Self::Row { hint, .. }
             | Self::View { hint, .. }
             | Self::Declared { hint, .. }
+            | Self::Given { hint, .. }
             | Self::Sql { hint, .. }
             | Self::Role { hint, .. } => return hint.clone(),
             Self::Restricted { hint, .. } => *hint,
             Self::Owner { .. } => {
                 "write `owner: user:NAME` or `owner: role:NAME`: who acts when the target is missed"
             }
+            Self::NotOwn { .. } => "save it under another name, or ask who owns it",
+            Self::Changed { .. } => {
+                "look at what is there, and save over that version or under another name"
+            }
+            Self::Queries { .. } => "delete queries that nobody needs: `craton query list --own`",
             Self::Blocked { .. } => {
                 "correct the row, or send `on_error=set_aside` to keep bad rows apart"
             }

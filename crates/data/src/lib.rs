@@ -7,6 +7,7 @@
 //! nothing and reads no file; a query ends at its limits.
 
 pub mod background;
+mod browse;
 mod catalog;
 mod config;
 mod counts;
@@ -16,9 +17,11 @@ mod erasure;
 mod error;
 mod lend;
 mod lineage;
+mod live;
 mod metrics;
 mod operations;
 mod quality;
+mod queries;
 mod relations;
 mod rights;
 mod running;
@@ -35,6 +38,7 @@ pub use error::Error;
 pub use metrics::spec::{DimensionSpec, Direction, KpiSpec, MetricSpec, NamedDimension, OnBreach};
 pub use metrics::window::Grain;
 pub use quality::spec::{Action, Check, QualitySpec, RuleSpec};
+pub use queries::spec::{Label, ParameterSpec, ParameterType, QuerySpec};
 pub use streams::schema::{ColumnSpec, ColumnType, StreamSpec, UnknownFields};
 pub use tables::record::TOPIC as TABLES;
 pub use tables::{Calling, Keeper, Named, Round};

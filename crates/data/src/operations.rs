@@ -8,6 +8,7 @@ use crate::metrics::sql::METRICS;
 use crate::rights::{Named, decide};
 use crate::sql::describe::{self, Described};
 use crate::sql::guard::{self, Dialect, Text};
+use crate::sql::page::Page;
 use crate::sql::parameters::Parameter;
 use crate::sql::postgres::About;
 use crate::sql::postgres::types::Type;
@@ -41,6 +42,8 @@ pub(crate) fn operations(data: &Arc<Data>) -> Vec<Operation> {
     all.extend(erasures(data));
     all.extend(relations(data));
     all.extend(queries(data));
+    all.extend(crate::queries::operations::operations(data));
+    all.extend(crate::browse::operations::operations(data));
     all.extend(crate::metrics::operations::operations(data));
     all.extend(crate::quality::operations::operations(data));
     all
@@ -285,18 +288,23 @@ fn query_schema() -> Value {
                 "type": "array",
                 "description": "The values of `$1`, `$2` …: JSON values, or `{\"type\": \"int8\", \"value\": …}`.",
             },
-            "limits": {
-                "type": "object",
-                "additionalProperties": false,
-                "properties": {
-                    "rows": {
-                        "type": "integer",
-                        "minimum": 0,
-                        "description": "Rows of the result. More than `result_rows_max` of ndjson, csv or arrow are an export.",
-                    },
-                    "ms": {"type": "integer", "minimum": 1},
-                },
+            "limits": limits_schema(),
+        },
+    })
+}
+
+/// Returns the JSON schema of the limits of a query.
+pub(crate) fn limits_schema() -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "rows": {
+                "type": "integer",
+                "minimum": 0,
+                "description": "Rows of the result. More than `result_rows_max` of ndjson, csv or arrow are an export.",
             },
+            "ms": {"type": "integer", "minimum": 1},
         },
     })
 }
@@ -354,7 +362,7 @@ fn described_schema() -> Value {
 #[derive(Deserialize)]
 struct Request {
     sql: String,
-    #[serde(default = "json_format")]
+    #[serde(default)]
     format: Format,
     #[serde(default)]
     dialect: Dialect,
@@ -375,9 +383,23 @@ struct Describe {
     types: Vec<Option<String>>,
 }
 
+/// A statement that is to be answered.
+pub(crate) struct Statement {
+    pub(crate) sql: String,
+    pub(crate) format: Format,
+    pub(crate) dialect: Dialect,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) limits: Limits,
+    /// What the caller names it.
+    pub(crate) tag: Option<String>,
+    /// Which part of the answer is wanted.
+    pub(crate) page: Page,
+}
+
+/// How much a query may give and take.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Limits {
+pub(crate) struct Limits {
     rows: Option<usize>,
     ms: Option<u64>,
 }
@@ -397,22 +419,32 @@ impl Limits {
     }
 }
 
-fn json_format() -> Format {
-    Format::Json
-}
-
 fn query(data: &Data, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
-    let request: Request = call.parameters()?;
-    answer(data, reader, call, request)
-}
-
-fn answer(data: &Data, reader: &Reader, call: &Call, request: Request) -> Result<Reply, Problem> {
-    let shared = &data.shared;
-    let kernel = reader.kernel();
-    if shared.config.parameters_max < request.parameters.len() {
-        let what = format!("{} parameters", shared.config.parameters_max);
+    let Request { sql, format, dialect, parameters, limits, tag } = call.parameters()?;
+    if data.shared.config.parameters_max < parameters.len() {
+        let what = format!("{} parameters", data.shared.config.parameters_max);
         return Err(Error::Exhausted { what }.into());
     }
+    let numbered = parameters.into_iter().enumerate();
+    let parameters = numbered.map(|(at, value)| Parameter::read(at + 1, value));
+    let parameters = parameters.collect::<Result<Vec<_>, Error>>()?;
+    let page = Page::default();
+    let statement = Statement { sql, format, dialect, parameters, limits, tag, page };
+    answer(data, reader, call, statement)
+}
+
+/// Answers a statement, as the caller may see its relations and under his limits.
+///
+/// # Errors
+/// What the statement says: `sql.invalid`, `sql.not_allowed`, `sql.exhausted`, `sql.busy`, `quota.exceeded`.
+pub(crate) fn answer(
+    data: &Data,
+    reader: &Reader,
+    call: &Call,
+    request: Statement,
+) -> Result<Reply, Problem> {
+    let shared = &data.shared;
+    let kernel = reader.kernel();
     let asker = Asker { tag: request.tag.as_deref(), ..Asker::caller(reader, &request.sql) };
     let mut entry = queries::enter(shared, reader, &asker)?;
     entry.trace(kernel.tracer(), call.trace.as_ref());
@@ -420,16 +452,14 @@ fn answer(data: &Data, reader: &Reader, call: &Call, request: Request) -> Result
         let stop = Arc::clone(&entry.stop);
         ending.on_end(move || stop.set());
     }
-    let numbered = request.parameters.into_iter().enumerate();
-    let parameters = numbered.map(|(at, value)| Parameter::read(at + 1, value));
-    let parameters = parameters.collect::<Result<Vec<_>, Error>>()?;
     let what = what(data, reader, call, Text { sql: &request.sql, dialect: request.dialect })?;
     let format = request.format;
     let (rows_max, ms_max) = request.limits.within(format, &shared.config);
     let query = Query {
         sql: request.sql,
         dialect: request.dialect,
-        parameters,
+        parameters: request.parameters,
+        page: request.page,
         what,
         user: reader.caller().name().to_owned(),
         format,
@@ -493,13 +523,14 @@ pub(crate) fn rows_of(data: &Data, reader: &Reader, call: &Call) -> Result<Reply
     let limit =
         call.number("limit")?.unwrap_or(1_000).min(data.shared.config.result_rows_max as u64);
     let sql = format!("SELECT * FROM {}.{} LIMIT {limit}", quoted(&schema), quoted(&name));
-    let request = Request {
+    let request = Statement {
         sql,
         format: Format::Json,
         dialect: Dialect::Craton,
         parameters: Vec::new(),
         limits: Limits::default(),
         tag: None,
+        page: Page::default(),
     };
     answer(data, reader, call, request)
 }

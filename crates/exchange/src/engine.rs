@@ -18,7 +18,7 @@ use crate::{Config, Error};
 use base::{Entropy, Problem, Time};
 use kernel::{
     Act, Address, Edge, Engine, Exposition, Found, Give, KindOf, Operation, Principal, Promise,
-    Read, Reader, Relation, Resource, ResourceRef, Signal, Signed, Tx, Wanted,
+    Read, Reader, Relation, Resource, ResourceRef, Signal, Signed, Site, Tx, Wanted,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -303,6 +303,10 @@ impl Engine for Exchange {
 
     fn admits(&self, operation: &Operation) -> Result<(), Problem> {
         self.admits_now(operation)
+    }
+
+    fn sites(&self, kind: &str, name: Option<&str>) -> Vec<Site> {
+        crate::live::sites(kind, name)
     }
 
     fn is_closed(&self) -> bool {

@@ -39,6 +39,7 @@ mod lending;
 mod levels;
 mod lineage;
 mod link;
+mod live;
 pub mod merkle;
 mod metrics;
 mod operations;

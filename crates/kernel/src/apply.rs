@@ -227,21 +227,22 @@ fn check(kernel: &Kernel, manifest: &Manifest) -> Result<KindOf, Problem> {
         );
         return Err(wrong(format!("kind `{}` is not known", manifest.kind), "/kind", Some(hint)));
     };
-    let size = manifest.spec.to_string().len();
-    let limit = kernel.config().manifest_bytes_max;
-    if limit < size {
-        return Err(Error::TooLarge {
-            what: format!("{} {}", manifest.kind, manifest.metadata.name),
-            limit: limit as u64,
-        }
-        .into());
-    }
+    check_size(kernel, &manifest.kind, manifest.metadata.name.as_str(), &manifest.spec)?;
     (kind.check)(&manifest.spec).map_err(|error| {
         let reason = format!("{} `{}`: {error}", manifest.kind, manifest.metadata.name);
         let hint = suggestion(&error.to_string());
         wrong(reason, "/spec", hint)
     })?;
     Ok(kind.clone())
+}
+
+fn check_size(kernel: &Kernel, kind: &str, name: &str, spec: &Value) -> Result<(), Problem> {
+    let limit = kernel.config().manifest_bytes_max;
+    if limit < spec.to_string().len() {
+        let what = format!("{kind} {name}");
+        return Err(Error::TooLarge { what, limit: limit as u64 }.into());
+    }
+    Ok(())
 }
 
 /// Refuses manifests of what another application has declared, or nobody's: whoever installs something means to add.
@@ -454,14 +455,70 @@ pub(crate) fn delete_one(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem>
     Ok(Reply::Value(json!({"deleted": call.resource.to_string()})))
 }
 
-/// Removes a resource from any door but `apply`, which does the same for many at once.
-pub(crate) fn delete(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+/// Declares what an engine's own operation makes of its caller's words, after that operation was permitted: the caller becomes the
+/// owner of what is new, what is there keeps its owner and its labels. Returns the version. No decision is made void, so it is for
+/// kinds on which no right depends.
+///
+/// # Errors
+/// What a manifest of this kind is refused for.
+pub fn declare_one(
+    tx: &mut Tx<'_>,
+    call: &Call,
+    reference: &ResourceRef,
+    spec: Value,
+) -> Result<u64, Problem> {
+    let kernel = Arc::clone(tx.kernel());
+    let ResourceRef { kind, name } = reference.clone();
+    let unknown = || Error::Internal { detail: format!("there is no kind `{kind}`") };
+    let kind_of = kernel.kind(&kind).filter(|kind| !kind.is_grant).ok_or_else(unknown)?;
+    let wrong = |error: serde_json::Error| {
+        let hint = suggestion(&error.to_string());
+        let reason = format!("{} `{name}`: {error}", kind_of.manifest);
+        Error::Manifest { reason, place: Some(Place::pointer("/spec")), hint }
+    };
+    (kind_of.check)(&spec).map_err(wrong)?;
+    check_size(&kernel, kind_of.manifest, &name, &spec)?;
+    let held = tx.resource(&kind, &name)?;
+    if let Some(held) = held.as_ref().filter(|held| held.spec == spec) {
+        return Ok(held.version);
+    }
+    let owner = held.as_ref().map_or_else(|| call.actor.to_string(), |held| held.owner.clone());
+    let labels = held.as_ref().map(|held| held.labels.clone()).unwrap_or_default();
+    let resource = Resource {
+        version: last_version(tx, &kind, &name)? + 1,
+        kind,
+        name,
+        owner,
+        labels,
+        spec,
+        changed_by: call.actor.to_string(),
+        changed_at: tx.wall(),
+        is_deleted: false,
+    };
+    write(tx, &resource)?;
+    for engine in kernel.engines() {
+        engine.changed(tx, held.as_deref(), Some(&resource))?;
+    }
+    Ok(resource.version)
+}
+
+/// Removes what [`declare_one`] has declared, or a manifest of the same kind: the resource of the call.
+///
+/// # Errors
+/// `resource.not_found`; what an engine has against it.
+pub fn withdraw(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
     let held = tx.resource(&call.resource.kind, &call.resource.name)?;
     let reply = delete_one(tx, call)?;
     let kernel = Arc::clone(tx.kernel());
     for engine in kernel.engines() {
         engine.changed(tx, held.as_deref(), None)?;
     }
+    Ok(reply)
+}
+
+/// Removes a resource from any door but `apply`, which does the same for many at once.
+pub(crate) fn delete(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+    let reply = withdraw(tx, call)?;
     tx.raise_epoch()?;
     Ok(reply)
 }

@@ -1,5 +1,7 @@
 //! Who did what: changes and refusals one line each, looks and data-plane calls counted by the minute (law 2).
 
+pub(crate) mod search;
+
 use crate::log::Age;
 use crate::policy::Decision;
 use crate::{Call, Kernel, Operation, Read, Tx};

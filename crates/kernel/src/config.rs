@@ -90,10 +90,20 @@ pub struct Config {
     pub running_portion_max: usize,
     /// Things that run at which one answer looks, of each engine; behind them it goes on with `next`.
     pub running_looks_max: usize,
+    /// Names of things that viewers watch one by one; who watches a further one is told whenever something of its kind changes.
+    pub watched_names_max: usize,
     /// Bytes of memory that the unit may take, where `memory_megabytes_max` does not say it.
     pub memory_bytes_max: Option<u64>,
     /// For how many days audit lines are kept, wall time; for ever where absent.
     pub audit_days: Option<u32>,
+    /// Audit lines that one answer of `audit.list` has at most.
+    pub audit_lines_max: usize,
+    /// Audit lines at which one `audit.list` looks; behind them it goes on with `next`.
+    pub audit_looks_max: usize,
+    /// Users and programs at which one `policy.who` or `user.list` looks; behind them it goes on with `next`.
+    pub people_looks_max: usize,
+    /// Callers of whom it is remembered what they may do, for `policy.mine`.
+    pub reaches_max: usize,
 }
 
 impl Default for Config {
@@ -140,8 +150,13 @@ impl Default for Config {
             running_max: 1_000,
             running_portion_max: 50,
             running_looks_max: 5_000,
+            watched_names_max: 256,
             memory_bytes_max: None,
             audit_days: None,
+            audit_lines_max: 1_000,
+            audit_looks_max: 25_000,
+            people_looks_max: 500,
+            reaches_max: 1_000,
         }
     }
 }

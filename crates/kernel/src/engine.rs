@@ -3,7 +3,7 @@
 use crate::running::{Act, Give, Signal, Wanted};
 use crate::{
     Address, Column, Edge, End, Exposition, Operation, Principal, Promise, Read, Reader, Relation,
-    Resource, ResourceRef, Tx,
+    Resource, ResourceRef, Site, Tx,
 };
 use base::{Problem, Time};
 use serde_json::Value;
@@ -105,6 +105,20 @@ pub trait Engine: Send + Sync {
         _tx: &mut Tx<'_>,
         _old: Option<&Resource>,
         _new: Option<&Resource>,
+    ) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    /// Takes note that a session or a token of a user was ended by somebody, inside the commit that ends it: what was made with it and is
+    /// to last no longer goes. One whose time is over, or that made way for a newer one, was not ended.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn credential_ended(
+        &self,
+        _tx: &mut Tx<'_>,
+        _user: &str,
+        _credential: &str,
     ) -> Result<(), Problem> {
         Ok(())
     }
@@ -253,6 +267,13 @@ pub trait Engine: Send + Sync {
     /// Where the store cannot be read.
     fn stored(&self, _read: &dyn Read, _resource: &Resource) -> Result<u64, Problem> {
         Ok(0)
+    }
+
+    /// Returns where it keeps what belongs to a kind, or to one thing of the kind: whatever a commit changes there is told to those who
+    /// watch it (see [`crate::Live`]). More than belongs to it does no harm. Empty: not mine, or none such can be. Declared resources
+    /// themselves are the kernel's.
+    fn sites(&self, _kind: &str, _name: Option<&str>) -> Vec<Site> {
+        Vec::new()
     }
 
     /// Returns what it keeps in memory to be quick: names and bytes.

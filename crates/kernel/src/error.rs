@@ -160,6 +160,14 @@ pub enum Error {
         /// The limit.
         limit: u64,
     },
+    /// Something that cannot be watched.
+    #[error("`{topic}` cannot be watched")]
+    Topic {
+        /// What was asked for.
+        topic: String,
+        /// The nearest kind that can.
+        nearest: Option<String>,
+    },
     /// An operation that a batch cannot hold.
     #[error("`{operation}` cannot be part of a batch")]
     NotInBatch {
@@ -208,6 +216,7 @@ impl Explain for Error {
             Self::DiskFull { .. } => Code("disk.full", Kind::Exhausted),
             Self::Unsupported { .. } => Code("running.unsupported", Kind::Conflict),
             Self::TooLarge { .. } => Code("call.too_large", Kind::Invalid),
+            Self::Topic { .. } => Code("live.topic", Kind::Invalid),
             Self::NotInBatch { .. } => Code("call.not_in_batch", Kind::Invalid),
             Self::Stopping => Code("kernel.stopping", Kind::Unavailable),
             Self::ClockNotDriven => Code("clock.not_driven", Kind::Conflict),
@@ -217,7 +226,10 @@ impl Explain for Error {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Operation { nearest, .. } => {
+            Self::Topic { nearest: None, .. } => {
+                Some("docs/guides/live.md lists what can be watched".into())
+            }
+            Self::Operation { nearest, .. } | Self::Topic { nearest, .. } => {
                 nearest.as_ref().map(|nearest| format!("did you mean `{nearest}`?"))
             }
             Self::Manifest { hint, .. } => hint.clone(),

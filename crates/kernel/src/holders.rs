@@ -102,6 +102,11 @@ impl Holders {
         Ok(identity)
     }
 
+    /// Returns when a token was last used, as far as that is remembered.
+    pub(crate) fn seen(&self, hash: &Hash) -> Option<Time> {
+        self.lock().get(hash).map(|held| held.seen)
+    }
+
     fn note(&self, hash: &Hash, wall: Time) {
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
         if notes.len() < TOKENS_MAX {

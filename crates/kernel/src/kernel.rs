@@ -21,13 +21,13 @@ use crate::system::System;
 use crate::trace::{Trace, Tracer};
 use crate::writer::Writer;
 use crate::{
-    Call, Config, Engine, Error, Found, KindOf, Memory, Operation, Principal, Relation, Reply,
-    Resource, ResourceRef, Works, space, tx,
+    Call, Config, Engine, Error, Found, KindOf, Live, Memory, Operation, Principal, Relation,
+    Reply, Resource, ResourceRef, Works, space, tx,
 };
 use base::{Clock, Entropy, Problem, nearest};
 use std::any::Any;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
@@ -69,6 +69,7 @@ pub struct Kernel {
     /// The secret keys of the unit, and what is masked.
     pub(crate) vault: Vault,
     pub(crate) levels: Levels,
+    live: Live,
     meters: Meters,
     tracer: Arc<Tracer>,
     commit: Mutex<u64>,
@@ -127,6 +128,7 @@ impl Kernel {
             audit: Audit::new(),
             vault: Vault::default(),
             levels: Levels::default(),
+            live: Live::default(),
             meters,
             tracer,
             commit: Mutex::new(commit),
@@ -163,6 +165,11 @@ impl Kernel {
     /// Returns what is counted.
     pub fn meters(&self) -> &Meters {
         &self.meters
+    }
+
+    /// Returns what is watched.
+    pub fn live(&self) -> &Live {
+        &self.live
     }
 
     /// Returns what keeps spans of traces.
@@ -401,6 +408,12 @@ impl Kernel {
         }
     }
 
+    /// Counts that somebody watches something.
+    pub(crate) fn note_watched(&self, call: &Call) {
+        let (actor, resource) = (call.actor.to_string(), call.resource.to_string());
+        self.audit.count(self.clock.wall(), &actor, &call.operation, &resource);
+    }
+
     fn note_read(&self, operation: &Operation, call: &Call) {
         let (actor, resource) = (call.actor.to_string(), call.resource.to_string());
         self.audit.count(self.clock.wall(), &actor, operation.name, &resource);
@@ -520,6 +533,18 @@ impl Kernel {
     ) -> Result<Through, Problem> {
         let found = self.find(read, resource)?.unwrap_or_default();
         self.policies(read)?.through(actor, on_behalf_of, operation, resource, &found)
+    }
+
+    /// Returns the roles that a principal holds, for what is shown to some roles only. What they may do the policies say.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn roles(
+        &self,
+        read: &dyn Read,
+        principal: &Principal,
+    ) -> Result<BTreeSet<String>, Problem> {
+        Ok(self.policies(read)?.roles(principal))
     }
 
     /// Returns what roles show of relations.
@@ -720,6 +745,11 @@ impl Kernel {
     pub(crate) fn rights_changed(&self) {
         self.admission.forget();
         self.rights.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Returns how often rights have changed, twice each time: odd while it happens.
+    pub(crate) fn rights_changes(&self) -> u64 {
+        self.rights.load(Ordering::SeqCst)
     }
 
     pub(crate) fn published(&self, commit: u64) {

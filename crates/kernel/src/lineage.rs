@@ -153,6 +153,22 @@ fn rows(
     Ok(())
 }
 
+/// Returns the edges of which one end is one of these resources, as far as the reader may see both.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub fn edges_at(reader: &Reader, resources: &[ResourceRef]) -> Result<Vec<Edge>, Problem> {
+    let mut sight = Sight { reader, known: HashMap::new() };
+    let mut found = Vec::new();
+    for edge in edges(reader)? {
+        let is_meant = [&edge.from, &edge.to].iter().any(|end| resources.contains(&end.resource));
+        if is_meant && sight.reaches(&edge.from)? && sight.reaches(&edge.to)? {
+            found.push(edge);
+        }
+    }
+    Ok(found)
+}
+
 /// Returns what all engines tell, in the order of names, whoever may see it.
 fn edges(reader: &Reader) -> Result<Vec<Edge>, Problem> {
     let mut edges = Vec::new();

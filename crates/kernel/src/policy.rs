@@ -2,13 +2,18 @@
 
 mod analysis;
 mod cache;
+mod mine;
 mod slice;
+mod who;
 mod why;
 
 pub(crate) use analysis::warnings;
+pub(crate) use mine::mine;
+pub(crate) use who::{question as who_question, who};
 pub(crate) use why::{can, why};
 
 use self::cache::{Asked, Cache};
+use self::mine::Reaches;
 use self::slice::Slice;
 use crate::engine::Found;
 use crate::excerpt::{self, Excerpts, Through};
@@ -58,6 +63,7 @@ pub(crate) struct Policies {
     slices: RwLock<HashMap<String, Arc<Slice>>>,
     decisions: Cache<Decision>,
     through: Cache<Through>,
+    reaches: Reaches,
     counted: Arc<Decisions>,
 }
 
@@ -97,6 +103,7 @@ impl Policies {
             slices: RwLock::default(),
             decisions: Cache::new(kernel.config().decisions_max),
             through: Cache::new(kernel.config().decisions_max),
+            reaches: Reaches::new(kernel.config().reaches_max),
             counted: Arc::clone(&kernel.meters().decisions),
         })
     }
@@ -119,6 +126,11 @@ impl Policies {
     /// Returns whether a user, a process or a KPI is declared, or a person was vouched for by a provider.
     pub(crate) fn knows(&self, principal: &Principal) -> bool {
         self.roles.contains_key(principal)
+    }
+
+    /// Returns every principal that is known, in order: users, then processes, then KPIs.
+    pub(crate) fn known(&self) -> BTreeSet<&Principal> {
+        self.roles.keys().collect()
     }
 
     /// Returns every role that somebody holds.

@@ -139,6 +139,30 @@ impl Reader {
         self.kernel.is_allowed(self, operation, resource, &self.caller, None)
     }
 
+    /// Returns the roles that the caller holds.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn roles(&self) -> Result<std::collections::BTreeSet<String>, Problem> {
+        Ok(self.kernel.policies(self)?.roles(&self.caller))
+    }
+
+    /// Returns whether the caller may do `operation` on a resource of which the engine says what it has found: so that a list looks up
+    /// nothing twice.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn allows_found(
+        &self,
+        operation: &str,
+        resource: &crate::ResourceRef,
+        found: &crate::Found,
+    ) -> Result<bool, Problem> {
+        let call = crate::Call::new(operation, resource.clone(), self.caller.clone());
+        let decision = self.kernel.decide(self, operation, resource, Some(found), &call)?;
+        Ok(decision.is_allowed)
+    }
+
     /// Returns the names of the logs that begin with `prefix`.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use base::Key;
 
-/// Returns the beginning of a key in a space. Kernel: upper-case letters. Engines: lower-case letters, see below.
+/// Returns the beginning of a key in a space. Kernel: upper-case letters. Engines: lower-case letters and digits, see below.
 ///
 /// | letter | owner | keys |
 /// |---|---|---|
@@ -12,7 +12,7 @@ use base::Key;
 /// | `I` | kernel | idempotency keys |
 /// | `J` | kernel | when idempotency keys expire |
 /// | `T` | kernel | tokens |
-/// | `P` | kernel | people: passwords, persons of identity providers, sessions by id, user and end |
+/// | `P` | kernel | people: passwords, persons of identity providers, sessions by id, user and end, when users were last seen |
 /// | `S` | kernel | what checks sign-ins by password, by user |
 /// | `L` | kernel | counts of service levels, by level and minute |
 /// | `O` | kernel | calls, replies and cancellations left over for the next turn |
@@ -20,6 +20,8 @@ use base::Key;
 /// | `a`..`h` | exchange | peers, contracts, outbox, receipts |
 /// | `i`..`r` | process | instances, jobs, tasks, timers, messages, incidents |
 /// | `s`..`z` | data | cursors, schemas, set-aside rows |
+/// | `0`..`4` | desk | files of forms and their bytes |
+/// | `5`..`9` | desk | who is notified, and of what |
 pub fn key(space: u8) -> Key {
     Key::new(0, space)
 }

@@ -143,6 +143,7 @@ impl Engine for System {
                 roles: no_roles,
             },
             runtime("running", "running"),
+            runtime("audit", "audit"),
             runtime("resource", "resources"),
             runtime("token", "tokens"),
             runtime("session", "sessions"),

@@ -5,6 +5,7 @@ use crate::{Call, Error, Kernel, Principal, Read, Reader, Reply, Session, Tx, sc
 use base::{Problem, Time, prefix_end};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::sync::Arc;
 
 /// Tokens and sessions that a list takes from the store at a time.
 const PAGE: usize = 1_000;
@@ -178,6 +179,7 @@ impl Token {
     fn remove(&self, tx: &mut Tx<'_>, key: Vec<u8>) -> Result<(), Problem> {
         tx.delete(key);
         scram::forget(tx, &self.user, &self.id);
+        tell_ended(tx, self)?;
         tx.raise_credentials()
     }
 
@@ -218,7 +220,22 @@ impl Token {
 
 /// Returns the id of a token: it tells the token apart and does not give it away.
 pub(crate) fn id_of(secret: &str) -> String {
-    base::hex(&base::sha256(secret.as_bytes())[..ID_BYTES])
+    id_of_hash(&base::sha256(secret.as_bytes()))
+}
+
+/// Returns the id of the token whose secret has a hash.
+pub(crate) fn id_of_hash(hash: &[u8; 32]) -> String {
+    base::hex(&hash[..ID_BYTES])
+}
+
+/// Tells the engines that a session or a token was ended.
+///
+/// # Errors
+/// What an engine says.
+pub(crate) fn tell_ended(tx: &mut Tx<'_>, token: &Token) -> Result<(), Problem> {
+    let kernel = Arc::clone(tx.kernel());
+    let mut engines = kernel.engines().iter();
+    engines.try_for_each(|engine| engine.credential_ended(tx, &token.user, &token.id))
 }
 
 /// Returns the key of the token with a hash.
@@ -241,7 +258,6 @@ mod tests {
     use crate::{Config, Parts};
     use base::{SeededEntropy, SystemClock};
     use std::collections::BTreeSet;
-    use std::sync::Arc;
     use store::MemoryStore;
 
     #[test]

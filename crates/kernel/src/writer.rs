@@ -88,6 +88,7 @@ impl Writer {
                 kernel.clock().advance(business);
                 after.into_iter().for_each(|then| then(&kernel));
                 kernel.published(commit);
+                kernel.live().committed(commit, &batch, changes_rights);
                 kernel.engines().iter().for_each(|engine| engine.committed(&topics));
                 replies
             }

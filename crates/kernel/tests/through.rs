@@ -36,15 +36,15 @@ fn apply(writer: &mut Writer, manifests: &Value) {
     writer.turn(&[call]).remove(0).expect("applied");
 }
 
-/// Who may list the clocks, through what.
+/// Who may read what the unit counts, through what.
 fn through(kernel: &Arc<Kernel>, who: &str) -> String {
     let actor = Principal::try_from(who.to_owned()).expect("a principal");
     let reader = Reader::new(kernel, actor.clone()).expect("a reader");
-    let resource = ResourceRef::new("clock", "");
-    if !kernel.is_allowed(&reader, "clock.list", &resource, &actor, None).expect("a look") {
+    let resource = ResourceRef::new("unit", "");
+    if !kernel.is_allowed(&reader, "unit.metrics", &resource, &actor, None).expect("a look") {
         return "no".into();
     }
-    match kernel.through(&reader, "clock.list", &resource, &actor, None).expect("a look") {
+    match kernel.through(&reader, "unit.metrics", &resource, &actor, None).expect("a look") {
         Through::Nothing => "nothing".into(),
         Through::Each(roles) => roles.into_iter().collect::<Vec<_>>().join(" or "),
         Through::Together(roles) => roles.into_iter().collect::<Vec<_>>().join(" and "),
@@ -54,31 +54,31 @@ fn through(kernel: &Arc<Kernel>, who: &str) -> String {
 #[test]
 fn a_right_comes_through_the_roles_that_are_enough_by_themselves() {
     let (kernel, mut writer) = unit();
-    let clock = |condition: &str| {
-        format!("permit(principal{condition}, action == Action::\"clock.list\", resource);")
+    let counts = |condition: &str| {
+        format!("permit(principal{condition}, action == Action::\"unit.metrics\", resource);")
     };
     apply(
         &mut writer,
         &json!([
-            role("one", &clock(" in Role::\"one\"")),
-            role("two", &clock(" in Role::\"two\"")),
+            role("one", &counts(" in Role::\"one\"")),
+            role("two", &counts(" in Role::\"two\"")),
             role("other", ""),
             // Not in whoever is in `off`, unless he is in `on`.
             role(
                 "off",
-                "forbid(principal in Role::\"off\", action == Action::\"clock.list\", resource) \
+                "forbid(principal in Role::\"off\", action == Action::\"unit.metrics\", resource) \
                  unless { principal in Role::\"on\" };",
             ),
             role("on", ""),
             role(
                 "both",
-                "permit(principal in Role::\"left\", action == Action::\"clock.list\", resource) \
+                "permit(principal in Role::\"left\", action == Action::\"unit.metrics\", resource) \
                  when { principal in Role::\"right\" };",
             ),
             role("left", ""),
             role("right", ""),
             // Asks for no role at all.
-            role("named", &clock(" == User::\"nina\"")),
+            role("named", &counts(" == User::\"nina\"")),
             user("ann", &["one"]),
             user("bob", &["one", "two", "other"]),
             user("cat", &["other"]),

@@ -47,10 +47,10 @@ pub enum Error {
         /// What the evaluator said.
         reason: String,
     },
-    /// The text is no XML, or not the XML of a BPMN or DMN model.
+    /// The text is no XML, not the XML of a BPMN or DMN model, or no form.
     #[error("{message}")]
     Malformed {
-        /// `bpmn.malformed` or `dmn.malformed`.
+        /// `bpmn.malformed`, `dmn.malformed`, `form.malformed` or `form.invalid`.
         code: &'static str,
         /// What is wrong.
         message: String,
@@ -60,7 +60,7 @@ pub enum Error {
     /// The text is longer or deeper than is allowed.
     #[error("the model is too large: {reason}")]
     TooLarge {
-        /// `bpmn.too_large` or `dmn.too_large`.
+        /// `bpmn.too_large`, `dmn.too_large` or `form.too_large`.
         code: &'static str,
         /// Which limit.
         reason: String,
@@ -72,6 +72,18 @@ pub enum Error {
         decision: String,
         /// The nearest one there is.
         nearest: Option<String>,
+    },
+    /// A form was given a value that it does not take.
+    #[error("`{label}` {what} [{rule}]")]
+    FormValue {
+        /// What the user knows the field by.
+        label: String,
+        /// What it must be.
+        what: String,
+        /// The rule that is broken.
+        rule: &'static str,
+        /// The field.
+        place: Place,
     },
     /// A decision gave no value.
     #[error("the decision `{decision}` failed: {reason}")]
@@ -94,6 +106,7 @@ impl Explain for Error {
             Self::Malformed { code, .. } | Self::TooLarge { code, .. } => Code(code, Kind::Invalid),
             Self::DecisionUnknown { .. } => Code("dmn.unknown", Kind::NotFound),
             Self::DecisionFailed { .. } => Code("dmn.failed", Kind::Invalid),
+            Self::FormValue { .. } => Code("form.invalid_value", Kind::Invalid),
         }
     }
 
@@ -118,6 +131,9 @@ impl Explain for Error {
             Self::Malformed { code, .. } | Self::TooLarge { code, .. } => {
                 format!("docs/errors/{code}.md")
             }
+            Self::FormValue { .. } => {
+                "change the value of this field, and send the form again".into()
+            }
             Self::DecisionUnknown { nearest, .. } => match nearest {
                 Some(nearest) => format!("did you mean `{nearest}`?"),
                 None => "name a decision by its id or its name".into(),
@@ -129,6 +145,7 @@ impl Explain for Error {
     fn place(&self) -> Option<Place> {
         match self {
             Self::Malformed { place, .. } => place.clone(),
+            Self::FormValue { place, .. } => Some(place.clone()),
             _ => None,
         }
     }

@@ -30,6 +30,8 @@ pub struct Graph {
     pub starts: Vec<NodeId>,
     /// The event sub-processes outside every sub-process.
     pub events: Vec<NodeId>,
+    /// The form of the start event without trigger.
+    pub start_form: Option<Form>,
     /// Whether something in it depends on where all tokens stand: an inclusive gateway that joins, or a condition that is
     /// waited for. Without, nobody needs to look.
     pub is_looked_over: bool,
@@ -288,8 +290,32 @@ pub struct UserTask {
     pub candidate_groups: Option<Expression>,
     /// `zeebe:taskSchedule dueDate`.
     pub due: Option<Expression>,
-    /// `zeebe:formDefinition formId`.
-    pub form: Option<String>,
+    /// `zeebe:priorityDefinition priority`, 0 to 100.
+    pub priority: Option<Expression>,
+    /// `zeebe:formDefinition`.
+    pub form: Option<Form>,
+    /// `documentation`: what is to be done.
+    pub description: Option<String>,
+}
+
+/// The form of a task or of a start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Form {
+    /// `formId`, or a `formKey` that is a name: a resource of kind `form`.
+    Named(String),
+    /// A `formKey` of a form inside the BPMN file.
+    Embedded(String),
+    /// `externalReference`: a form of another application, which the unit does not know.
+    Foreign(String),
+}
+
+impl Form {
+    /// Returns what the model says.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Named(text) | Self::Embedded(text) | Self::Foreign(text) => text,
+        }
+    }
 }
 
 /// A boundary event.

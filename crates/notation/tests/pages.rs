@@ -18,6 +18,10 @@ const CODES: &[&str] = &[
     "feel.too_large",
     "feel.unbounded",
     "feel.wall_clock",
+    "form.invalid",
+    "form.invalid_value",
+    "form.malformed",
+    "form.too_large",
 ];
 
 fn page(code: &str) -> String {
@@ -39,7 +43,7 @@ fn literals(source: &str, separator: char) -> Vec<String> {
 
 fn sources() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let folders = ["", "bpmn", "dmn", "feel"].map(|folder| root.join(folder));
+    let folders = ["", "bpmn", "dmn", "feel", "form"].map(|folder| root.join(folder));
     let files =
         folders.iter().flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten().flatten());
     let files = files
@@ -62,7 +66,8 @@ fn every_code_has_a_page() {
     }
     for (file, source) in sources() {
         for code in literals(&source, '.') {
-            let is_code = ["bpmn.", "dmn.", "feel."].iter().any(|kind| code.starts_with(kind));
+            let is_code =
+                ["bpmn.", "dmn.", "feel.", "form."].iter().any(|kind| code.starts_with(kind));
             assert!(!is_code || CODES.contains(&code.as_str()), "{code} in {file} has no page");
         }
     }

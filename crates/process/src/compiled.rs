@@ -124,7 +124,8 @@ impl Compiled {
     }
 }
 
-fn in_file(mut problem: Problem, file: &str) -> Problem {
+/// Returns a problem, and those beside it, with their places in a file.
+pub(crate) fn in_file(mut problem: Problem, file: &str) -> Problem {
     for one in std::iter::once(&mut problem.place)
         .chain(problem.also.iter_mut().map(|also| &mut also.place))
     {

@@ -16,6 +16,10 @@ pub struct Config {
     pub variables_bytes_max: usize,
     /// Finished elements that an instance remembers as its path.
     pub path_max: usize,
+    /// Incidents that are over and that an instance remembers; the oldest go first.
+    pub incidents_kept_max: usize,
+    /// Rows of the history of one instance that are told at once, the newest.
+    pub history_rows_max: usize,
     /// Timers fired in one step of background work.
     pub timers_max: usize,
     /// Bytes of a stream that are read in one step of background work.
@@ -46,6 +50,10 @@ pub struct Config {
     pub bulk_problems_max: usize,
     /// Bulk operations that are remembered; the oldest that is over goes when another begins.
     pub bulk_kept_max: usize,
+    /// Bytes of the variables with which a task was completed that are shown of it when it is over; with more it is shown without.
+    pub ended_bytes_max: usize,
+    /// Entries that are kept of who should hear of a task.
+    pub assignments_kept_max: u64,
     /// For how many days of business time the history is kept: instances, elements and tasks that are over. For ever where absent.
     pub history_days: Option<u32>,
 }
@@ -58,6 +66,8 @@ impl Default for Config {
             elements_max: 1_000,
             variables_bytes_max: 1 << 20,
             path_max: 200,
+            incidents_kept_max: 20,
+            history_rows_max: 1_000,
             timers_max: 128,
             consume_bytes_max: 1 << 20,
             message_days: 30,
@@ -73,6 +83,8 @@ impl Default for Config {
             bulk_portion_max: 50,
             bulk_problems_max: 100,
             bulk_kept_max: 100,
+            ended_bytes_max: 64 << 10,
+            assignments_kept_max: 10_000,
             history_days: None,
         }
     }

@@ -7,10 +7,13 @@
 
 use crate::engine::Processes;
 use crate::error::Error;
-use crate::instance::Variables;
+use crate::instance::{ElementId, Variables};
+use crate::running::{ENGINE, parse_token};
+use crate::trail::DecisionRow;
 use crate::wire::{self, key};
 use base::{Problem, Time};
-use kernel::{Address, Call, Read, Reply, Resource, Tx};
+use kernel::{Address, Call, Principal, Read, Reader, Reply, Resource, Tx};
+use notation::dmn::{Fired, Model};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
@@ -22,6 +25,29 @@ const MODELS_MAX: usize = 256;
 /// The topic that is notified when there is something to evaluate.
 pub const TOPIC: &str = "decision";
 
+/// The field of an answer that says where the log has how it was decided; beside it stands `value`.
+pub(crate) const ROW: &str = "$row";
+
+/// The field of an evaluator's answer with the tables behind a decision; beside it stand `value` and `inputs`.
+const TABLES: &str = "$tables";
+
+/// Evaluates one request where it can be ended: with the models that it needs.
+pub type Outside =
+    Arc<dyn Fn(&BTreeMap<String, String>, &Request) -> Result<Value, Problem> + Send + Sync>;
+
+/// What is told of a decision beside its value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tells {
+    /// Nothing.
+    #[default]
+    Value,
+    /// Which rules fired: for the history of who asks.
+    Rules,
+    /// Which rules fired, and what each decision behind it gave, also where it has no value itself.
+    All,
+}
+
 /// What is to be evaluated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -32,6 +58,9 @@ pub enum What {
         model: String,
         /// The id or name of the decision in it.
         decision: String,
+        /// What is told beside the value.
+        #[serde(default)]
+        tells: Tells,
     },
     /// FEEL of any kind.
     Script {
@@ -104,11 +133,11 @@ pub fn pending(read: &dyn Read, after: u64, limit: usize) -> Result<Batch, Probl
 
 /// Models that are evaluated in the commit, by the decision's name, with the text that they were made of.
 #[derive(Debug, Default)]
-pub(crate) struct Models(Mutex<HashMap<String, (String, Option<Arc<notation::dmn::Model>>)>>);
+pub(crate) struct Models(Mutex<HashMap<String, (String, Option<Arc<Model>>)>>);
 
 impl Models {
     /// Returns the model of a decision where it is sure to end soon with variables of so many bytes.
-    fn bounded(&self, resource: &Resource, bytes: usize) -> Option<Arc<notation::dmn::Model>> {
+    fn bounded(&self, resource: &Resource, bytes: usize) -> Option<Arc<Model>> {
         let source = resource.spec.get("source").and_then(Value::as_str).unwrap_or_default();
         let mut models = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((held, model)) = models.get(&resource.name)
@@ -116,7 +145,7 @@ impl Models {
         {
             return model.clone().filter(|model| model.is_bounded(bytes));
         }
-        let model = notation::dmn::Model::parse(source).ok();
+        let model = Model::parse(source).ok();
         // One that is not even bounded without variables need not be kept.
         let model = model.filter(|model| model.is_bounded(0)).map(Arc::new);
         if MODELS_MAX <= models.len() {
@@ -125,12 +154,18 @@ impl Models {
         models.insert(resource.name.clone(), (source.to_owned(), model.clone()));
         model.filter(|model| model.is_bounded(bytes))
     }
+
+    /// Returns the model of a decision, bounded or not.
+    pub(crate) fn parsed(&self, resource: &Resource) -> Option<Arc<Model>> {
+        let held = self.bounded(resource, 0);
+        held.or_else(|| Model::parse(source_of(resource)).ok().map(Arc::new))
+    }
 }
 
 /// Evaluates requests; keeps the models that it has parsed.
 #[derive(Default)]
 pub struct Evaluator {
-    models: HashMap<String, Arc<notation::dmn::Model>>,
+    models: HashMap<String, Arc<Model>>,
 }
 
 impl Evaluator {
@@ -143,7 +178,7 @@ impl Evaluator {
     pub fn learn(&mut self, models: &BTreeMap<String, String>) {
         for (name, source) in models {
             if !self.models.contains_key(name)
-                && let Ok(model) = notation::dmn::Model::parse(source)
+                && let Ok(model) = Model::parse(source)
             {
                 self.models.insert(name.clone(), Arc::new(model));
             }
@@ -159,11 +194,123 @@ impl Evaluator {
             What::Script { text } => {
                 Ok(notation::feel::evaluate_unbounded(text, &request.variables, request.at)?)
             }
-            What::Decision { model, decision } => match self.models.get(model) {
-                Some(held) => Ok(held.evaluate(decision, &request.variables)?),
+            What::Decision { model, decision, tells } => match self.models.get(model) {
+                Some(held) => told(held, decision, &request.variables, *tells),
                 None => Err(Error::NotFound { kind: "decision", name: model.clone() }.into()),
             },
         }
+    }
+}
+
+/// Evaluates a decision, and tells beside its value what is wanted.
+fn told(
+    model: &Model,
+    decision: &str,
+    variables: &Variables,
+    tells: Tells,
+) -> Result<Value, Problem> {
+    match tells {
+        Tells::Value => Ok(model.evaluate(decision, variables)?),
+        Tells::Rules => {
+            let value = model.evaluate(decision, variables)?;
+            let tables = shown(&model.fired(decision, variables, false), false);
+            let inputs = model.inputs_of(variables);
+            Ok(json!({TABLES: tables, "value": value, "inputs": inputs}))
+        }
+        Tells::All => {
+            let explained = model.explain(decision, variables, true)?;
+            let (value, problem) = match explained.value {
+                Ok(value) => (value, None),
+                Err(error) => (Value::Null, Some(Problem::from(error))),
+            };
+            let problem =
+                problem.map(|problem| json!({"code": problem.code, "message": problem.message}));
+            let inputs = model.inputs_of(variables);
+            let tables = shown(&explained.tables, true);
+            Ok(json!({"result": value, "problem": problem, "inputs": inputs, "decisions": tables}))
+        }
+    }
+}
+
+/// Returns tables with the rules that fired, as people see them.
+fn shown(tables: &[Fired], with_values: bool) -> Value {
+    let rows = tables.iter().map(|fired| {
+        let rules = fired.rules.as_ref().map(|rules| {
+            let rules = rules.iter().map(|rule| json!({"rule": rule.number, "id": rule.id}));
+            rules.collect::<Vec<Value>>()
+        });
+        let mut row = json!({
+            "decision": fired.decision, "name": fired.name, "table": fired.table,
+            "hit_policy": fired.hit_policy, "rules": rules,
+        });
+        if with_values {
+            row["value"] = json!(fired.value);
+        }
+        row
+    });
+    Value::Array(rows.collect())
+}
+
+/// Which element of which instance asks for a decision.
+struct Asker {
+    instance: u64,
+    process: String,
+    number: ElementId,
+}
+
+impl Asker {
+    /// Returns who asks by a call; `None` where it is no instance.
+    fn of(call: &Call) -> Option<Self> {
+        let (Principal::Process(process), Some(address)) = (&call.actor, &call.reply_to) else {
+            return None;
+        };
+        Self::at(address, process)
+    }
+
+    fn at(address: &Address, process: &str) -> Option<Self> {
+        let (instance, number, _) = parse_token(&address.token)?;
+        let process = process.to_owned();
+        (address.engine == ENGINE).then_some(Self { instance, process, number })
+    }
+}
+
+/// Records for the history how a decision was made. Returns the answer that leads there.
+fn recorded(
+    tx: &mut Tx<'_>,
+    asker: Asker,
+    decision: (&str, u64),
+    at: Time,
+    mut told: Value,
+) -> Result<Value, Problem> {
+    let row = DecisionRow {
+        instance: asker.instance,
+        process: asker.process,
+        number: asker.number,
+        decision: decision.0.into(),
+        version: decision.1,
+        at,
+        inputs: told["inputs"].take(),
+        result: told["value"].clone(),
+        tables: told[TABLES].take(),
+    };
+    let offset = tx.record(wire::LOG_DECISIONS, &row)?;
+    Ok(json!({ROW: offset, "value": told["value"].take()}))
+}
+
+/// Returns under which name a declared decision stands in its file.
+fn id_of(resource: &Resource) -> String {
+    let id = resource.spec.get("decision_id").and_then(Value::as_str);
+    id.unwrap_or(&resource.name).to_owned()
+}
+
+fn source_of(resource: &Resource) -> &str {
+    resource.spec.get("source").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn variables_of(call: &Call) -> Variables {
+    match call.args.get("variables") {
+        Some(Value::Object(variables)) => variables.clone(),
+        _ => Variables::new(),
     }
 }
 
@@ -189,24 +336,74 @@ impl Processes {
         let resource = tx
             .resource("decision", name)?
             .ok_or_else(|| Error::NotFound { kind: "decision", name: name.into() })?;
-        let variables = match call.args.get("variables") {
-            Some(Value::Object(variables)) => variables.clone(),
-            _ => Variables::new(),
-        };
-        let decision =
-            resource.spec.get("decision_id").and_then(Value::as_str).unwrap_or(name).to_owned();
+        let variables = variables_of(call);
+        let decision = id_of(&resource);
+        let at = tx.time_of(call);
+        let asker = Asker::of(call);
+        let tells = if asker.is_some() { Tells::Rules } else { Tells::Value };
         if let Some(model) = self.models.bounded(&resource, wire::write(&variables)?.len()) {
-            return Ok(Reply::Value(model.evaluate(&decision, &variables)?));
+            let told = told(&model, &decision, &variables, tells)?;
+            let Some(asker) = asker else { return Ok(Reply::Value(told)) };
+            return recorded(tx, asker, (name, resource.version), at, told).map(Reply::Value);
         }
         let Some(address) = call.reply_to.clone() else {
             return Err(Error::Wait { operation: "decision.evaluate" }.into());
         };
         let model = format!("{name}@{}", resource.version);
-        let what = What::Decision { model, decision };
+        let what = What::Decision { model, decision, tells };
         let version = Some((name.to_owned(), resource.version));
-        let at = tx.time_of(call);
         self.request(tx, address, version, what, variables, at)?;
         Ok(Reply::Later)
+    }
+
+    /// Evaluates a decision and tells which rules fired: in place where it is sure to end soon, else in a process that can be killed.
+    pub(crate) fn explain(&self, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
+        let name = call.resource.name.as_str();
+        let wanted = call.number("version")?;
+        let resource = self.decision_at(reader, name, wanted)?;
+        let variables = variables_of(call);
+        let decision = match call.text("decision") {
+            Some(decision) => decision.to_owned(),
+            None => id_of(&resource),
+        };
+        let mut answer = match self.models.bounded(&resource, wire::write(&variables)?.len()) {
+            Some(model) => told(&model, &decision, &variables, Tells::All)?,
+            None => {
+                let Some(outside) = self.outside.get() else {
+                    return Err(Error::Wait { operation: "decision.explain" }.into());
+                };
+                let model = format!("{name}@{}", resource.version);
+                let models = BTreeMap::from([(model.clone(), source_of(&resource).to_owned())]);
+                let what = What::Decision { model, decision, tells: Tells::All };
+                let at = reader.business();
+                // It may take its time: what is seen of the store is let go of.
+                reader.release();
+                outside(&models, &Request { number: 0, what, variables, at })?
+            }
+        };
+        answer["decision"] = json!(name);
+        answer["version"] = json!(resource.version);
+        Ok(Reply::Value(answer))
+    }
+
+    /// Has decisions that may take long be explained by this; without, they are not.
+    pub fn evaluate_outside(&self, outside: Outside) {
+        // Whoever says so first stays.
+        let _ = self.outside.set(outside);
+    }
+
+    /// Returns a decision as it stands, or as it stood at a version.
+    pub(crate) fn decision_at(
+        &self,
+        read: &dyn Read,
+        name: &str,
+        version: Option<u64>,
+    ) -> Result<Arc<Resource>, Problem> {
+        let found = match version {
+            Some(version) => read.resource_version("decision", name, version)?.map(Arc::new),
+            None => read.resource("decision", name)?,
+        };
+        found.ok_or_else(|| Error::NotFound { kind: "decision", name: name.into() }.into())
     }
 
     /// Asks for a script.
@@ -274,9 +471,28 @@ impl Processes {
             let stored: Stored = wire::read(&bytes)?;
             tx.delete(place);
             tx.delete(key::requested(&stored.address));
-            tx.reply(&stored.address, recorded.result);
+            let result = match recorded.result {
+                Ok(told) => Ok(self.keep_told(tx, &stored, told)?),
+                Err(problem) => Err(problem),
+            };
+            tx.reply(&stored.address, result);
             count += 1;
         }
         Ok(Reply::Value(json!({ "recorded": count })))
+    }
+
+    /// Records for the history what an evaluator told beside the value.
+    fn keep_told(&self, tx: &mut Tx<'_>, stored: &Stored, told: Value) -> Result<Value, Problem> {
+        let Some((name, version)) = &stored.decision else { return Ok(told) };
+        if told.get(TABLES).is_none() {
+            return Ok(told);
+        }
+        let number = parse_token(&stored.address.token).map(|(instance, ..)| instance);
+        let instance = number.map(|number| self.load(tx, number)).transpose()?.flatten();
+        let process = instance.map(|instance| instance.process).unwrap_or_default();
+        match Asker::at(&stored.address, &process) {
+            Some(asker) => recorded(tx, asker, (name, *version), stored.request.at, told),
+            None => Ok(told.get("value").cloned().unwrap_or_default()),
+        }
     }
 }

@@ -4,22 +4,26 @@ use crate::active::is_among_jobs;
 use crate::compiled::{Cache, Compiled};
 use crate::config::Config;
 use crate::consume::Consumer;
-use crate::decisions::Models;
+use crate::decisions::{self, Models};
+use crate::ended::Ended;
 use crate::error::Error;
+use crate::forms::{FormSpec, Forms};
 use crate::instance::Command;
 use crate::operations;
+use crate::past;
 use crate::running::{ENGINE, parse_token};
 use crate::spec::{DecisionSpec, ProcessSpec};
 use crate::wire::{self, key};
 use base::{Place, Problem, Time};
 use kernel::{
     Act, Address, Edge, Engine, Exposition, Found, Give, KindOf, Operation, Principal, Read,
-    Reader, Relation, Resource, ResourceRef, Signal, Tx, Wanted,
+    Reader, Relation, Resource, ResourceRef, Signal, Site, Tx, Wanted,
 };
 use notation::graph::NodeKind;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use store::Chunk;
 
 /// Instances that go on in one step of background work.
@@ -29,13 +33,26 @@ const READY_MAX: usize = 64;
 type Held<K, V> = Mutex<Option<(K, Arc<V>)>>;
 
 /// The process engine. It keeps nothing but what it has compiled.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Processes {
     pub(crate) config: Config,
     pub(crate) cache: Cache,
     pub(crate) consumers: Held<u64, Vec<Consumer>>,
     pub(crate) decoded: Held<Arc<Chunk>, Vec<Value>>,
     pub(crate) models: Models,
+    pub(crate) forms: Forms,
+    /// True once no task is listed any more as an older version did it.
+    pub(crate) is_listed: AtomicBool,
+    /// Evaluates what may take long for whoever waits for it.
+    pub(crate) outside: OnceLock<decisions::Outside>,
+    /// True once it is known that all that was there before is counted.
+    pub(crate) counted: AtomicBool,
+}
+
+impl std::fmt::Debug for Processes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Processes").field("config", &self.config).finish_non_exhaustive()
+    }
 }
 
 impl Processes {
@@ -69,7 +86,7 @@ impl Processes {
 
     /// Checks that what a process calls is there.
     fn check_references(&self, tx: &Tx<'_>, compiled: &Compiled) -> Result<(), Problem> {
-        let mut problems = Vec::new();
+        let mut problems = self.check_forms(tx, compiled)?;
         for (number, on) in (0..).zip(&compiled.on) {
             let number: usize = number;
             if tx.resource("stream", &on.stream)?.is_none() {
@@ -184,6 +201,15 @@ impl Engine for Processes {
                 is_grant: false,
                 roles: |_| Vec::new(),
             },
+            KindOf {
+                name: "form",
+                manifest: "Form",
+                plural: "forms",
+                schema: operations::schema::<FormSpec>(),
+                check: |spec| serde_json::from_value::<FormSpec>(spec.clone()).map(|_| ()),
+                is_grant: false,
+                roles: |_| Vec::new(),
+            },
             runtime("instance", "instances"),
             runtime("job", "jobs"),
             runtime("task", "tasks"),
@@ -204,12 +230,15 @@ impl Engine for Processes {
     fn find(&self, read: &dyn Read, kind: &str, name: &str) -> Result<Option<Found>, Problem> {
         let found = |attributes, candidates| Some(Found { attributes, candidates });
         match kind {
-            "task" => Ok(self.task_row(read, name)?.and_then(|row| {
-                let mut attributes =
-                    BTreeMap::from([("process", row.process), ("state", row.state)]);
-                attributes.extend(row.assignee.map(|assignee| ("assignee", assignee)));
-                found(attributes, row.candidates)
-            })),
+            "task" => match self.task_row(read, name)? {
+                Some(row) => {
+                    let mut attributes =
+                        BTreeMap::from([("process", row.process), ("state", row.state)]);
+                    attributes.extend(row.assignee.map(|assignee| ("assignee", assignee)));
+                    Ok(found(attributes, row.candidates))
+                }
+                None => Ok(self.ended_task(read, name)?.map(Ended::found)),
+            },
             "incident" => Ok(self.incident_row(read, name)?.and_then(|row| {
                 found(BTreeMap::from([("process", row.process), ("state", row.code)]), Vec::new())
             })),
@@ -228,14 +257,21 @@ impl Engine for Processes {
                     _ => name.parse().ok(),
                 };
                 let Some(number) = number else { return Ok(None) };
-                Ok(self.load(read, number)?.and_then(|instance| {
+                let Some(instance) = self.load(read, number)? else {
+                    let row = match kind {
+                        "instance" => self.past_row(read, number)?,
+                        _ => None,
+                    };
+                    return Ok(row.as_ref().map(past::found));
+                };
+                Ok({
                     let state = instance.state_name().to_owned();
                     let mut attributes =
                         BTreeMap::from([("process", instance.process), ("state", state)]);
                     attributes
                         .extend(instance.started_by.map(|owner| ("owner", owner.to_string())));
                     found(attributes, Vec::new())
-                }))
+                })
             }
             _ => Ok(None),
         }
@@ -251,6 +287,7 @@ impl Engine for Processes {
         match resource.kind.as_str() {
             "process" => self.process_changed(tx, &resource.name, new),
             "decision" => new.map_or(Ok(()), check_decision),
+            "form" => self.form_changed(tx, &resource.name, new),
             "stream" => {
                 *self.consumers.lock().unwrap_or_else(PoisonError::into_inner) = None;
                 Ok(())
@@ -280,6 +317,11 @@ impl Engine for Processes {
         if 0 < looked {
             return Ok(looked);
         }
+        let listed = self.list_anew(tx)? + self.forget_ended(tx)?;
+        if 0 < listed {
+            return Ok(listed);
+        }
+        self.recount(tx)?;
         self.forget_history(tx)?;
         self.expire(tx, budget.min(self.config.timers_max))
     }
@@ -311,7 +353,13 @@ impl Engine for Processes {
     }
 
     fn forget(&self) {
+        self.is_listed.store(false, Ordering::Relaxed);
+        self.counted.store(false, Ordering::Relaxed);
         *self.consumers.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn sites(&self, kind: &str, name: Option<&str>) -> Vec<Site> {
+        crate::live::sites(kind, name)
     }
 
     fn let_go(&self) {
@@ -346,17 +394,21 @@ impl Engine for Processes {
         let Some((number, element, attempt)) = parse_token(&address.token) else {
             return Err(Error::Stored { detail: format!("the address `{}`", address.token) }.into());
         };
-        let (result, at) = match result {
+        let (result, at, row) = match result {
             Ok(Value::Object(mut answer)) if answer.contains_key("$at") => {
                 let at = answer
                     .get("$at")
                     .and_then(Value::as_str)
                     .and_then(|text| Time::parse(text).ok());
-                (Ok(answer.remove("value").unwrap_or_default()), at)
+                (Ok(answer.remove("value").unwrap_or_default()), at, None)
             }
-            other => (other, None),
+            Ok(Value::Object(mut answer)) if answer.contains_key(decisions::ROW) => {
+                let row = answer.get(decisions::ROW).and_then(Value::as_u64);
+                (Ok(answer.remove("value").unwrap_or_default()), None, row)
+            }
+            other => (other, None, None),
         };
-        let command = Command::Result { element, attempt, result };
+        let command = Command::Result { element, attempt, result, row };
         self.deliver(tx, number, command, at).map(|_| ())
     }
 

@@ -22,7 +22,7 @@ pub enum Error {
     /// Something that runs, or a version, that is not there.
     #[error("{kind} `{name}` does not exist")]
     NotFound {
-        /// `process`, `instance`, `job`, `task`, `incident`, `decision` or `bulk`.
+        /// `process`, `instance`, `job`, `task`, `incident`, `decision`, `form` or `bulk`.
         kind: &'static str,
         /// As asked for.
         name: String,
@@ -56,6 +56,24 @@ pub enum Error {
         task: String,
         /// Whose it is.
         assignee: String,
+    },
+    /// A task that is over.
+    #[error("task `{task}` was {state}{}", by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default())]
+    Ended {
+        /// The task.
+        task: String,
+        /// `completed` or `cancelled`.
+        state: String,
+        /// Who completed it.
+        by: Option<String>,
+    },
+    /// A form that a process names cannot be removed.
+    #[error("process `{process}` names the form `{form}`")]
+    FormUsed {
+        /// The form.
+        form: String,
+        /// The process.
+        process: String,
     },
     /// An expression gave something that cannot be used.
     #[error("{what} must be {expected}, but is {found}")]
@@ -178,12 +196,15 @@ impl Explain for Error {
             Self::NotFound { kind: "task", .. } => Code("task.not_found", Kind::NotFound),
             Self::NotFound { kind: "incident", .. } => Code("incident.not_found", Kind::NotFound),
             Self::NotFound { kind: "decision", .. } => Code("decision.not_found", Kind::NotFound),
+            Self::NotFound { kind: "form", .. } => Code("form.not_found", Kind::NotFound),
             Self::NotFound { kind: "bulk", .. } => Code("bulk.not_found", Kind::NotFound),
             Self::NotFound { .. } => Code("process.not_found", Kind::NotFound),
             Self::KeyActive { .. } => Code("process.key_active", Kind::Conflict),
             Self::Wait { .. } => Code("process.wait", Kind::Invalid),
             Self::JobState { .. } => Code("job.state", Kind::Conflict),
             Self::Claimed { .. } => Code("task.claimed", Kind::Conflict),
+            Self::Ended { .. } => Code("task.ended", Kind::Conflict),
+            Self::FormUsed { .. } => Code("form.in_use", Kind::Conflict),
             Self::Value { .. } => Code("process.value", Kind::Invalid),
             Self::NoFlow { .. } => Code("process.no_flow", Kind::Invalid),
             Self::Uncaught { .. } => Code("process.error_uncaught", Kind::Invalid),
@@ -211,6 +232,11 @@ impl Explain for Error {
             Self::Wait { .. } => "leave `wait` out, and look at the instance later",
             Self::JobState { .. } => "take the job again with `job.activate`",
             Self::Claimed { .. } => "have it assigned to you with `task.assign`",
+            Self::Ended { .. } => "`task.get` says who ended it, when and with what",
+            Self::FormUsed { .. } => "apply the process without it first, or together with this",
+            Self::NotFound { kind: "form", .. } => {
+                "declare it by a manifest `Form`, and name it by `zeebe:formDefinition formId`"
+            }
             Self::Value { .. } | Self::NoFlow { .. } => {
                 "change the variables with `incident.resolve`, which tries again"
             }

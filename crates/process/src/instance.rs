@@ -110,6 +110,12 @@ pub struct Instance {
     /// The ids of what it finished under versions that it ran before, oldest first; `path` comes behind it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<String>,
+    /// Where the log has what it has left behind.
+    #[serde(default, skip_serializing_if = "Trail::is_empty")]
+    pub trail: Trail,
+    /// Incidents that are over, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mended: Vec<Mended>,
 }
 
 /// A command that waits until its instance is mended or resumed.
@@ -146,6 +152,9 @@ pub struct Element {
     /// Why it cannot go on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incident: Option<Incident>,
+    /// How often it was tried after the first time.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub again: u32,
 }
 
 /// What an element waits for.
@@ -258,6 +267,23 @@ pub struct Task {
     /// The form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub form: Option<String>,
+    /// How much it matters beside others, 0 to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<u32>,
+    /// What who completes it says beside its result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<Report>,
+}
+
+/// What who completes a task says of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// When it was really done, business time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done_at: Option<Time>,
+    /// The variables that he gave; absent where they are large.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<Variables>,
 }
 
 /// Why something stands still.
@@ -271,6 +297,37 @@ pub struct Incident {
     pub element: String,
     /// When, business time.
     pub at: Time,
+}
+
+/// An incident that is over: it was mended, or what it stopped was ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Mended {
+    /// What it was.
+    #[serde(flatten)]
+    pub incident: Incident,
+    /// When it was over, business time.
+    pub until: Time,
+}
+
+/// Where the log has what an instance has left behind.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Trail {
+    /// The row of elements that leads to all the others: the first of the last step that had some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<u64>,
+    /// Flows that were taken since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flows: Vec<FlowId>,
+    /// The rows of decisions, by the elements that asked for them and are not over yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decided: Vec<(ElementId, u64)>,
+}
+
+impl Trail {
+    /// Returns whether it leads nowhere.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Incident {
@@ -357,6 +414,9 @@ pub enum Command {
         attempt: u32,
         /// The value, or what went wrong.
         result: Result<Value, Problem>,
+        /// Where the log has how it was decided.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        row: Option<u64>,
     },
     /// A worker failed.
     Fail {
@@ -553,6 +613,10 @@ impl Instance {
         };
         assign(variables, name, rest, value);
     }
+}
+
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 /// Sets a variable, or a value inside a context.

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::instance::{Command, Instance, Variables};
 use crate::lists::Page;
 use crate::messages::Message;
+use crate::newest;
 use crate::running::Start;
 use crate::wire::{self, InstanceRow, key};
 use base::{Period, Place, Problem};
@@ -26,6 +27,9 @@ pub(crate) struct StartParameters {
     /// True where no other instance of this business key may be active.
     #[serde(default)]
     pub unique: bool,
+    /// True where the variables come from the form of the process: then they are checked against it.
+    #[serde(default)]
+    pub form: bool,
     /// True where the caller, itself a process or a contract, waits for the end and its variables.
     #[serde(default)]
     pub wait: bool,
@@ -59,6 +63,9 @@ impl Processes {
         let compiled = self.cache.latest(tx, &self.config, process)?;
         let node = compiled.start().ok_or_else(|| Error::NoStart { process: process.into() })?;
         let at = tx.time_of(call);
+        if parameters.form {
+            self.check_start(tx, &compiled, &parameters.variables, at)?;
+        }
         let business_key = match (&parameters.business_key, &compiled.business_key) {
             (None, Some(expression)) => {
                 crate::elements::text_of(&expression.evaluate(&parameters.variables, at)?)
@@ -150,6 +157,9 @@ impl Processes {
     }
 
     pub(crate) fn list_instances(&self, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
+        if newest::is_newest(call) {
+            return self.list_newest(reader, call);
+        }
         let sought = Sought {
             process: call.text("process"),
             business_key: call.text("business_key"),
@@ -194,7 +204,12 @@ impl Processes {
         self.load(read, number)?.map(|instance| self.row_of(read, &instance)).transpose()
     }
 
-    fn row_of(&self, read: &dyn Read, instance: &Instance) -> Result<InstanceRow, Problem> {
+    /// Returns an instance as lists show it.
+    pub(crate) fn row_of(
+        &self,
+        read: &dyn Read,
+        instance: &Instance,
+    ) -> Result<InstanceRow, Problem> {
         let compiled = self.cache.get(read, &self.config, &instance.process, instance.version)?;
         Ok(InstanceRow::new(instance, &compiled.graph))
     }

@@ -303,6 +303,9 @@ impl Processes {
             at,
             subject: Some(subject),
         };
+        for key in key::incident_listed(&row.process, &row.element, 0, number) {
+            tx.put(key, Vec::new());
+        }
         tx.put(key::incident(0, number), wire::write(&row)?);
         Ok(())
     }

@@ -8,7 +8,7 @@ use crate::jobs::{Activate, Complete, Fail, JobError, JobRow, activated};
 use crate::repair::{Migrate, MoveToken, SetVariables, Try};
 use crate::signals::PublishSignal;
 use crate::suspend::Suspend;
-use crate::tasks::Assign;
+use crate::tasks::{Assign, CompleteTask};
 use kernel::{Operation, Right, decide, operation, read};
 use schemars::JsonSchema;
 use serde_json::{Value, json};
@@ -38,14 +38,31 @@ pub(crate) fn operations(engine: &Arc<Processes>) -> Vec<Operation> {
     all.extend(incidents(engine));
     all.extend(jobs(engine));
     all.extend(tasks(engine));
+    all.extend(forms(engine));
     all.extend(decisions(engine));
     all
 }
 
 fn processes(engine: &Arc<Processes>) -> Vec<Operation> {
-    use Right::Run;
+    use Right::{Read, Run};
     let withdraw = Arc::clone(engine);
     vec![
+        operation(
+            "process.list",
+            Read,
+            "Lists processes with how many instances each has: active, stopped, finished.",
+            read(engine, Processes::list_processes),
+        )
+        .on_kind()
+        .queries(&[("text", "whose name has this text"), PAGE, AFTER])
+        .answers(page()),
+        operation(
+            "process.get",
+            Read,
+            "Shows a process: its diagram, its versions, and for each element how often, how long, and where it stands still.",
+            read(engine, Processes::get_process),
+        )
+        .queries(&[("version", "this version alone; all together, in the newest diagram, where absent")]),
         operation(
             "process.start",
             Run,
@@ -98,7 +115,7 @@ fn instances(engine: &Arc<Processes>) -> Vec<Operation> {
         operation(
             "instance.list",
             Read,
-            "Lists active instances.",
+            "Lists instances: those that are active, the oldest first, or by `state` and `newest` any, the newest first.",
             read(engine, Processes::list_instances),
         )
         .on_kind()
@@ -107,11 +124,23 @@ fn instances(engine: &Arc<Processes>) -> Vec<Operation> {
             ("business_key", "with this business key, of the process"),
             ("variable", "with a value of this indexed variable, of the process"),
             ("value", "the value of that variable"),
-            ("state", "`active`, `suspended` or `failed`"),
+            (
+                "state",
+                "`active`, `suspended` or `failed`; `open` for these, `incident` for those that stand still somewhere, `completed`, `cancelled`, `finished` for both, `all`",
+            ),
+            ("from", "that began at this time or later"),
+            ("to", "that began at this time or before"),
+            ("newest", "`true` for the newest first, as where the state or a time needs it"),
             PAGE,
             AFTER,
         ])
         .answers(page()),
+        operation(
+            "instance.history",
+            Read,
+            "Tells what an instance, active or over, has done: its path, flows, tasks, calls, decisions and incidents.",
+            read(engine, Processes::instance_history),
+        ),
     ]
 }
 
@@ -199,7 +228,7 @@ fn incidents(engine: &Arc<Processes>) -> Vec<Operation> {
         operation(
             "incident.get",
             Read,
-            "Shows an incident.",
+            "Shows an incident, and the variables that the element sees.",
             read(engine, Processes::get_incident),
         ),
         operation(
@@ -209,7 +238,16 @@ fn incidents(engine: &Arc<Processes>) -> Vec<Operation> {
             read(engine, Processes::list_incidents),
         )
         .on_kind()
-        .queries(&[("process", "of this process"), ("code", "with this code"), PAGE, AFTER])
+        .queries(&[
+            ("process", "of this process"),
+            ("element", "at this element"),
+            ("code", "with this code"),
+            ("business_key", "with this business key"),
+            ("text", "that say this somewhere: message, code, element, business key"),
+            ("newest", "`true` for those of the newest instances first"),
+            PAGE,
+            AFTER,
+        ])
         .answers(page()),
         operation(
             "incident.resolve",
@@ -266,17 +304,24 @@ fn tasks(engine: &Arc<Processes>) -> Vec<Operation> {
     use Right::{Manage, Read, Run};
     vec![
         operation("task.get", Read, "Shows a task.", read(engine, Processes::get_task)),
-        operation("task.list", Read, "Lists open tasks.", read(engine, Processes::list_tasks))
-            .on_kind()
-            .queries(&[
-                ("assignee", "of this person"),
-                ("process", "of this process"),
-                ("kind", "of this element"),
-                ("state", "`created` or `claimed`"),
-                PAGE,
-                AFTER,
-            ])
-            .answers(page()),
+        operation(
+            "task.list",
+            Read,
+            "Lists open tasks, what is due first before others.",
+            read(engine, Processes::list_tasks),
+        )
+        .on_kind()
+        .queries(&[
+            ("mine", "`true`: the caller's own, and those that his roles may take"),
+            ("search", "of instances whose business key begins so"),
+            ("assignee", "of this person"),
+            ("process", "of this process"),
+            ("kind", "of this element"),
+            ("state", "`created` or `claimed`"),
+            PAGE,
+            AFTER,
+        ])
+        .answers(page()),
         operation("task.claim", Run, "Takes a task.", decide(engine, Processes::claim_task)),
         operation(
             "task.unclaim",
@@ -297,14 +342,58 @@ fn tasks(engine: &Arc<Processes>) -> Vec<Operation> {
             "Finishes a task.",
             decide(engine, Processes::complete_task),
         )
-        .takes(schema::<Complete>()),
+        .takes(schema::<CompleteTask>()),
+    ]
+}
+
+fn forms(engine: &Arc<Processes>) -> Vec<Operation> {
+    use Right::Read;
+    vec![
+        operation("form.get", Read, "Shows a form.", read(engine, Processes::get_form))
+            .queries(&[("version", "of this version; the newest where absent")])
+            .answers(json!({"type": "object", "properties": {
+                "form": {"type": "string"},
+                "version": {"type": "integer"},
+                "schema": {"type": "object"},
+            }})),
+        operation("form.list", Read, "Lists forms.", read(engine, Processes::list_forms))
+            .on_kind()
+            .queries(&[PAGE, AFTER])
+            .answers(page()),
     ]
 }
 
 fn decisions(engine: &Arc<Processes>) -> Vec<Operation> {
-    use Right::{Manage, Run};
+    use Right::{Manage, Read, Run};
     let withdraw = Arc::clone(engine);
     vec![
+        operation(
+            "decision.list",
+            Read,
+            "Lists decisions, and which processes ask for them.",
+            read(engine, Processes::list_decisions),
+        )
+        .on_kind()
+        .queries(&[("text", "whose name has this text"), PAGE, AFTER])
+        .answers(page()),
+        operation(
+            "decision.get",
+            Read,
+            "Shows a decision: its diagram and tables, and which processes ask for it.",
+            read(engine, Processes::get_decision),
+        )
+        .queries(&[("version", "as it stood at this version")]),
+        operation(
+            "decision.explain",
+            Read,
+            "Evaluates a decision and tells which rules fired, in it and in the decisions behind it.",
+            read(engine, Processes::explain),
+        )
+        .takes(json!({"type": "object", "properties": {
+            "variables": {"type": "object"},
+            "version": {"type": ["integer", "null"]},
+            "decision": {"type": ["string", "null"]},
+        }})),
         operation(
             "decision.evaluate",
             Run,

@@ -4,6 +4,7 @@ use crate::engine::Processes;
 use crate::instance::{Instance, Wait};
 use crate::messages::Message;
 use crate::suspend::Suspended;
+use crate::trail::DecisionRow;
 use crate::wire::{self, ElementRow, IncidentRow, TaskRow, key};
 use base::{Problem, Time};
 use kernel::{Cell, Column, ColumnType, Read, Reader, Relation, Scan};
@@ -70,6 +71,22 @@ fn history(engine: &Arc<Processes>) -> Vec<Relation> {
                 column("state", Text, "completed or cancelled"),
             ],
         ),
+        relation(
+            engine,
+            "decisions",
+            "Decisions that instances have asked for, with the rules that fired.",
+            decisions,
+            vec![
+                column("instance", Int, "the instance"),
+                column("process", Text, "the process"),
+                column("decision", Text, "the decision"),
+                column("version", Int, "the version of the decision"),
+                column("at", Time, "when, business time"),
+                column("inputs", Text, "what it was decided from, as JSON"),
+                column("result", Text, "what came out, as JSON"),
+                column("tables", Text, "the tables behind it with the rules that fired, as JSON"),
+            ],
+        ),
     ]
 }
 
@@ -97,6 +114,12 @@ fn work(engine: &Arc<Processes>) -> Vec<Relation> {
                 column("created_at", Time, "when it came, business time"),
                 column("ended_at", Time, "when it ended, business time"),
                 column("completed_by", Text, "who completed it"),
+                column("priority", Int, "how much it matters beside others, 0 to 100"),
+                column(
+                    "done_at",
+                    Time,
+                    "when it was really done, business time, where who completed it said so",
+                ),
             ],
         ),
         relation(
@@ -349,6 +372,22 @@ fn elements(_: &Processes, reader: &Reader, _: &Scan, give: Give<'_>) -> Result<
     each_row(reader, wire::LOG_ELEMENTS, &mut cells).map(|_| ())
 }
 
+fn decisions(_: &Processes, reader: &Reader, _: &Scan, give: Give<'_>) -> Result<(), Problem> {
+    let mut cells = |row: DecisionRow| {
+        give(vec![
+            int(row.instance),
+            Cell::Text(row.process),
+            Cell::Text(row.decision),
+            int(row.version),
+            instants(row.at),
+            Cell::Text(row.inputs.to_string()),
+            Cell::Text(row.result.to_string()),
+            Cell::Text(row.tables.to_string()),
+        ])
+    };
+    each_row(reader, wire::LOG_DECISIONS, &mut cells).map(|_| ())
+}
+
 fn tasks(_: &Processes, reader: &Reader, _: &Scan, give: Give<'_>) -> Result<(), Problem> {
     let cells = |row: TaskRow| {
         vec![
@@ -366,6 +405,8 @@ fn tasks(_: &Processes, reader: &Reader, _: &Scan, give: Give<'_>) -> Result<(),
             instants(row.created_at),
             Cell::time(row.ended_at),
             Cell::text(row.completed_by),
+            row.priority.map_or(Cell::Null, |priority| int(priority.into())),
+            Cell::time(row.done_at),
         ]
     };
     let mut open = |_: &[u8], value: &[u8]| give(cells(wire::read(value)?));

@@ -1,14 +1,19 @@
 //! Runs instances inside a transaction: loads one, lets the step function decide, does what it asks, stores what came out.
 
 use crate::compiled::Compiled;
+use crate::counts::Present;
 use crate::elements::text_of;
 use crate::engine::Processes;
 use crate::error::Error;
-use crate::instance::{Command, ElementId, Incident, Instance, Parked, State, Variables, Wait};
+use crate::instance::{
+    Command, ElementId, Incident, Instance, Parked, State, Trail, Variables, Wait,
+};
 use crate::metrics;
-use crate::state::{Effect, handle};
+use crate::past::{self, Noted};
+use crate::state::{Effect, Outcome, handle};
 use crate::traced::{self, Traced};
-use crate::wire::{self, ElementRow, InstanceRow, TaskRow, key};
+use crate::trail::{self, Over, Writing};
+use crate::wire::{self, InstanceRow, TaskRow, key};
 use base::{Period, Problem, Time};
 use kernel::{Address, Call, Principal, Read, ResourceRef, Tx};
 use notation::graph::NodeId;
@@ -115,6 +120,8 @@ impl Processes {
             trace: Traced::begin(tx),
             suspended: false,
             earlier: Vec::new(),
+            trail: Trail::default(),
+            mended: Vec::new(),
         };
         tx.count(metrics::STARTED, &compiled.name);
         let ran = self.attempt(tx, compiled, None, instance, Command::Start { node }, None)?;
@@ -191,6 +198,7 @@ impl Processes {
         command: Command,
         at: Option<Time>,
     ) -> Result<(Ran, Option<Vec<String>>), Problem> {
+        self.count_from_here(tx)?;
         let mut spare = instance.clone();
         let parked = Parked { command: command.clone(), at };
         let old = before.clone().unwrap_or_default();
@@ -199,9 +207,14 @@ impl Processes {
             Err(problem)
                 if matches!(problem.code.as_str(), "kernel.internal" | "process.limit") =>
             {
+                let was = before.as_ref().map(|_| Present::of(&spare));
+                if before.is_none() {
+                    past::begun(tx, &spare.process, spare.started_at, spare.key)?;
+                }
                 spare.state = State::Failed;
                 spare.incident = Some(Incident::new(&problem, "", spare.time));
                 spare.parked.push(parked);
+                self.count_step(tx, was, &spare, &[])?;
                 self.store(tx, &spare, before.unwrap_or_default(), compiled)?;
                 Ok((Ran::of(true, spare), None))
             }
@@ -219,22 +232,33 @@ impl Processes {
         at: Option<Time>,
     ) -> Result<(Ran, Option<Vec<String>>), Problem> {
         let known = open_subscriptions(&instance);
-        let outcome = handle(&compiled.graph, &self.config, &mut instance, command, at);
+        // An instance that is stored has keys; one that has none begins now.
+        let was = (!before.is_empty()).then(|| Present::of(&instance));
+        if was.is_none() {
+            past::begun(tx, &instance.process, instance.started_at, instance.key)?;
+        }
+        let incidents = trail::incidents_of(&instance);
+        let mut outcome = handle(&compiled.graph, &self.config, &mut instance, command, at);
         let is_taken = outcome.is_taken;
+        let mut left = std::mem::take(&mut outcome.left);
         traced::entered(tx, &mut instance);
-        self.perform(tx, compiled, &instance, outcome.effects)?;
+        self.perform(tx, compiled, &mut instance, outcome)?;
         while let Some((element, message)) = self.take_buffered(tx, &instance, &known)? {
             let command = Command::Message { element, variables: message.variables.clone() };
-            let outcome =
+            let mut outcome =
                 handle(&compiled.graph, &self.config, &mut instance, command, Some(message.time));
+            let is_taken = outcome.is_taken;
+            left.append(&mut outcome.left);
             traced::entered(tx, &mut instance);
-            self.perform(tx, compiled, &instance, outcome.effects)?;
+            self.perform(tx, compiled, &mut instance, outcome)?;
             // A timer due before the message has closed the subscription.
-            if !outcome.is_taken {
+            if !is_taken {
                 self.keep(tx, &message)?;
             }
         }
         traced::sweep(&mut instance);
+        trail::mended(&mut instance, incidents, &self.config);
+        self.count_step(tx, was, &instance, &left)?;
         match instance.state {
             State::Active | State::Failed => {
                 self.store(tx, &instance, before, compiled)?;
@@ -262,6 +286,7 @@ impl Processes {
         }
         tx.put(key::instance(instance.key), bytes);
         let after = wire::index(instance, &compiled.indexed)?;
+        self.tasks_changed(tx, &before, &after)?;
         put_difference(tx, before, after);
         Ok(())
     }
@@ -278,8 +303,12 @@ impl Processes {
         if !before.is_empty() {
             tx.delete(key::instance(instance.key));
         }
+        self.tasks_changed(tx, &before, &wire::Index::new())?;
         put_difference(tx, before, wire::Index::new());
-        tx.record(wire::LOG_INSTANCES, &InstanceRow::new(&instance, &compiled.graph))?;
+        let mut row = InstanceRow::new(&instance, &compiled.graph);
+        row.trail = Some(instance.trail.clone()).filter(|trail| !trail.is_empty());
+        let offset = tx.record(wire::LOG_INSTANCES, &row)?;
+        past::note(tx, &Noted::of(&instance), offset);
         self.told(tx, &instance);
         if let Some(address) = &instance.reply_to {
             let result = match instance.state {
@@ -311,10 +340,11 @@ impl Processes {
         &self,
         tx: &mut Tx<'_>,
         compiled: &Compiled,
-        instance: &Instance,
-        effects: Vec<Effect>,
+        instance: &mut Instance,
+        outcome: Outcome,
     ) -> Result<(), Problem> {
-        for effect in effects {
+        let mut writing = Writing::begin(outcome.flows);
+        for effect in outcome.effects {
             match effect {
                 Effect::Call { element, attempt, operation, resource, args, at } => {
                     let resource = self.resolve_resource(tx, &operation, &resource)?;
@@ -356,17 +386,9 @@ impl Processes {
                     call.at = Some(at);
                     tx.call(call);
                 }
-                Effect::Activity { element, node, entered, left, is_completed, .. } => {
-                    let state = if is_completed { "completed" } else { "cancelled" };
-                    let row = ElementRow {
-                        instance: instance.key,
-                        process: instance.process.clone(),
-                        element: compiled.graph.node(node).id.clone(),
-                        entered_at: entered,
-                        left_at: left,
-                        state: state.into(),
-                    };
-                    tx.record(wire::LOG_ELEMENTS, &row)?;
+                Effect::Activity { element, node, entered, left, is_completed, tries } => {
+                    let over = Over { element, node, entered, left, is_completed, tries };
+                    let row = writing.element(tx, compiled, instance, over)?;
                     traced::left(tx, instance, element, &row.element, is_completed);
                 }
                 Effect::TaskEnded { element, task, entered, left, completed_by } => {
@@ -375,10 +397,13 @@ impl Processes {
                         if completed_by.is_some() { "completed" } else { "cancelled" }.into();
                     row.ended_at = Some(left);
                     row.completed_by = completed_by;
-                    tx.record(wire::LOG_TASKS, &row)?;
+                    writing.task(element, tx.record(wire::LOG_TASKS, &row)?);
+                    let given = task.report.and_then(|report| report.given);
+                    self.keep_ended(tx, &row, given)?;
                 }
             }
         }
+        writing.end(instance, &self.config);
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use crate::instance::{
     Command, Element, ElementId, Incident, Instance, Move, Parked, ROOT, State, Task, Variables,
     Wait,
 };
-use base::{Problem, Time};
+use base::{Period, Problem, Time};
 use notation::graph::{FlowId, Graph, Node, NodeId};
 use serde_json::Value;
 
@@ -76,6 +76,8 @@ pub enum Effect {
         left: Time,
         /// True where it came to its end by itself.
         is_completed: bool,
+        /// How often it was tried, where that was more than once.
+        tries: Option<u32>,
     },
     /// Send a signal to all other instances, and to the processes that it starts.
     Signal {
@@ -101,11 +103,26 @@ pub enum Effect {
     },
 }
 
+/// An element of the graph that was left: gateways and events as well as activities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left {
+    /// Which element of the graph.
+    pub node: NodeId,
+    /// True where it came to its end by itself.
+    pub is_completed: bool,
+    /// How long it took, business time.
+    pub took: Period,
+}
+
 /// What became of a command.
 #[derive(Debug, Default, PartialEq)]
 pub struct Outcome {
     /// What is asked of the outside, in order.
     pub effects: Vec<Effect>,
+    /// What was left, in order.
+    pub left: Vec<Left>,
+    /// The flows that tokens took, in order.
+    pub flows: Vec<FlowId>,
     /// False where nobody waited for it (any more): a message finds another, a result is forgotten.
     pub is_taken: bool,
 }
@@ -118,9 +135,17 @@ pub fn handle(
     command: Command,
     at: Option<Time>,
 ) -> Outcome {
-    let mut step = Step { graph, config, instance, effects: Vec::new(), budget: config.moves_max };
+    let mut step = Step {
+        graph,
+        config,
+        instance,
+        effects: Vec::new(),
+        left: Vec::new(),
+        flows: Vec::new(),
+        budget: config.moves_max,
+    };
     let is_taken = step.handle(command, at);
-    Outcome { effects: step.effects, is_taken }
+    Outcome { effects: step.effects, left: step.left, flows: step.flows, is_taken }
 }
 
 /// What a token passes on its way, for the suite of token flow.
@@ -145,6 +170,8 @@ pub(crate) struct Step<'a> {
     pub config: &'a Config,
     pub instance: &'a mut Instance,
     pub effects: Vec<Effect>,
+    pub left: Vec<Left>,
+    pub flows: Vec<FlowId>,
     budget: usize,
 }
 
@@ -211,7 +238,9 @@ impl<'a> Step<'a> {
         match command {
             Command::Start { node } => self.start(node),
             Command::Complete { element, variables, by } => self.complete(element, variables, by),
-            Command::Result { element, attempt, result } => self.result(element, attempt, result),
+            Command::Result { element, attempt, result, row } => {
+                self.result(element, attempt, result, row)
+            }
             Command::Fail { element, retries, until, message, variables } => {
                 self.job_failed(element, retries, until, message, variables)
             }
@@ -413,6 +442,7 @@ impl<'a> Step<'a> {
             wait: Wait::Entry,
             entered: self.instance.time,
             incident: None,
+            again: 0,
         });
         id
     }

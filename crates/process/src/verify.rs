@@ -3,7 +3,7 @@
 use crate::consume::log_of;
 use crate::engine::Processes;
 use crate::wire::{self, Index, key};
-use base::{KeyReader, Problem};
+use base::{Key, KeyReader, Problem};
 use kernel::Read;
 
 /// At most so many lines; who has more needs no more.
@@ -17,8 +17,17 @@ impl Processes {
     /// Where the store cannot be read.
     pub fn verify(&self, read: &dyn Read) -> Result<Vec<String>, Problem> {
         let mut findings = Vec::new();
-        let expected = self.expected_keys(read, &mut findings)?;
-        compare(read, expected, &mut findings)?;
+        let mut expected = self.expected_keys(read, &mut findings)?;
+        let is_counted = self.recounting(read)?.is_some_and(|recounting| recounting.is_done());
+        let mut beside = key::beside_instances();
+        if is_counted {
+            self.check_counts(read, &mut findings)?;
+        } else {
+            // What an older version has left is listed by process and counted only when the unit has run for a while.
+            beside.retain(|prefix| !is_listed_incident(prefix.as_ref()));
+            expected.retain(|key, _| !is_listed_incident(key));
+        }
+        compare(read, &beside, expected, &mut findings)?;
         check_cursors(read, &mut findings)?;
         check_requests(read, &mut findings)?;
         findings.truncate(FINDINGS_MAX);
@@ -47,11 +56,16 @@ impl Processes {
 /// Compares the keys that are stored beside instances with those that should be.
 fn compare(
     read: &dyn Read,
+    beside: &[Key],
     mut expected: Index,
     findings: &mut Vec<String>,
 ) -> Result<(), Problem> {
-    for prefix in key::beside_instances() {
+    let older = forget_listed(read, &mut expected)?;
+    for prefix in beside {
         for (stored, value) in read.scan_prefix(prefix.as_ref(), usize::MAX)? {
+            if older.iter().any(|prefix| stored.starts_with(prefix.as_ref())) {
+                continue;
+            }
             // Start timers and incidents of messages belong to no instance.
             if is_of_no_instance(&stored, &value) {
                 continue;
@@ -71,12 +85,30 @@ fn compare(
     Ok(())
 }
 
+/// Where an older version has listed tasks and this one has not brought that forward, expects no list, and returns what to leave out.
+fn forget_listed(read: &dyn Read, expected: &mut Index) -> Result<Vec<base::Key>, Problem> {
+    let mut older = Vec::new();
+    for prefix in key::tasks_before() {
+        if !read.scan_prefix(prefix.as_ref(), 1)?.is_empty() {
+            older.extend(key::tasks_before());
+            older.extend(key::tasks_listed());
+        }
+    }
+    expected.retain(|key, _| !older.iter().any(|prefix| key.starts_with(prefix.as_ref())));
+    Ok(older)
+}
+
 fn is_of_no_instance(stored: &[u8], value: &[u8]) -> bool {
     let is_in = |prefix: base::Key| stored.starts_with(prefix.as_ref());
     let is_start_timer = is_in(key::timers()) && !value.is_empty();
-    let is_of_message =
-        is_in(key::incidents()) && wire::tail(stored).is_none_or(|(instance, _)| instance == 0);
+    let is_incident = is_in(key::incidents()) || is_listed_incident(stored);
+    let is_of_message = is_incident && wire::tail(stored).is_none_or(|(instance, _)| instance == 0);
     is_start_timer || is_of_message
+}
+
+fn is_listed_incident(key: &[u8]) -> bool {
+    let listed = [key::incidents_by_process(), key::incidents_by_element()];
+    listed.iter().any(|prefix| key.starts_with(prefix.as_ref()))
 }
 
 fn check_cursors(read: &dyn Read, findings: &mut Vec<String>) -> Result<(), Problem> {

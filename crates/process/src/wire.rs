@@ -6,8 +6,10 @@
 //! | `j` 0 | job type, instance, element | nothing: a job that can be taken |
 //! | `j` 1 | until (wall), instance, element | nothing: a job that is held or put off |
 //! | `k` 0 | instance, element | the task's row |
-//! | `k` 1 | assignee, instance, element | nothing |
-//! | `k` 2 | process, instance, element | nothing |
+//! | `k` 1, `k` 2 | | keys of tasks as an older version wrote them: see [`crate::worklist`] |
+//! | `k` 3 | `user`, `role` or `nobody`, name, due, since, instance, element | nothing: whose task it is, or may become |
+//! | `k` 4 | process, due, since, instance, element | nothing: a task |
+//! | `k` 5 | business key, instance, element | nothing: a task |
 //! | `l` | due, instance (0: a start timer), element or process and node | nothing, or the start timer |
 //! | `m` | process, message, correlation key, instance, element | nothing: a subscription |
 //! | `n` 0 | process, message, correlation key, time, number | a message that waits |
@@ -19,6 +21,12 @@
 //! | `p` 3 | process, indexed variable, value, instance | nothing |
 //! | `p` 4 | engine, token of who waits | the number of a request |
 //! | `p` 5 | instance | nothing: it is suspended |
+//! | `p` 6 | process, `completed` or `cancelled`, instance | where the log has it, and its version |
+//! | `p` 7 | process, business key, instance | nothing: it is over, and the log has it |
+//! | `p` 8 | process, hour | the first and the last number of the instances that began in it |
+//! | `p` 9 | process, version | what is counted of it, see [`crate::counts`] |
+//! | `p` : | process, instance (0: none), element or number | nothing: an incident |
+//! | `p` ; | process, id of the element, instance (0: none), element or number | nothing: an incident |
 //! | `q` | instance (0: none), element or number | the incident's row |
 //! | `r` 0 | process, stream | the offset of the next row to consume |
 //! | `r` 1 | instance | nothing: it has moves to make |
@@ -30,10 +38,16 @@
 //! | `r` 7 | number | a bulk operation |
 //! | `r` 8 | number | nothing: a bulk operation that is under way |
 //! | `r` 9 | signal, instance, element | nothing: who waits for a signal |
+//! | `r` D | instance, element | a task that is over |
+//! | `r` E | end, instance, element | nothing: a task that is over |
+//! | `r` F | number | that there is a task for somebody, see [`crate::assignments`] |
+//! | `r` : | | how far what was there before is counted |
 
 use crate::elements::text_of;
 use crate::error::Error;
-use crate::instance::{Element, ElementId, Incident, Instance, ROOT, State, Wait};
+use crate::instance::{Element, ElementId, Incident, Instance, Mended, ROOT, State, Trail, Wait};
+use crate::trail::Link;
+use crate::worklist;
 use base::{Key, KeyReader, Problem, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -48,6 +62,8 @@ pub const LOG_INSTANCES: &str = "system/process_instances";
 pub const LOG_ELEMENTS: &str = "system/elements";
 /// The log of finished tasks.
 pub const LOG_TASKS: &str = "system/tasks";
+/// The log of decisions that instances have asked for.
+pub const LOG_DECISIONS: &str = "system/decisions";
 
 /// Keys with their values.
 pub type Index = BTreeMap<Vec<u8>, Vec<u8>>;
@@ -114,6 +130,7 @@ fn space(space: u8, part: u8) -> Key {
 /// The keys, each by what it leads to.
 pub mod key {
     use super::{ElementId, Key, Time, space};
+    use crate::worklist::Whose;
 
     /// An instance.
     pub fn instance(instance: u64) -> Key {
@@ -145,14 +162,54 @@ pub mod key {
         tasks().number(instance).number(element.into())
     }
 
-    /// Tasks of a person.
-    pub fn tasks_of(assignee: &str) -> Key {
-        space(b'k', 1).text(assignee)
+    /// Tasks as an older version listed them.
+    pub fn tasks_before() -> [Key; 2] {
+        [1, 2].map(|part| space(b'k', part))
     }
 
-    /// Tasks of a process.
+    /// How tasks are listed: beside their rows.
+    pub fn tasks_listed() -> [Key; 3] {
+        [3, 4, 5].map(|part| space(b'k', part))
+    }
+
+    /// Tasks of a person, or of those who may take them, in the order in which they should be done.
+    pub fn tasks_of(whose: Whose<'_>) -> Key {
+        let (kind, name) = match whose {
+            Whose::User(name) => ("user", name),
+            Whose::Role(name) => ("role", name),
+            Whose::Nobody => ("nobody", ""),
+        };
+        space(b'k', 3).text(kind).text(name)
+    }
+
+    /// Tasks of a process, in the order in which they should be done.
     pub fn tasks_in(process: &str) -> Key {
-        space(b'k', 2).text(process)
+        space(b'k', 4).text(process)
+    }
+
+    /// Tasks of all instances that have a business key.
+    pub fn tasks_called_all() -> Key {
+        space(b'k', 5)
+    }
+
+    /// Tasks of instances of a business key.
+    pub fn tasks_called(business_key: &str) -> Key {
+        tasks_called_all().text(business_key)
+    }
+
+    /// A task that is over.
+    pub fn ended(instance: u64, element: ElementId) -> Key {
+        space(b'r', 20).number(instance).number(element.into())
+    }
+
+    /// Tasks that are over, by their end.
+    pub fn ended_by_time() -> Key {
+        space(b'r', 21)
+    }
+
+    /// Who should hear of a task.
+    pub fn assignments() -> Key {
+        space(b'r', 22)
     }
 
     /// Timers by time.
@@ -203,6 +260,72 @@ pub mod key {
     /// Instances that are suspended.
     pub fn instances_suspended() -> Key {
         space(b'p', 5)
+    }
+
+    /// Instances that are over, of all processes.
+    pub fn past_all() -> Key {
+        space(b'p', 6)
+    }
+
+    /// Instances of a process that ended so: `completed` or `cancelled`.
+    pub fn past(process: &str, state: &str) -> Key {
+        past_all().text(process).text(state)
+    }
+
+    /// Instances that are over and had a business key, of all processes.
+    pub fn past_by_key_all() -> Key {
+        space(b'p', 7)
+    }
+
+    /// Instances that are over, by business key.
+    pub fn past_by_key(process: &str, key: &str) -> Key {
+        past_by_key_all().text(process).text(key)
+    }
+
+    /// Which instances of a process began in which hour.
+    pub fn begun(process: &str) -> Key {
+        space(b'p', 8).text(process)
+    }
+
+    /// What is counted of all processes.
+    pub fn counts_all() -> Key {
+        space(b'p', 9)
+    }
+
+    /// What is counted of a process, by version.
+    pub fn counts(process: &str) -> Key {
+        counts_all().text(process)
+    }
+
+    /// How far what was there before is counted.
+    pub fn counting() -> Key {
+        space(b'r', 10)
+    }
+
+    /// Incidents of all processes, by process.
+    pub fn incidents_by_process() -> Key {
+        space(b'p', 10)
+    }
+
+    /// Incidents of a process.
+    pub fn incidents_of(process: &str) -> Key {
+        incidents_by_process().text(process)
+    }
+
+    /// Incidents of all processes, by process and element.
+    pub fn incidents_by_element() -> Key {
+        space(b'p', 11)
+    }
+
+    /// Incidents at an element of a process.
+    pub fn incidents_at(process: &str, element: &str) -> Key {
+        incidents_by_element().text(process).text(element)
+    }
+
+    /// The keys under which an incident is listed beside its row.
+    pub fn incident_listed(process: &str, element: &str, instance: u64, number: u64) -> [Key; 2] {
+        [incidents_of(process), incidents_at(process, element)]
+            .map(|key| key.number(instance).number(number))
     }
 
     /// Instances by process.
@@ -302,7 +425,7 @@ pub mod key {
 
     /// The beginnings of all keys that [`super::index`] computes.
     pub fn beside_instances() -> Vec<Key> {
-        let parts = [0, 1, 2, 3, 5].map(|part| space(b'p', part));
+        let parts = [0, 1, 2, 3, 5, 10, 11].map(|part| space(b'p', part));
         let others = [
             kernel::key(b'j'),
             kernel::key(b'k'),
@@ -405,6 +528,12 @@ pub struct TaskRow {
     /// Who completed it.
     #[serde(default)]
     pub completed_by: Option<String>,
+    /// How much it matters beside others, 0 to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<u32>,
+    /// When it was really done, business time, where who completed it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done_at: Option<Time>,
 }
 
 impl TaskRow {
@@ -431,7 +560,14 @@ impl TaskRow {
             created_at,
             ended_at: None,
             completed_by: None,
+            priority: task.priority,
+            done_at: task.report.as_ref().and_then(|report| report.done_at),
         }
+    }
+
+    /// Returns what it is called: the element's name, else its id.
+    pub fn title(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.kind)
     }
 }
 
@@ -490,6 +626,21 @@ pub struct ElementRow {
     pub left_at: Time,
     /// `completed` or `cancelled`.
     pub state: String,
+    /// Its number inside the instance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<ElementId>,
+    /// How often it was tried, where that was more than once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tries: Option<u32>,
+    /// Where the log has the task that it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<u64>,
+    /// Where the log has how it was decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<u64>,
+    /// What leads on, in the first row of each step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<Link>,
 }
 
 /// An instance as lists and the log show it.
@@ -523,6 +674,12 @@ pub struct InstanceRow {
     pub elements: Vec<String>,
     /// How many of these have an incident.
     pub incidents: usize,
+    /// Incidents that are over, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mended: Vec<Mended>,
+    /// Where the log has what it has left behind, in rows of the log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trail: Option<Trail>,
 }
 
 impl InstanceRow {
@@ -556,6 +713,8 @@ impl InstanceRow {
                 .filter(|element| element.incident.is_some())
                 .count()
                 + usize::from(instance.incident.is_some()),
+            mended: instance.mended.clone(),
+            trail: None,
         }
     }
 }
@@ -592,7 +751,7 @@ pub fn index(instance: &Instance, indexed: &[String]) -> Result<Index, Problem> 
     }
     if let Some(incident) = &instance.incident {
         let row = IncidentRow::new(instance, ROOT, incident);
-        index.insert(key::incident(number, 0).bytes(), write(&row)?);
+        index_incident(&mut index, ROOT.into(), &row)?;
     }
     for element in &instance.elements {
         index_element(&mut index, instance, element)?;
@@ -600,20 +759,38 @@ pub fn index(instance: &Instance, indexed: &[String]) -> Result<Index, Problem> 
     Ok(index)
 }
 
+/// Adds the keys of an incident.
+fn index_incident(index: &mut Index, number: u64, row: &IncidentRow) -> Result<(), Problem> {
+    let instance = row.instance.unwrap_or_default();
+    index.insert(key::incident(instance, number).bytes(), write(row)?);
+    for key in key::incident_listed(&row.process, &row.element, instance, number) {
+        index.insert(key.bytes(), Vec::new());
+    }
+    Ok(())
+}
+
+/// Returns the keys under which the incidents of an instance are listed beside their rows.
+pub fn incidents_listed(instance: &Instance) -> Vec<Key> {
+    let whole = instance.incident.iter().map(|incident| (ROOT, incident));
+    let elements = instance.elements.iter();
+    let elements = elements.filter_map(|element| Some((element.id, element.incident.as_ref()?)));
+    let listed = whole.chain(elements).map(|(id, incident)| {
+        key::incident_listed(&instance.process, &incident.element, instance.key, id.into())
+    });
+    listed.flatten().collect()
+}
+
 fn index_element(index: &mut Index, instance: &Instance, element: &Element) -> Result<(), Problem> {
     let number = instance.key;
     let with = |key: Key| key.number(number).number(element.id.into()).bytes();
     if let Some(incident) = &element.incident {
         let row = IncidentRow::new(instance, element.id, incident);
-        index.insert(with(key::incidents()), write(&row)?);
+        index_incident(index, element.id.into(), &row)?;
     }
     if let Wait::Task(task) = &element.wait {
         let row = TaskRow::new(instance, element.id, task, element.entered);
         index.insert(with(key::tasks()), write(&row)?);
-        index.insert(with(key::tasks_in(&instance.process)), Vec::new());
-        if let Some(assignee) = &task.assignee {
-            index.insert(with(key::tasks_of(assignee)), Vec::new());
-        }
+        worklist::index(index, instance, element, task);
     }
     // One that has failed or is suspended takes nothing from outside until it is mended or resumed.
     if !instance.is_open() || element.incident.is_some() {

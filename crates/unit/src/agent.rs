@@ -4,6 +4,7 @@
 //! time limit is set, also for `127.0.0.1` and also when the connection is there already. Two units that talk thousands of times in a
 //! second would start as many threads.
 
+use desk::push::is_public;
 use std::fs::File;
 use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
@@ -51,6 +52,9 @@ pub struct Reach<'a> {
     pub trust: Trust<'a>,
     /// True where a proxy that the environment names may stand between.
     pub has_proxy: bool,
+    /// True where its name must lead into the public internet: the address is a stranger's. Where a proxy stands between, it is the proxy
+    /// that looks names up.
+    pub is_public: bool,
     /// Redirections that are followed.
     pub redirects_max: u32,
     /// How long it may take to take a connection.
@@ -71,6 +75,7 @@ impl<'a> Reach<'a> {
             url,
             trust: Trust::System,
             has_proxy: true,
+            is_public: false,
             redirects_max: 0,
             connect: None,
             answer: None,
@@ -118,7 +123,8 @@ pub fn agent(reach: &Reach<'_>) -> Result<ureq::Agent, String> {
     if !reach.has_proxy || is_here(reach.url) {
         config = config.proxy(None);
     }
-    Ok(ureq::Agent::with_parts(config.build(), DefaultConnector::new(), NumbersFirst::default()))
+    let names = Names { system: DefaultResolver::default(), is_public: reach.is_public };
+    Ok(ureq::Agent::with_parts(config.build(), DefaultConnector::new(), names))
 }
 
 /// Returns whether an address is of this machine.
@@ -160,10 +166,14 @@ fn authorities() -> Result<Vec<u8>, String> {
     Ok(pem)
 }
 
-#[derive(Debug, Default)]
-struct NumbersFirst(DefaultResolver);
+/// Looks names up, and takes addresses that are numbers as they are.
+#[derive(Debug)]
+struct Names {
+    system: DefaultResolver,
+    is_public: bool,
+}
 
-impl Resolver for NumbersFirst {
+impl Resolver for Names {
     fn resolve(
         &self,
         uri: &Uri,
@@ -176,14 +186,21 @@ impl Resolver for NumbersFirst {
             _ => None,
         });
         let host = uri.host().map(|host| host.trim_matches(['[', ']']));
-        match (host.and_then(|host| host.parse().ok()), port) {
+        let found = match (host.and_then(|host| host.parse().ok()), port) {
             (Some(address), Some(port)) => {
                 let mut found = self.empty();
                 found.push(SocketAddr::new(address, port));
-                Ok(found)
+                found
             }
-            _ => self.0.resolve(uri, config, timeout),
+            _ => self.system.resolve(uri, config, timeout)?,
+        };
+        let is_proxy = config.proxy().is_some_and(|proxy| uri.host() == Some(proxy.host()));
+        if !self.is_public || is_proxy {
+            return Ok(found);
         }
+        let mut public = self.empty();
+        found.iter().filter(|found| is_public(&found.ip())).for_each(|found| public.push(*found));
+        if public.is_empty() { Err(Error::HostNotFound) } else { Ok(public) }
     }
 }
 
@@ -219,6 +236,18 @@ mod tests {
         server.join().expect("the server has ended");
         let none = Reach { trust: Trust::Only("no certificate"), ..Reach::to(&url) };
         assert!(agent(&none).is_err());
+    }
+
+    #[test]
+    fn what_is_public_does_not_lead_into_the_network_of_the_unit() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let port = listener.local_addr().expect("an address").port();
+        for host in ["127.0.0.1", "localhost"] {
+            let url = format!("http://{host}:{port}/");
+            let reach = Reach { is_public: true, ..Reach::to(&url) };
+            let asked = agent(&reach).expect("an agent").get(&url).call();
+            assert!(matches!(asked, Err(Error::HostNotFound)), "{asked:?}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// Agents with the same limits of time.
 pub(crate) struct Agents {
     answer: Duration,
+    is_public: bool,
     held: Mutex<Held>,
 }
 
@@ -42,7 +43,12 @@ struct Kept {
 impl Agents {
     /// Returns room for agents. A server may take so long for an answer as a whole.
     pub(crate) fn new(answer: Duration) -> Self {
-        Self { answer, held: Mutex::default() }
+        Self { answer, is_public: false, held: Mutex::default() }
+    }
+
+    /// Returns room for agents whose servers are in the public internet, wherever their names lead to.
+    pub(crate) fn public(answer: Duration) -> Self {
+        Self { is_public: true, ..Self::new(answer) }
     }
 
     /// Returns the agent for an address. Its server is believed by a certificate, or where there is none by what the system trusts.
@@ -54,6 +60,7 @@ impl Agents {
             trust: certificate.map_or(Trust::System, Trust::Only),
             connect: Some(CONNECT),
             whole: Some(self.answer),
+            is_public: self.is_public,
             ..Reach::to(url)
         };
         let certificate = certificate.map(|pem| base::sha256(pem.as_bytes()));

@@ -8,9 +8,10 @@ use crate::providers::Providers;
 use crate::settled::Settled;
 use crate::sight::Sight;
 use crate::stored::{self, Stored};
-use crate::{Clock, Config, Error, files, host, secret_key};
+use crate::{Clock, Config, Error, files, host, secret_key, worker};
 use base::{DrivenClock, Problem, SystemClock, SystemEntropy, Time};
 use data::Data;
+use desk::Desk;
 use exchange::{Exchange, Identity, Network};
 use kernel::{Kernel, Parts, Principal, Reader, Writer};
 use process::Processes;
@@ -26,6 +27,7 @@ pub(crate) struct Assembly {
     pub data: Arc<Data>,
     pub processes: Arc<Processes>,
     pub exchange: Arc<Exchange>,
+    pub desk: Arc<Desk>,
     pub network: Arc<dyn Network>,
     pub settled: Arc<Settled>,
     pub nodes: Arc<Nodes>,
@@ -72,6 +74,7 @@ pub(crate) fn assemble_over(
         Clock::Driven => Arc::new(DrivenClock::new(Time(0), SystemClock::new())),
     };
     let processes = Arc::new(Processes::new(config.process.clone()));
+    processes.evaluate_outside(worker::outside(&config));
     let mut limits = config.data.clone();
     limits.spill_folder.get_or_insert_with(|| folder.join(files::SPILL));
     let data = Data::new(limits, blobs);
@@ -80,6 +83,7 @@ pub(crate) fn assemble_over(
     let exchange = Arc::new(exchange.started(clock.wall()));
     let network: Arc<dyn Network> = Arc::new(Https::new(config.exchange.response_bytes_max));
     exchange.set_network(Arc::clone(&network));
+    let desk = Arc::new(Desk::new(config.desk.clone()));
     let settled = Arc::new(Settled::new(Arc::clone(&exchange)));
     let backups = Backups::new(folder, &data, &exchange);
     let fetches = Fetches::new(config.fetch_megabytes_max);
@@ -97,6 +101,7 @@ pub(crate) fn assemble_over(
             Arc::clone(&data) as Arc<dyn kernel::Engine>,
             Arc::clone(&processes) as Arc<dyn kernel::Engine>,
             Arc::clone(&exchange) as Arc<dyn kernel::Engine>,
+            Arc::clone(&desk) as Arc<dyn kernel::Engine>,
             Arc::clone(&settled) as Arc<dyn kernel::Engine>,
             Arc::new(backups),
             Arc::new(fetches),
@@ -116,6 +121,7 @@ pub(crate) fn assemble_over(
         data,
         processes,
         exchange,
+        desk,
         network,
         settled,
         nodes,

@@ -6,6 +6,7 @@ use crate::host::thread_cpu_ms;
 use crate::logging::Logger;
 use crate::node::Nodes;
 use crate::otlp::Exporter;
+use crate::push;
 use crate::settled::Settled;
 use crate::sight::VERSION;
 use crate::telemetry::Sending;
@@ -13,6 +14,7 @@ use crate::worker::Worker;
 use crate::{Config, network};
 use base::Problem;
 use data::{Data, Keeper, Round};
+use desk::Desk;
 use exchange::{Exchange, Network, Reconciler};
 use kernel::{Call, Handle, Principal, Reader, Reply, ResourceRef, Tracer, Work};
 use process::decisions::{Recorded, pending};
@@ -28,6 +30,7 @@ pub(crate) struct Parts<'a> {
     pub handle: &'a Handle,
     pub data: Arc<Data>,
     pub exchange: &'a Arc<Exchange>,
+    pub desk: &'a Arc<Desk>,
     pub network: Arc<dyn Network>,
     pub settled: Arc<Settled>,
     pub nodes: Arc<Nodes>,
@@ -51,7 +54,7 @@ impl Background {
     /// # Errors
     /// `unit.endpoint`; `unit.system` where the system gives no thread.
     pub(crate) fn start(parts: Parts<'_>) -> Result<Self, Problem> {
-        let Parts { config, handle, data, exchange, network, settled, nodes, logger } = parts;
+        let Parts { config, handle, data, exchange, desk, network, settled, nodes, logger } = parts;
         let is_stopping = Arc::new(AtomicBool::new(false));
         let mut threads = Vec::new();
         let tracer = Arc::clone(handle.kernel().tracer());
@@ -91,6 +94,12 @@ impl Background {
             move || measure(&handle, &settled, &is_stopping, &work)
         };
         threads.push(thread("kpis", kpis)?);
+        let browsers = {
+            let push = push::Sender::new(config, handle, desk, &settled.push, &is_stopping);
+            let work = enter("push", "tells browsers of tasks");
+            move || push.run(&work)
+        };
+        threads.push(thread("push", browsers)?);
         let reconciler = Reconciler::new(Arc::clone(exchange), Arc::clone(handle.kernel()));
         threads.push(thread("reconciler", move || {
             if let Err(problem) = reconciler.run() {
@@ -113,6 +122,7 @@ impl Background {
         self.settled.decisions.ring();
         self.settled.tables.ring();
         self.settled.kpis.ring();
+        self.settled.push.ring();
         self.nodes.ring();
         // What these threads ask in SQL ends with them.
         self.data.stop();

@@ -44,6 +44,10 @@ pub struct Config {
     /// they change, and at SIGHUP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
+    /// Names and addresses that the unit's own certificate says beside those of the machine, where it is made: at `craton init`, or at a
+    /// start where `tls.pem` and `tls.key` are both gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tls_names: Vec<String>,
     /// Where SQL clients reach it by PostgreSQL's protocol, with TLS wherever it is not loopback; closed where absent. `craton init`
     /// writes a port from 5480 on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -120,6 +124,9 @@ pub struct Config {
     /// Limits of the exchange.
     #[serde(default)]
     pub exchange: exchange::Config,
+    /// Limits of the desk: screens, files, notifications.
+    #[serde(default)]
+    pub desk: desk::Config,
     /// Limits of the HTTP and PostgreSQL doors.
     #[serde(default)]
     pub api: api::Config,

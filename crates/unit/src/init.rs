@@ -59,7 +59,7 @@ pub fn init(folder: &Path, options: &Options) -> Result<Made, Problem> {
     files::close(folder)?;
     let identity = Identity::generate(&options.name, &SystemEntropy, SystemClock::new().wall());
     files::write(&folder.join(files::KEY), &identity.to_text(), true)?;
-    tls::make(folder, tls::hosts(&[&options.listen_peers, &options.listen_postgres]))?;
+    tls::make(folder, tls::names(&[&options.listen_peers, &options.listen_postgres], &[]))?;
     files::write(&folder.join("unit.toml"), &template(options), false)?;
     let owner_token = first_owner(folder).inspect_err(|_| {
         // A database that cannot be used is told before anything stands: the next try finds no half of a unit.

@@ -1,6 +1,7 @@
 //! Assembly: a unit's folder, its start and stop, and the threads that work in the background. The only crate that knows
 //! every engine.
 
+mod addresses;
 mod agent;
 mod agents;
 mod assembly;
@@ -21,6 +22,7 @@ mod node;
 mod otlp;
 mod package;
 mod providers;
+mod push;
 mod root;
 mod run;
 mod secret_key;

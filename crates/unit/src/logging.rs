@@ -27,8 +27,10 @@ const KEY_CHARS: usize = 80;
 const MESSAGE_CHARS_MAX: usize = 4_000;
 
 /// The rooms of Craton: their lines have the unit's own level, those of libraries are warnings and errors only.
-const ROOMS: [&str; 10] =
-    ["api", "base", "craton", "data", "exchange", "kernel", "notation", "process", "store", "unit"];
+const ROOMS: [&str; 11] = [
+    "api", "base", "craton", "data", "desk", "exchange", "kernel", "notation", "process", "store",
+    "unit",
+];
 
 /// How lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

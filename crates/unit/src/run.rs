@@ -7,7 +7,7 @@ use crate::logging::{Line, LogLevel, Logger};
 use crate::sight::{Running, VERSION};
 use crate::standby::{Standby, Waiting};
 use crate::tls::Certificate;
-use crate::{Config, Error, host, network, stored, tls};
+use crate::{Config, Error, addresses, host, network, stored, tls};
 use base::Problem;
 use kernel::{Kernel, Principal, Reader};
 use std::net::{SocketAddr, TcpListener as StdListener};
@@ -122,6 +122,7 @@ fn serve(
         writer,
         data,
         exchange,
+        desk,
         network,
         settled,
         nodes,
@@ -132,11 +133,14 @@ fn serve(
     logger.knows(&kernel);
     let handle = kernel::spawn(writer)?;
     network::commits(&handle, &exchange);
+    let commits = handle.clone();
+    desk.set_commits(Some(Arc::new(move |call, done| commits.submit(call, done))));
     let background = Background::start(background::Parts {
         config: &config,
         handle: &handle,
         data,
         exchange: &exchange,
+        desk: &desk,
         network,
         settled,
         nodes,
@@ -160,6 +164,7 @@ fn serve(
     println!("unit {} drains", config.name);
     logger.announce("the unit drains");
     background.stop();
+    desk.set_commits(None);
     handle.stop();
     sight.runs(None);
     // When nothing commits any more: another node need not wait.
@@ -174,11 +179,12 @@ fn serve(
 /// # Errors
 /// Where it cannot be opened.
 pub fn verify(folder: &Path) -> Result<Vec<String>, Problem> {
-    let Assembly { kernel, processes, exchange, lock: _lock, .. } = assemble(folder)?;
+    let Assembly { kernel, processes, exchange, desk, lock: _lock, .. } = assemble(folder)?;
     let mut faults = kernel.store().verify()?;
     let reader = Reader::new(&kernel, Principal::Unit("verify".into()))?;
     faults.extend(processes.verify(&reader)?);
     faults.extend(exchange.verify(&reader)?);
+    faults.extend(desk.verify(&reader)?);
     faults.extend(kernel::secrets::verify(&reader)?);
     Ok(faults)
 }
@@ -191,14 +197,14 @@ pub fn kernel_of(folder: &Path) -> Result<Arc<Kernel>, Problem> {
     assemble(folder).map(|assembly| assembly.kernel)
 }
 
-/// The addresses of the doors, for people.
+/// The addresses of the doors, for people: what they can open.
 fn shown(config: &Config) -> String {
-    let postgres =
-        config.listen_postgres.iter().map(|address| format!(" and postgres://{address}"));
-    let postgres: String = postgres.collect();
-    let https = config.listen_https.iter().map(|address| format!(" and https://{address}"));
-    let https: String = https.collect();
-    format!("http://{} and https://{}{https}{postgres}", config.listen, config.listen_peers)
+    let machine = addresses::of_machine();
+    let told = |scheme: &str, listen: &str| addresses::told(scheme, listen, &machine);
+    let mut doors = vec![told("http", &config.listen), told("https", &config.listen_peers)];
+    doors.extend(config.listen_https.iter().map(|listen| told("https", listen)));
+    doors.extend(config.listen_postgres.iter().map(|listen| told("postgres", listen)));
+    doors.join(" and ")
 }
 
 /// The addresses that are listened on, from start to stop.

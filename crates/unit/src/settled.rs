@@ -2,6 +2,7 @@
 //! bells of the background threads.
 
 use crate::bell::Bell;
+use crate::push;
 use crate::usage::usage;
 use base::Problem;
 use exchange::Exchange;
@@ -25,6 +26,8 @@ pub(crate) struct Settled {
     pub tables: Bell,
     /// Rung when KPIs or quality rules wait to be evaluated.
     pub kpis: Bell,
+    /// Rung when there may be news for browsers, and when a push service was sent to.
+    pub push: Arc<Bell>,
     /// Rung at each commit after which the unit may rest, and at each acknowledgement of a peer.
     pub changed: Arc<Bell>,
 }
@@ -39,6 +42,7 @@ impl Settled {
             decisions: Bell::default(),
             tables: Bell::default(),
             kpis: Bell::default(),
+            push: Arc::default(),
             changed,
         }
     }
@@ -127,6 +131,9 @@ impl Engine for Settled {
         let has_kpis = topics.contains(data::background::TOPIC);
         if has_kpis {
             self.kpis.ring();
+        }
+        if push::TOPICS.iter().any(|topic| topics.contains(*topic)) {
+            self.push.ring();
         }
         let has_requests = has_decisions || has_kpis;
         // Who waits for rest need not look while there is something to send or to evaluate: its end rings again.

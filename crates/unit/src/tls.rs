@@ -3,7 +3,7 @@
 //! Files that change are read anew while the unit runs. New ones that do not fit together leave the old ones in use.
 
 use crate::config::Tls;
-use crate::{Config, Error, files};
+use crate::{Config, Error, addresses, files};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -29,11 +29,22 @@ pub(crate) fn ensure(folder: &Path, config: &Config) -> Result<(), Error> {
     let addresses =
         [Some(&config.listen_peers), config.listen_https.as_ref(), config.listen_postgres.as_ref()];
     let addresses: Vec<&str> = addresses.into_iter().flatten().map(String::as_str).collect();
-    make(folder, hosts(&addresses))
+    make(folder, names(&addresses, &config.tls_names))
+}
+
+/// All that the unit's own certificate says: the hosts of its addresses, what the machine is called, and what somebody has added.
+pub(crate) fn names(addresses: &[&str], further: &[String]) -> Vec<String> {
+    let mut names = hosts(addresses);
+    for name in addresses::of_machine().into_iter().chain(further.iter().cloned()) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 /// The hosts that others will call, and the names of this machine's loopback.
-pub(crate) fn hosts(addresses: &[&str]) -> Vec<String> {
+fn hosts(addresses: &[&str]) -> Vec<String> {
     let mut hosts = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
     for address in addresses {
         let host = address.rsplit_once(':').map_or(*address, |(host, _)| host);

@@ -6,7 +6,7 @@
 use crate::assembly::thread;
 use crate::{Config, Error};
 use base::{Clock, Code, Kind, Problem, SystemClock};
-use process::decisions::{Evaluator, Request};
+use process::decisions::{Evaluator, Outside, Request};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The largest frame in bytes.
@@ -191,6 +192,18 @@ impl Running {
         let _ = self.frames.send(frame);
         Ok(())
     }
+}
+
+/// Returns what evaluates single requests for those who wait for them: a worker of its own, one request at a time, which ends with it.
+pub(crate) fn outside(config: &Config) -> Outside {
+    let worker = Mutex::new(Worker::new(config));
+    Arc::new(move |models, request| {
+        let mut worker = worker.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut results = worker.evaluate(models, std::slice::from_ref(request));
+        // It is asked seldom: nothing is kept running for it.
+        worker.end();
+        results.pop().unwrap_or_else(|| Err(ended("it gave no result")))
+    })
 }
 
 fn ended(reason: &str) -> Problem {

@@ -16,12 +16,15 @@ use store::MemoryStore;
 const OPEN_TO_ALL: [&str; 4] =
     ["exchange.card", "session.create", "session.begin", "session.finish"];
 /// What everybody who is known may ask.
-const OPEN_TO_USERS: [&str; 10] = [
+const OPEN_TO_USERS: [&str; 13] = [
+    "clock.list",
     "policy.check",
+    "policy.mine",
     "policy.why",
     "unit.whoami",
     "unit.batch",
     "task.list",
+    "form.get",
     "session.list",
     "running.list",
     "running.kill",

@@ -17,8 +17,9 @@ PASSWORD = "a long enough password"
 ROLES = {"olga": "owner", "omar": "operator", "dana": "developer", "anna": "analyst", "abel": "approver",
          "vera": "viewer", "ned": None}
 # What everybody who is known may ask, as docs/reference/policies.md and unit.cedar have it.
-OPEN_TO_USERS = {"policy.check", "policy.why", "unit.whoami", "unit.batch", "task.list", "session.list", "running.list",
-                 "running.kill", "running.pause", "running.resume"}
+OPEN_TO_USERS = {"clock.list", "policy.check", "policy.mine", "policy.why", "unit.whoami", "unit.batch", "task.list", "form.get", "session.list", "running.list",
+                 "running.kill", "running.pause", "running.resume", "subscription.key", "subscription.create",
+                 "subscription.list", "screen.list", "screen.get", "file.create"}
 # For no person, whatever his roles are: a program whose role names it does it.
 NOT_FOR_PEOPLE = {"secret.read"}
 # They end or remove what the others need: they come last, in this order.
@@ -75,7 +76,8 @@ class Door:
     connection: http.client.HTTPConnection | None = field(default=None)
 
     def ask(self, method, path, token=None, body=None):
-        headers = {"content-type": "application/json"} if method == "POST" else {}
+        media = "image/png" if path.startswith("/v1/files") else "application/json"
+        headers = {"content-type": media} if method == "POST" else {}
         if token and self.is_browser:
             headers |= {"cookie": f"craton_session={token}", "sec-fetch-site": "same-origin"}
         elif token:
@@ -197,16 +199,18 @@ def shipped(role, operation, kind):
         managed = {"contract", "peer", "instance", "incident", "bulk", "clock", "running"}
         return right == "Read" or (right in ("Run", "Write") and kind != "secret") or (right == "Manage" and kind in managed)
     if role == "developer":
-        worked = {"stream", "view", "metric", "kpi", "quality", "process", "decision", "instance", "job", "incident", "signal", "bulk"}
-        return (right == "Read" and kind not in ("user", "token", "session")) or (right != "Read" and kind in worked) \
+        worked = {"stream", "view", "query", "metric", "kpi", "quality", "process", "decision", "form", "screen", "instance", "job",
+                  "incident", "signal", "bulk"}
+        return (right == "Read" and kind not in ("user", "token", "session", "file")) or (right != "Read" and kind in worked) \
             or name == "resource.apply"
     if role == "analyst":
-        read = {"stream", "view", "metric", "kpi", "quality", "relation", "table", "sql", "process", "decision"}
-        return right == "Read" and kind in read
+        read = {"stream", "view", "query", "metric", "kpi", "quality", "relation", "table", "sql", "process", "decision", "form"}
+        return (right == "Read" and kind in read) or name in ("query.save", "query.delete")
     if role == "approver":
-        return right != "Manage" and kind == "task"
+        return (right != "Manage" and kind == "task") or (right == "Read" and kind == "file")
     if role == "viewer":
-        return right == "Read" and kind in {"process", "decision", "view", "metric", "kpi"}
+        read = {"process", "decision", "form", "view", "query", "metric", "kpi"}
+        return (right == "Read" and kind in read) or name in ("relation.list", "relation.get")
     return False
 
 
@@ -365,8 +369,8 @@ for visitor in known:
                     fault(operation, visitor, "batch without a name", answer)
 unknown = sorted(name for name, codes in seen.items() if all(code.endswith(".not_found") for code in codes))
 assert not faults, "\n".join(faults)
-# Of these nothing is there: there is no other unit and no decision, and no query runs.
-absent = {"contract", "peer", "receipt", "decision", "sql.cancel", "exchange.skip"}
+# Of these nothing is there: there is no other unit, no decision, no file and no browser that is told, and no query runs.
+absent = {"contract", "peer", "receipt", "decision", "file", "subscription", "sql.cancel", "exchange.skip"}
 assert all({name, name.split(".")[0]} & absent for name in unknown), unknown
 print(f"{len(everything)} operations, {len(strangers) + len(known)} visitors: {len(refused)} refusals and {len(allowed)} permissions"
       f" by role through each door, {alone} of a batch's calls were not for a batch; nothing refused was done")

@@ -7,8 +7,10 @@ use kernel::{Operation, ResourceRef};
 
 const OPEN_TO_ALL: [&str; 4] =
     ["exchange.card", "session.create", "session.begin", "session.finish"];
-const OPEN_TO_USERS: [&str; 10] = [
+const OPEN_TO_USERS: [&str; 12] = [
+    "clock.list",
     "policy.check",
+    "policy.mine",
     "policy.why",
     "unit.whoami",
     "unit.batch",

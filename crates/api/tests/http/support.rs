@@ -5,7 +5,7 @@ use api::{Config, Options, router, serve};
 use base::{DrivenClock, Problem, SeededEntropy, SystemClock, Time};
 use kernel::{
     Call, Engine, Found, Handle, Kernel, KindOf, Operation, Parts, Principal, Read, Relation,
-    Reply, ResourceRef, Right, Signed, decide, operation, read,
+    Reply, ResourceRef, Right, Signed, Site, decide, operation, read,
 };
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -102,6 +102,15 @@ impl Engine for Notes {
 
     fn find(&self, _read: &dyn Read, kind: &str, name: &str) -> Result<Option<Found>, Problem> {
         Ok((kind == "note" && name != "missing").then(Found::default))
+    }
+
+    fn sites(&self, kind: &str, name: Option<&str>) -> Vec<Site> {
+        let key = kernel::key(b's');
+        match (kind, name) {
+            ("note", None) => vec![Site::Keys(key.bytes())],
+            ("note", Some(name)) => vec![Site::Keys(key.text(name).bytes())],
+            _ => Vec::new(),
+        }
     }
 
     fn authenticate(

@@ -1,4 +1,4 @@
-//! `can-i`, `why`, `token`, `clock`: who may do what, why, and when it is.
+//! `can-i`, `why`, `who-can`, `token`, `clock`: who may do what, why, and when it is.
 
 use crate::{arguments::Globals, connect, output, output::Column, output::Format, routes};
 use base::{Kind, Problem, Time};
@@ -12,6 +12,9 @@ const TOKENS: [Column; 5] = [
     Column("CREATED", &["created"]),
     Column("EXPIRES", &["expires"]),
 ];
+
+const ABLE: [Column; 3] =
+    [Column("WHO", &["principal"]), Column("ROLES", &["roles"]), Column("POLICIES", &["policies"])];
 
 /// Says whether somebody may do something, and which policy decides; the exit status is 0 for yes, 4 for no
 #[derive(Debug, clap::Args)]
@@ -107,13 +110,13 @@ impl Why {
 /// Returns of what kind the refusal of such a call would be now.
 fn refusal(answer: &Value) -> Option<Kind> {
     let is_found = |step: &Value| step["step"] != "find" || step["passed"] == true;
+    let is_there = answer["steps"].as_array().into_iter().flatten().all(is_found);
     match (answer["allowed"] == true, answer["admitted"] != false) {
         (true, true) => None,
+        // As such a call would be answered: of what is not there nothing else is said.
+        _ if !is_there => Some(Kind::NotFound),
         (false, _) => Some(Kind::Forbidden),
-        (true, false) => match answer["steps"].as_array().into_iter().flatten().all(is_found) {
-            true => Some(Kind::Exhausted),
-            false => Some(Kind::NotFound),
-        },
+        (true, false) => Some(Kind::Exhausted),
     }
 }
 
@@ -125,7 +128,8 @@ fn why_text(answer: &Value) -> String {
     let (word, may) = match refusal(answer) {
         None => ("yes", "may"),
         Some(Kind::Forbidden) => ("no", "may not"),
-        Some(Kind::NotFound) => ("not there", "may"),
+        Some(Kind::NotFound) if answer["allowed"] == true => ("not there", "may"),
+        Some(Kind::NotFound) => ("not there", "may not"),
         Some(_) => ("not now", "may"),
     };
     let (who, operation, resource) =
@@ -143,6 +147,73 @@ fn why_text(answer: &Value) -> String {
         lines.push_str(&format!("missing: one of the roles {}\n", enough.join(", ")));
     }
     lines
+}
+
+/// Says who may do something on a resource: users, programs and roles, with the policies that decide
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  craton who-can task.complete task/42\n  craton who-can stream.append stream/orders -o json"
+)]
+pub struct WhoCan {
+    /// The operation, for example `stream.append`
+    operation: String,
+    /// The resource, for example `stream/orders`, or a kind
+    resource: String,
+}
+
+impl WhoCan {
+    /// Shows the answer.
+    pub fn run(self, globals: &Globals) -> Result<(), Problem> {
+        let client = connect::client(globals)?;
+        let mut body = json!({"operation": self.operation, "resource": self.resource});
+        let mut answer = client.send(&routes::policy_who().json(&body))?;
+        while !answer["next"].is_null() {
+            body["after"] = answer["next"].take();
+            let mut more = client.send(&routes::policy_who().json(&body))?;
+            answer["next"] = more["next"].take();
+            answer["more"] = more["more"].take();
+            if let (Some(items), Some(others)) =
+                (answer["items"].as_array_mut(), more["items"].as_array_mut())
+            {
+                items.append(others);
+            }
+        }
+        if globals.output == Format::Table {
+            output::print(&who_text(&answer));
+            return Ok(());
+        }
+        output::list(globals.output, &answer, &ABLE)
+    }
+}
+
+fn who_text(answer: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let by = |item: &Value| -> String {
+        let policies = item.as_array().into_iter().flatten();
+        let names: Vec<String> = policies
+            .map(|each| format!("{} (line {})", text(&each["policy"]), each["line"]))
+            .collect();
+        names.join(", ")
+    };
+    let mut rows = Vec::new();
+    if answer["everybody"].as_array().is_some_and(|policies| !policies.is_empty()) {
+        rows.push(vec!["everybody".to_owned(), by(&answer["everybody"])]);
+    }
+    for item in answer["roles"].as_array().into_iter().flatten() {
+        rows.push(vec![format!("role:{}", text(&item["role"])), by(&item["policies"])]);
+    }
+    for item in output::items(answer) {
+        rows.push(vec![text(&item["principal"]), by(&item["policies"])]);
+    }
+    let (operation, resource) = (text(&answer["operation"]), text(&answer["resource"]));
+    let mut shown = match rows.is_empty() {
+        true => format!("nobody may {operation} on {resource}\n"),
+        false => output::table(&["WHO".to_owned(), "BY".to_owned()], &rows),
+    };
+    if answer["exists"] == false {
+        shown.push_str("note: there is no such resource, or the caller may not see it\n");
+    }
+    shown
 }
 
 /// Makes, shows and revokes tokens
@@ -295,6 +366,33 @@ mod tests {
              find: no, it does not exist\n"
         );
         assert_eq!(refusal(&answer), Some(Kind::NotFound));
+        let answer = json!({
+            "allowed": false, "admitted": false, "as": "user:ana", "operation": "task.complete",
+            "resource": "task/42", "roles": [], "roles_that_may": [],
+            "steps": [{"step": "find", "passed": false, "detail": "it has ended"}],
+        });
+        assert_eq!(
+            why_text(&answer),
+            "not there: user:ana may not task.complete on task/42\nroles: none\nfind: no, it has ended\n"
+        );
+        assert_eq!(refusal(&answer), Some(Kind::NotFound));
+    }
+
+    #[test]
+    fn who_may_is_shown_with_the_policies() {
+        let policies =
+            json!([{"policy": "role:clerk/pays", "role": "clerk", "line": 3, "effect": "permit"}]);
+        let answer = json!({
+            "operation": "task.complete", "resource": "task/42", "exists": true, "everybody": [],
+            "roles": [{"role": "clerk", "policies": policies}],
+            "items": [{"principal": "user:ana", "roles": ["clerk"], "policies": policies}],
+        });
+        assert_eq!(
+            who_text(&answer),
+            "WHO          BY\nrole:clerk   role:clerk/pays (line 3)\nuser:ana     role:clerk/pays (line 3)\n"
+        );
+        let nobody = json!({"operation": "a.b", "resource": "a/x", "exists": false});
+        assert!(who_text(&nobody).starts_with("nobody may a.b on a/x\nnote: "));
     }
 
     #[test]

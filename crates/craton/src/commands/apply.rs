@@ -11,7 +11,7 @@ use std::path::PathBuf;
     after_help = "Examples:\n  craton apply -f shop --dry-run\n  craton apply -f shop\n  craton apply -f . --application shop\n\nThe plan: + create, ~ change, - remove. What left the folder is removed."
 )]
 pub struct Apply {
-    /// The folder: all *.yaml and *.yml in it, and the .bpmn and .dmn files that they name
+    /// The folder: all *.yaml and *.yml in it, and the .bpmn, .dmn and .form files that they name
     #[arg(short, long, value_name = "DIR")]
     folder: PathBuf,
     /// The name of the application; the name of the folder where absent

@@ -2,6 +2,7 @@
 
 mod access;
 mod apply;
+mod audit;
 mod backup;
 mod browser;
 mod data;
@@ -17,6 +18,7 @@ mod lineage;
 mod pack;
 mod package;
 mod quality;
+mod query;
 mod repair;
 mod resource;
 mod running;
@@ -66,7 +68,7 @@ pub enum Command {
     History(resource::History),
     /// Removes a resource; its history stays
     Delete(resource::Delete),
-    /// Starts, suspends and resumes processes
+    /// Shows, starts, suspends and resumes processes
     Process(work::Process),
     /// Shows and repairs instances: changes variables, moves tokens, suspends, resumes, migrates, cancels
     Instance(repair::Instance),
@@ -88,6 +90,8 @@ pub enum Command {
     Export(export::Export),
     /// Asks in SQL
     Sql(sql::Sql),
+    /// Shows, runs, saves and deletes queries that have a name
+    Query(query::Query),
     /// Shows metrics, by any of their dimensions
     Metric(kpi::Metric),
     /// Shows KPIs, their values, and the rows behind them
@@ -130,12 +134,18 @@ pub enum Command {
     CanI(access::CanI),
     /// Says step by step why somebody may do something, or what is missing
     Why(access::Why),
+    /// Says who may do something on a resource, and by which policies
+    WhoCan(access::WhoCan),
+    /// Shows who did what and what was refused, the newest first
+    Audit(audit::Audit),
     /// Signs in at a unit: with a password, or with an identity provider in a browser
     Login(sign_in::Login),
     /// Ends the session that `craton login` has saved for a unit
     Logout(sign_in::Logout),
     /// Sets a password: one's own, or a user's
     Passwd(sign_in::Passwd),
+    /// Shows users: what they hold, by what they sign in, when they were last seen
+    User(sign_in::User),
     /// Shows and ends sessions
     Session(sign_in::Session),
     /// Makes, shows and revokes tokens
@@ -195,6 +205,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
         Command::Import(command) => command.run(globals),
         Command::Export(command) => command.run(globals),
         Command::Sql(command) => command.run(globals),
+        Command::Query(command) => command.run(globals),
         Command::Metric(command) => command.run(globals),
         Command::Kpi(command) => command.run(globals),
         Command::Quality(command) => command.run(globals),
@@ -216,9 +227,12 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
         Command::Limit(command) => command.run(globals),
         Command::CanI(command) => return command.run(globals),
         Command::Why(command) => return command.run(globals),
+        Command::WhoCan(command) => command.run(globals),
+        Command::Audit(command) => command.run(globals),
         Command::Login(command) => command.run(globals),
         Command::Logout(command) => command.run(globals),
         Command::Passwd(command) => command.run(globals),
+        Command::User(command) => command.run(globals),
         Command::Session(command) => command.run(globals),
         Command::Token(command) => command.run(globals),
         Command::Clock(command) => command.run(globals),

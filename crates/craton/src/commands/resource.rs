@@ -20,11 +20,14 @@ const HISTORY: [Column; 4] = [
 ];
 
 /// Plurals that are no kind with an `s` behind it.
-const PLURALS: [(&str, &str); 2] = [("processes", "process"), ("policies", "policy")];
+const PLURALS: [(&str, &str); 3] =
+    [("processes", "process"), ("policies", "policy"), ("queries", "query")];
 
 /// Kinds that are declared by manifests.
-const DECLARED: [&str; 10] =
-    ["user", "role", "stream", "view", "metric", "kpi", "quality", "process", "decision", "offer"];
+const DECLARED: [&str; 12] = [
+    "user", "role", "stream", "view", "query", "metric", "kpi", "quality", "process", "decision",
+    "form", "offer",
+];
 /// Kinds that exist by running: their plurals in routes, and how lists of them are shown.
 const RUNNING: [(&str, &str, &[Column]); 6] = [
     ("instance", "instances", repair::INSTANCES),

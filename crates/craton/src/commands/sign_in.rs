@@ -14,6 +14,16 @@ const PASSWORD_BYTES_MAX: u64 = 4 << 10;
 /// What asks for one's own password before it changes or goes.
 const PRESENT: &str = "present password (empty where there is none): ";
 
+const USERS: [Column; 7] = [
+    Column("USER", &["user"]),
+    Column("SUMMARY", &["summary"]),
+    Column("ROLES", &["roles"]),
+    Column("PASSWORD", &["password_set"]),
+    Column("TOKENS", &["tokens"]),
+    Column("SESSIONS", &["sessions"]),
+    Column("SEEN", &["seen"]),
+];
+
 const SESSIONS: [Column; 7] = [
     Column("ID", &["id"]),
     Column("USER", &["user"]),
@@ -219,6 +229,37 @@ impl Session {
                 Ok(())
             }
         }
+    }
+}
+
+/// Shows users: what they hold, by what they sign in, when they were last seen
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  craton user list\n\n`craton describe user NAME` shows the manifest, `craton token` and `craton session` what a user signs in with."
+)]
+pub struct User {
+    #[command(subcommand)]
+    command: UserCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum UserCommand {
+    /// Shows users, declared and of identity providers
+    #[command(after_help = "Examples:\n  craton user list\n  craton user list --limit 20 -o json")]
+    List {
+        /// So many at most
+        #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
+        limit: u32,
+    },
+}
+
+impl User {
+    /// Runs the command.
+    pub fn run(self, globals: &Globals) -> Result<(), Problem> {
+        let UserCommand::List { limit } = self.command;
+        let request = routes::user_list().query("limit", Some(limit));
+        let answer = connect::client(globals)?.list(&request, limit)?;
+        output::list(globals.output, &answer, &USERS)
     }
 }
 

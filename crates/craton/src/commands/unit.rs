@@ -10,11 +10,14 @@ const STARTER: &str = "starter";
 /// Present until the starter application was applied.
 const STARTER_PENDING: &str = "starter/.apply-at-first-start";
 /// The starter application.
-const STARTER_FILES: [(&str, &str); 4] = [
+const STARTER_FILES: [(&str, &str); 7] = [
     ("README.md", include_str!("../../../../examples/starter/README.md")),
     ("people.yaml", include_str!("../../../../examples/starter/people.yaml")),
     ("desk.yaml", include_str!("../../../../examples/starter/desk.yaml")),
     ("answer-request.bpmn", include_str!("../../../../examples/starter/answer-request.bpmn")),
+    ("screens.yaml", include_str!("../../../../examples/starter/screens.yaml")),
+    ("answer.form", include_str!("../../../../examples/starter/answer.form")),
+    ("request.form", include_str!("../../../../examples/starter/request.form")),
 ];
 /// The first ports that units are given, for HTTP, for other units and for PostgreSQL's protocol.
 const PORT: usize = 8080;

@@ -16,6 +16,17 @@ pub(super) const TASKS: &[Column] = &[
     Column("DUE", &["due"]),
     Column("CREATED", &["created_at"]),
 ];
+/// How lists of processes are shown.
+const PROCESSES: &[Column] = &[
+    Column("PROCESS", &["name"]),
+    Column("VERSION", &["version"]),
+    Column("STATE", &["state"]),
+    Column("ACTIVE", &["active"]),
+    Column("INCIDENTS", &["incidents"]),
+    Column("FINISHED", &["finished"]),
+];
+/// Processes that are shown at most.
+const PROCESSES_MAX: u32 = 1_000;
 /// How lists of jobs are shown.
 pub(super) const JOBS: &[Column] = &[
     Column("JOB", &["job"]),
@@ -38,10 +49,10 @@ pub(super) const INCIDENTS: &[Column] = &[
     Column("SINCE", &["at"]),
 ];
 
-/// Starts, suspends and resumes processes
+/// Shows, starts, suspends and resumes processes
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  craton process start answer-request --var subject=Hello\n  craton process suspend answer-request\n\n`craton get process` shows the processes, `craton instance` what runs of them."
+    after_help = "Examples:\n  craton process list\n  craton process start answer-request --var subject=Hello\n  craton process suspend answer-request\n\n`craton get process` shows their manifests, `craton instance` what runs of them."
 )]
 pub struct Process {
     #[command(subcommand)]
@@ -50,6 +61,9 @@ pub struct Process {
 
 #[derive(Debug, clap::Subcommand)]
 enum ProcessCommand {
+    /// Shows processes, with what runs of them
+    #[command(after_help = "Examples:\n  craton process list")]
+    List,
     /// Starts an instance
     #[command(
         after_help = "Examples:\n  craton process start sell --var order=o1 --var total=12.5\n  craton process start sell --business-key o1 --variables @order.json"
@@ -106,6 +120,10 @@ impl Process {
     pub fn run(self, globals: &Globals) -> Result<(), Problem> {
         let client = connect::client(globals)?;
         match self.command {
+            ProcessCommand::List => {
+                let request = routes::running("processes", None);
+                output::list(globals.output, &client.list(&request, PROCESSES_MAX)?, PROCESSES)
+            }
             ProcessCommand::Start { name, business_key, unique, variables, change } => {
                 let mut body = json!({"variables": variables.value()?});
                 if let Some(key) = business_key {
@@ -144,9 +162,15 @@ pub struct Task {
 enum TaskCommand {
     /// Shows tasks
     #[command(
-        after_help = "Examples:\n  craton task list\n  craton task list --state created --process answer-request"
+        after_help = "Examples:\n  craton task list\n  craton task list --mine\n  craton task list --state created --process answer-request"
     )]
     List {
+        /// Only my own, and those that my roles may take
+        #[arg(long)]
+        mine: bool,
+        /// Only those whose business key begins so
+        #[arg(long, value_name = "TEXT")]
+        search: Option<String>,
         /// Only those of this process
         #[arg(long, value_name = "NAME")]
         process: Option<String>,
@@ -177,6 +201,9 @@ enum TaskCommand {
         id: String,
         #[command(flatten)]
         variables: Variables,
+        /// When it was really done, where that was before now
+        #[arg(long, value_name = "TIME")]
+        done_at: Option<String>,
         #[command(flatten)]
         change: Change,
     },
@@ -187,8 +214,10 @@ impl Task {
     pub fn run(self, globals: &Globals) -> Result<(), Problem> {
         let client = connect::client(globals)?;
         match self.command {
-            TaskCommand::List { process, state, assignee, limit } => {
+            TaskCommand::List { mine, search, process, state, assignee, limit } => {
                 let request = routes::task_list()
+                    .query("mine", mine.then_some("true"))
+                    .query("search", search)
                     .query("process", process)
                     .query("state", state)
                     .query("assignee", assignee)
@@ -200,8 +229,8 @@ impl Task {
                 output::line(format!("task/{} claimed", bare(&id)));
                 Ok(())
             }
-            TaskCommand::Complete { id, variables, change } => {
-                let body = json!({"variables": variables.value()?});
+            TaskCommand::Complete { id, variables, done_at, change } => {
+                let body = json!({"variables": variables.value()?, "done_at": done_at});
                 client.send(&change.put(routes::task_complete(bare(&id)))?.json(&body))?;
                 output::line(format!("task/{} completed", bare(&id)));
                 Ok(())

@@ -2,7 +2,7 @@
 
 use super::parameters::{self, Parameter};
 use super::source::Source;
-use super::{Manifest, check, limits, node};
+use super::{Manifest, check, limits, node, places};
 use crate::error::Error;
 use base::{Name, Problem};
 use serde::{Deserialize, Serialize};
@@ -88,8 +88,11 @@ pub fn read(source: &dyn Source) -> Result<Option<Application>, Problem> {
     let spec: Spec = if spec.is_null() {
         Spec::default()
     } else {
-        serde_json::from_value(spec)
-            .map_err(|error| wrong(manifest.node.locate("/spec"), error.to_string(), None))?
+        serde_json::from_value(spec).map_err(|error| {
+            let message = error.to_string();
+            let at = places::unknown_field(manifest.node.reach("/spec"), &message);
+            wrong(at.unwrap_or_else(|| manifest.node.locate("/spec")), message, None)
+        })?
     };
     if let Some((number, reason)) = parameters::wrong(&spec.parameters) {
         let at = manifest.node.locate(&format!("/spec/parameters/{number}"));
@@ -149,7 +152,8 @@ mod tests {
         let spec =
             format!("{HEAD}spec:\n  parameters:\n    - {{name: p, type: number, default: x}}\n");
         assert_eq!(refused(&spec), "the default of `p` is no number at a/craton.yaml:6:7");
-        let spec = format!("{HEAD}spec: {{versoin: 1}}\n");
+        let spec = format!("{HEAD}spec:\n  summary: x\n  versoin: 1\n");
         assert!(refused(&spec).starts_with("unknown field `versoin`"), "{}", refused(&spec));
+        assert!(refused(&spec).ends_with(" at a/craton.yaml:6:3"), "{}", refused(&spec));
     }
 }

@@ -186,11 +186,15 @@ fn read_file(source: &dyn Source, path: &Path) -> Result<Vec<Manifest>, Error> {
         .collect())
 }
 
-/// Puts the text of the file that `spec.bpmn` or `spec.dmn` names into `spec.source`.
+/// Puts the text of the file that `spec.bpmn`, `spec.dmn` or `spec.form` names into `spec.source`.
 fn resolve(source: &dyn Source, manifest: &mut Manifest) -> Result<(), Error> {
-    let Some(field) =
-        ["bpmn", "dmn"].into_iter().find(|field| manifest.value["spec"].get(field).is_some())
-    else {
+    let is_named = |field: &&str| manifest.value["spec"].get(*field).is_some();
+    // Elsewhere `form` is a name.
+    let fields: &[&str] = match manifest.text("/kind") {
+        "Form" => &["form"],
+        _ => &["bpmn", "dmn"],
+    };
+    let Some(field) = fields.iter().find(|field| is_named(field)) else {
         return Ok(());
     };
     let pointer = format!("/spec/{field}");

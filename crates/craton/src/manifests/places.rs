@@ -27,7 +27,7 @@ impl Folder {
     /// Returns the place of the manifest that a place is about, also where that is in a file which the manifest names.
     fn manifest_of(&self, place: &Place) -> Place {
         let names = |manifest: &&Manifest| {
-            ["/spec/bpmn", "/spec/dmn"]
+            ["/spec/bpmn", "/spec/dmn", "/spec/form"]
                 .iter()
                 .any(|field| Some(manifest.text(field)) == place.file.as_deref())
         };
@@ -57,8 +57,7 @@ impl Folder {
             };
         }
         let inner = manifest.node.reach(pointer);
-        let at = quoted_after(message, &["unknown field `"])
-            .and_then(|field| find_key(inner, field))
+        let at = unknown_field(inner, message)
             .or_else(|| {
                 find_value(inner, quoted_after(message, &["unknown variant `", "unknown type `"])?)
             })
@@ -163,14 +162,38 @@ fn find_value(node: &Node, value: &str) -> Option<At> {
     }
 }
 
-/// Returns where a key stands, the first of that name in a value.
-fn find_key(node: &Node, key: &str) -> Option<At> {
+/// Returns where the field stands that a message calls unknown, if it does.
+pub(super) fn unknown_field(node: &Node, message: &str) -> Option<At> {
+    find_field(node, quoted_after(message, &["unknown field `"])?, message)
+}
+
+/// Returns where an unknown field stands. Where several are called so, it is the one beside which stand the fields that the message
+/// expects there; the others are known where they are.
+fn find_field(node: &Node, field: &str, message: &str) -> Option<At> {
+    let expected = message.split_once("expected ").map_or("", |(_, expected)| expected);
+    let expected: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+    let mut found = Vec::new();
+    find_fields(node, field, &expected, &mut found);
+    found.into_iter().min_by_key(|(_, strange)| *strange).map(|(at, _)| at)
+}
+
+/// Collects where fields of a name stand, each with how many fields beside it are not expected there.
+fn find_fields(node: &Node, field: &str, expected: &[&str], found: &mut Vec<(At, usize)>) {
     match &node.tree {
-        Tree::Map(entries) => entries
-            .iter()
-            .find_map(|(name, at, node)| if name == key { Some(*at) } else { find_key(node, key) }),
-        Tree::List(nodes) => nodes.iter().find_map(|node| find_key(node, key)),
-        Tree::Scalar(_) => None,
+        Tree::Map(entries) => {
+            let strange = |name: &str| name != field && !expected.contains(&name);
+            for (name, at, node) in entries {
+                if name == field {
+                    let strange = entries.iter().filter(|(name, ..)| strange(name)).count();
+                    found.push((*at, strange));
+                }
+                find_fields(node, field, expected, found);
+            }
+        }
+        Tree::List(nodes) => {
+            nodes.iter().for_each(|node| find_fields(node, field, expected, found));
+        }
+        Tree::Scalar(_) => {}
     }
 }
 
@@ -208,6 +231,18 @@ mod tests {
         let unknown =
             folder().place(by_line(5, "/spec"), "unknown type `b.bpmn`, expected one of bool");
         assert_eq!(unknown.to_string(), "f.yaml:7:9 (/spec)");
+    }
+
+    #[test]
+    fn an_unknown_field_is_told_from_one_of_the_same_name_that_is_known() {
+        let text = "schema:\n  - {name: id, type: text}\nname: x\nkey: [id]\n";
+        let node = documents("f.yaml", text).expect("reads").remove(0);
+        let line = |message: &str| find_field(&node, "name", message).map(|at| at.line);
+        assert_eq!(line("unknown field `name`, expected one of `schema`, `key`"), Some(3));
+        assert_eq!(line("unknown field `name`, expected `type`"), Some(2));
+        let type_at = find_field(&node, "type", "unknown field `type`, expected `name`");
+        assert_eq!(type_at.map(|at| at.line), Some(2));
+        assert!(find_field(&node, "owner", "unknown field `owner`").is_none());
     }
 
     #[test]

@@ -158,7 +158,8 @@ impl Asks {
                 _ => {}
             }
             let roles = texts(spec, "roles");
-            if !roles.is_empty() && kind != "Role" {
+            // The roles of a screen say who sees it; it acts under none.
+            if !roles.is_empty() && kind != "Role" && kind != "Screen" {
                 asks.acts.push(Acts { what: format!("{}/{name}", kind_name(&kind)), roles });
             }
         }

@@ -12,7 +12,7 @@ use std::io::Read;
 use std::path::Path;
 
 /// The endings of the files that a package carries.
-const ENDINGS: [&str; 5] = ["yaml", "yml", "bpmn", "dmn", "md"];
+const ENDINGS: [&str; 6] = ["yaml", "yml", "bpmn", "dmn", "form", "md"];
 /// The kind that no package carries.
 const USER: &str = "User";
 

@@ -1,8 +1,9 @@
 //! Everything that somebody may see, with what its manifests say about it: what the catalogue of PostgreSQL is made of.
 
 use super::{Catalog, LATEST, PUBLIC, SET_ASIDE, Source, Table, Way, view_spec};
+use crate::rights::Excerpt;
 use base::Problem;
-use kernel::Principal;
+use kernel::{Principal, Relation};
 use std::collections::BTreeMap;
 
 /// A relation that somebody may see.
@@ -44,9 +45,43 @@ impl Catalog<'_> {
     /// # Errors
     /// Where the store cannot be read.
     pub(crate) fn listing(&self, actor: &Principal) -> Result<Vec<Shown>, Problem> {
-        let way = Way { actor, on_behalf_of: self.on_behalf_of.as_ref(), views: &[], as_of: None };
+        let way = self.way_of(actor);
         let tables = self.all(&way)?;
         tables.into_iter().map(|table| self.shown(table, &way)).collect()
+    }
+
+    /// Returns the schemas and names of all that somebody may see, whether it can be read at the moment or not.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub(crate) fn names_for(&self, actor: &Principal) -> Result<Vec<(String, String)>, Problem> {
+        self.names(&self.way_of(actor))
+    }
+
+    /// Returns how much somebody sees of a relation that he may read; nothing where he sees all of it.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub(crate) fn excerpt_for(
+        &self,
+        schema: &str,
+        name: &str,
+        actor: &Principal,
+    ) -> Result<Option<Excerpt>, Problem> {
+        self.excerpt(schema, name, &self.way_of(actor))
+    }
+
+    /// Returns what an engine offers under a name.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub(crate) fn offered(&self, schema: &str, name: &str) -> Result<Option<&Relation>, Problem> {
+        let relations = self.relations()?.iter();
+        Ok(relations.into_iter().find(|found| found.schema == schema && found.name == name))
+    }
+
+    fn way_of<'w>(&'w self, actor: &'w Principal) -> Way<'w> {
+        Way { actor, on_behalf_of: self.on_behalf_of.as_ref(), views: &[], as_of: None }
     }
 
     fn shown(&self, table: Table, way: &Way<'_>) -> Result<Shown, Problem> {

@@ -4,27 +4,31 @@ use super::columns::{self, Columns};
 use super::measures::{self, METRICS};
 use crate::catalog::{LATEST, PUBLIC, SET_ASIDE, Stream, ViewSpec, view_spec};
 use crate::engine::Shared;
+use crate::queries::check;
 use crate::sql::as_of;
+use crate::sql::guard::TABLE_FUNCTIONS;
 use base::Problem;
+use datafusion::common::TableReference;
 use kernel::{Edge, End, How, Read, Reader, Resource, ResourceRef};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The edges as they were found, and the epoch in which: they change with resources only.
-pub(crate) type Held = Mutex<Option<(u64, Arc<Vec<Edge>>)>>;
+/// The edges as they were found, in which epoch, and after how many changes of queries: they change with resources only, of which queries
+/// leave the epoch alone.
+pub(crate) type Held = Mutex<Option<((u64, u64), Arc<Vec<Edge>>)>>;
 
 /// The schema of the catalogue itself, on which nothing is said to stand.
 const INFORMATION_SCHEMA: &str = "information_schema";
 
-/// Returns what streams, views, metrics, KPIs and quality rules stand on.
+/// Returns what streams, views, queries, metrics, KPIs and quality rules stand on.
 ///
 /// # Errors
 /// Where the store cannot be read.
 pub(crate) fn edges(shared: &Arc<Shared>, reader: &Reader) -> Result<Vec<Edge>, Problem> {
-    let epoch = reader.kernel().epoch(reader)?;
+    let as_of = (reader.kernel().epoch(reader)?, check::changes(reader)?);
     let held = shared.lineage.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    if let Some((_, edges)) = held.filter(|(of, _)| *of == epoch) {
+    if let Some((_, edges)) = held.filter(|(of, _)| *of == as_of) {
         return Ok(edges.to_vec());
     }
     let mut edges = Vec::new();
@@ -34,9 +38,12 @@ pub(crate) fn edges(shared: &Arc<Shared>, reader: &Reader) -> Result<Vec<Edge>, 
     for resource in reader.resources("view")? {
         edges.extend(of_view(shared, reader, &resource)?);
     }
+    for resource in reader.resources("query")? {
+        edges.extend(of_query(shared, reader, &resource)?);
+    }
     edges.extend(measures::edges(reader, &shared.config)?);
     let mut guard = shared.lineage.lock().unwrap_or_else(PoisonError::into_inner);
-    *guard = Some((epoch, Arc::new(edges.clone())));
+    *guard = Some((as_of, Arc::new(edges.clone())));
     Ok(edges)
 }
 
@@ -102,25 +109,47 @@ fn of_view(shared: &Arc<Shared>, reader: &Reader, view: &Resource) -> Result<Vec
     let spec = view_spec(view)?;
     let Ok(references) = shared.references_of(view, &spec) else { return Ok(Vec::new()) };
     let columns = columns::of_view(shared, reader, view, &spec).ok().flatten();
-    let mut read = BTreeSet::new();
-    for reference in references.iter() {
-        let schema = reference.schema().unwrap_or(PUBLIC);
-        // What a relation was at a time stands on what it is.
-        let (name, _) = as_of::split(reference.table());
-        if schema != INFORMATION_SCHEMA {
-            read.insert((schema.to_owned(), name.to_owned()));
-        }
-    }
     let how = if spec.materialized.is_some() { How::Derives } else { How::Reads };
     let mut edges = Vec::new();
-    for (schema, name) in read {
-        let relation = if schema == PUBLIC { name.clone() } else { format!("{schema}.{name}") };
-        let from = behind(reader, &relation)?.unwrap_or_else(|| End::relation(&relation));
+    for (schema, name) in named(&references) {
+        let from = end(reader, &schema, &name)?;
         let detail = detail(&spec, columns.as_ref(), &schema, &name);
         let edge = Edge::new(from, End::new("view", &view.name), how);
         edges.push(edge.with(detail).declared_by(view));
     }
     Ok(edges)
+}
+
+/// Returns what a query reads. Of one whose text cannot be read nothing is known.
+fn of_query(shared: &Shared, reader: &Reader, query: &Resource) -> Result<Vec<Edge>, Problem> {
+    let Ok(references) = shared.references_of_query(query) else { return Ok(Vec::new()) };
+    let mut edges = Vec::new();
+    for (schema, name) in named(&references) {
+        let from = end(reader, &schema, &name)?;
+        let edge = Edge::new(from, End::new("query", &query.name), How::Reads);
+        edges.push(edge.declared_by(query));
+    }
+    Ok(edges)
+}
+
+/// Returns the relations that references name, by schema and name.
+fn named(references: &[TableReference]) -> BTreeSet<(String, String)> {
+    let mut named = BTreeSet::new();
+    for reference in references {
+        let schema = reference.schema().unwrap_or(PUBLIC);
+        // What a relation was at a time stands on what it is.
+        let (name, _) = as_of::split(reference.table());
+        let is_function = reference.schema().is_none() && TABLE_FUNCTIONS.contains(&name);
+        if schema != INFORMATION_SCHEMA && !is_function {
+            named.insert((schema.to_owned(), name.to_owned()));
+        }
+    }
+    named
+}
+
+fn end(read: &dyn Read, schema: &str, name: &str) -> Result<End, Problem> {
+    let relation = if schema == PUBLIC { name.to_owned() } else { format!("{schema}.{name}") };
+    Ok(behind(read, &relation)?.unwrap_or_else(|| End::relation(&relation)))
 }
 
 /// Says which columns of a relation reach which column of a view, and how often a materialised one is refreshed.

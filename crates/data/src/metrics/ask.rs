@@ -4,6 +4,7 @@ use crate::Error;
 use crate::catalog::Table;
 use crate::engine::Shared;
 use crate::sql::guard::Dialect;
+use crate::sql::page::Page;
 use crate::sql::queries::{self, Asker};
 use crate::sql::run::{self, Format, Query, What};
 use base::{Problem, Time};
@@ -40,6 +41,7 @@ pub(crate) fn rows(
         sql,
         dialect: Dialect::Craton,
         parameters: Vec::new(),
+        page: Page::default(),
         what: What::Tables(tables),
         user: who.name().to_owned(),
         format: Format::Ndjson,

@@ -35,6 +35,7 @@ impl Data {
         if old.is_some() {
             self.check_all_views(tx)?;
             self.check_all_metrics(tx)?;
+            self.check_all_queries(tx)?;
             self.check_all_kpis(tx)?;
         }
         Ok(())

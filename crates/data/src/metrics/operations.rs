@@ -50,6 +50,7 @@ fn kpis(data: &Arc<Data>) -> Vec<Operation> {
     vec![
         operation("kpi.list", Read, "Lists KPIs with their latest values.", read(data, show::list))
             .on_kind()
+            .queries(show::LIST_QUERY)
             .answers(json!({"type": "object", "properties": {
                 "items": {"type": "array", "items": {"type": "object"}},
             }})),

@@ -9,6 +9,7 @@ use crate::catalog::Catalog;
 use crate::engine::Data;
 use crate::rights::{Named, decide};
 use crate::sql::guard::Dialect;
+use crate::sql::page::Page;
 use crate::sql::queries::{self, Asker};
 use crate::sql::run::{self, Format, Query, What};
 use base::Problem;
@@ -78,6 +79,7 @@ pub(crate) fn query(data: &Data, reader: &Reader, call: &Call) -> Result<Reply, 
         sql,
         dialect: Dialect::Craton,
         parameters: Vec::new(),
+        page: Page::default(),
         what: What::Tables(vec![table(&metric, source)]),
         user: reader.caller().name().to_owned(),
         format,

@@ -3,7 +3,7 @@
 use super::kpi::{Kpi, VERSION};
 use super::shown::Viewer;
 use super::window;
-use super::wire::{self, Recorded, Request, State, Verdict, key, number};
+use super::wire::{self, Outcome, Recorded, Request, State, Verdict, key, number};
 use crate::background;
 use crate::engine::Data;
 use base::{Problem, Time};
@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 
 /// Values of one `kpi.get` where nobody says.
 const LIMIT: u64 = 100;
+/// Values that are read in one go for the newest windows of a KPI.
+const RECENT_PAIRS: usize = 200;
 /// Values of one `kpi.get`, at most.
 const LIMIT_MAX: u64 = 10_000;
 
@@ -23,6 +25,12 @@ pub(crate) const QUERY: &[(&str, &str)] = &[
     ("to", "Windows that begin before that."),
     ("limit", "How many values, the newest; 100 where absent, 10,000 at most."),
 ];
+
+/// What `kpi.list` takes in its query.
+pub(crate) const LIST_QUERY: &[(&str, &str)] = &[(
+    "values",
+    "Of how many windows of each KPI, the newest, `recent` has a value; none where absent.",
+)];
 
 /// Which windows are evaluated anew.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -38,13 +46,20 @@ pub(crate) struct Evaluate {
 ///
 /// # Errors
 /// Where the store cannot be read.
-pub(crate) fn list(data: &Data, reader: &Reader, _call: &Call) -> Result<Reply, Problem> {
+pub(crate) fn list(data: &Data, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
+    let windows = usize::try_from(call.number("values")?.unwrap_or(0)).unwrap_or(usize::MAX);
+    let windows = windows.min(data.shared.config.kpi_recent_max);
     let mut items = Vec::new();
     let mut viewer = Viewer::new(&data.shared, reader);
     for resource in reader.resources("kpi")? {
         let reference = ResourceRef::new("kpi", resource.name.clone());
         if reader.allows("kpi.get", &reference)? {
-            items.push(line(reader, &mut viewer, &Kpi::of(data, reader, resource)?)?);
+            let kpi = Kpi::of(data, reader, resource)?;
+            let mut item = line(reader, &mut viewer, &kpi)?;
+            if 0 < windows {
+                item["recent"] = recent(reader, &mut viewer, &kpi, windows)?;
+            }
+            items.push(item);
         }
     }
     Ok(Reply::Value(json!({ "items": items })))
@@ -170,6 +185,7 @@ fn line(reader: &Reader, viewer: &mut Viewer<'_>, kpi: &Kpi) -> Result<Value, Pr
         "state": word,
         "values": latest.len(),
         "breaches": breaches,
+        "breach": breach(reader, kpi, now)?,
         "trend": trend(kpi, now, then),
         "owner": kpi.spec.owner,
         "next": state.as_ref().map(|state| state.next),
@@ -177,6 +193,75 @@ fn line(reader: &Reader, viewer: &mut Viewer<'_>, kpi: &Kpi) -> Result<Value, Pr
         "pending": pending,
         "problem": problem,
     }))
+}
+
+/// Returns the breach of a value, where it is one: what it has started, and until when its owner acts.
+fn breach(reader: &Reader, kpi: &Kpi, value: Option<&Recorded>) -> Result<Option<Value>, Problem> {
+    let Some(value) = value.filter(|value| value.verdict == Verdict::Breached) else {
+        return Ok(None);
+    };
+    let place = key::breach(kpi.name(), value.window, &wire::id_of(&value.dimensions));
+    let outcome: Outcome = wire::get(reader, &place)?.unwrap_or_default();
+    Ok(Some(json!({
+        "at": value.at,
+        "deadline": kpi.spec.deadline.map(|deadline| value.at.plus(deadline)),
+        "process": kpi.spec.on_breach.as_ref().map(|on_breach| &on_breach.process),
+        "instance": outcome.instance,
+        "error": outcome.error,
+    })))
+}
+
+/// Returns of each of the newest windows the value that is farthest on the wrong side of the target, the oldest first; null of a window
+/// that has none.
+fn recent(
+    reader: &Reader,
+    viewer: &mut Viewer<'_>,
+    kpi: &Kpi,
+    windows: usize,
+) -> Result<Value, Problem> {
+    let mut found: Vec<Vec<Recorded>> = Vec::new();
+    let all = key::values_of(kpi.name());
+    let mut end = base::prefix_end(all.as_ref());
+    loop {
+        // What follows is of the same window or of older ones.
+        let pairs = reader.scan(all.as_ref(), &end, RECENT_PAIRS, true)?;
+        let Some((last, _)) = pairs.last() else { break };
+        end.clone_from(last);
+        for (_, bytes) in &pairs {
+            let value: Recorded = wire::read(bytes)?;
+            let is_same = |window: &Vec<Recorded>| {
+                window.first().is_some_and(|first| first.window == value.window)
+            };
+            if !found.last().is_some_and(is_same) {
+                if found.len() == windows {
+                    return points(viewer, kpi, &found);
+                }
+                found.push(Vec::new());
+            }
+            if let Some(window) = found.last_mut() {
+                window.push(value);
+            }
+        }
+    }
+    points(viewer, kpi, &found)
+}
+
+fn points(viewer: &mut Viewer<'_>, kpi: &Kpi, windows: &[Vec<Recorded>]) -> Result<Value, Problem> {
+    let mut points = Vec::new();
+    for window in windows.iter().rev() {
+        let mut is_shown = viewer.sees_metric(&kpi.metric.name)?;
+        for value in window {
+            is_shown = is_shown && viewer.sees_metric(&value.metric)?;
+        }
+        let Some(first) = window.first().filter(|_| is_shown) else { continue };
+        let worst = worst(kpi, window);
+        points.push(json!({
+            "window": first.window,
+            "value": worst.map(|value| &value.value),
+            "state": worst.map(|value| value.verdict),
+        }));
+    }
+    Ok(points.into())
 }
 
 /// Returns the values of the newest window, or of the newest one before a window.

@@ -29,9 +29,14 @@ pub(crate) mod key {
         kernel::key(b's').text("kpi").text(part)
     }
 
+    /// Where all KPIs stand.
+    pub(crate) fn states() -> Key {
+        of("state")
+    }
+
     /// Where a KPI stands.
     pub(crate) fn state(kpi: &str) -> Key {
-        of("state").text(kpi)
+        states().text(kpi)
     }
 
     /// When the next windows close, by time.

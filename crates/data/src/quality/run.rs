@@ -296,7 +296,11 @@ pub(crate) fn get(data: &Data, reader: &Reader, call: &Call) -> Result<Reply, Pr
     })))
 }
 
-fn newest_of(
+/// Returns what a rule found on its newest days.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub(crate) fn newest_of(
     reader: &Reader,
     quality: &str,
     rule: &str,

@@ -19,9 +19,14 @@ pub(crate) mod key {
         of("on").text(stream)
     }
 
+    /// When all rules over tables run next.
+    pub(crate) fn states() -> Key {
+        of("state")
+    }
+
     /// When rules over a table run next.
     pub(crate) fn state(quality: &str) -> Key {
-        of("state").text(quality)
+        states().text(quality)
     }
 
     /// What runs next, by time.

@@ -10,6 +10,7 @@ pub(crate) mod function;
 pub(crate) mod guard;
 pub(crate) mod memory;
 pub(crate) mod output;
+pub(crate) mod page;
 pub(crate) mod paged;
 pub(crate) mod parameters;
 pub(crate) mod postgres;

@@ -3,6 +3,7 @@
 use super::effort::Effort;
 use super::guard::{self, Dialect, Text};
 use super::output::{JsonRows, names, write_csv_text};
+use super::page::Page;
 use super::parameters::Parameter;
 use super::postgres::{Question, output};
 use super::problem::of_query;
@@ -39,10 +40,11 @@ const PIECE_BYTES: usize = 64 << 10;
 const FIRST_BYTES: usize = 4 << 20;
 
 /// The forms of a result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Format {
     /// A list of objects.
+    #[default]
     Json,
     /// An object a line.
     Ndjson,
@@ -106,6 +108,8 @@ pub(crate) struct Query {
     pub(crate) sql: String,
     pub(crate) dialect: Dialect,
     pub(crate) parameters: Vec<Parameter>,
+    /// Which part of the answer is wanted.
+    pub(crate) page: Page,
     pub(crate) what: What,
     /// Who asks, for functions that tell.
     pub(crate) user: String,
@@ -358,6 +362,7 @@ fn plan(shared: &Shared, query: &Query, planner: &Handle) -> Result<Planned, Pro
     let text = Text { sql: &query.sql, dialect: query.dialect };
     let asked = Asked { text, parameters: &query.parameters, user: &query.user };
     let plan = state::plan_for(&mut state, config, &asked, tables)?;
+    let plan = query.page.of(plan, config)?;
     let physical = planner.block_on(state.create_physical_plan(&plan)).and_then(with_turns);
     let physical = physical.map_err(|error| of_query(&error))?;
     let context = state::context(&state, &physical)?;
@@ -499,7 +504,7 @@ fn internal(error: ArrowError) -> Problem {
 }
 
 /// Returns the name of a type as manifests write it, where it has one.
-fn type_name(data_type: &DataType) -> String {
+pub(crate) fn type_name(data_type: &DataType) -> String {
     match data_type {
         DataType::Boolean => "bool".into(),
         kind if kind.is_integer() => "int".into(),

@@ -216,6 +216,38 @@ fn windows_that_were_missed_are_evaluated_together_and_in_order() {
 }
 
 #[test]
+fn a_list_has_the_newest_values_and_the_breach_of_each() {
+    let mut unit = with_kpi();
+    sell(&mut unit);
+    unit.advance("2017-10-03T00:00:00Z");
+    unit.settle();
+    let listed = |unit: &Unit, args: Value| -> Value {
+        let list = call("user:olga", "kpi.list", ("kpi", "")).with(args);
+        let answer: Value = serde_json::from_str(&shown(unit.read(&list))).expect("JSON");
+        answer["items"][0].clone()
+    };
+    let item = listed(&unit, json!({"values": 5}));
+    assert_eq!(
+        item["recent"],
+        json!([
+            {"window": "2017-07-01T00:00:00Z", "value": 0.3333333333333333, "state": "breached"},
+            {"window": "2017-08-01T00:00:00Z", "value": 0.0, "state": "breached"},
+        ])
+    );
+    assert_eq!(
+        item["breach"],
+        json!({
+            "at": "2017-10-03T00:00:00Z", "deadline": "2017-10-10T00:00:00Z", "process": "look",
+            "instance": 2, "error": null,
+        })
+    );
+    let item = listed(&unit, json!({"values": "1"}));
+    assert_eq!(item["recent"].as_array().map(Vec::len), Some(1));
+    assert_eq!(item["recent"][0]["window"], "2017-08-01T00:00:00Z");
+    assert_eq!(listed(&unit, json!({})).get("recent"), None);
+}
+
+#[test]
 fn more_values_than_one_commit_takes_are_recorded_in_several() {
     let mut unit = unit_of(Config { kpi_values_max: 3, ..Config::default() }, engines());
     prepare(&mut unit, "look");

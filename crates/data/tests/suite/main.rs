@@ -1,5 +1,6 @@
 //! The engine behind the kernel, on a store in memory: what is promised to callers.
 
+mod browse;
 mod derived;
 mod events;
 mod hidden;
@@ -11,6 +12,7 @@ mod lineage;
 mod metrics;
 mod postgres;
 mod quality;
+mod queries;
 mod relations;
 mod renewal;
 mod rights;

@@ -4,7 +4,7 @@
 use super::Kernel;
 use crate::read::Reader;
 use crate::sign_in::{self, Known, Vouched};
-use crate::{Error, Principal, Read, Signed, Token};
+use crate::{Error, Principal, Read, Signed, Token, token};
 use base::{Problem, Time};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -42,6 +42,13 @@ pub struct Stamp {
     /// Who its user was by the word of a provider, where it is one of a provider and not in the store.
     #[serde(with = "shared")]
     pub(crate) known: Option<Arc<Known>>,
+}
+
+impl Stamp {
+    /// Returns the id of the token or session that it is of, where it is one of this unit.
+    pub fn id(&self) -> String {
+        crate::token::id_of_hash(&self.hash)
+    }
 }
 
 /// Returns a number of changes of rights that there never is.
@@ -198,6 +205,23 @@ impl Kernel {
         }
         let reason = "no identity provider of this unit vouches for this user any more";
         Err(Error::Unauthenticated { reason }.into())
+    }
+
+    /// Refuses a credential that does not hold any more: it was revoked, its time is up, or its session was idle for too long. To ask is
+    /// no use of it.
+    ///
+    /// # Errors
+    /// `token.invalid`; where the store cannot be read.
+    pub(crate) fn is_held(&self, read: &dyn Read, stamp: &Stamp) -> Result<(), Problem> {
+        let wall = self.clock.wall();
+        if stamp.known.is_some() {
+            if stamp.until.is_some_and(|until| until <= wall) {
+                return Err(Error::Unauthenticated { reason: "the token has expired" }.into());
+            }
+            return self.confirm(read, stamp, true);
+        }
+        let token = Token::find(read, &stamp.hash)?;
+        token.check(self.holders.seen(&stamp.hash).unwrap_or(token.created), wall)
     }
 
     /// Returns who a token belongs to, where that was found out since the last change of any right. Never waits for the store.

@@ -265,13 +265,13 @@ fn covers_resource(wide: &ResourceConstraint, policy: &Policy, said: &Said) -> b
 
 /// What a policy says that can be understood by simple means.
 #[derive(Debug, Default)]
-struct Said {
+pub(crate) struct Said {
     /// The kinds that it can apply to; all where there is nothing about them.
-    kinds: Option<BTreeSet<String>>,
+    pub kinds: Option<BTreeSet<String>>,
     /// Every kind that it names.
     kinds_named: BTreeSet<String>,
     /// Roles that its conditions ask for.
-    roles: BTreeSet<String>,
+    pub roles: BTreeSet<String>,
     /// Two things that cannot both hold.
     contradiction: Option<String>,
     /// What attributes must be equal to.
@@ -279,7 +279,11 @@ struct Said {
 }
 
 impl Said {
-    fn of(policy: &Policy) -> Result<Self, Problem> {
+    /// Reads a policy.
+    ///
+    /// # Errors
+    /// `kernel.internal` where it cannot be read again, which is a defect.
+    pub(crate) fn of(policy: &Policy) -> Result<Self, Problem> {
         let mut said = Self::default();
         match policy.resource_constraint() {
             ResourceConstraint::In(uid) | ResourceConstraint::IsIn(_, uid) if is_kind(&uid) => {

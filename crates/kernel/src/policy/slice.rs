@@ -65,6 +65,21 @@ pub(crate) fn speaks_of(policy: &Policy, action: &str, right: &str) -> bool {
 }
 
 impl Mentions {
+    /// Returns what a policy looks at.
+    ///
+    /// # Errors
+    /// `kernel.internal` where it cannot be read again, which is a defect.
+    pub(crate) fn of(policy: &Policy) -> Result<Self, Problem> {
+        let mut mentions = Self::default();
+        mentions.add(policy)?;
+        Ok(mentions)
+    }
+
+    /// Returns whether a decision is the same for all resources of a kind, where nobody else started what acts.
+    pub(crate) fn are_of_kind(&self) -> bool {
+        *self == Self { on_behalf_of: self.on_behalf_of, ..Self::default() }
+    }
+
     /// Adds what a policy looks at.
     fn add(&mut self, policy: &Policy) -> Result<(), Problem> {
         match policy.resource_constraint() {

@@ -3,7 +3,7 @@
 //! About oneself everybody may ask. A resource that the asker may not see looks as if it were not there, as everywhere.
 
 use super::cache::Asked;
-use super::{BUILT_IN, Policies, Verdict};
+use super::{Policies, Verdict};
 use crate::admit;
 use crate::excerpt::role_of_policy;
 use crate::operation::is_within;
@@ -15,12 +15,12 @@ use serde_json::json;
 use std::collections::BTreeSet;
 
 /// What is asked.
-struct Question {
-    who: Principal,
-    operation: String,
-    resource: ResourceRef,
+pub(super) struct Question {
+    pub who: Principal,
+    pub operation: String,
+    pub resource: ResourceRef,
     /// What is known of the resource, where it is there and the asker may see it.
-    found: Option<Found>,
+    pub found: Option<Found>,
     /// The rights that the asker's credential is cut down to, where he asks about himself; empty for all.
     scope: Vec<String>,
     /// Whether the asker may see what this principal uses.
@@ -39,7 +39,7 @@ struct Step {
 
 /// A policy that decided.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-struct Decided {
+pub(super) struct Decided {
     policy: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<String>,
@@ -62,8 +62,6 @@ impl Question {
             who: Option<Principal>,
         }
         let asked: Asked = call.parameters()?;
-        let kernel = reader.kernel();
-        kernel.operation(&asked.operation)?;
         let who = asked.who.unwrap_or_else(|| call.actor.clone());
         if who != call.actor && !reader.allows("resource.get", &ResourceRef::new("user", ""))? {
             return Err(Error::Forbidden {
@@ -73,19 +71,38 @@ impl Question {
             }
             .into());
         }
-        let (kind, name) = asked.resource.split_once('/').unwrap_or((&asked.resource, ""));
+        let is_own = who == call.actor;
+        let mut question = Self::about(reader, who, &asked.operation, &asked.resource)?;
+        if is_own {
+            question.scope.clone_from(&call.scope);
+            question.own = 1;
+        }
+        // As `system.quotas` shows it.
+        question.is_use_seen =
+            is_own || reader.allows("running.limit", &ResourceRef::new("running", ""))?;
+        Ok(question)
+    }
+
+    /// Returns the question whether somebody may do something, whoever asks.
+    ///
+    /// # Errors
+    /// `operation.not_found`; where the store cannot be read.
+    pub(super) fn about(
+        reader: &Reader,
+        who: Principal,
+        operation: &str,
+        resource: &str,
+    ) -> Result<Self, Problem> {
+        let kernel = reader.kernel();
+        kernel.operation(operation)?;
+        let (kind, name) = resource.split_once('/').unwrap_or((resource, ""));
         let resource = ResourceRef::new(kind, name);
         let is_visible = resource.name.is_empty()
             || reader.allows("resource.get", &resource)?
-            || reader.allows(&asked.operation, &resource)?;
+            || reader.allows(operation, &resource)?;
         let found = if is_visible { kernel.find(reader, &resource)? } else { None };
-        let is_own = who == call.actor;
-        let scope = if is_own { call.scope.clone() } else { Vec::new() };
-        // As `system.quotas` shows it.
-        let is_use_seen =
-            is_own || reader.allows("running.limit", &ResourceRef::new("running", ""))?;
-        let (operation, own) = (asked.operation, u64::from(is_own));
-        Ok(Self { who, operation, resource, found, scope, is_use_seen, own })
+        let operation = operation.to_owned();
+        Ok(Self { who, operation, resource, found, scope: Vec::new(), is_use_seen: false, own: 0 })
     }
 
     fn is_scoped(&self, right: &str) -> bool {
@@ -149,13 +166,14 @@ pub(crate) fn why(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
     let evaluated = Evaluated::of(&policies, &question)?;
     let Evaluated { right, roles, verdict, decided, is_allowed } = &evaluated;
     let steps = [
-        found_step(&question),
+        found_step(reader.kernel(), &question),
         scope_step(&question, right),
         policies_step(&question, verdict, decided),
     ];
     let quotas = quotas_step(reader, &question)?;
-    // What helps is said only where a role is what is missing.
-    let missing = match verdict.is_allowed || !verdict.policies.is_empty() {
+    // What helps is said only where a role is what is missing: of what is not there nobody knows whom it would be for.
+    let is_decided = verdict.is_allowed || !verdict.policies.is_empty();
+    let missing = match is_decided || !question.is_there() {
         true => BTreeSet::new(),
         false => policies.enough(reader, &question)?,
     };
@@ -176,11 +194,16 @@ pub(crate) fn why(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
     })))
 }
 
-fn found_step(question: &Question) -> Step {
+fn found_step(kernel: &Kernel, question: &Question) -> Step {
     let resource = &question.resource;
+    // What comes into being by running goes again by itself.
+    let is_passing = kernel.kind(&resource.kind).is_some_and(|kind| kind.manifest.is_empty());
     let detail = match (question.found.is_some(), resource.name.is_empty()) {
         (true, true) => format!("`{resource}` as a whole"),
         (true, false) => format!("{resource} is there"),
+        (false, _) if is_passing => {
+            format!("{resource} is not there: it has ended, or never was, or you may not see it")
+        }
         (false, _) => format!("{resource} does not exist, or you may not see it"),
     };
     Step { step: "find", passed: question.is_there(), detail }
@@ -207,6 +230,9 @@ fn policies_step(question: &Question, verdict: &Verdict, decided: &[Decided]) ->
     let detail = match (verdict.is_allowed, decided.is_empty()) {
         (true, _) => format!("permitted by {names}"),
         (false, false) => format!("forbidden by {names}"),
+        (false, true) if !question.is_there() => {
+            "no policy permits it on what is not there".to_owned()
+        }
         (false, true) => format!("no policy permits `{operation}` on {resource} to {who}"),
     };
     Step { step: "policies", passed: verdict.is_allowed, detail }
@@ -242,7 +268,11 @@ fn quotas_step(reader: &Reader, question: &Question) -> Result<Step, Problem> {
 
 impl Policies {
     /// Asks for somebody who holds these roles and no others.
-    fn verdict(&self, question: &Question, roles: &BTreeSet<String>) -> Result<Verdict, Problem> {
+    pub(super) fn verdict(
+        &self,
+        question: &Question,
+        roles: &BTreeSet<String>,
+    ) -> Result<Verdict, Problem> {
         let slice = self.slice(&question.operation)?;
         let none = Found::default();
         let asked = Asked {
@@ -257,7 +287,7 @@ impl Policies {
     }
 
     /// Returns the policies that decided, by name.
-    fn decided(&self, verdict: &Verdict) -> Vec<Decided> {
+    pub(super) fn decided(&self, verdict: &Verdict) -> Vec<Decided> {
         let mut decided: Vec<Decided> = verdict
             .policies
             .iter()
@@ -278,13 +308,7 @@ impl Policies {
     /// Returns the roles of which each would be enough by itself, of those that the asker may see.
     fn enough(&self, reader: &Reader, question: &Question) -> Result<BTreeSet<String>, Problem> {
         let mut enough = BTreeSet::new();
-        let mut roles: BTreeSet<String> = BUILT_IN.into_iter().map(str::to_owned).collect();
-        for role in reader.resources("role")? {
-            if reader.allows("resource.get", &role.reference())? {
-                roles.insert(role.name.clone());
-            }
-        }
-        for role in roles {
+        for role in self.seen_roles(reader)? {
             if self.verdict(question, &BTreeSet::from([role.clone()]))?.is_allowed {
                 enough.insert(role);
             }

@@ -13,6 +13,7 @@ mod people;
 mod provider;
 mod session;
 mod throttle;
+pub(crate) mod users;
 mod web;
 
 pub(crate) use error::Error;
@@ -23,7 +24,7 @@ pub(crate) use provider::{KIND as PROVIDER, ProviderSpec, granted};
 pub use session::{Session, sessions_ended};
 pub(crate) use session::{
     create, delete_password, end, expire, find, forget_provider, forget_user, list, prepare_create,
-    prepare_delete, prepare_password, relation, set_password,
+    prepare_delete, prepare_password, relation, sessions_key, set_password,
 };
 pub use web::{Web, WebRequest, WebResponse};
 

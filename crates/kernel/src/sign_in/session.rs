@@ -3,7 +3,7 @@
 use super::password::{Password, fits, forget};
 use super::people::{self, Vouched};
 use super::throttle::Try;
-use super::{Error, SignIn};
+use super::{Error, SignIn, users};
 use crate::relation::{Cell, Column, ColumnType, Relation, Scan};
 use crate::{
     Call, Config, Found, Prepared, Principal, Read, Reader, Reply, ResourceRef, Token, Tx, scram,
@@ -265,8 +265,17 @@ fn by_id(read: &dyn Read, id: &str) -> Result<Option<([u8; 32], Token)>, Problem
 }
 
 fn drop_session(tx: &mut Tx<'_>, hash: &[u8; 32], token: &Token) -> Result<(), Problem> {
+    if let Some(session) = &token.session {
+        users::note_seen(tx, &token.user, session.seen)?;
+    }
     keys_of(hash, token).into_iter().for_each(|key| tx.delete(key));
     tx.raise_credentials()
+}
+
+/// Drops a session that somebody ends.
+fn end_session(tx: &mut Tx<'_>, hash: &[u8; 32], token: &Token) -> Result<(), Problem> {
+    drop_session(tx, hash, token)?;
+    token::tell_ended(tx, token)
 }
 
 /// Returns the keys of all that is kept of a session.
@@ -326,7 +335,7 @@ pub(crate) fn end(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
     let Some((hash, token)) = by_id(tx, &call.resource.name)? else {
         return Err(crate::Error::NotFound { resource: call.resource.to_string() }.into());
     };
-    drop_session(tx, &hash, &token)?;
+    end_session(tx, &hash, &token)?;
     Ok(Reply::Value(json!({"id": token.id, "user": token.user, "ended": true})))
 }
 
@@ -343,7 +352,7 @@ pub(crate) fn end_all(
     let ended = held.iter().filter(|(hash, _)| Some(hash) != but);
     let mut count = 0;
     for (hash, token) in ended {
-        drop_session(tx, hash, token)?;
+        end_session(tx, hash, token)?;
         count += 1;
     }
     Ok(count)
@@ -582,6 +591,7 @@ pub(crate) fn delete_password(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Pro
 pub(crate) fn forget_user(tx: &mut Tx<'_>, user: &str) -> Result<(), Problem> {
     forget(tx, user);
     end_all(tx, user, None)?;
+    users::forget_seen(tx, user);
     Token::revoke_all(tx, user)
 }
 
@@ -596,14 +606,19 @@ pub(crate) fn forget_provider(tx: &mut Tx<'_>, provider: &str) -> Result<(), Pro
         if token.session.as_ref().is_some_and(|session| session.by == by)
             && let Some((hash, token)) = by_id(tx, &token.id)?
         {
-            drop_session(tx, &hash, &token)?;
+            end_session(tx, &hash, &token)?;
         }
     }
     Ok(())
 }
 
+/// Returns the beginning of the keys under which sessions are found by their ids.
+pub(crate) fn sessions_key() -> base::Key {
+    space::key(b'P').text("id")
+}
+
 fn id_key(id: &str) -> base::Key {
-    space::key(b'P').text("id").text(id)
+    sessions_key().text(id)
 }
 
 fn user_key(user: &str) -> base::Key {

@@ -1,7 +1,10 @@
-//! Everything that can be done with resources, tokens, sessions, passwords, the clock, the question who may do what, and the unit.
+//! Everything that can be done with resources, users, tokens, sessions, passwords, the clock, the questions who may do what and who did
+//! what, and the unit.
 
 use super::{System, advance, clock, get, list, metrics, whoami};
+use crate::audit::search;
 use crate::operation::{Operation, Right, Target, decide, operation, read};
+use crate::sign_in::users;
 use crate::{Token, apply, batch, policy, running, sign_in};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -12,7 +15,7 @@ pub(super) fn table(system: &Arc<System>) -> Vec<Operation> {
         resources(system),
         tokens(system),
         sessions(system),
-        passwords(system),
+        people(system),
         clocks(system),
         questions(system),
         unit(system),
@@ -224,9 +227,19 @@ fn finish() -> Value {
     })
 }
 
-fn passwords(system: &Arc<System>) -> Vec<Operation> {
-    use Right::Manage;
+fn people(system: &Arc<System>) -> Vec<Operation> {
+    use Right::{Manage, Read};
     vec![
+        operation(
+            "user.list",
+            Read,
+            "Lists users with their roles, by what they can sign in, and when they were last seen.",
+            read(system, |_, reader, call| users::users(reader, call)),
+        )
+        .on_kind()
+        .queries(users::QUERY)
+        .answers(users::answer())
+        .while_closed(),
         operation(
             "user.set_password",
             Manage,
@@ -315,6 +328,33 @@ fn questions(system: &Arc<System>) -> Vec<Operation> {
         )
         .on_kind()
         .takes(question())
+        .while_closed(),
+        operation(
+            "policy.who",
+            Read,
+            "Says who may do something on a resource, and by which policies.",
+            read(system, |_, reader, call| policy::who(reader, call)),
+        )
+        .on_kind()
+        .takes(policy::who_question())
+        .while_closed(),
+        operation(
+            "policy.mine",
+            Read,
+            "Says which operations the caller may do, each on all resources or on some.",
+            read(system, |_, reader, call| policy::mine(reader, call)),
+        )
+        .on_kind()
+        .while_closed(),
+        operation(
+            "audit.list",
+            Read,
+            "Lists who did what and what was refused, the newest first; looks at so much of the log at a time.",
+            read(system, |_, reader, call| search::list(reader, call)),
+        )
+        .on_kind()
+        .queries(search::QUERY)
+        .answers(search::answer())
         .while_closed(),
     ]
 }

@@ -7,7 +7,7 @@ use super::elements::{
 use super::problems::TOO_LARGE;
 use super::{NODES_MAX, Problems, check, events, joins, tasks};
 use crate::feel::Expression;
-use crate::graph::{BoundaryTrigger, Flow, FlowId, Graph, Node, NodeId, NodeKind};
+use crate::graph::{BoundaryTrigger, Flow, FlowId, Form, Graph, Node, NodeId, NodeKind};
 use roxmltree::Node as Xml;
 use std::collections::{BTreeMap, HashMap};
 
@@ -179,7 +179,27 @@ impl<'a, 'i, 'p, 's> Reader<'a, 'i, 'p, 's> {
         let starts = starts.map(|(number, _)| number).collect();
         let id = attribute(process, "id").unwrap_or_default().to_string();
         let name = attribute(process, "name").map(String::from);
-        Graph { id, name, nodes, flows, starts, events, is_looked_over: false }
+        let start_form = self.start_form(&nodes);
+        Graph { id, name, nodes, flows, starts, events, start_form, is_looked_over: false }
+    }
+
+    /// Reads the form of the start event without trigger; no other start takes one, for nobody sees it.
+    fn start_form(&mut self, nodes: &[Node]) -> Option<Form> {
+        let mut found = None;
+        for (index, node) in nodes.iter().enumerate() {
+            let xml = self.raw[index].xml;
+            if xml.tag_name().name() != "startEvent" {
+                continue;
+            }
+            let Some(form) = tasks::form(xml) else { continue };
+            if node.scope.is_none() && matches!(node.kind, NodeKind::Start(None)) {
+                found = Some(form);
+            } else {
+                let message = "has a form, but only a start without trigger, of the process itself, shows one";
+                self.problems.invalid(xml, "start-form", message);
+            }
+        }
+        found
     }
 
     fn build_node(&mut self, index: usize) -> Node {

@@ -1,9 +1,9 @@
 //! Tasks and the `zeebe:` elements that say what they do.
 
-use super::elements::{attribute, extension, extensions, is_activity, is_event};
+use super::elements::{attribute, child, extension, extensions, is_activity, is_event, text_of};
 use super::read::Reader;
 use crate::feel;
-use crate::graph::{Call, Decision, Job, Mapping, NodeKind, Script, Trigger, UserTask};
+use crate::graph::{Call, Decision, Form, Job, Mapping, NodeKind, Script, Trigger, UserTask};
 use roxmltree::Node as Xml;
 use std::collections::BTreeMap;
 
@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 const CALL: &str = "craton:";
 /// How often a job is tried where nothing is said.
 const RETRIES: &str = "3";
+/// The prefix of the key of a form that stands in the BPMN file.
+const EMBEDDED: &str = "camunda-forms:";
 
 /// Returns what a task does.
 pub(super) fn kind<'a, 'i>(
@@ -179,13 +181,9 @@ fn user_task<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>) -> 
     let assignee = field("assignmentDefinition", "assignee");
     let candidate_groups = field("assignmentDefinition", "candidateGroups");
     let due = field("taskSchedule", "dueDate");
-    let form = extension(node, "formDefinition")
-        .and_then(|form| {
-            attribute(form, "formId")
-                .or_else(|| attribute(form, "formKey"))
-                .or_else(|| attribute(form, "externalReference"))
-        })
-        .map(String::from);
+    let priority = field("priorityDefinition", "priority");
+    let form = form(node);
+    let description = child(node, "documentation").map(text_of).filter(|text| !text.is_empty());
     for (element, name) in
         [("assignmentDefinition", "candidateUsers"), ("taskSchedule", "followUpDate")]
     {
@@ -193,7 +191,22 @@ fn user_task<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>) -> 
             reader.problems.unsupported(node, &format!("`{name}` of"));
         }
     }
-    Some(NodeKind::UserTask(UserTask { assignee, candidate_groups, due, form }))
+    let task = UserTask { assignee, candidate_groups, due, priority, form, description };
+    Some(NodeKind::UserTask(task))
+}
+
+/// Returns the form that an element names.
+pub(super) fn form(node: Xml<'_, '_>) -> Option<Form> {
+    let definition = extension(node, "formDefinition")?;
+    let text = |name: &str| attribute(definition, name).map(str::to_owned);
+    if let Some(name) = text("formId") {
+        return Some(Form::Named(name));
+    }
+    match text("formKey") {
+        Some(key) if key.starts_with(EMBEDDED) => Some(Form::Embedded(key)),
+        Some(key) => Some(Form::Named(key)),
+        None => text("externalReference").map(Form::Foreign),
+    }
 }
 
 fn receive_task<'a, 'i>(
@@ -265,9 +278,10 @@ pub(super) fn check_extensions<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node
             }
             "calledDecision" => name == "businessRuleTask",
             "script" => name == "scriptTask",
-            "userTask" | "assignmentDefinition" | "formDefinition" | "taskSchedule" => {
+            "userTask" | "assignmentDefinition" | "taskSchedule" | "priorityDefinition" => {
                 name == "userTask"
             }
+            "formDefinition" => matches!(name, "userTask" | "startEvent"),
             _ => false,
         };
         if !does_run {

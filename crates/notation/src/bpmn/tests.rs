@@ -126,7 +126,7 @@ fn show_kind(graph: &Graph, kind: &NodeKind) -> String {
                 text(&task.assignee),
                 text(&task.candidate_groups),
                 text(&task.due),
-                task.form
+                task.form.as_ref().map(crate::graph::Form::text)
             )
         }
         NodeKind::Catch(trigger) => format!("wait for {}", show_trigger(trigger)),

@@ -248,7 +248,7 @@ fn requirements(source: &str, root: Xml<'_, '_>) -> Result<(), Error> {
 }
 
 /// Returns the ids that a decision, a function or a service refers to.
-fn required<'a>(node: Xml<'a, '_>) -> impl Iterator<Item = &'a str> {
+pub(super) fn required<'a>(node: Xml<'a, '_>) -> impl Iterator<Item = &'a str> {
     const REFERENCES: [&str; 6] = [
         "requiredDecision",
         "requiredInput",

@@ -56,6 +56,11 @@ impl Inputs {
         inputs
     }
 
+    /// Returns whether an input is declared.
+    pub fn declares(&self, name: &str) -> bool {
+        self.inputs.contains_key(&spaced(name))
+    }
+
     /// Returns the input of a decision.
     pub fn convert(&self, input: &Map<String, Value>) -> Result<FeelContext, String> {
         let mut context = FeelContext::new();

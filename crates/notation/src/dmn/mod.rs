@@ -4,11 +4,13 @@
 //! belongs into the worker process. What would look at the wall clock or outside is refused when the model is read.
 
 mod check;
+mod fired;
 mod input;
 mod model;
 mod types;
 
-pub use model::{DecisionName, Model};
+pub use fired::{Fired, Rule};
+pub use model::{DecisionName, Explained, Model};
 
 use crate::xml;
 

@@ -1,14 +1,15 @@
 //! A checked DMN model.
 
+use super::fired::{Fired, Tables};
 use super::input::Inputs;
 use super::{CODES, check, types};
 use crate::feel::from_feel;
 use crate::{Error, xml};
-use dsntk_model::{Definitions, DmnElement, NamedElement};
+use dsntk_model::{DmnElement, NamedElement};
 use dsntk_model_evaluator::ModelEvaluator;
 use serde_json::{Map, Value};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A decision's two names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,23 +20,42 @@ pub struct DecisionName {
     pub name: String,
 }
 
-/// A checked DMN model: everything in it parses.
-pub struct Model {
+/// A model as the evaluator has it.
+pub(super) struct Built {
     namespace: String,
     name: String,
+    decisions: Vec<DecisionName>,
+    services: Vec<DecisionName>,
+    evaluator: Arc<ModelEvaluator>,
+}
+
+/// A decision with its value and the rules that led there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explained {
+    /// The value.
+    pub value: Result<Value, Error>,
+    /// The tables behind it, its own last.
+    pub tables: Vec<Fired>,
+}
+
+/// A checked DMN model: everything in it parses.
+pub struct Model {
     decisions: Vec<DecisionName>,
     /// Decision services: several decisions under one name.
     services: Vec<DecisionName>,
     inputs: Inputs,
     /// How many texts there are, where every decision is sure to end soon.
     bounded_texts: Option<usize>,
-    evaluator: Arc<ModelEvaluator>,
+    built: Built,
+    /// The text as the evaluator has it, and what tells which rules fired, once that was asked.
+    source: String,
+    tables: OnceLock<Option<Tables>>,
 }
 
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Model")
-            .field("name", &self.name)
+            .field("name", &self.built.name)
             .field("decisions", &self.decisions)
             .finish_non_exhaustive()
     }
@@ -55,13 +75,18 @@ impl Model {
         let renamed = types::renamed(source, document.root_element());
         let built = catch_unwind(AssertUnwindSafe(|| build(&renamed)));
         let built = built.unwrap_or_else(|_| Err("the model cannot be understood".into()));
-        let (definitions, evaluator) =
-            built.map_err(|reason| check::refused(CODES.malformed, &reason, None))?;
-        let decisions = definitions.decisions().iter().map(names_of).collect();
-        let services = definitions.decision_services().iter().map(names_of).collect();
-        let (namespace, name) =
-            (definitions.namespace().to_string(), definitions.name().to_string());
-        Ok(Self { namespace, name, decisions, services, inputs, bounded_texts, evaluator })
+        let mut built = built.map_err(|reason| check::refused(CODES.malformed, &reason, None))?;
+        let decisions = std::mem::take(&mut built.decisions);
+        let services = std::mem::take(&mut built.services);
+        let tables = OnceLock::new();
+        Ok(Self { decisions, services, inputs, bounded_texts, built, source: renamed, tables })
+    }
+
+    /// Returns those of the variables that the model declares as inputs.
+    pub fn inputs_of(&self, input: &Map<String, Value>) -> Map<String, Value> {
+        let is_input = |name: &str| self.inputs.declares(name);
+        let meant = input.iter().filter(|(name, _)| is_input(name));
+        meant.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     /// Returns all decisions, in the order of the file.
@@ -104,17 +129,54 @@ impl Model {
                 nearest,
             });
         };
+        let outcome = self.run(&self.built, &known.name, input);
+        outcome.map_err(|reason| Error::DecisionFailed { decision: known.id.clone(), reason })
+    }
+
+    /// Evaluates a decision as [`Model::evaluate`] does, and tells which rules of its tables fired, and of those that it requires;
+    /// `with_values` also what each of these gave. Takes a few times as long.
+    ///
+    /// # Errors
+    /// `dmn.unknown` where there is no such decision. That it has no value is told beside the rules.
+    pub fn explain(
+        &self,
+        decision: &str,
+        input: &Map<String, Value>,
+        with_values: bool,
+    ) -> Result<Explained, Error> {
+        let value = match self.evaluate(decision, input) {
+            Err(error @ Error::DecisionUnknown { .. }) => return Err(error),
+            other => other,
+        };
+        Ok(Explained { value, tables: self.fired(decision, input, with_values) })
+    }
+
+    /// Returns which rules fire of the tables behind a decision; none where there is no such decision.
+    pub fn fired(
+        &self,
+        decision: &str,
+        input: &Map<String, Value>,
+        with_values: bool,
+    ) -> Vec<Fired> {
+        let tables = self.tables.get_or_init(|| {
+            catch_unwind(AssertUnwindSafe(|| Tables::new(&self.source))).unwrap_or_default()
+        });
+        let (Some(tables), Some(known)) = (tables, self.find(decision)) else { return Vec::new() };
+        let evaluate = |built: &Built, name: &str| self.run(built, name, input);
+        tables.fired(&known.id, &evaluate, &self.built, with_values)
+    }
+
+    fn run(&self, built: &Built, name: &str, input: &Map<String, Value>) -> Result<Value, String> {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let context = self.inputs.convert(input)?;
-            from_feel(self.evaluator.evaluate_invocable(
-                &self.namespace,
-                &self.name,
-                &known.name,
+            from_feel(built.evaluator.evaluate_invocable(
+                &built.namespace,
+                &built.name,
+                name,
                 &context,
             ))
         }));
-        let outcome = outcome.unwrap_or_else(|_| Err("the evaluator broke down".into()));
-        outcome.map_err(|reason| Error::DecisionFailed { decision: known.id.clone(), reason })
+        outcome.unwrap_or_else(|_| Err("the evaluator broke down".into()))
     }
 }
 
@@ -122,11 +184,18 @@ fn names_of<T: DmnElement + NamedElement>(element: &T) -> DecisionName {
     DecisionName { id: element.id().to_string(), name: element.name().to_string() }
 }
 
-fn build(source: &str) -> Result<(Definitions, Arc<ModelEvaluator>), String> {
+/// Builds a model from its text.
+pub(super) fn build(source: &str) -> Result<Built, String> {
     let definitions = dsntk_model::parse(source).map_err(|error| in_words(&error.to_string()))?;
     let evaluator = ModelEvaluator::new(std::slice::from_ref(&definitions))
         .map_err(|error| in_words(&error.to_string()))?;
-    Ok((definitions, evaluator))
+    Ok(Built {
+        namespace: definitions.namespace().to_string(),
+        name: definitions.name().to_string(),
+        decisions: definitions.decisions().iter().map(names_of).collect(),
+        services: definitions.decision_services().iter().map(names_of).collect(),
+        evaluator,
+    })
 }
 
 /// Returns what the evaluator said, without its own name for the kind of error.

@@ -288,3 +288,113 @@ fn what_does_not_fit_is_refused() {
         assert!(shown.starts_with(expected), "{expected}: {shown}");
     }
 }
+
+/// Returns a table over `amount` whose rules are a test and an output each.
+fn ruled(hit_policy: &str, values: &str, rules: &[(&str, &str)]) -> String {
+    let mut text = format!(
+        "<decisionTable id=\"t\" hitPolicy=\"{hit_policy}\"><input id=\"i\"><inputExpression><text>amount</text></inputExpression></input><output id=\"o\" name=\"o\">{values}</output>"
+    );
+    for (index, (test, value)) in (1..).zip(rules) {
+        let rule = format!(
+            "<rule id=\"r{index}\"><inputEntry><text>{test}</text></inputEntry><outputEntry><text>{value}</text></outputEntry></rule>"
+        );
+        text.push_str(&rule);
+    }
+    text + "</decisionTable>"
+}
+
+/// Returns which rules fired of each table, as `decision: rules`.
+fn fired(source: &str, decision: &str, input: Value) -> Vec<String> {
+    let model = Model::parse(source).expect("a model");
+    let tables = model.fired(decision, &map(input), false);
+    let shown = tables.into_iter().map(|table| {
+        let rules = table.rules.map(|rules| {
+            let named = rules.into_iter().map(|rule| {
+                assert_eq!(rule.id, Some(format!("r{}", rule.number)));
+                rule.number.to_string()
+            });
+            named.collect::<Vec<_>>().join(" ")
+        });
+        format!("{}: {}", table.decision, rules.unwrap_or_else(|| "?".into()))
+    });
+    shown.collect()
+}
+
+#[test]
+fn the_rules_that_fired_follow_from_the_hit_policy() {
+    let rules = [("&gt; 10", "\"a\""), ("&gt; 20", "\"b\""), ("&gt; 30", "\"c\"")];
+    let order = "<outputValues><text>\"c\",\"b\",\"a\"</text></outputValues>";
+    for (hit_policy, values, amount, expected) in [
+        ("FIRST", "", 25, "1"),
+        ("UNIQUE", "", 15, "1"),
+        ("UNIQUE", "", 25, "1 2"),
+        ("COLLECT", "", 25, "1 2"),
+        ("RULE ORDER", "", 35, "1 2 3"),
+        ("PRIORITY", order, 25, "2"),
+        ("PRIORITY", order, 35, "3"),
+        ("FIRST", "", 5, ""),
+        ("COLLECT", "", 5, ""),
+    ] {
+        let table = ruled(hit_policy, values, &rules);
+        let source = document(&decision("d", "D", &[("amount", "number")], &table));
+        let told = fired(&source, "d", json!({"amount": amount}));
+        assert_eq!(told, [format!("d: {expected}")], "{hit_policy} of {amount}");
+    }
+}
+
+#[test]
+fn the_tables_behind_a_decision_are_told_before_it() {
+    let rate = ruled("UNIQUE", "", &[("&lt;= 10", "1"), ("&gt; 10", "2")]);
+    let last = "<informationRequirement id=\"rq\"><requiredDecision href=\"#rate\"/></informationRequirement><decisionTable id=\"lt\" hitPolicy=\"FIRST\"><input id=\"li\"><inputExpression><text>rate</text></inputExpression></input><output id=\"lo\"/><rule id=\"r1\"><inputEntry><text>2</text></inputEntry><outputEntry><text>\"high\"</text></outputEntry></rule><rule id=\"r2\"><inputEntry><text>-</text></inputEntry><outputEntry><text>\"low\"</text></outputEntry></rule></decisionTable>";
+    let other = decision("other", "other", &[], &literal("1"));
+    let both = [
+        decision("rate", "rate", &[("amount", "number")], &rate),
+        format!("<decision id=\"last\" name=\"last\"><variable name=\"last\"/>{last}</decision>"),
+        other,
+    ]
+    .concat();
+    let source = document(&both);
+    assert_eq!(fired(&source, "last", json!({"amount": 11})), ["rate: 2", "last: 1"]);
+    assert_eq!(fired(&source, "last", json!({"amount": 1})), ["rate: 1", "last: 2"]);
+    assert_eq!(fired(&source, "rate", json!({"amount": 1})), ["rate: 1"]);
+    assert!(fired(&source, "other", json!({})).is_empty());
+    let model = Model::parse(&source).expect("a model");
+    let explained = model.explain("last", &map(json!({"amount": 11})), true).expect("it is there");
+    assert_eq!(explained.value, Ok(json!("high")));
+    let values: Vec<_> = explained.tables.into_iter().map(|table| table.value).collect();
+    assert_eq!(values, [Some(json!(2)), Some(json!("high"))]);
+}
+
+#[test]
+fn a_decision_without_a_value_still_tells_which_rules_match() {
+    let table = ruled("UNIQUE", "", &[("&gt; 10", "1"), ("&gt; 20", "2")]);
+    let source = document(&decision("d", "D", &[("amount", "number")], &table));
+    let model = Model::parse(&source).expect("a model");
+    let explained = model.explain("d", &map(json!({"amount": 30})), true).expect("it is there");
+    assert_eq!(explained.value.expect_err("two rules").code().0, "dmn.failed");
+    assert_eq!(explained.tables[0].rules.as_ref().map(Vec::len), Some(2));
+    assert!(model.explain("none", &Map::new(), true).is_err());
+}
+
+#[test]
+fn prefixes_and_several_outputs_do_not_hide_the_rules() {
+    let two = document(&decision(
+        "d",
+        "D",
+        &[("amount", "number")],
+        &table(&["rate", "who"], &[("&gt; 100", &["0.1", "\"boss\""]), ("-", &["0", "\"me\""])]),
+    ));
+    let model = Model::parse(&two).expect("a model");
+    let told = model.fired("d", &map(json!({"amount": 1})), false);
+    let rules = told[0].rules.as_ref().expect("rules");
+    assert_eq!((rules[0].number, rules[0].id.as_deref()), (2, Some("rule1")));
+    let prefixed = two
+        .replace("</", "</dmn:")
+        .replace('<', "<dmn:")
+        .replace("<dmn:/dmn:", "</dmn:")
+        .replace("xmlns=", "xmlns:dmn=")
+        .replace("<dmn:?", "<?");
+    let model = Model::parse(&prefixed).expect("a model with a prefix");
+    let told = model.fired("d", &map(json!({"amount": 101})), false);
+    assert_eq!(told[0].rules.as_ref().map(|rules| rules[0].number), Some(1));
+}

@@ -5,8 +5,12 @@ use crate::error::Error;
 use crate::instance::{ElementId, Job, Task, Variables, Wait};
 use crate::state::{Effect, Step};
 use base::{Kind, Problem, Time};
+use notation::feel::Expression;
 use notation::graph::{self, Node, NodeKind};
 use serde_json::{Value, json};
+
+/// The priority of what matters most.
+const PRIORITY_MAX: u32 = 100;
 
 impl Step<'_> {
     pub(super) fn job(
@@ -38,10 +42,22 @@ impl Step<'_> {
             Some(expression) => Some(self.instant(id, expression)?),
             None => None,
         };
-        let (kind, name, form) = (node.id.clone(), node.name.clone(), task.form.clone());
+        let priority = match &task.priority {
+            Some(expression) => Some(self.priority(id, expression)?),
+            None => None,
+        };
+        let form = task.form.as_ref().map(|form| form.text().to_owned());
+        let (kind, name) = (node.id.clone(), node.name.clone());
         let assignee = assignee.filter(|assignee| !assignee.is_empty());
-        let task = Task { kind, name, assignee, candidates, due, form };
+        let task = Task { kind, name, assignee, candidates, due, form, priority, report: None };
         self.wait(id, node, Wait::Task(Box::new(task)))
+    }
+
+    fn priority(&self, id: ElementId, expression: &Expression) -> Result<u32, Problem> {
+        let what = "the priority of a task";
+        let found = self.whole(id, what, expression)?;
+        let priority = u32::try_from(found).ok().filter(|priority| *priority <= PRIORITY_MAX);
+        priority.ok_or_else(|| wrong(what, "a whole number from 0 to 100", &json!(found)))
     }
 
     pub(super) fn call(
@@ -96,6 +112,7 @@ impl Step<'_> {
             retries,
         };
         self.wait(id, node, wait)?;
+        self.tried(id, attempt - 1);
         let at = self.instance.time;
         self.effects.push(Effect::Call { element: id, attempt, operation, resource, args, at });
         Ok(())
@@ -109,10 +126,18 @@ impl Step<'_> {
     ) -> Result<(), Problem> {
         let attempt = self.attempt(id) + 1;
         self.wait(id, node, Wait::Script { attempt })?;
+        self.tried(id, attempt - 1);
         let variables = self.instance.visible(id).into_owned();
         let (text, at) = (script.text.clone(), self.instance.time);
         self.effects.push(Effect::Script { element: id, attempt, text, variables, at });
         Ok(())
+    }
+
+    /// Notes how often an element was tried after the first time.
+    fn tried(&mut self, id: ElementId, again: u32) {
+        if let Some(element) = self.instance.element_mut(id) {
+            element.again = again;
+        }
     }
 
     fn attempt(&self, id: ElementId) -> u32 {
@@ -159,6 +184,7 @@ impl Step<'_> {
         id: ElementId,
         attempt: u32,
         result: Result<Value, Problem>,
+        row: Option<u64>,
     ) -> bool {
         let Some(element) = self.instance.element(id) else { return false };
         let retries = match element.wait {
@@ -171,6 +197,8 @@ impl Step<'_> {
             Ok(value) => self.leave(id, named(&node.kind, value)),
             Err(problem) => self.call_failed(id, &problem, retries),
         }
+        // Who writes down that the element is over finds it there.
+        self.instance.trail.decided.extend(row.map(|row| (id, row)));
         true
     }
 
@@ -220,6 +248,7 @@ impl Step<'_> {
         job.until = until;
         let is_exhausted = job.retries <= 0;
         element.variables.extend(variables);
+        element.again += 1;
         if is_exhausted {
             self.stop(id, &Error::Retries { message }.into());
         }

@@ -129,7 +129,9 @@ impl Step<'_> {
             (_, Some(gateway)) => {
                 self.detach(id);
                 self.close(gateway);
-                self.remove(gateway);
+                if let Some(gateway) = self.remove(gateway) {
+                    self.record(&gateway, true);
+                }
                 self.leave(id, result);
             }
             _ => self.leave(id, result),

@@ -13,8 +13,8 @@ mod signal;
 pub(crate) use mapping::{text_of, wrong};
 
 use crate::instance::{Element, ElementId, Finished, Move, ROOT, Wait};
-use crate::state::{Effect, Passed, Step};
-use base::Problem;
+use crate::state::{Effect, Left, Passed, Step};
+use base::{Period, Problem};
 use notation::graph::{End, FlowId, Node, NodeId, NodeKind};
 use serde_json::Value;
 
@@ -147,6 +147,7 @@ impl Step<'_> {
     }
 
     fn follow(&mut self, flows: &[FlowId], scope: ElementId) {
+        self.flows.extend(flows);
         for flow in flows {
             self.passed(Passed::Out(*flow));
             let node = self.graph.flow(*flow).to;
@@ -173,6 +174,10 @@ impl Step<'_> {
 
     /// Notes in path and history that an element is over.
     fn record(&mut self, element: &Element, is_completed: bool) {
+        if element.host.is_none() {
+            let took = Period(self.instance.time.0.saturating_sub(element.entered.0));
+            self.left.push(Left { node: element.node, is_completed, took });
+        }
         let kind = &self.graph.node(element.node).kind;
         let is_gateway = matches!(
             kind,
@@ -191,7 +196,10 @@ impl Step<'_> {
         if !matches!(kind, NodeKind::PassThrough | NodeKind::LinkThrow { .. } | NodeKind::End(_)) {
             let (entered, left) = (element.entered, self.instance.time);
             let (id, node) = (element.id, element.node);
-            self.effects.push(Effect::Activity { element: id, node, entered, left, is_completed });
+            let tries = (0 < element.again).then(|| element.again + 1);
+            let activity =
+                Effect::Activity { element: id, node, entered, left, is_completed, tries };
+            self.effects.push(activity);
         }
     }
 }

@@ -72,6 +72,8 @@ impl Step<'_> {
         self.instance.earlier.extend(migration.path.iter().cloned());
         self.instance.earlier.truncate(self.config.path_max);
         self.instance.path.clear();
+        // They are of the graph that it leaves.
+        self.instance.trail.flows.clear();
         // What is armed and has no counterpart is disarmed; the plan has seen to it that nothing else is without one.
         self.instance.elements.retain(|element| {
             let is_kept = !migration.disarmed.contains(&element.id);
@@ -179,6 +181,9 @@ fn rename(element: &mut Element, node: &Node) {
     if let Wait::Task(task) = &mut element.wait {
         task.kind = node.id.clone();
         task.name = node.name.clone();
+        if let NodeKind::UserTask(user_task) = &node.kind {
+            task.form = user_task.form.as_ref().map(|form| form.text().to_owned());
+        }
     }
     if let Some(incident) = &mut element.incident {
         incident.element = node.id.clone();

@@ -2,9 +2,14 @@
 //! token flow.
 
 mod completed;
+mod counts;
 mod events;
+mod forms;
+mod live;
 mod model;
 mod repair;
 mod step;
+mod story;
 pub(crate) mod traces;
 mod unit;
+mod worklist;

@@ -51,6 +51,8 @@ fn empty() -> Instance {
         trace: None,
         suspended: false,
         earlier: Vec::new(),
+        trail: Default::default(),
+        mended: Vec::new(),
     }
 }
 
@@ -94,7 +96,7 @@ impl Run<'_> {
                     }
                     None => Ok(Value::Object(variables)),
                 };
-                Command::Result { element, attempt, result }
+                Command::Result { element, attempt, result, row: None }
             }
             "fail" => Command::Fail {
                 element,

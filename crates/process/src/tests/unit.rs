@@ -253,11 +253,15 @@ impl Unit {
             .collect()
     }
 
-    /// Says that no key is left but those of the kernel.
+    /// Says that no key is left but those of the kernel and of the history.
     pub fn assert_clean(&self) {
         let reader = Reader::new(&self.kernel, Principal::User("ana".into())).expect("a reader");
         let (from, to) = (kernel::key(b'i').bytes(), kernel::key(b'r').bytes());
-        let left = reader.scan(&from, &to, 100, false).expect("keys");
+        let mut left = reader.scan(&from, &to, 100, false).expect("keys");
+        // What is over, when it began and how often it happened stays for the history.
+        let kept: Vec<Vec<u8>> =
+            (6..=9).map(|part| kernel::key(b'p').text(&part.to_string()).bytes()).collect();
+        left.retain(|(key, _)| !kept.iter().any(|prefix| key.starts_with(prefix)));
         assert!(left.is_empty(), "left over: {left:?}");
     }
 }
@@ -575,8 +579,8 @@ fn tasks_are_listed_claimed_and_completed() {
         unit.ok("process.start", "process/p", json!({}));
     }
     let list = unit.ok("task.list", "task", json!({"limit": "2", "process": "p"}));
-    assert_eq!((list["items"].as_array().map(Vec::len), &list["next"]), (Some(2), &json!("2-2")));
-    let rest = unit.ok("task.list", "task", json!({"after": "2-2"}));
+    assert_eq!(list["items"].as_array().map(Vec::len), Some(2));
+    let rest = unit.ok("task.list", "task", json!({"process": "p", "after": list["next"]}));
     assert_eq!(rest["items"][0]["task"], "3-2");
     assert_eq!(unit.ok("task.claim", "task/1-2", json!({}))["assignee"], "ana");
     assert_eq!(unit.ok("task.list", "task", json!({"assignee": "ana"}))["items"][0]["task"], "1-2");

@@ -19,6 +19,7 @@ fn source(room: &str) -> &'static str {
     match room {
         "api" => include_str!("../../../api/src/config.rs"),
         "data" => include_str!("../../../data/src/config.rs"),
+        "desk" => include_str!("../../../desk/src/config.rs"),
         "exchange" => include_str!("../../../exchange/src/config.rs"),
         "kernel" => include_str!("../../../kernel/src/config.rs"),
         "process" => include_str!("../../../process/src/config.rs"),
@@ -115,7 +116,8 @@ impl Section {
 
 fn row(field: &Field, default: &Value) -> String {
     let Field { name, kind, summary, is_required } = field;
-    let may_be_absent = kind.starts_with("Option<") || kind.starts_with("BTreeMap<");
+    let may_be_absent =
+        kind.starts_with("Option<") || kind.starts_with("BTreeMap<") || kind.starts_with("Vec<");
     assert!(may_be_absent || !default.is_null(), "`{name}` has a value");
     let default = if *is_required { "must be given".to_owned() } else { shown(name, default) };
     format!("| `{name}` | {default} | {} |\n", summary.replace('|', "\\|"))

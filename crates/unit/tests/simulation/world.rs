@@ -524,11 +524,12 @@ fn manifests(unit: &str) -> Vec<Value> {
     for path in paths.iter().filter(is_manifests) {
         let text = std::fs::read_to_string(path).expect("a file");
         for mut manifest in kernel::documents(&text).expect("manifests") {
-            let is_sql = ["View", "Metric", "Kpi", "Quality"].contains(&manifest.kind.as_str());
+            let is_sql = ["View", "Query", "Screen", "Metric", "Kpi", "Quality"]
+                .contains(&manifest.kind.as_str());
             if is_sql || manifest.spec.get("relation").is_some() {
                 continue;
             }
-            for file in ["bpmn", "dmn"] {
+            for file in ["bpmn", "dmn", "form"] {
                 if let Some(name) = manifest.spec.get(file).and_then(Value::as_str) {
                     let source = std::fs::read_to_string(folder.join(name)).expect("a source");
                     manifest.spec["source"] = source.into();

@@ -1,0 +1,48 @@
+// All words in English, by room. A new room is one line in each list.
+
+import { data } from './data';
+import { decisions } from './decisions';
+import { exchange } from './exchange';
+import { home } from './home';
+import { incidents } from './incidents';
+import { keys } from './keys';
+import { kinds } from './kinds';
+import { not_found } from './not_found';
+import { phone } from './phone';
+import { processes } from './processes';
+import { rules } from './rules';
+import { screens } from './screens';
+import { settings } from './settings';
+import { shell } from './shell';
+import { sign_in } from './sign_in';
+import { states } from './states';
+import { system } from './system';
+import { tasks } from './tasks';
+import { ui } from './ui';
+
+export const tables = {
+  data,
+  decisions,
+  exchange,
+  home,
+  incidents,
+  keys,
+  kinds,
+  not_found,
+  phone,
+  processes,
+  rules,
+  screens,
+  settings,
+  shell,
+  sign_in,
+  states,
+  system,
+  tasks,
+  ui,
+} as const;
+
+/** By code, in words of the reader: English is what the unit itself says. */
+export const errors: Record<string, string> = {};
+
+export type En = typeof tables;

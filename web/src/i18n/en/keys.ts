@@ -1,0 +1,17 @@
+// English: the help for the keyboard.
+
+export const keys = {
+  title: 'Keyboard',
+  anywhere: 'Anywhere',
+  palette: 'Go to a page or resource',
+  help: 'Show these keys',
+  close: 'Close, or leave a field',
+  go: 'Go to',
+  table: 'In a table',
+  move: 'Next and previous row',
+  ends: 'First and last row',
+  open: 'Open the row',
+  select: 'Select the row',
+  filter: 'To the filter',
+  theme: 'Light or dark',
+} as const;

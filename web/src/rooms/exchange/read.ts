@@ -1,0 +1,38 @@
+// What the pages of the exchange read in SQL: sums over receipts by day, and the times that contracts promise.
+
+import { call } from '../../api/client';
+import type { LevelRow } from './answers';
+
+interface Day extends Record<string, unknown> {
+  day: string;
+  capability: string;
+  currency: string;
+  amount: number;
+}
+
+/** What was owed in all by capability, at the end of each day on which something came to it. */
+export async function daysOf(contract: string, signal: AbortSignal): Promise<Day[]> {
+  const sql =
+    "SELECT date_trunc('day', at) AS day, capability, currency, sum(amount) AS amount FROM system.receipts " +
+    "WHERE contract = $1 AND currency <> 'XXX' GROUP BY 1, 2, 3 ORDER BY 1";
+  const found = (await call('sql.query', { sql, parameters: [contract] }, { signal })) as unknown as Day[];
+  const names = [...new Set(found.map((row) => row.capability))];
+  const sums = new Map<string, number>();
+  // Every series has every day: a stacked area must not fall to nothing between.
+  return [...new Set(found.map((row) => row.day))].flatMap((day) => {
+    const today = found.filter((row) => row.day === day);
+    const currency = today[0]?.currency ?? '';
+    return names.map((capability) => {
+      const added = Number(today.find((row) => row.capability === capability)?.amount ?? 0);
+      const sum = Math.round(((sums.get(capability) ?? 0) + added) * 100) / 100;
+      sums.set(capability, sum);
+      return { day, capability, currency, amount: sum };
+    });
+  });
+}
+
+/** The times that a contract promises. */
+export async function readLevels(contract: string, signal: AbortSignal): Promise<LevelRow[]> {
+  const sql = 'SELECT name, "on", objective, within, "window", good, total, ratio, overdue FROM system.service_levels WHERE "on" = $1 ORDER BY name';
+  return (await call('sql.query', { sql, parameters: [`contract/${contract}`] }, { signal })) as unknown as LevelRow[];
+}

@@ -1,0 +1,23 @@
+// How states of what runs are said, and what can be told to it.
+
+import { say, t, word, type Key } from '../../i18n/index.svelte';
+import type { Tone } from '../../ui';
+import type { RunningRow } from './answers';
+
+const tones: Record<string, Tone> = { available: 'idle', held: 'busy', put_off: 'warn', received: 'busy', withdrawing: 'warn' };
+
+export const toneOfRunning = (state: string): Tone | undefined => tones[state];
+
+export function runningWord(state: string): string {
+  const key = `system.state_${state}` as Key;
+  const text = say(key);
+  return text === key ? word('states', state) : text;
+}
+
+export const kindWord = (kind: string): string => (kind === 'work' ? t('system.work') : kind === 'query' ? t('system.query') : word('kinds', kind));
+
+/** A job, and a call of another unit, end with their instance: the unit refuses to end them alone. */
+export const canKill = (row: RunningRow): boolean => ['query', 'instance', 'call'].includes(row.kind);
+export const canPause = (row: RunningRow): boolean =>
+  (row.kind === 'instance' && (row.state === 'active' || row.state === 'failed')) || (row.kind === 'work' && row.state !== 'paused');
+export const canResume = (row: RunningRow): boolean => (row.kind === 'instance' && row.state === 'suspended') || (row.kind === 'work' && row.state === 'paused');

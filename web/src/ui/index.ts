@@ -1,0 +1,37 @@
+// The components, by one name each. `Chart` loads its library by itself, when it is on a page.
+
+export { default as Badge } from './Badge.svelte';
+export { default as Button } from './Button.svelte';
+export { default as Chart } from './Chart.svelte';
+export { default as Check } from './Check.svelte';
+export { default as Code } from './Code.svelte';
+export { default as Copy } from './Copy.svelte';
+export { default as Dialog } from './Dialog.svelte';
+export { default as Drawer } from './Drawer.svelte';
+export { default as Empty } from './Empty.svelte';
+export { default as Facts, type Fact } from './Facts.svelte';
+export { default as Field, type FieldMarks } from './Field.svelte';
+export { default as FilterBar } from './FilterBar.svelte';
+export { default as Icon } from './Icon.svelte';
+export { default as Input } from './Input.svelte';
+export { default as Kpi } from './Kpi.svelte';
+export { default as List } from './List.svelte';
+export { default as Menu, type MenuItem } from './Menu.svelte';
+export { default as Meter } from './Meter.svelte';
+export { default as Page } from './Page.svelte';
+export { default as Panel } from './Panel.svelte';
+export { default as ProblemView } from './ProblemView.svelte';
+export { default as Said } from './Said.svelte';
+export { default as Segments } from './Segments.svelte';
+export { default as Select } from './Select.svelte';
+export { default as Skeleton } from './Skeleton.svelte';
+export { default as Spark } from './Spark.svelte';
+export { default as Status, toneOf, type Tone } from './Status.svelte';
+export { default as Table } from './Table.svelte';
+export { default as Tabs } from './Tabs.svelte';
+export { default as Textarea } from './Textarea.svelte';
+export { default as Time } from './Time.svelte';
+export { confirm, fail, toast } from './feedback.svelte';
+export { said, sentence } from './messages';
+export type { Column, Sort } from './table';
+export type { IconName } from './icons';

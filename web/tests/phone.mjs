@@ -1,0 +1,144 @@
+// Tasks, scanning and the outbox in a real browser, against the mock: `node --test tests/phone.mjs`; CHROMIUM=/path/to/chromium.
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { BarcodeFormat, QRCodeWriter } from '@zxing/library';
+import { chromium } from 'playwright-core';
+import { received } from './mock/tasks.mjs';
+import { start } from './mock.mjs';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const folder = mkdtempSync(join(tmpdir(), 'craton-scan-'));
+let browser, mock;
+
+/** What the browser's camera sees: one picture with a QR code, for ever. */
+function film(text) {
+  const [width, height] = [640, 480];
+  const code = new QRCodeWriter().encode(text, BarcodeFormat.QR_CODE, 360, 360, new Map());
+  const frame = Buffer.alloc(width * height * 1.5, 128);
+  frame.fill(235, 0, width * height);
+  for (let y = 0; y < 360; y += 1) for (let x = 0; x < 360; x += 1) if (code.get(x, y)) frame[(y + 60) * width + x + 140] = 16;
+  const path = join(folder, 'code.y4m');
+  writeFileSync(path, Buffer.concat([Buffer.from(`YUV4MPEG2 W${width} H${height} F10:1 Ip A1:1 C420jpeg\n`), Buffer.from('FRAME\n'), frame]));
+  return path;
+}
+
+before(async () => {
+  mock = await start();
+  const args = ['--no-sandbox', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', `--use-file-for-fake-video-capture=${film('order-9034')}`];
+  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args });
+});
+
+after(async () => {
+  await browser.close();
+  await mock.stop();
+  rmSync(folder, { recursive: true });
+});
+
+async function visit(path, { phone = true, theme = 'light', locale = 'en-GB' } = {}) {
+  const viewport = phone ? { width: 390, height: 844 } : { width: 1280, height: 800 };
+  const context = await browser.newContext({ viewport, locale, colorScheme: theme, isMobile: phone, hasTouch: phone, reducedMotion: 'reduce', permissions: ['camera'] });
+  const page = await context.newPage();
+  page.setDefaultTimeout(8_000);
+  page.complaints = [];
+  page.on('pageerror', (error) => page.complaints.push(String(error.stack)));
+  await context.request.post(`${mock.url}/sign-in`, { data: { user: 'ana', password: 'x' } });
+  await page.goto(mock.url + path);
+  await page.waitForSelector('h1');
+  return page;
+}
+
+async function close(page) {
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
+}
+
+test('a form shows and hides as it says, and what the unit refuses stands beside its field', async () => {
+  const page = await visit('/tasks/4127-6');
+  await page.getByRole('button', { name: 'Complete', exact: true }).click();
+  await page.getByText('Field is required.').waitFor();
+  await page.getByText('Pay back a part').click();
+  await page.getByLabel('Amount to pay back').fill('40');
+  await page.getByLabel('Note for the customer').fill('wrong');
+  await page.getByLabel('Note for the customer').blur();
+  await page.getByRole('button', { name: 'Complete', exact: true }).click();
+  const field = page.locator('.fjs-form-field-textarea');
+  await field.getByText('does not look as it must').waitFor();
+  assert.equal(await page.getByLabel('Note for the customer').inputValue(), 'wrong');
+  await page.getByLabel('Note for the customer').fill('One of two cups');
+  await page.getByLabel('Note for the customer').blur();
+  await page.getByRole('button', { name: 'Complete', exact: true }).click();
+  await page.waitForURL('**/tasks');
+  assert.deepEqual(received.at(-1).given, { decision: 'part', paid: 40, note: 'One of two cups', seen: false });
+  await close(page);
+});
+
+test('a task without a form has fields for its variables, and gives only what was changed', async () => {
+  const page = await visit('/tasks/4151-2', { phone: false });
+  await page.getByRole('button', { name: 'Take', exact: true }).click();
+  await page.getByRole('button', { name: 'Give back' }).waitFor();
+  await page.getByLabel('tries').fill('3');
+  await page.getByLabel('urgent').check();
+  await page.getByRole('button', { name: 'Add a value' }).click();
+  await page.getByLabel('Name').fill('reply');
+  await page.getByLabel('Value', { exact: true }).fill('Tomorrow');
+  await page.getByRole('button', { name: 'Complete', exact: true }).click();
+  await page.waitForURL('**/tasks');
+  assert.deepEqual(received.at(-1).given, { tries: 3, urgent: true, reply: 'Tomorrow' });
+  await close(page);
+});
+
+test('filters stand in the address', async () => {
+  const page = await visit('/tasks?search=order-90', { phone: false });
+  await page.getByText('order-9034').waitFor();
+  assert.equal(await page.getByText('r-2214').count(), 0);
+  await page.getByRole('button', { name: 'Clear' }).click();
+  await page.getByText('r-2214').waitFor();
+  await page.getByRole('radio', { name: 'All' }).check();
+  assert.equal(new URL(page.url()).search, '?show=all');
+  await close(page);
+});
+
+test('the camera reads a code, which leads to what it names', async () => {
+  const page = await visit('/scan');
+  await page.getByText('Found for order-9034').waitFor();
+  await page.getByText('Task · order-9034 · order-to-delivery').waitFor();
+  await page.getByRole('link', { name: 'Look into a late parcel' }).click();
+  await page.waitForURL('**/tasks/4140-3');
+  // The same camera fills a field of a form.
+  await page.getByRole('button', { name: 'Scan', exact: true }).click();
+  await page.waitForFunction(() => [...document.querySelectorAll('input')].some((input) => input.value === 'order-9034'));
+  await close(page);
+});
+
+test('a code that is typed leads there too; what names nothing is said', async () => {
+  const page = await visit('/scan');
+  await page.getByRole('button', { name: 'Scan another' }).waitFor();
+  await page.getByLabel('Code').fill('nothing-like-that');
+  await page.keyboard.press('Enter');
+  await page.getByText('Nothing is called nothing-like-that').waitFor();
+  await page.getByLabel('Code').fill('4140-3');
+  await page.keyboard.press('Enter');
+  await page.waitForURL('**/tasks/4140-3');
+  await close(page);
+});
+
+for (const phone of [true, false]) {
+  for (const theme of ['light', 'dark']) {
+    test(`axe finds nothing: ${phone ? 'phone' : 'desk'}, ${theme}`, async () => {
+      const found = [];
+      for (const path of ['/tasks', '/tasks/4140-3', '/tasks/4160-2', '/tasks/4100-4', '/queue', '/scan']) {
+        const page = await visit(path, { phone, theme });
+        await page.waitForTimeout(900);
+        await page.evaluate(axe);
+        const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
+        found.push(...violations.map((each) => `${path}: ${each.id}: ${each.nodes.map((node) => `${node.target} ${node.failureSummary?.split('\n')[1] ?? ''}`).join(' | ')}`));
+        await close(page);
+      }
+      assert.deepEqual(found, []);
+    });
+  }
+}

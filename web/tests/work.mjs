@@ -1,0 +1,180 @@
+// Processes, instances, incidents and decisions in a real browser, against the mock: node --test tests/work.mjs; CHROMIUM=/path/to/chromium.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { after, before, test } from 'node:test';
+import { chromium } from 'playwright-core';
+import { start } from './mock.mjs';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+let browser, mock;
+
+before(async () => {
+  mock = await start();
+  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
+});
+after(async () => {
+  await browser.close();
+  await mock.stop();
+});
+
+async function visit(path, { user = 'ana', phone = false, theme = 'light' } = {}) {
+  const viewport = phone ? { width: 390, height: 844 } : { width: 1280, height: 800 };
+  const context = await browser.newContext({ viewport, locale: 'en-GB', colorScheme: theme, isMobile: phone, hasTouch: phone, reducedMotion: 'reduce' });
+  const page = await context.newPage();
+  page.setDefaultTimeout(5_000);
+  page.complaints = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !/40[0149]/.test(message.text())) page.complaints.push(message.text());
+  });
+  page.on('pageerror', (error) => page.complaints.push(String(error.stack)));
+  await context.request.post(`${mock.url}/sign-in`, { data: { user, password: 'x' } });
+  await page.goto(mock.url + path);
+  await page.waitForSelector('h1');
+  return page;
+}
+
+async function close(page) {
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
+}
+
+test('an element of the diagram shows the instances that stand there, by mouse and by keyboard', async () => {
+  const page = await visit('/processes/order-to-delivery');
+  await page.locator('[data-element-id=deliver] .djs-hit').first().click();
+  await page.waitForURL(/element=deliver/);
+  await page.getByRole('link', { name: 'order-8812' }).waitFor();
+  assert.equal(await page.getByRole('link', { name: 'order-8790' }).count(), 0);
+  await page.getByRole('tab', { name: /Elements/ }).click();
+  const table = page.getByRole('table', { name: 'Elements' });
+  await table.getByText('Note delivery').click();
+  await page.waitForURL(/element=note-delivery/);
+  await page.getByRole('tab', { name: /Instances/ }).click();
+  await page.getByRole('link', { name: 'order-8790' }).waitFor();
+  await page.getByRole('radio', { name: 'Time' }).check();
+  await page.waitForURL(/heat=time/);
+  await page.locator('.djs-shape.heat-5').waitFor();
+  await close(page);
+});
+
+test('a process is started with variables; what is refused stands beside its field', async () => {
+  const page = await visit('/processes/order-to-delivery');
+  await page.getByRole('button', { name: 'Start', exact: true }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Add a variable' }).click();
+  await dialog.getByLabel('Name').fill('wrong');
+  await dialog.getByLabel('Value').fill('{');
+  await dialog.getByText('This is not valid JSON.').waitFor();
+  await dialog.getByLabel('Value').fill('7');
+  await dialog.getByRole('button', { name: 'Start', exact: true }).click();
+  await dialog.getByText('this is no number').first().waitFor();
+  await dialog.getByLabel('Name').fill('right');
+  await dialog.getByRole('button', { name: 'Start', exact: true }).click();
+  await page.waitForURL(/instances\/4098/);
+  await close(page);
+});
+
+test('a process that has a form is started with it', async () => {
+  const page = await visit('/processes/refund');
+  await page.getByRole('button', { name: 'Start', exact: true }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Order').fill('a1b2');
+  await dialog.getByRole('button', { name: 'Start', exact: true }).click();
+  await dialog.getByText('Field is required.').first().waitFor();
+  await dialog.getByLabel('Late').check();
+  await dialog.getByLabel('Amount').fill('400');
+  await dialog.getByRole('button', { name: 'Start', exact: true }).click();
+  await dialog.getByText('an amount above 300 needs a note').first().waitFor();
+  await dialog.getByLabel('Amount').fill('200');
+  await dialog.getByRole('button', { name: 'Start', exact: true }).click();
+  await page.waitForURL(/instances\/4098/);
+  await close(page);
+});
+
+test('a token is moved and an instance migrated: tried first', async () => {
+  const page = await visit('/instances/4098');
+  await page.locator('.djs-shape.is-failed').waitFor();
+  const menu = async (name) => {
+    await page.locator('main').getByRole('button', { name: 'Actions' }).click();
+    await page.getByRole('menuitem', { name }).click();
+  };
+  await menu('Move a token');
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('To').selectOption('refund');
+  await dialog.getByRole('button', { name: 'Try first' }).click();
+  await dialog.getByText(/no token can be put there/).waitFor();
+  await dialog.getByLabel('To').selectOption('deliver');
+  await dialog.getByRole('button', { name: 'Try first' }).click();
+  await dialog.getByText('Would begin').waitFor();
+  await dialog.getByRole('button', { name: 'Move a token' }).click();
+  await page.getByText('Now at Deliver parcel').waitFor();
+  await menu('Migrate');
+  await page.getByRole('dialog').getByLabel('To version').selectOption('3');
+  await page.getByRole('dialog').getByLabel('What stands at Note delivery goes to').waitFor();
+  await page.getByRole('dialog').getByRole('button', { name: 'Try first' }).click();
+  await page.getByText('Would wait no more for').waitFor();
+  await page.keyboard.press('Escape');
+  await close(page);
+});
+
+test('variables are changed, and decisions lead to their rules', async () => {
+  const page = await visit('/instances/4098?tab=variables');
+  await page.getByRole('button', { name: 'Change variables' }).click();
+  await page.getByLabel('freight').fill('21.5');
+  await page.getByRole('button', { name: 'Save 1 change' }).click();
+  await page.getByText('Variables changed').waitFor();
+  await page.getByText('21.5', { exact: true }).waitFor();
+  await page.getByRole('tab', { name: /Decisions/ }).click();
+  await page.getByRole('link', { name: 'See the rules' }).click();
+  await page.waitForURL(/decisions\/risk/);
+  await page.locator('td.is-fired').first().waitFor();
+  assert.match(await page.locator('td.is-fired').first().innerText(), /4/);
+  await page.getByLabel('Value of all payments').fill('600');
+  await page.getByRole('button', { name: 'Decide' }).click();
+  await page.getByText('rule 1').waitFor();
+  await page.waitForFunction(() => document.querySelector('td.is-fired')?.textContent?.trim() === '1');
+  await close(page);
+});
+
+test('many are tried first, then retried; one is corrected and goes on', async () => {
+  const page = await visit('/incidents?process=order-to-delivery');
+  await page.getByRole('button', { name: 'Retry many' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Try first' }).click();
+  await dialog.getByText(/Tried 3/).waitFor();
+  await dialog.getByRole('button', { name: 'Retry 2' }).click();
+  await dialog.getByText('2 go on').waitFor();
+  await dialog.getByRole('button', { name: 'Close' }).last().click();
+  await page.getByRole('table').getByText('feel.failed').click();
+  const drawer = page.getByRole('dialog');
+  await drawer.getByRole('button', { name: 'Retry', exact: true }).click();
+  await drawer.getByText('It still stands here').waitFor();
+  await drawer.getByLabel('weight_g').fill('1200');
+  await drawer.getByRole('button', { name: 'Try first' }).click();
+  await drawer.getByText('It would go on.').waitFor();
+  await drawer.getByRole('button', { name: 'Correct and retry' }).click();
+  await page.getByText('Mended: it goes on').waitFor();
+  await page.waitForFunction(() => !document.querySelector('table')?.textContent?.includes('feel.failed'));
+  await close(page);
+});
+
+test('who may only look is offered nothing else', async () => {
+  const page = await visit('/processes/order-to-delivery', { user: 'viewer' });
+  await page.locator('.djs-shape').first().waitFor();
+  assert.equal(await page.locator('main').getByRole('button', { name: 'Start' }).count(), 0);
+  assert.equal(await page.locator('main').getByRole('button', { name: 'Actions' }).count(), 0);
+  await close(page);
+});
+
+for (const theme of ['light', 'dark']) {
+  test(`nothing stands in the way of who cannot see well: ${theme}`, async () => {
+    for (const path of ['/processes', '/processes/order-to-delivery?heat=time&tab=elements', '/instances/4098', '/instances/4098?tab=decisions', '/incidents', '/incidents?incident=4061-4', '/decisions', '/decisions/risk?variables=%7B%22value%22%3A200%7D']) {
+      const page = await visit(path, { theme });
+      await page.waitForTimeout(700);
+      await page.evaluate(axe);
+      const found = await page.evaluate(async () => (await globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] })).violations.map((each) => `${each.id}: ${each.nodes.map((node) => node.target.join(' ') + ' ' + (node.any[0]?.message ?? '')).slice(0, 3).join(' | ')}`));
+      assert.deepEqual(found, [], path);
+      await close(page);
+    }
+  });
+}
