@@ -48,13 +48,11 @@ export function refuse(status, code, detail, more = {}) {
 /** Reads where operations are from the client's own tables. */
 function routes() {
   const found = [];
-  for (const file of ['coming', 'table']) {
-    const text = readFileSync(new URL(`../src/api/${file}.ts`, here), 'utf8');
-    for (const [, operation, method, path] of text.matchAll(/'([a-z_]+\.[a-z_]+)': \['([A-Z]+)', '([^']+)'/g)) {
-      const names = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
-      const pattern = new RegExp(`^${path.replace(/\{\w+\}/g, '([^/]+)')}$`);
-      found.push({ operation, method, pattern, names });
-    }
+  const text = readFileSync(new URL('../src/api/table.ts', here), 'utf8');
+  for (const [, operation, method, path] of text.matchAll(/'([a-z_]+\.[a-z_]+)': \['([A-Z]+)', '([^']+)'/g)) {
+    const names = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
+    const pattern = new RegExp(`^${path.replace(/\{\w+\}/g, '([^/]+)')}$`);
+    found.push({ operation, method, pattern, names });
   }
   // The more literal one counts.
   return found.sort((one, other) => one.names.length - other.names.length);

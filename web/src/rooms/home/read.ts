@@ -67,6 +67,8 @@ export interface Balance {
 export function balances(rows: readonly LedgerRow[]): Balance[] {
   const sums = new Map<string, Balance>();
   for (const row of rows) {
+    // What has no price is no money.
+    if (row.currency === 'XXX') continue;
     const sum = sums.get(row.currency) ?? { currency: row.currency, weOwe: 0, owedToUs: 0 };
     sums.set(row.currency, sum);
     if (row.side === 'consumer') sum.weOwe += numberOf(row.owed) ?? 0;
