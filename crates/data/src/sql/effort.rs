@@ -276,7 +276,7 @@ mod tests {
         let task = Effort::new(&lanes, 0).of(async {
             work(1).await;
             let (sender, receiver) = tokio::sync::oneshot::channel();
-            begin("reader", move || drop(sender.send(is_last())));
+            begin("reader", move || sender.send(is_last()).unwrap_or_default());
             let begun = receiver.await.expect("it began");
             let read = read(is_last).await.expect("it ends");
             let apart = apart(is_last).await.expect("it ends");

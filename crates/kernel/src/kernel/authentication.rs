@@ -4,7 +4,7 @@
 use super::Kernel;
 use crate::read::Reader;
 use crate::sign_in::{self, Known, Vouched};
-use crate::{Error, Principal, Read, Signed, Token, token};
+use crate::{Error, Principal, Read, Signed, Token};
 use base::{Problem, Time};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
