@@ -77,7 +77,8 @@ fn operation(line: &Line, schemas: &mut Map<String, Value>) -> Value {
         }));
     }
     parameters.push(json!({"$ref": "#/components/parameters/At"}));
-    if !line.is_read() {
+    // An answer with a secret in it is kept nowhere, so a key could not bring it back.
+    if !line.is_read() && !operation.is_secret {
         parameters.push(json!({"$ref": "#/components/parameters/IdempotencyKey"}));
     }
     let mut responses = refusals();

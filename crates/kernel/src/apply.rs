@@ -577,7 +577,7 @@ fn check_grant(tx: &Tx<'_>, call: &Call, resource: &Resource) -> Result<(), Prob
 
 /// Returns the roles that an author can give to others; none where he can give any.
 fn bounds(tx: &Tx<'_>, call: &Call) -> Result<Option<BTreeSet<String>>, Problem> {
-    let held = tx.kernel().policies(tx)?.roles(&call.actor);
+    let held = tx.kernel().roles(tx, &call.actor)?;
     let is_bound = !held.contains("owner") && !matches!(call.actor, Principal::Unit(_));
     Ok(is_bound.then_some(held))
 }

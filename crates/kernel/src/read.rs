@@ -144,7 +144,7 @@ impl Reader {
     /// # Errors
     /// Where the store cannot be read.
     pub fn roles(&self) -> Result<std::collections::BTreeSet<String>, Problem> {
-        Ok(self.kernel.policies(self)?.roles(&self.caller))
+        self.kernel.roles(self, &self.caller)
     }
 
     /// Returns whether the caller may do `operation` on a resource of which the engine says what it has found: so that a list looks up

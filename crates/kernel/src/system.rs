@@ -365,8 +365,7 @@ fn metrics(reader: &Reader) -> Result<Reply, Problem> {
 }
 
 fn whoami(reader: &Reader) -> Result<Reply, Problem> {
-    let roles = reader.kernel().policies(reader)?.roles(reader.caller());
-    Ok(Reply::Value(json!({"principal": reader.caller(), "roles": roles})))
+    Ok(Reply::Value(json!({"principal": reader.caller(), "roles": reader.roles()?})))
 }
 
 fn resources_relation() -> Relation {
