@@ -18,15 +18,19 @@ writeFileSync(new URL('src/api/schema.d.ts', root), note + types);
 
 const { paths } = JSON.parse(readFileSync(document, 'utf8'));
 const lines = [];
+const keyless = [];
 for (const [path, item] of Object.entries(paths)) {
   for (const [method, operation] of Object.entries(item)) {
     if (!operation.operationId?.includes('.')) continue;
     const inQuery = (operation.parameters ?? []).filter((each) => each.in === 'query').map((each) => each.name);
     const route = [method.toUpperCase(), path, ...(method === 'get' ? [] : inQuery)];
+    const takesKey = (operation.parameters ?? []).some((each) => each.$ref?.endsWith('/IdempotencyKey'));
+    if (method !== 'get' && !takesKey) keyless.push(operation.operationId);
     lines.push(`  '${operation.operationId}': ${JSON.stringify(route).replaceAll('"', "'").replaceAll("','", "', '")},\n`);
   }
 }
 lines.sort();
 const table = `/** Where each operation is: method, path, and which parameters of a change stand in the query. */\nexport const table = {\n${lines.join('')}} as const;\n`;
-writeFileSync(new URL('src/api/table.ts', root), note + table);
+const without = `\n/** Operations that carry a value which is kept nowhere: they take no idempotency key. */\nexport const keyless: ReadonlySet<string> = new Set([\n${keyless.sort().map((name) => `  '${name}',\n`).join('')}]);\n`;
+writeFileSync(new URL('src/api/table.ts', root), note + table + without);
 console.log(`${lines.length} operations`);

@@ -107,6 +107,8 @@ export interface KpiRow {
   due: Instant | null;
   pending: number;
   problem: unknown;
+  /** Of the newest windows the value that is farthest on the wrong side, oldest first, where so many were asked for. */
+  recent?: { window: Instant; value: string | number | null; state: string }[];
 }
 
 export interface KpiValue {

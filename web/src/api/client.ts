@@ -10,7 +10,7 @@
 import type { Answers } from './answers';
 import { Problem, problemOf } from './problem';
 import type { operations } from './schema';
-import { table } from './table';
+import { keyless, table } from './table';
 
 const routes: Record<string, readonly [string, string, ...string[]] | undefined> = table;
 
@@ -61,17 +61,6 @@ export interface Options {
 /** How often a request is made again after a broken connection, and how long is waited before each time. */
 const retryWaits = [300, 1_000, 3_000];
 const onceMs = 45_000;
-
-/** Operations that carry a value which is kept nowhere: they take no key, and are not made again by themselves. */
-const keyless = new Set([
-  'secret.read',
-  'secret.set',
-  'session.create',
-  'session.finish',
-  'token.create',
-  'user.delete_password',
-  'user.set_password',
-]);
 
 /** Asks somebody to sign in again; answers when that has happened. Set by the session, which this file does not know. */
 let signInAgain: (() => Promise<void>) | undefined;

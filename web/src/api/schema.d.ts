@@ -9546,10 +9546,7 @@ export interface operations {
                 /** @description The business time at which it happens; the unit's business clock where absent. */
                 at?: components["parameters"]["At"];
             };
-            header?: {
-                /** @description Makes it safe to repeat the request: it takes effect once in 24 hours. */
-                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-            };
+            header?: never;
             path: {
                 name: string;
             };
@@ -9631,10 +9628,7 @@ export interface operations {
                 /** @description The business time at which it happens; the unit's business clock where absent. */
                 at?: components["parameters"]["At"];
             };
-            header?: {
-                /** @description Makes it safe to repeat the request: it takes effect once in 24 hours. */
-                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-            };
+            header?: never;
             path: {
                 name: string;
             };
@@ -9759,10 +9753,7 @@ export interface operations {
                 /** @description The business time at which it happens; the unit's business clock where absent. */
                 at?: components["parameters"]["At"];
             };
-            header?: {
-                /** @description Makes it safe to repeat the request: it takes effect once in 24 hours. */
-                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -9847,10 +9838,7 @@ export interface operations {
                 /** @description The business time at which it happens; the unit's business clock where absent. */
                 at?: components["parameters"]["At"];
             };
-            header?: {
-                /** @description Makes it safe to repeat the request: it takes effect once in 24 hours. */
-                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -10985,10 +10973,7 @@ export interface operations {
                 /** @description The business time at which it happens; the unit's business clock where absent. */
                 at?: components["parameters"]["At"];
             };
-            header?: {
-                /** @description Makes it safe to repeat the request: it takes effect once in 24 hours. */
-                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -11369,10 +11354,7 @@ export interface operations {
                 /** @description The business time at which it happens; the unit's business clock where absent. */
                 at?: components["parameters"]["At"];
             };
-            header?: {
-                /** @description Makes it safe to repeat the request: it takes effect once in 24 hours. */
-                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-            };
+            header?: never;
             path: {
                 name: string;
             };
@@ -11480,10 +11462,7 @@ export interface operations {
                 /** @description The business time at which it happens; the unit's business clock where absent. */
                 at?: components["parameters"]["At"];
             };
-            header?: {
-                /** @description Makes it safe to repeat the request: it takes effect once in 24 hours. */
-                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
-            };
+            header?: never;
             path: {
                 name: string;
             };

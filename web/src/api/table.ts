@@ -161,3 +161,28 @@ export const table = {
   'user.set_password': ['POST', '/v1/users/{name}/set_password'],
   'view.read': ['GET', '/v1/views/{name}/read'],
 } as const;
+
+/** Operations that carry a value which is kept nowhere: they take no idempotency key. */
+export const keyless: ReadonlySet<string> = new Set([
+  'data.find',
+  'decision.explain',
+  'kpi.explain',
+  'metric.query',
+  'policy.check',
+  'policy.who',
+  'policy.why',
+  'query.run',
+  'secret.fetch',
+  'secret.read',
+  'secret.set',
+  'session.begin',
+  'session.create',
+  'session.finish',
+  'sql.cancel',
+  'sql.describe',
+  'sql.query',
+  'token.create',
+  'unit.backup',
+  'user.delete_password',
+  'user.set_password',
+]);

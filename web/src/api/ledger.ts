@@ -1,7 +1,8 @@
 // Sums over lines of the ledger. Money is added as whole hundredths: no cent is lost on the way.
 
-import type { LedgerRow } from '../../api/answers';
-import type { Side } from './answers';
+import type { LedgerRow } from './answers';
+
+type Side = LedgerRow['side'];
 
 export interface Sum {
   currency: string;
@@ -24,6 +25,19 @@ export function sumsOf(rows: readonly LedgerRow[]): Sum[] {
     sums.set(key, sum);
   }
   return [...sums.values()].map((sum) => ({ ...sum, owed: sum.owed / 100, disputed: sum.disputed / 100 }));
+}
+
+export interface Balance {
+  currency: string;
+  weOwe: number;
+  owedToUs: number;
+}
+
+/** What is owed on both sides, by currency. Only for the eye: what counts are the receipts. */
+export function balances(rows: readonly LedgerRow[]): Balance[] {
+  const sums = sumsOf(rows);
+  const owed = (currency: string, side: Side): number => sums.find((sum) => sum.currency === currency && sum.side === side)?.owed ?? 0;
+  return currenciesOf(rows).map((currency) => ({ currency, weOwe: owed(currency, 'consumer'), owedToUs: owed(currency, 'provider') }));
 }
 
 /** The currencies of some lines, each once. */
