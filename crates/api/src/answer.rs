@@ -180,13 +180,12 @@ enum Next {
 impl Streamed {
     /// Returns a body that begins with `first`. The place of the request is held until the body ends.
     pub(crate) fn new(
-        first: Option<Vec<u8>>,
+        first: Vec<u8>,
         pieces: Pieces,
         streams: Arc<Semaphore>,
         request: Request,
     ) -> Self {
-        let rest = first.is_some().then_some(pieces);
-        Self { next: Next::Ready(first, rest), streams, _request: request }
+        Self { next: Next::Ready(Some(first), Some(pieces)), streams, _request: request }
     }
 
     fn make(&self, mut pieces: Pieces) -> Next {

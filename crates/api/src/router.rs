@@ -27,6 +27,9 @@ use tokio::sync::Semaphore;
 /// Bodies up to this size are parsed where they arrived; larger ones on a thread of their own.
 const INLINE_BYTES_MAX: usize = 64 << 10;
 
+/// Answers up to about this size are sent whole, larger ones piece by piece.
+const WHOLE_BYTES_MAX: usize = 32 << 10;
+
 const LIVE: &str = r#"{"status":"live"}"#;
 
 const JSON: &str = "application/json";
@@ -162,8 +165,8 @@ struct Task {
 /// What comes of a task on a thread of its own.
 enum Outcome {
     Call(Box<Call>),
-    Json(Vec<u8>),
-    Stream(&'static str, Option<Vec<u8>>, Pieces),
+    Whole(&'static str, Vec<u8>),
+    Stream(&'static str, Vec<u8>, Pieces),
     Later,
 }
 
@@ -452,12 +455,10 @@ impl Edge {
             outcome => outcome,
         };
         Ok(match outcome {
-            Outcome::Json(bytes) => answer::full(StatusCode::OK, JSON, bytes),
+            Outcome::Whole(media, bytes) => shown(media, bytes),
             Outcome::Stream(media, first, pieces) => {
                 let body = Streamed::new(first, pieces, Arc::clone(&self.streams), place);
-                let mut response = answer::full(StatusCode::OK, media, Body::new(body));
-                answer::show_in_place(&mut response, media);
-                response
+                shown(media, Body::new(body))
             }
             Outcome::Later | Outcome::Call(_) => {
                 answer::full(StatusCode::ACCEPTED, JSON, r#"{"accepted":true}"#)
@@ -545,13 +546,27 @@ pub(crate) fn source(head: &Parts) -> Option<IpAddr> {
 /// at the beginning is a clear refusal.
 fn outcome(reply: Reply) -> Result<Outcome, Problem> {
     match reply {
-        Reply::Value(value) => Ok(Outcome::Json(text(&value))),
+        Reply::Value(value) => Ok(Outcome::Whole(JSON, text(&value))),
         Reply::Later => Ok(Outcome::Later),
         Reply::Stream { media, mut pieces } => {
-            let first = pieces.next().transpose()?;
+            let mut first = Vec::new();
+            // Most answers are short: who sees their end at once needs no thread for it again.
+            while first.len() < WHOLE_BYTES_MAX {
+                match pieces.next().transpose()? {
+                    Some(piece) if first.is_empty() => first = piece,
+                    Some(piece) => first.extend(piece),
+                    None => return Ok(Outcome::Whole(media, first)),
+                }
+            }
             Ok(Outcome::Stream(media, first, pieces))
         }
     }
+}
+
+fn shown(media: &'static str, body: impl Into<Body>) -> Response<Body> {
+    let mut response = answer::full(StatusCode::OK, media, body);
+    answer::show_in_place(&mut response, media);
+    response
 }
 
 fn text(value: &Value) -> Vec<u8> {

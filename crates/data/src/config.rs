@@ -227,7 +227,7 @@ impl Default for Config {
             query_relations_max: 64,
             query_threads: 2,
             query_short_ms: 20,
-            query_short_nice: 5,
+            query_short_nice: 10,
             query_nice: 10,
             query_bytes_max: 256 << 20,
             queries_bytes_max: 512 << 20,

@@ -22,6 +22,9 @@ use tokio::time::sleep;
 /// Bytes that wait before they are sent.
 const SEND_BYTES: usize = 32 << 10;
 
+/// The operation of a statement that asks for rows.
+const QUERY: &str = "sql.query";
+
 /// Where a session stands between BEGIN and COMMIT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Transaction {
@@ -512,12 +515,16 @@ impl Session {
         }
     }
 
-    /// Starts a query and waits for its columns.
+    /// Starts a query and waits for its columns. Who is known to be over its quota is refused before a thread is taken for it.
     pub(super) async fn start(
         &mut self,
         sql: &str,
         parameters: Vec<Value>,
     ) -> Result<Rows, Failure> {
+        let kernel = &self.door.kernel;
+        if let Some(identity) = kernel.remembered_holder(&self.token) {
+            kernel.knock(&identity.principal, QUERY, &ResourceRef::new("sql", ""))?;
+        }
         let mut args = json!({
             "sql": sql,
             "dialect": "postgres",
@@ -527,7 +534,7 @@ impl Session {
         if let Some(ms) = self.settings.statement_ms() {
             args["limits"] = json!({ "ms": ms });
         }
-        let call = self.call("sql.query", args);
+        let call = self.call(QUERY, args);
         let ending = Ending::default();
         let own = ending.clone();
         self.ask(&ending, move |door| Rows::start(&door.kernel, call(door)?, own)).await

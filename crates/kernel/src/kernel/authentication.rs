@@ -226,8 +226,12 @@ impl Kernel {
 
     /// Returns who a token belongs to, where that was found out since the last change of any right. Never waits for the store.
     pub fn remembered(&self, secret: &str) -> Option<Identity> {
-        let now = self.rights.load(Ordering::SeqCst);
-        self.holders.find(&base::sha256(secret.as_bytes()), now, self.clock.wall())
+        self.remembered_holder(&base::sha256(secret.as_bytes()))
+    }
+
+    /// As [`Self::remembered`], by the hash of the token.
+    pub fn remembered_holder(&self, hash: &[u8; 32]) -> Option<Identity> {
+        self.holders.find(hash, self.rights.load(Ordering::SeqCst), self.clock.wall())
     }
 
     fn signer(&self, reader: &Reader, signed: &Signed) -> Result<Identity, Problem> {
