@@ -80,9 +80,13 @@ fn a_stream_arrives_whole_or_breaks_off() {
     assert_eq!(answer.headers["content-type"], "application/x-ndjson");
     assert_eq!(answer.body.iter().filter(|byte| **byte == b'\n').count(), 1_000);
     assert_eq!(streamed(&unit, "count=0").unwrap().body, b"");
-    // What fails at once is a clear refusal; what fails later must not look whole.
+    let long = streamed(&unit, "count=10000").unwrap();
+    assert_eq!(long.body.iter().filter(|byte| **byte == b'\n').count(), 10_000);
+    // What fails before anything was sent is a clear refusal; what fails later must not look whole.
     assert_eq!(shown(&streamed(&unit, "fail=0").unwrap()), "503 kernel.stopping");
-    assert_eq!(streamed(&unit, "fail=2").unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    assert_eq!(shown(&streamed(&unit, "fail=2").unwrap()), "503 kernel.stopping");
+    let late = streamed(&unit, "count=10000&fail=9000").unwrap_err();
+    assert_eq!(late.kind(), ErrorKind::UnexpectedEof);
 }
 
 #[test]
