@@ -185,6 +185,11 @@ def lists(unit: Unit, floor: Floor) -> dict:
         "of a state that all have": (f"instances?limit={PAGE}&state=active", most),
         "of a state that none has": (f"instances?limit={PAGE}&state=suspended", 0),
         "of a process and a state that none has": (f"instances?limit={PAGE}&process=waits&state=failed", 0),
+        "of a version": (f"instances?limit={PAGE}&process=waits&version=1&state=all", most),
+        "of a version that none runs": (f"instances?limit={PAGE}&process=waits&version=2&state=all", 0),
+        "at an element": (f"instances?limit={PAGE}&process=waits&element=answered", most),
+        "at an element where none is": (f"instances?limit={PAGE}&process=waits&element=end", 0),
+        "that are over, of a version": (f"instances?limit={PAGE}&process=one&version=1&state=finished", most),
         "jobs": ("jobs?type=work", 0), "tasks": ("tasks?process=waits", 0), "incidents": ("incidents?process=waits", 0),
     }
     connection, report = unit.connect(), {}

@@ -97,6 +97,9 @@ try {
   await time('instances', '/v1/instances?limit=100');
   await time('instances of a process', '/v1/instances?process=look-at&limit=100');
   await time('instances that are active', '/v1/instances?process=look-at&state=active&limit=100');
+  await time('instances of a version', '/v1/instances?process=look-at&version=1&state=all&limit=100');
+  await time('instances at an element', '/v1/instances?process=look-at&element=look&limit=100');
+  await time('instances at an element where none is', '/v1/instances?process=look-at&element=seen&limit=100');
   await time('instances of a key', '/v1/instances?business_key=case-77&limit=100');
   if (next) await time('the next page of instances', `/v1/instances?process=look-at&limit=100&after=${encodeURIComponent(next)}`);
   await time('incidents', '/v1/incidents?limit=100');

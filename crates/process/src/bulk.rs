@@ -665,10 +665,8 @@ fn call_for(
 
 /// Whether a filter finds an instance.
 fn is_meant(instance: &Instance, graph: &Graph, filter: &Filter, now: Time) -> bool {
-    let stands_at = |id: &String| {
-        let mut standing = instance.elements.iter().filter(|element| element.host.is_none());
-        standing.any(|element| graph.node(element.node).id == *id)
-    };
+    let stands_at =
+        |id: &String| instance.standing().any(|element| graph.node(element.node).id == *id);
     let has_code = |code: &String| {
         let of_elements = instance.elements.iter().filter_map(|element| element.incident.as_ref());
         of_elements.chain(&instance.incident).any(|incident| incident.code == *code)

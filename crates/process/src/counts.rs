@@ -148,7 +148,7 @@ impl Change {
             State::Completed | State::Cancelled => return,
         };
         self.add(whole, by);
-        for element in instance.elements.iter().filter(|element| element.host.is_none()) {
+        for element in instance.standing() {
             self.add(place(element.node, 0), by);
             if element.incident.is_some() {
                 self.add(place(element.node, 1), by);

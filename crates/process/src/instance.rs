@@ -554,6 +554,11 @@ impl Instance {
         }
     }
 
+    /// Returns the elements at which it stands: not those that are only armed for another.
+    pub fn standing(&self) -> impl Iterator<Item = &Element> {
+        self.elements.iter().filter(|element| element.host.is_none())
+    }
+
     /// Returns the scopes that an element is in: [`ROOT`] first, the innermost last.
     pub fn scopes_of(&self, id: ElementId) -> Vec<ElementId> {
         let mut scopes = Vec::new();

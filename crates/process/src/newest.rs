@@ -1,8 +1,9 @@
-//! Lists of instances, the newest first: active ones and those that are over, by process, state, business key and time.
+//! Lists of instances, the newest first: active ones and those that are over, by process, version, element, state, business key and time.
 //!
 //! Each of a few ranges of keys holds numbers of instances in order; a page takes the highest of all of them, again and again. A time
 //! becomes a range of numbers by what is noted of each hour, so that no page looks at what lies outside of it.
 
+use crate::counts::Instances;
 use crate::engine::Processes;
 use crate::instance::Instance;
 use crate::lists::Page;
@@ -10,6 +11,7 @@ use crate::past::{self, CANCELLED, COMPLETED, Rows};
 use crate::wire::{self, InstanceRow, LOG_INSTANCES, key};
 use base::{Key, Problem, Time};
 use kernel::{Call, Found, Read, Reader, Reply, ResourceRef};
+use notation::graph::NodeId;
 use serde_json::json;
 use std::collections::{BTreeSet, VecDeque};
 
@@ -21,6 +23,8 @@ struct Wanted<'a> {
     process: Option<&'a str>,
     business_key: Option<&'a str>,
     variable: Option<(&'a str, &'a str)>,
+    version: Option<u64>,
+    element: Option<&'a str>,
     state: &'a str,
     from: Option<Time>,
     to: Option<Time>,
@@ -36,7 +40,7 @@ enum Leads {
     /// By the last number, to one that is over; the value says where the log has it.
     Past,
     /// By the last number, to one that is over.
-    PastByKey,
+    PastByNumber,
 }
 
 /// A range of keys with what was read of it.
@@ -86,8 +90,11 @@ impl Wanted<'_> {
         !matches!(self.state, COMPLETED | CANCELLED | "finished")
     }
 
+    /// Returns whether instances that are over are meant: these stand nowhere, and have no variables but in the log.
     fn is_over(&self) -> bool {
-        matches!(self.state, COMPLETED | CANCELLED | "finished" | "all") && self.variable.is_none()
+        matches!(self.state, COMPLETED | CANCELLED | "finished" | "all")
+            && self.variable.is_none()
+            && self.element.is_none()
     }
 
     /// Returns the ways of ending that are meant.
@@ -99,35 +106,53 @@ impl Wanted<'_> {
         }
     }
 
-    /// Returns the ranges of keys in which all that is wanted is, for one process.
-    fn ranges(&self, process: &str) -> Vec<(Key, Leads)> {
+    /// Returns the ranges of keys in which all that is wanted is, for one process. `listed` are those of the version and the element,
+    /// where one of them is wanted and all instances are listed so.
+    fn ranges(&self, process: &str, listed: Option<Vec<Key>>) -> Vec<(Key, Leads)> {
         let mut ranges = Vec::new();
-        if self.is_active() {
-            ranges.push(match (self.business_key, self.variable, self.state) {
-                (Some(called), ..) => (key::instances_by_key(process, called), Leads::Active),
-                (None, Some((variable, value)), _) => {
-                    (key::instances_by(process, variable, value), Leads::Active)
-                }
-                (None, None, "failed" | "incident") => {
-                    (key::incidents_of(process), Leads::Incident)
-                }
-                _ => (key::instances_of(process), Leads::Active),
-            });
-        }
         if self.is_over() {
-            match self.business_key {
-                Some(called) => {
-                    ranges.push((key::past_by_key(process, called), Leads::PastByKey));
-                }
-                None => ranges
-                    .extend(self.ends().iter().map(|end| (key::past(process, end), Leads::Past))),
-            }
+            let by_version = self.version.filter(|_| listed.is_some());
+            ranges.extend(self.past_ranges(process, by_version));
+        }
+        if self.is_active() {
+            ranges.extend(self.active_ranges(process, listed));
         }
         ranges
     }
 
+    fn active_ranges(&self, process: &str, listed: Option<Vec<Key>>) -> Vec<(Key, Leads)> {
+        let range = match (self.business_key, self.variable, self.state, listed) {
+            (Some(called), ..) => key::instances_by_key(process, called),
+            (None, Some((variable, value)), ..) => key::instances_by(process, variable, value),
+            (None, None, "failed" | "incident", _) => {
+                return vec![(key::incidents_of(process), Leads::Incident)];
+            }
+            (None, None, "suspended", _) => key::instances_suspended(),
+            (None, None, _, Some(listed)) => {
+                return listed.into_iter().map(|key| (key, Leads::Active)).collect();
+            }
+            (None, None, _, None) => key::instances_of(process),
+        };
+        vec![(range, Leads::Active)]
+    }
+
+    fn past_ranges(&self, process: &str, by_version: Option<u64>) -> Vec<(Key, Leads)> {
+        if let Some(called) = self.business_key {
+            return vec![(key::past_by_key(process, called), Leads::PastByNumber)];
+        }
+        let range = |end: &&str| match by_version {
+            Some(version) => (key::past_by_version(process, version, end), Leads::PastByNumber),
+            None => (key::past(process, end), Leads::Past),
+        };
+        self.ends().iter().map(range).collect()
+    }
+
     fn has_begun(&self, at: Time) -> bool {
         self.from.is_none_or(|from| from <= at) && self.to.is_none_or(|to| at <= to)
+    }
+
+    fn is_of_version(&self, version: u64) -> bool {
+        self.version.is_none_or(|wanted| wanted == version)
     }
 
     fn is_meant(&self, instance: &Instance) -> bool {
@@ -142,6 +167,7 @@ impl Wanted<'_> {
             state => state == instance.state_name(),
         };
         is_of_state
+            && self.is_of_version(instance.version)
             && has(self.process, Some(&instance.process))
             && has(self.business_key, instance.business_key.as_deref())
             && self.has_begun(instance.started_at)
@@ -154,7 +180,7 @@ pub(crate) fn is_newest(call: &Call) -> bool {
     let is_over = call.text("state").is_some_and(|state| ends.contains(&state));
     let given = |name: &str| call.args.get(name).is_some_and(|value| !value.is_null());
     let is_asked = call.args.get("newest").is_some_and(|value| value == true || value == "true");
-    is_over || is_asked || given("from") || given("to")
+    is_over || is_asked || ["from", "to", "version", "element"].into_iter().any(given)
 }
 
 impl Processes {
@@ -165,6 +191,8 @@ impl Processes {
             process: call.text("process"),
             business_key: call.text("business_key"),
             variable: call.text("variable").zip(call.text("value")),
+            version: call.number("version")?,
+            element: call.text("element"),
             state: call.text("state").unwrap_or("open"),
             from: time("from")?,
             to: time("to")?,
@@ -217,6 +245,8 @@ impl Processes {
                 all
             }
         };
+        let is_listed =
+            (wanted.version.is_some() || wanted.element.is_some()) && self.is_listed(read)?;
         let mut ranges = Vec::new();
         for process in processes {
             let (mut least, mut below) = (1, below);
@@ -225,16 +255,54 @@ impl Processes {
                 let Some((first, last)) = between else { continue };
                 (least, below) = (first, below.min(last.saturating_add(1)));
             }
-            ranges.extend(wanted.ranges(&process).into_iter().map(|(prefix, leads)| Range {
-                prefix,
-                leads,
-                process: Some(process.clone()),
-                read: VecDeque::new(),
-                below: Some(below),
-                least,
+            let listed = is_listed.then(|| self.listed_at(read, wanted, &process)).transpose()?;
+            ranges.extend(wanted.ranges(&process, listed).into_iter().map(|(prefix, leads)| {
+                Range {
+                    prefix,
+                    leads,
+                    process: Some(process.clone()),
+                    read: VecDeque::new(),
+                    below: Some(below),
+                    least,
+                }
             }));
         }
         Ok(ranges)
+    }
+
+    /// Returns the keys of the active instances of the version and at the element that are wanted: what is counted says where there are
+    /// any.
+    fn listed_at(
+        &self,
+        read: &dyn Read,
+        wanted: &Wanted<'_>,
+        process: &str,
+    ) -> Result<Vec<Key>, Problem> {
+        let mut listed = Vec::new();
+        for (version, counts) in self.counts(read, process)? {
+            let Instances { active, suspended, failed, .. } = counts.instances;
+            if !wanted.is_of_version(version) || active + suspended + failed == 0 {
+                continue;
+            }
+            let at = |node: NodeId| key::standing(process, version, Some(node));
+            let has_some = |node: NodeId| {
+                let counted = counts.elements.get(node.0 as usize);
+                counted.is_some_and(|counted| 0 < counted.active)
+            };
+            match wanted.element {
+                Some(element) => {
+                    let compiled = self.cache.get(read, &self.config, process, version)?;
+                    let node = compiled.graph.find(element);
+                    listed.extend(node.filter(|node| has_some(*node)).map(at));
+                }
+                None => {
+                    let nodes = (0..).map(NodeId).take(counts.elements.len());
+                    listed.extend(nodes.filter(|node| has_some(*node)).map(at));
+                    listed.push(key::standing(process, version, None));
+                }
+            }
+        }
+        Ok(listed)
     }
 
     /// Returns the row of an instance, where it is meant and the caller may see it.
@@ -254,10 +322,12 @@ impl Processes {
                 return Ok(None);
             }
             let row = self.row_of(reader, &instance)?;
-            return Ok(may_see(&past::found(&row))?.then_some(row));
+            let is_there = |element: &str| row.elements.iter().any(|id| id == element);
+            let is_meant = wanted.element.is_none_or(is_there);
+            return Ok((is_meant && may_see(&past::found(&row))?).then_some(row));
         }
         let row = match (range.leads, &range.process) {
-            (Leads::PastByKey, Some(process)) => {
+            (Leads::PastByNumber, Some(process)) => {
                 let mut found = None;
                 for state in wanted.ends() {
                     if let Some(place) =
@@ -270,9 +340,10 @@ impl Processes {
             }
             _ => past::row_at(rows, value, number)?,
         };
-        let Some(mut row) = row.filter(|row| wanted.has_begun(row.started_at)) else {
-            return Ok(None);
+        let is_meant = |row: &InstanceRow| {
+            wanted.is_of_version(row.version) && wanted.has_begun(row.started_at)
         };
+        let Some(mut row) = row.filter(is_meant) else { return Ok(None) };
         row.trail = None;
         Ok(may_see(&past::found(&row))?.then_some(row))
     }

@@ -121,6 +121,8 @@ fn instances(engine: &Arc<Processes>) -> Vec<Operation> {
         .on_kind()
         .queries(&[
             ("process", "of this process"),
+            ("version", "that run this version, or ran it last"),
+            ("element", "that stand at this element: none that is over does"),
             ("business_key", "with this business key, of the process"),
             ("variable", "with a value of this indexed variable, of the process"),
             ("value", "the value of that variable"),
@@ -130,7 +132,7 @@ fn instances(engine: &Arc<Processes>) -> Vec<Operation> {
             ),
             ("from", "that began at this time or later"),
             ("to", "that began at this time or before"),
-            ("newest", "`true` for the newest first, as where the state or a time needs it"),
+            ("newest", "`true` for the newest first, as where the state, a version, an element or a time needs it"),
             PAGE,
             AFTER,
         ])

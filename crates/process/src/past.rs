@@ -1,7 +1,7 @@
-//! Instances that are over: where the log has each, by process, by how it ended, and by business key.
+//! Instances that are over: where the log has each, by process, by how it ended, by version, and by business key.
 //!
-//! The log holds them in the order in which they ended, many to a chunk. One key for each leads to its row, and one more where the
-//! business has called it something. Both go when the history forgets the row.
+//! The log holds them in the order in which they ended, many to a chunk. One key for each leads to its row, one more says which version
+//! it ran, and one what the business has called it. All go when the history forgets the row.
 
 use crate::engine::Processes;
 use crate::instance::{Instance, State};
@@ -50,6 +50,7 @@ pub(crate) fn note(tx: &mut Tx<'_>, row: &Noted<'_>, offset: u64) {
     let mut place = offset.to_be_bytes().to_vec();
     place.extend(row.version.to_be_bytes());
     tx.put(key::past(row.process, row.state).number(row.instance), place);
+    tx.put(row.by_version(), Vec::new());
     if let Some(called) = row.business_key {
         tx.put(key::past_by_key(row.process, called).number(row.instance), Vec::new());
     }
@@ -58,6 +59,7 @@ pub(crate) fn note(tx: &mut Tx<'_>, row: &Noted<'_>, offset: u64) {
 /// Forgets where the log had an instance.
 pub(crate) fn forget(tx: &mut Tx<'_>, row: &Noted<'_>) {
     tx.delete(key::past(row.process, row.state).number(row.instance));
+    tx.delete(row.by_version());
     if let Some(called) = row.business_key {
         tx.delete(key::past_by_key(row.process, called).number(row.instance));
     }
@@ -89,6 +91,20 @@ impl<'a> Noted<'a> {
             business_key: instance.business_key.as_deref(),
         }
     }
+
+    /// Returns the key under which it is listed by its version.
+    fn by_version(&self) -> Key {
+        key::past_by_version(self.process, self.version, self.state).number(self.instance)
+    }
+}
+
+/// Returns the key by version of the instance to which a key of [`key::past`] leads.
+pub(crate) fn by_version(found: &[u8], place: &[u8]) -> Option<Key> {
+    let mut reader = KeyReader::new(found);
+    // The part of the space comes first.
+    let (_, process, state) = (reader.text()?, reader.text()?, reader.text()?);
+    let version = Place::of(place)?.version;
+    Some(key::past_by_version(&process, version, &state).number(reader.number()?))
 }
 
 /// Notes that an instance has begun: which numbers an hour has leads from times to numbers.

@@ -1,12 +1,13 @@
-//! Counts what was there before anything was counted: a store of an older version, once, in portions between other work.
+//! Counts what was there before anything was counted, and lists what was there before it was listed by version and element: a store of
+//! an older version, once, in portions between other work.
 //!
 //! Where it is done, or there was nothing, one key says so, and the engine remembers that. Until then instances that the portions have
 //! not come to are not counted where they stand; what goes through elements is counted from the first moment on, and what went through
-//! them before is added from the log.
+//! them before is added from the log. Lists by version and element look at more than they would have to.
 
 use crate::counts::{Change, apply};
 use crate::engine::Processes;
-use crate::instance::State;
+use crate::instance::{Instance, State};
 use crate::past::{self, Noted};
 use crate::state::Left;
 use crate::wire::{self, IncidentRow, LOG_ELEMENTS, LOG_INSTANCES, key};
@@ -32,6 +33,40 @@ pub(crate) struct Recounting {
     over: (u64, u64),
     /// How far the log of elements is counted, and how far it went.
     left: (u64, u64),
+    /// How far instances are listed by version and element; absent where an older version has counted and not listed.
+    #[serde(default)]
+    listed: Option<Listed>,
+}
+
+/// How far instances that were there before are listed by version and element.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Listed {
+    /// Active ones up to this number are.
+    after: u64,
+    /// The last active one that was there before.
+    last: u64,
+    /// The key of those that are over from which on they are not; absent where all are.
+    past: Option<Vec<u8>>,
+}
+
+impl Listed {
+    /// Returns what is there to be listed.
+    fn begin(read: &dyn Read) -> Result<Self, Problem> {
+        let past = read.scan_prefix(key::past_all().as_ref(), 1)?;
+        let past = past.into_iter().next().map(|(first, _)| first);
+        Ok(Self { after: 0, last: newest(read)?, past })
+    }
+
+    fn is_done(&self) -> bool {
+        self.last <= self.after && self.past.is_none()
+    }
+}
+
+/// Returns the number of the newest active instance; 0 where there is none.
+fn newest(read: &dyn Read) -> Result<u64, Problem> {
+    let all = key::instances();
+    let newest = read.scan(all.as_ref(), &base::prefix_end(all.as_ref()), 1, true)?;
+    Ok(newest.first().and_then(|(found, _)| wire::last(found)).unwrap_or_default())
 }
 
 /// A row of the log of instances, as far as it matters here.
@@ -59,12 +94,9 @@ struct LeftRow {
 impl Recounting {
     /// Returns what is there to be counted.
     fn begin(read: &dyn Read) -> Result<Self, Problem> {
-        let all = key::instances();
-        let end = base::prefix_end(all.as_ref());
-        let newest = read.scan(all.as_ref(), &end, 1, true)?;
-        let last = newest.first().and_then(|(found, _)| wire::last(found)).unwrap_or_default();
-        let over = (0, read.log_end(LOG_INSTANCES)?);
-        Ok(Self { after: 0, last, over, left: (0, read.log_end(LOG_ELEMENTS)?) })
+        let (over, left) = ((0, read.log_end(LOG_INSTANCES)?), (0, read.log_end(LOG_ELEMENTS)?));
+        let listed = Some(Listed::begin(read)?);
+        Ok(Self { after: 0, last: newest(read)?, over, left, listed })
     }
 
     /// Returns whether an instance is counted where it stands.
@@ -72,8 +104,12 @@ impl Recounting {
         number <= self.after || self.last < number
     }
 
-    /// Returns whether all is counted.
+    /// Returns whether all is counted and listed.
     pub fn is_done(&self) -> bool {
+        self.is_counted() && self.listed.as_ref().is_some_and(Listed::is_done)
+    }
+
+    fn is_counted(&self) -> bool {
         self.last <= self.after && self.over.1 <= self.over.0 && self.left.1 <= self.left.0
     }
 }
@@ -82,6 +118,11 @@ impl Processes {
     /// Returns how far what was there before is counted; `None` where that is not known yet.
     pub(crate) fn recounting(&self, read: &dyn Read) -> Result<Option<Recounting>, Problem> {
         read.get(key::counting().as_ref())?.map(|bytes| wire::read(&bytes)).transpose()
+    }
+
+    /// Returns whether all instances are counted, and listed by version and element.
+    pub(crate) fn is_listed(&self, read: &dyn Read) -> Result<bool, Problem> {
+        Ok(self.recounting(read)?.is_some_and(|recounting| recounting.is_done()))
     }
 
     /// Makes sure that it is written down what was there before, ahead of anything that is counted.
@@ -112,8 +153,11 @@ impl Processes {
             self.recount_over(tx, &mut recounting)?;
         } else if recounting.left.0 < recounting.left.1 {
             self.recount_left(tx, &mut recounting)?;
-        } else {
+        } else if !recounting.is_counted() {
             self.recount_present(tx, &mut recounting)?;
+        } else {
+            let listed = recounting.listed.take().map_or_else(|| Listed::begin(tx), Ok)?;
+            recounting.listed = Some(list(tx, listed)?);
         }
         tx.put(key::counting(), wire::write(&recounting)?);
         tx.leave_more();
@@ -175,17 +219,8 @@ impl Processes {
         if to.after == 0 {
             list_incidents_of_messages(tx)?;
         }
-        let first = key::instance(to.after.saturating_add(1));
-        let end = key::instance(to.last.saturating_add(1));
-        let pairs = tx.scan(first.as_ref(), end.as_ref(), LOOKS, false)?;
         let mut changes: Changes = BTreeMap::new();
-        to.after = match pairs.last() {
-            Some((found, _)) if pairs.len() == LOOKS => wire::last(found).unwrap_or(to.last),
-            _ => to.last,
-        };
-        for (_, bytes) in pairs {
-            // One that cannot be read is told of by `verify`.
-            let Ok(instance) = wire::decode(&bytes) else { continue };
+        for instance in some_instances(tx, &mut to.after, to.last)? {
             past::begun(tx, &instance.process, instance.started_at, instance.key)?;
             for key in wire::incidents_listed(&instance) {
                 tx.put(key, Vec::new());
@@ -197,12 +232,47 @@ impl Processes {
     }
 }
 
+/// Lists some of what was there before by version and element: active instances first, then those that are over.
+fn list(tx: &mut Tx<'_>, mut listed: Listed) -> Result<Listed, Problem> {
+    if listed.after < listed.last {
+        for instance in some_instances(tx, &mut listed.after, listed.last)? {
+            for key in wire::standing(&instance) {
+                tx.put(key, Vec::new());
+            }
+        }
+    } else if let Some(from) = listed.past.take() {
+        let pairs = tx.scan(&from, &base::prefix_end(key::past_all().as_ref()), LOOKS, false)?;
+        if let Some((last, _)) = pairs.last().filter(|_| pairs.len() == LOOKS) {
+            listed.past = Some([last.as_slice(), &[0]].concat());
+        }
+        for (found, place) in pairs {
+            if let Some(key) = past::by_version(&found, &place) {
+                tx.put(key, Vec::new());
+            }
+        }
+    }
+    Ok(listed)
+}
+
 type Changes = BTreeMap<(String, u64), Change>;
 
 fn make(tx: &mut Tx<'_>, changes: Changes) -> Result<(), Problem> {
     changes
         .into_iter()
         .try_for_each(|((process, version), change)| apply(tx, &process, version, &change))
+}
+
+/// Reads some of the active instances behind a number, up to the last one that is meant, and moves on behind them.
+fn some_instances(read: &dyn Read, after: &mut u64, last: u64) -> Result<Vec<Instance>, Problem> {
+    let first = key::instance(after.saturating_add(1));
+    let end = key::instance(last.saturating_add(1));
+    let pairs = read.scan(first.as_ref(), end.as_ref(), LOOKS, false)?;
+    *after = match pairs.last() {
+        Some((found, _)) if pairs.len() == LOOKS => wire::last(found).unwrap_or(last),
+        _ => last,
+    };
+    // One that cannot be read is told of by `verify`.
+    Ok(pairs.iter().filter_map(|(_, bytes)| wire::decode(bytes).ok()).collect())
 }
 
 /// Reads some rows of a log with their offsets, and moves on behind them.

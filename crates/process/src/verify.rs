@@ -2,9 +2,11 @@
 
 use crate::consume::log_of;
 use crate::engine::Processes;
+use crate::past;
 use crate::wire::{self, Index, key};
 use base::{Key, KeyReader, Problem};
 use kernel::Read;
+use std::collections::BTreeSet;
 
 /// At most so many lines; who has more needs no more.
 const FINDINGS_MAX: usize = 100;
@@ -18,14 +20,14 @@ impl Processes {
     pub fn verify(&self, read: &dyn Read) -> Result<Vec<String>, Problem> {
         let mut findings = Vec::new();
         let mut expected = self.expected_keys(read, &mut findings)?;
-        let is_counted = self.recounting(read)?.is_some_and(|recounting| recounting.is_done());
         let mut beside = key::beside_instances();
-        if is_counted {
+        if self.is_listed(read)? {
             self.check_counts(read, &mut findings)?;
+            check_versions(read, &mut findings)?;
         } else {
-            // What an older version has left is listed by process and counted only when the unit has run for a while.
-            beside.retain(|prefix| !is_listed_incident(prefix.as_ref()));
-            expected.retain(|key, _| !is_listed_incident(key));
+            // What an older version has left is listed so and counted only when the unit has run for a while.
+            beside.retain(|prefix| !is_listed_later(prefix.as_ref()));
+            expected.retain(|key, _| !is_listed_later(key));
         }
         compare(read, &beside, expected, &mut findings)?;
         check_cursors(read, &mut findings)?;
@@ -109,6 +111,31 @@ fn is_of_no_instance(stored: &[u8], value: &[u8]) -> bool {
 fn is_listed_incident(key: &[u8]) -> bool {
     let listed = [key::incidents_by_process(), key::incidents_by_element()];
     listed.iter().any(|prefix| key.starts_with(prefix.as_ref()))
+}
+
+/// Returns whether a key is one that an older version has not written.
+fn is_listed_later(key: &[u8]) -> bool {
+    is_listed_incident(key) || key.starts_with(key::standing_all().as_ref())
+}
+
+/// Notes where instances that are over are not listed by version as they should be.
+fn check_versions(read: &dyn Read, findings: &mut Vec<String>) -> Result<(), Problem> {
+    let over = read.scan_prefix(key::past_all().as_ref(), usize::MAX)?;
+    let mut expected: BTreeSet<Vec<u8>> = over
+        .iter()
+        .filter_map(|(found, place)| past::by_version(found, place))
+        .map(Key::bytes)
+        .collect();
+    for (stored, _) in read.scan_prefix(key::past_by_version_all().as_ref(), usize::MAX)? {
+        if !expected.remove(&stored) {
+            findings.push(format!("{} leads to no instance that is over", shown(&stored)));
+        }
+    }
+    let missing = expected
+        .into_iter()
+        .map(|key| format!("{} is missing, to an instance that is over", shown(&key)));
+    findings.extend(missing);
+    Ok(())
 }
 
 fn check_cursors(read: &dyn Read, findings: &mut Vec<String>) -> Result<(), Problem> {

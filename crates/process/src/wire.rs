@@ -295,7 +295,6 @@ impl InstanceRow {
     pub fn new(instance: &Instance, graph: &notation::graph::Graph) -> Self {
         let id = |node| graph.node(node).id.clone();
         let is_over = matches!(instance.state, State::Completed | State::Cancelled);
-        let standing = instance.elements.iter().filter(|element| element.host.is_none());
         Self {
             instance: instance.key,
             process: instance.process.clone(),
@@ -314,7 +313,7 @@ impl InstanceRow {
                 .cloned()
                 .chain(instance.path.iter().map(|node| id(*node)))
                 .collect(),
-            elements: standing.map(|element| id(element.node)).collect(),
+            elements: instance.standing().map(|element| id(element.node)).collect(),
             incidents: instance
                 .elements
                 .iter()
@@ -339,6 +338,9 @@ pub fn index(instance: &Instance, indexed: &[String]) -> Result<Index, Problem> 
     let (process, number) = (instance.process.as_str(), instance.key);
     let mut put = |key: Key| index.insert(key.bytes(), Vec::new());
     put(key::instances_of(process).number(number));
+    for key in standing(instance) {
+        put(key);
+    }
     if instance.suspended {
         put(key::instances_suspended().number(number));
     }
@@ -375,6 +377,16 @@ fn index_incident(index: &mut Index, number: u64, row: &IncidentRow) -> Result<(
         index.insert(key.bytes(), Vec::new());
     }
     Ok(())
+}
+
+/// Returns the keys under which an active instance is listed by its version and by where it stands.
+pub fn standing(instance: &Instance) -> impl Iterator<Item = Key> {
+    let nodes = instance.standing().map(|element| Some(element.node));
+    // One that failed before it came anywhere is found by its version all the same.
+    let is_nowhere = instance.standing().next().is_none();
+    nodes.chain(is_nowhere.then_some(None)).map(move |node| {
+        key::standing(&instance.process, instance.version, node).number(instance.key)
+    })
 }
 
 /// Returns the keys under which the incidents of an instance are listed beside their rows.

@@ -124,8 +124,8 @@ export const answers = {
     row.state = 'active';
     return { process: name, suspended: false, changed: true, bulk: null };
   },
-  'instance.list': ({ state = 'all', business_key }) => ({
-    items: instances.filter((row) => (state === 'all' || state === row.state || (state === 'open' && !row.ended_at) || (state === 'incident' && row.incidents) || (state === 'finished' && row.ended_at)) && has(business_key, row.business_key)),
+  'instance.list': ({ state = 'all', business_key, version, element }) => ({
+    items: instances.filter((row) => has(version && Number(version), row.version) && (!element || row.elements.includes(element)) && (state === 'all' || state === row.state || (state === 'open' && !row.ended_at) || (state === 'incident' && row.incidents) || (state === 'finished' && row.ended_at)) && has(business_key, row.business_key)),
     next: null,
   }),
   'instance.get': ({ name }) => instances.find((row) => String(row.instance) === name) ?? refuse(404, 'instance.not_found', `there is no instance \`${name}\``),

@@ -56,12 +56,21 @@ enum InstanceCommand {
         instance: String,
     },
     /// Shows instances
-    #[command(after_help = "Examples:\n  craton instance list --process sell --state suspended")]
+    #[command(
+        after_help = "Examples:\n  craton instance list --process sell --state suspended\n  craton instance list --process sell --element charge --version 3\n  craton instance list --process sell --state finished"
+    )]
     List {
         /// Only those of this process
         #[arg(long, value_name = "NAME")]
         process: Option<String>,
-        /// Only those in this state: active, suspended, failed (SQL knows the ended ones: system.process_instances)
+        /// Only those that stand at this element
+        #[arg(long, value_name = "ELEMENT")]
+        element: Option<String>,
+        /// Only those that run this version, or ran it last
+        #[arg(long, value_name = "N")]
+        version: Option<u64>,
+        /// Only those in this state: active, suspended, failed; incident for those that stand still somewhere, completed, cancelled,
+        /// finished for both, all; those that are not over where absent
         #[arg(long, value_name = "STATE")]
         state: Option<String>,
         /// So many at most
@@ -193,9 +202,11 @@ impl Instance {
                 let answer = client.send(&routes::instance_get(bare(&instance)))?;
                 return output::one(globals.output, &answer);
             }
-            InstanceCommand::List { process, state, limit } => {
+            InstanceCommand::List { process, element, version, state, limit } => {
                 let request = routes::instance_list()
                     .query("process", process)
+                    .query("element", element)
+                    .query("version", version)
                     .query("state", state)
                     .query("limit", Some(limit));
                 return output::list(globals.output, &client.list(&request, limit)?, INSTANCES);

@@ -167,6 +167,24 @@ fn counted(unit: &mut Unit) -> Value {
     json!({"elements": told.collect::<Vec<_>>(), "versions": process["versions"]})
 }
 
+/// Returns what takes keys beside instances away, by the parts of their space.
+fn without(store: &MemoryStore, parts: &[&str]) -> Vec<(Vec<u8>, Option<Vec<u8>>)> {
+    let snapshot = store.snapshot().expect("a snapshot");
+    let prefixes = parts.iter().map(|part| kernel::key(b'p').text(part).bytes());
+    let pairs = prefixes.flat_map(|prefix| {
+        let end = base::prefix_end(&prefix);
+        snapshot.scan(&prefix, &end, usize::MAX, false).expect("pairs")
+    });
+    pairs.map(|(key, _)| (key, None)).collect()
+}
+
+/// Returns a unit over a store in which something was changed.
+fn changed(store: Arc<MemoryStore>, writes: Vec<(Vec<u8>, Option<Vec<u8>>)>) -> Unit {
+    let epoch = store.open_epoch(0).expect("an epoch");
+    store.commit(0, &Batch { epoch, writes, ..Batch::default() }).expect("a commit");
+    Unit::over(store)
+}
+
 #[test]
 fn a_store_that_was_there_before_is_counted_once_between_other_work() {
     let chance = Chance(SeededEntropy::new(7));
@@ -182,17 +200,9 @@ fn a_store_that_was_there_before_is_counted_once_between_other_work() {
     // As an older version has left it: nothing is counted, and nothing leads to what is over.
     let store = Arc::clone(&unit.store);
     drop(unit);
-    let snapshot = store.snapshot().expect("a snapshot");
     let mut writes = vec![(key::counting().bytes(), None)];
-    for part in ["6", "7", "8", "9", ":", ";"] {
-        let prefix = kernel::key(b'p').text(part).bytes();
-        let pairs = snapshot.scan(&prefix, &base::prefix_end(&prefix), usize::MAX, false);
-        writes.extend(pairs.expect("pairs").into_iter().map(|(key, _)| (key, None)));
-    }
-    drop(snapshot);
-    let epoch = store.open_epoch(0).expect("an epoch");
-    store.commit(0, &Batch { epoch, writes, ..Batch::default() }).expect("a commit");
-    let mut unit = Unit::over(store);
+    writes.extend(without(&store, &["6", "7", "8", "9", ":", ";", "<", "="]));
+    let mut unit = changed(store, writes);
     assert_eq!(findings(&unit), Vec::<String>::new(), "not counted yet");
     // An instance begins before all is counted.
     let started = unit.ok("process.start", "process/p", json!({}));
@@ -216,6 +226,57 @@ fn a_store_that_was_there_before_is_counted_once_between_other_work() {
     };
     assert_eq!(numbers(&again)[1..], numbers(&finished));
     assert_eq!(unit.ok("incident.list", "incident", json!({"process": "p"})), incidents);
+}
+
+#[test]
+fn a_store_that_was_counted_and_not_listed_is_listed_once_between_other_work() {
+    let mut unit = Unit::new();
+    declare(&mut unit, "start s\n user a\n user b\n end e\n s > a > b > e");
+    (0..6).for_each(|_| drop(unit.ok("process.start", "process/p", json!({}))));
+    declare(&mut unit, "start s\n task n\n user a\n user b\n end e\n s > n > a > b > e");
+    (0..2).for_each(|_| drop(unit.ok("process.start", "process/p", json!({}))));
+    unit.ok("instance.migrate", "instance/1", json!({"version": 2}));
+    unit.ok("task.complete", "task/2-2", json!({}));
+    unit.ok("instance.cancel", "instance/3", json!({}));
+    unit.ok("instance.cancel", "instance/8", json!({}));
+    let check = |unit: &mut Unit, when: &str| {
+        let lists = [
+            (json!({"process": "p", "element": "a"}), vec![7, 6, 5, 4, 1]),
+            (json!({"process": "p", "element": "b", "version": 1}), vec![2]),
+            (json!({"process": "p", "version": 1, "state": "all"}), vec![6, 5, 4, 3, 2]),
+            (json!({"process": "p", "version": 2}), vec![7, 1]),
+            (json!({"version": 2, "state": "finished"}), vec![8]),
+        ];
+        for (filter, expected) in lists {
+            let list = unit.ok("instance.list", "instance", filter.clone());
+            let rows = list["items"].as_array().expect("items").iter();
+            let numbers: Vec<u64> = rows.filter_map(|row| row["instance"].as_u64()).collect();
+            assert_eq!(numbers, expected, "{when}: {filter}");
+        }
+        assert_eq!(findings(unit), Vec::<String>::new(), "{when}");
+    };
+    check(&mut unit, "listed as they came");
+    // As an older version has left it: all is counted, and nothing is listed by version and element.
+    let store = Arc::clone(&unit.store);
+    drop(unit);
+    let snapshot = store.snapshot().expect("a snapshot");
+    let counting = snapshot.get(key::counting().as_ref()).expect("reads").expect("a record");
+    drop(snapshot);
+    let mut counting: Value = serde_json::from_slice(&counting).expect("json");
+    counting.as_object_mut().expect("a record").remove("listed").expect("what is new");
+    let counting = serde_json::to_vec(&counting).expect("json");
+    let mut writes = without(&store, &["<", "="]);
+    assert_eq!(writes.len(), 6 + 2, "one key for each");
+    writes.push((key::counting().bytes(), Some(counting)));
+    let mut unit = changed(store, writes);
+    check(&mut unit, "not listed yet");
+    for _ in 0..20 {
+        unit.writer.turn(&[]);
+    }
+    let reader = Reader::new(&unit.kernel, Principal::Unit("verify".into())).expect("a reader");
+    let engine = Processes::new(Config::default());
+    assert!(engine.is_listed(&reader).expect("it can be read"));
+    check(&mut unit, "listed since");
 }
 
 #[test]

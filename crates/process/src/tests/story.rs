@@ -242,6 +242,65 @@ fn instances_that_are_over_are_listed_the_newest_first() {
 }
 
 #[test]
+fn instances_are_found_by_version_and_by_where_they_stand_without_a_look_at_others() {
+    // A page ends behind so many looks, whatever they have found.
+    let limits = Config { list_looks_max: 4, ..Config::default() };
+    let memory = Arc::new(MemoryStore::new());
+    let mut unit = Unit::with_limits(memory, kernel::Config::default(), limits);
+    declare(&mut unit, "start s\n user a\n user b\n end e\n s > a > b > e", RISK);
+    (0..20).for_each(|_| drop(unit.ok("process.start", "process/p", json!({}))));
+    for number in [3, 9] {
+        unit.ok("task.complete", &format!("task/{number}-2"), json!({}));
+    }
+    for number in [1, 2] {
+        unit.ok("instance.cancel", &format!("instance/{number}"), json!({}));
+    }
+    declare(&mut unit, "start s\n task n\n user a\n user b\n end e\n s > n > a > b > e", RISK);
+    (0..20).for_each(|_| drop(unit.ok("process.start", "process/p", json!({}))));
+    unit.ok("instance.migrate", "instance/3", json!({}));
+    unit.ok("instance.suspend", "instance/9", json!({}));
+    unit.ok("instance.cancel", "instance/30", json!({}));
+    let mut first = |filter: Value| -> Vec<u64> {
+        let mut args = filter;
+        args["process"] = json!("p");
+        let page = unit.ok("instance.list", "instance", args);
+        let items = page["items"].as_array().expect("items").iter();
+        items.filter_map(|row| row["instance"].as_u64()).collect()
+    };
+    assert_eq!(first(json!({"element": "b"})), [9, 3]);
+    assert_eq!(
+        first(json!({"element": "b", "state": "all"})),
+        [9, 3],
+        "who is over stands nowhere"
+    );
+    assert_eq!(first(json!({"element": "b", "version": 1})), [9]);
+    assert_eq!(first(json!({"element": "b", "version": "2"})), [3]);
+    assert_eq!(first(json!({"element": "b", "state": "suspended"})), [9]);
+    assert_eq!(first(json!({"state": "suspended", "version": 1})), [9]);
+    assert_eq!(first(json!({"version": 1})), [20, 19, 18, 17]);
+    assert_eq!(first(json!({"version": 1, "state": "cancelled"})), [2, 1]);
+    assert_eq!(first(json!({"version": 2, "state": "finished"})), [30]);
+    assert_eq!(first(json!({"version": 3, "state": "all"})), Vec::<u64>::new());
+    assert_eq!(first(json!({"element": "nowhere"})), Vec::<u64>::new());
+    let all = numbers(&mut unit, json!({"process": "p", "version": 1, "state": "all"}));
+    assert_eq!(all, (1..=20).rev().filter(|number| *number != 3).collect::<Vec<u64>>());
+    let at = numbers(&mut unit, json!({"element": "a", "version": 2}));
+    assert_eq!(at, (21..=40).rev().filter(|number| *number != 30).collect::<Vec<u64>>());
+}
+
+#[test]
+fn one_that_failed_before_it_came_anywhere_is_found_by_its_version() {
+    let limits = Config { variables_bytes_max: 8_000, ..Config::default() };
+    let memory = Arc::new(MemoryStore::new());
+    let mut unit = Unit::with_limits(memory, kernel::Config::default(), limits);
+    declare(&mut unit, "start s\n user a\n end e\n s > a > e", RISK);
+    let big = json!({"variables": {"big": "x".repeat(10_000)}});
+    unit.ok("process.start", "process/p", big);
+    assert_eq!(numbers(&mut unit, json!({"process": "p", "version": 1})), [1]);
+    assert!(numbers(&mut unit, json!({"process": "p", "element": "a"})).is_empty());
+}
+
+#[test]
 fn what_the_history_has_forgotten_is_not_listed_and_not_told() {
     let memory = Arc::new(MemoryStore::new());
     let limits = Config { history_days: Some(1), ..Config::default() };
@@ -254,6 +313,7 @@ fn what_the_history_has_forgotten_is_not_listed_and_not_told() {
     unit.writer.turn(&[]);
     assert_eq!(numbers(&mut unit, json!({"state": "all"})), [2]);
     assert!(numbers(&mut unit, json!({"state": "all", "business_key": "old"})).is_empty());
+    assert_eq!(numbers(&mut unit, json!({"state": "all", "version": 1})), [2]);
     let gone = unit.call("instance.history", "instance/1", json!({})).expect_err("forgotten");
     assert_eq!(gone.kind, base::Kind::NotFound);
     assert_eq!(unit.ok("process.list", "process", json!({}))["items"][0]["completed"], 2);

@@ -27,6 +27,8 @@
 //! | `p` 9 | process, version | what is counted of it, see [`crate::counts`] |
 //! | `p` : | process, instance (0: none), element or number | nothing: an incident |
 //! | `p` ; | process, id of the element, instance (0: none), element or number | nothing: an incident |
+//! | `p` < | process, version, element of its graph (2^64 - 1: none), instance | nothing: it runs this version and stands there |
+//! | `p` = | process, version, `completed` or `cancelled`, instance | nothing: it is over, and ran this version last |
 //! | `q` | instance (0: none), element or number | the incident's row |
 //! | `r` 0 | process, stream | the offset of the next row to consume |
 //! | `r` 1 | instance | nothing: it has moves to make |
@@ -46,6 +48,7 @@
 use crate::instance::ElementId;
 use crate::worklist::Whose;
 use base::{Key, Time};
+use notation::graph::NodeId;
 
 fn space(space: u8, part: u8) -> Key {
     kernel::key(space).text(std::str::from_utf8(&[b'0' + part]).unwrap_or_default())
@@ -201,6 +204,16 @@ pub fn past_by_key(process: &str, key: &str) -> Key {
     past_by_key_all().text(process).text(key)
 }
 
+/// Instances that are over, by the version that they ran last, of all processes.
+pub fn past_by_version_all() -> Key {
+    space(b'p', 13)
+}
+
+/// Instances of a process that ended so and ran this version last.
+pub fn past_by_version(process: &str, version: u64, state: &str) -> Key {
+    past_by_version_all().text(process).number(version).text(state)
+}
+
 /// Which instances of a process began in which hour.
 pub fn begun(process: &str) -> Key {
     space(b'p', 8).text(process)
@@ -250,6 +263,17 @@ pub fn incident_listed(process: &str, element: &str, instance: u64, number: u64)
 /// Instances by process.
 pub fn instances_of(process: &str) -> Key {
     instances_all().text(process)
+}
+
+/// Instances by version and by where they stand, of all processes.
+pub fn standing_all() -> Key {
+    space(b'p', 12)
+}
+
+/// Instances of a version that stand at an element of its graph, or nowhere.
+pub fn standing(process: &str, version: u64, node: Option<NodeId>) -> Key {
+    let node = node.map_or(u64::MAX, |node| node.0.into());
+    standing_all().text(process).number(version).number(node)
 }
 
 /// The instance whose result somebody waits for.
@@ -344,7 +368,7 @@ pub fn instances() -> Key {
 
 /// The beginnings of all keys that [`super::index`] computes.
 pub fn beside_instances() -> Vec<Key> {
-    let parts = [0, 1, 2, 3, 5, 10, 11].map(|part| space(b'p', part));
+    let parts = [0, 1, 2, 3, 5, 10, 11, 12].map(|part| space(b'p', part));
     let others = [
         kernel::key(b'j'),
         kernel::key(b'k'),
