@@ -59,29 +59,25 @@ pub(crate) fn running(
         return Ok(None);
     }
     let end = prefix_end(all.as_ref());
-    let mut after = wanted.after.clone().unwrap_or_default();
-    let mut looks = wanted.looks.unwrap_or(usize::MAX);
-    loop {
-        let from = match after.split_once('/') {
-            Some((contract, call)) => [call_key(contract, call).bytes(), vec![0]].concat(),
-            None => all.as_ref().to_vec(),
-        };
-        if end <= from {
-            return Ok(None);
-        }
-        let found = read.scan(&from, &end, PAGE, false)?;
-        if found.is_empty() {
-            return Ok(None);
-        }
-        for (_, bytes) in found {
-            let record: CallRecord = state::decode(&bytes)?;
-            if looks == 0 || !look(&record)? {
-                return Ok(Some(after));
+    let placed = |bytes: &[u8]| -> Result<(String, CallRecord), Problem> {
+        let record: CallRecord = state::decode(bytes)?;
+        Ok((format!("{}/{}", record.contract, record.call), record))
+    };
+    wanted.walk(
+        wanted.after.clone().unwrap_or_default(),
+        |after| {
+            let from = match after.split_once('/') {
+                Some((contract, call)) => [call_key(contract, call).bytes(), vec![0]].concat(),
+                None => all.as_ref().to_vec(),
+            };
+            if end <= from {
+                return Ok(Vec::new());
             }
-            looks -= 1;
-            after = format!("{}/{}", record.contract, record.call);
-        }
-    }
+            let found = read.scan(&from, &end, PAGE, false)?;
+            found.iter().map(|(_, bytes)| placed(bytes)).collect()
+        },
+        |record: CallRecord| look(&record),
+    )
 }
 
 /// Says that a call is withdrawn where it is to end, which is all that it can be told, and by the consumer alone.

@@ -97,6 +97,34 @@ impl Wanted {
             && is_his
     }
 
+    /// Looks at what an engine has, in pages: `page` reads what stands behind a place, each with its own place, and `look` returns false
+    /// where it has enough and did not take it. Returns behind which place the walk has stopped: there, or where so much was looked at
+    /// as may be; nothing where all was looked at.
+    ///
+    /// # Errors
+    /// What `page` or `look` says.
+    pub fn walk<P, T>(
+        &self,
+        mut after: P,
+        mut page: impl FnMut(&P) -> Result<Vec<(P, T)>, Problem>,
+        mut look: impl FnMut(T) -> Result<bool, Problem>,
+    ) -> Result<Option<P>, Problem> {
+        let mut looks = self.looks.unwrap_or(usize::MAX);
+        loop {
+            let found = page(&after)?;
+            if found.is_empty() {
+                return Ok(None);
+            }
+            for (place, item) in found {
+                if looks == 0 || !look(item)? {
+                    return Ok(Some(after));
+                }
+                looks -= 1;
+                after = place;
+            }
+        }
+    }
+
     fn is_empty(&self) -> bool {
         let Self { id, kind, principal, resource, tag, state, limit: _, after: _, looks: _ } = self;
         [id, kind, principal, resource, tag, state].into_iter().all(Option::is_none)
@@ -663,6 +691,25 @@ mod tests {
         assert_eq!(check(json!({"resource": "process/sell"})), (false, true, true));
         assert_eq!(check(json!({"tag": "t1"})), (true, true, true));
         assert_eq!(check(json!({"tag": "t2"})), (false, true, true));
+    }
+
+    #[test]
+    fn a_walk_stops_where_enough_was_looked_at_or_taken_and_goes_on_behind() {
+        let page = |after: &u64| Ok((after + 1..=7).take(3).map(|place| (place, place)).collect());
+        let walk = |after, looks, enough| {
+            let (wanted, mut taken) = (Wanted { looks, ..Wanted::default() }, Vec::new());
+            let stopped = wanted.walk(after, page, |place| {
+                let has_room = taken.len() < enough;
+                taken.extend(has_room.then_some(place));
+                Ok(has_room)
+            });
+            (stopped.expect("a walk"), taken)
+        };
+        assert_eq!(walk(0, None, 9), (None, vec![1, 2, 3, 4, 5, 6, 7]));
+        assert_eq!(walk(0, Some(4), 9), (Some(4), vec![1, 2, 3, 4]));
+        assert_eq!(walk(4, Some(4), 9), (None, vec![5, 6, 7]));
+        assert_eq!(walk(0, Some(4), 2), (Some(2), vec![1, 2]), "what was not taken comes again");
+        assert_eq!(walk(2, Some(0), 2), (Some(2), vec![]));
     }
 
     #[test]

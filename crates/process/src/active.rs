@@ -69,29 +69,22 @@ impl Processes {
             },
         };
         let among = Sought { process, state, ..Sought::default() }.among();
-        let mut after = wanted.after.as_deref().and_then(|after| after.parse().ok()).unwrap_or(0);
-        let mut looks = wanted.looks.unwrap_or(usize::MAX);
-        loop {
-            let numbers = self.numbers(read, &among, after)?;
-            if numbers.is_empty() {
-                return Ok(None);
-            }
-            for number in numbers {
-                if looks == 0 {
-                    return Ok(Some(after.to_string()));
-                }
-                looks -= 1;
-                if let Some(instance) = self.load(read, number)? {
-                    // What is not meant costs no question about rights.
-                    let running = shown(&instance);
-                    let is_given = wanted.is(&running) && may_see(read, caller, &instance)?;
-                    if is_given && !give(running)? {
-                        return Ok(Some(after.to_string()));
-                    }
-                }
-                after = number;
-            }
-        }
+        let after = wanted.after.as_deref().and_then(|after| after.parse().ok()).unwrap_or(0_u64);
+        let stopped = wanted.walk(
+            after,
+            |after| {
+                let numbers = self.numbers(read, &among, *after)?;
+                Ok(numbers.into_iter().map(|number| (number, number)).collect())
+            },
+            |number| {
+                let Some(instance) = self.load(read, number)? else { return Ok(true) };
+                // What is not meant costs no question about rights.
+                let running = shown(&instance);
+                let is_given = wanted.is(&running) && may_see(read, caller, &instance)?;
+                Ok(!is_given || give(running)?)
+            },
+        )?;
+        Ok(stopped.map(|after| after.to_string()))
     }
 
     /// Gives the jobs that can be taken or are held, as far as a caller may see them. Returns behind which one it has stopped to
@@ -130,30 +123,24 @@ impl Processes {
         let all = kernel::key(b'j').bytes();
         let end = prefix_end(key::jobs_held().as_ref());
         let after = wanted.after.as_deref().and_then(|after| after.strip_prefix(JOBS));
-        let mut after = percent_decode(after.unwrap_or_default()).unwrap_or_default().into_owned();
-        let mut looks = wanted.looks.unwrap_or(usize::MAX);
-        loop {
-            let from = [&all[..], &after[..], &[0][..]].concat();
-            if end <= from {
-                return Ok(None);
-            }
-            let found = read.scan(&from, &end, PAGE, false)?;
-            if found.is_empty() {
-                return Ok(None);
-            }
-            for (job, _) in found {
-                let is_taken = match wire::tail(&job) {
-                    _ if looks == 0 => false,
-                    Some((number, element)) => look(number, element)?,
-                    None => true,
-                };
-                if !is_taken {
-                    return Ok(Some(format!("{JOBS}{}", percent_encode(&after))));
+        let after = percent_decode(after.unwrap_or_default()).unwrap_or_default().into_owned();
+        let stopped = wanted.walk(
+            after,
+            |after| {
+                let from = [&all[..], &after[..], &[0][..]].concat();
+                if end <= from {
+                    return Ok(Vec::new());
                 }
-                looks -= 1;
-                after = job[all.len()..].to_vec();
-            }
-        }
+                let found = read.scan(&from, &end, PAGE, false)?;
+                let place = |job: &[u8]| (job[all.len()..].to_vec(), wire::tail(job));
+                Ok(found.iter().map(|(job, _)| place(job)).collect())
+            },
+            |job| match job {
+                Some((number, element)) => look(number, element),
+                None => Ok(true),
+            },
+        )?;
+        Ok(stopped.map(|after| format!("{JOBS}{}", percent_encode(&after))))
     }
 
     /// Says by which operation an instance, or a whole process, is told something.
