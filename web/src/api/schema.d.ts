@@ -6058,6 +6058,10 @@ export interface operations {
             query?: {
                 /** @description of this process */
                 process?: string;
+                /** @description that run this version, or ran it last */
+                version?: string;
+                /** @description that stand at this element: none that is over does */
+                element?: string;
                 /** @description with this business key, of the process */
                 business_key?: string;
                 /** @description with a value of this indexed variable, of the process */
@@ -6070,7 +6074,7 @@ export interface operations {
                 from?: string;
                 /** @description that began at this time or before */
                 to?: string;
-                /** @description `true` for the newest first, as where the state or a time needs it */
+                /** @description `true` for the newest first, as where the state, a version, an element or a time needs it */
                 newest?: string;
                 /** @description how many, 100 where absent */
                 limit?: string;
