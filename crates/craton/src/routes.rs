@@ -117,6 +117,11 @@ pub fn clock_advance() -> Request {
     Request::post(&["clocks", "advance"])
 }
 
+/// `process.list`
+pub fn process_list() -> Request {
+    Request::get(&["processes"])
+}
+
 /// `process.start`
 pub fn process_start(name: &str) -> Request {
     Request::post(&["processes", name, "start"])

@@ -38,6 +38,13 @@ fn the_first_steps_lead_from_nothing_to_an_answer() {
     let task =
         tasks.lines().nth(1).and_then(|line| line.split_whitespace().next()).expect("a task");
     assert!(ask(&["ps"]).contains("instance/1"), "it runs");
+    let processes = ask(&["process", "list", "--text", "answer", "-o", "csv"]);
+    let row = processes.lines().nth(1).expect("a process");
+    assert!(row.starts_with("answer-request,") && row.ends_with(",1,active,1,0,0,0"), "{row}");
+    assert_eq!(ask(&["process", "list", "--text", "none"]), "nothing\n");
+    let at = ["instance", "list", "--process", "answer-request", "--element", "answer"];
+    assert!(ask(&at).contains("answer-request"), "it stands there");
+    assert_eq!(ask(&[&at[..], &["--version", "2"]].concat()), "nothing\n");
     ask(&["task", "complete", task, "--var", "answer=It comes tomorrow."]);
     let sql = "SELECT r.customer, a.answer FROM requests r JOIN answers a ON a.id = r.id";
     let answer =

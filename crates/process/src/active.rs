@@ -157,9 +157,12 @@ impl Processes {
             let operation = match signal {
                 Signal::Pause => "process.suspend",
                 Signal::Resume => "process.resume",
-                Signal::Kill | Signal::Limit(_) => {
-                    return Err(signal.unsupported("a process as a whole"));
+                Signal::Kill => {
+                    let end = format!("craton kill --resource {DEFINITION}{process} --yes");
+                    let hint = format!("end its instances: `{end}`");
+                    return Err(signal.unsupported("a process as a whole").with_hint(hint));
                 }
+                Signal::Limit(_) => return Err(signal.unsupported("a process as a whole")),
             };
             if read.resource("process", process)?.is_none() {
                 return Ok(None);
@@ -168,8 +171,8 @@ impl Processes {
             // Its instances as well as those to come.
             return Ok(Some(Act::Operation(operation, resource, json!({"instances": true}))));
         }
-        if id.strip_prefix(JOBS).and_then(wire::parse_name).is_some() {
-            return Err(signal.unsupported("a job"));
+        if let Some((instance, _)) = id.strip_prefix(JOBS).and_then(wire::parse_name) {
+            return Err(of_job(signal, instance));
         }
         let Some(number) = number_of(id) else { return Ok(None) };
         let operation = match signal {
@@ -182,6 +185,18 @@ impl Processes {
         let resource = ResourceRef::new("instance", number.to_string());
         Ok(Some(Act::Operation(operation, resource, json!({}))))
     }
+}
+
+/// Returns the refusal of a job: what it can be told its instance is told.
+fn of_job(signal: Signal, instance: u64) -> Problem {
+    let refused = signal.unsupported("a job");
+    let (does, verb) = match signal {
+        Signal::Kill => ("ends", "kill"),
+        Signal::Pause => ("pauses", "pause"),
+        Signal::Resume => ("goes on", "resume"),
+        Signal::Limit(_) => return refused,
+    };
+    refused.with_hint(format!("it {does} with its instance: `craton {verb} {KIND}/{instance}`"))
 }
 
 fn number_of(id: &str) -> Option<u64> {

@@ -18,15 +18,15 @@ pub(super) const TASKS: &[Column] = &[
 ];
 /// How lists of processes are shown.
 const PROCESSES: &[Column] = &[
-    Column("PROCESS", &["name"]),
+    Column("PROCESS", &["process"]),
+    Column("TITLE", &["title"]),
     Column("VERSION", &["version"]),
     Column("STATE", &["state"]),
     Column("ACTIVE", &["active"]),
+    Column("SUSPENDED", &["suspended"]),
     Column("INCIDENTS", &["incidents"]),
     Column("FINISHED", &["finished"]),
 ];
-/// Processes that are shown at most.
-const PROCESSES_MAX: u32 = 1_000;
 /// How lists of jobs are shown.
 pub(super) const JOBS: &[Column] = &[
     Column("JOB", &["job"]),
@@ -61,9 +61,18 @@ pub struct Process {
 
 #[derive(Debug, clap::Subcommand)]
 enum ProcessCommand {
-    /// Shows processes, with what runs of them
-    #[command(after_help = "Examples:\n  craton process list")]
-    List,
+    /// Shows processes, with how many instances each has
+    #[command(
+        after_help = "Examples:\n  craton process list\n  craton process list --text pay -o json"
+    )]
+    List {
+        /// Only those whose name has this text
+        #[arg(long, value_name = "TEXT")]
+        text: Option<String>,
+        /// So many at most
+        #[arg(long, value_name = "N", default_value_t = 1_000)]
+        limit: u32,
+    },
     /// Starts an instance
     #[command(
         after_help = "Examples:\n  craton process start sell --var order=o1 --var total=12.5\n  craton process start sell --business-key o1 --variables @order.json"
@@ -120,9 +129,10 @@ impl Process {
     pub fn run(self, globals: &Globals) -> Result<(), Problem> {
         let client = connect::client(globals)?;
         match self.command {
-            ProcessCommand::List => {
-                let request = routes::running("processes", None);
-                output::list(globals.output, &client.list(&request, PROCESSES_MAX)?, PROCESSES)
+            ProcessCommand::List { text, limit } => {
+                let request =
+                    routes::process_list().query("text", text).query("limit", Some(limit));
+                output::list(globals.output, &client.list(&request, limit)?, PROCESSES)
             }
             ProcessCommand::Start { name, business_key, unique, variables, change } => {
                 let mut body = json!({"variables": variables.value()?});

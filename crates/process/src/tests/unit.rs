@@ -851,7 +851,19 @@ fn jobs_are_in_the_list_of_what_runs_and_end_with_their_instance() {
     let seen = unit.kernel.read(&bob).map(Reply::into_value).expect("a list");
     assert_eq!(seen["items"], json!([]));
     let told = unit.call("running.kill", "running", json!({"id": "job/1-2"}));
-    assert_eq!(told.expect_err("it is no thing of its own").code, "running.unsupported");
+    let refused = told.expect_err("it is no thing of its own");
+    let hint = "it ends with its instance: `craton kill instance/1`";
+    assert_eq!(
+        (refused.code.as_str(), refused.hint.as_deref()),
+        ("running.unsupported", Some(hint))
+    );
+    let told = unit.call("running.kill", "running", json!({"id": "process/p"}));
+    let refused = told.expect_err("its instances end");
+    let hint = "end its instances: `craton kill --resource process/p --yes`";
+    assert_eq!(
+        (refused.code.as_str(), refused.hint.as_deref()),
+        ("running.unsupported", Some(hint))
+    );
     unit.ok("running.kill", "running", json!({"id": "instance/1"}));
     unit.ok("running.pause", "running", json!({"id": "instance/2"}));
     assert_eq!(list(&mut unit, json!({"kind": "job"})), json!([["job/3-2"]]));
