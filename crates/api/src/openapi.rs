@@ -22,7 +22,7 @@ const REFUSALS: [(&str, &str, &str); 13] = [
     ("503", "Unavailable", "It may work later."),
 ];
 
-/// Returns the OpenAPI 3.1 document of operations.
+/// Returns the OpenAPI 3.1 document of operations. Statuses stand in their order, as a script that reads and writes it has them.
 pub fn document(lines: &[Line], title: &str, version: &str) -> Value {
     let mut schemas = Map::new();
     schemas.insert("Problem".into(), problem_schema());
@@ -81,15 +81,14 @@ fn operation(line: &Line, schemas: &mut Map<String, Value>) -> Value {
     if !line.is_read() && !operation.is_secret {
         parameters.push(json!({"$ref": "#/components/parameters/IdempotencyKey"}));
     }
-    let mut responses = refusals();
-    responses.insert("200".into(), success(line, schemas));
+    let mut responses = Map::from_iter([("200".to_owned(), success(line, schemas))]);
     if operation.cancel.is_some() {
         let content = json!({JSON: {"schema": {"type": "object"}}});
-        responses.insert(
-            "202".into(),
-            json!({"description": "Accepted; the result comes later.", "content": content}),
-        );
+        let accepted =
+            json!({"description": "Accepted; the result comes later.", "content": content});
+        responses.insert("202".into(), accepted);
     }
+    responses.extend(refusals());
     let mut entry = json!({
         "operationId": operation.name,
         "summary": operation.summary,
@@ -298,12 +297,10 @@ fn live() -> Value {
     let parameter = |name: &str, place: &str, summary: &str, is_required: bool, schema: Value| json!({"name": name, "in": place, "description": summary, "required": is_required, "schema": schema});
     let topics = json!({"type": "array", "minItems": 1, "items": {"type": "string"}});
     let number = json!({"type": "integer", "minimum": 0});
-    let mut responses = refusals();
     let content = json!({"text/event-stream": {"schema": {"type": "string"}}});
-    responses.insert(
-        "200".into(),
-        json!({"description": "Events, until the caller goes.", "content": content}),
-    );
+    let done = json!({"description": "Events, until the caller goes.", "content": content});
+    let mut responses = Map::from_iter([("200".to_owned(), done)]);
+    responses.extend(refusals());
     json!({"get": {
         "operationId": "watch",
         "summary": "Tells what changes, as server-sent events.",
@@ -352,9 +349,9 @@ fn sign_out() -> Value {
 
 /// Returns something that is for pages of the unit alone.
 fn for_pages(id: &str, summary: &str, answer: &Value) -> Value {
-    let mut responses = refusals();
-    let content = json!({JSON: {"schema": answer}});
-    responses.insert("200".into(), json!({"description": "Done.", "content": content}));
+    let done = json!({"description": "Done.", "content": {JSON: {"schema": answer}}});
+    let mut responses = Map::from_iter([("200".to_owned(), done)]);
+    responses.extend(refusals());
     json!({"post": {
         "operationId": id, "summary": summary, "tags": ["door"], "security": [], "responses": responses,
     }})

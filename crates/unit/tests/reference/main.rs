@@ -1,5 +1,6 @@
-//! The table of operations in `docs/reference/http.md`, the relations in `docs/reference/relations.md` and the keys in
-//! `docs/reference/configuration.md` are those of the code. `UPDATE_EXPECT=1` writes them anew. Links lead to files.
+//! The table of operations in `docs/reference/http.md`, the relations in `docs/reference/relations.md`, the keys in
+//! `docs/reference/configuration.md` and the document in `web/openapi.json`, of which the console's client is made, are those of the code.
+//! `UPDATE_EXPECT=1` writes them anew. Links lead to files.
 
 mod configuration;
 mod links;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use unit::{Clock, Options, init, kernel_of};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/http.md");
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../web/openapi.json");
 const RELATIONS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/relations.md");
 const BACKUP: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guides/backup.md"));
@@ -56,6 +58,19 @@ fn the_page_about_http_lists_every_operation() {
         assert!(table.contains(&format!("| `{own}` |")), "{own} is of the unit itself");
     }
     check(&expect_file![PAGE], "operations", &table);
+}
+
+#[test]
+fn the_client_of_the_console_is_made_from_the_operations_that_there_are() {
+    // As `web/scripts/client.mjs` writes what a unit answers; `npm run client` makes types and routes of it.
+    let document =
+        api::document(&api::lines(&kernel("client")), "a unit", env!("CARGO_PKG_VERSION"));
+    let mut bytes = Vec::new();
+    let form = serde_json::ser::PrettyFormatter::with_indent(b" ");
+    let mut writer = serde_json::Serializer::with_formatter(&mut bytes, form);
+    serde::Serialize::serialize(&document, &mut writer).expect("JSON");
+    bytes.push(b'\n');
+    expect_file![DOCUMENT].assert_eq(&String::from_utf8(bytes).expect("text"));
 }
 
 fn type_of(column: &Column) -> String {
