@@ -242,6 +242,31 @@ pub fn incident_resolve(id: &str) -> Request {
     Request::post(&["incidents", id, "resolve"])
 }
 
+/// `screen.list`
+pub fn screen_list() -> Request {
+    Request::get(&["screens"])
+}
+
+/// `screen.get`
+pub fn screen_get(name: &str) -> Request {
+    Request::get(&["screens", name])
+}
+
+/// `file.create`
+pub fn file_create() -> Request {
+    Request::post(&["files"])
+}
+
+/// `file.get`
+pub fn file_get(name: &str) -> Request {
+    Request::get(&["files", name])
+}
+
+/// `file.read`
+pub fn file_read(name: &str) -> Request {
+    Request::get(&["files", name, "read"])
+}
+
 /// `stream.append`
 pub fn stream_append(name: &str) -> Request {
     Request::post(&["streams", name, "append"])

@@ -46,6 +46,17 @@ fn the_first_steps_lead_from_nothing_to_an_answer() {
     assert!(ask(&at).contains("answer-request"), "it stands there");
     assert_eq!(ask(&[&at[..], &["--version", "2"]].concat()), "nothing\n");
     ask(&["task", "complete", task, "--var", "answer=It comes tomorrow."]);
+    assert!(ask(&["screen", "list"]).contains("waiting-requests"));
+    assert!(ask(&["screen", "get", "waiting-requests"]).contains("query: waiting"));
+    let photo = b"\x89PNG\r\n\x1a\nand more";
+    std::fs::write(folder.join("photo.png"), photo).expect("writes");
+    let added = ask(&["file", "put", "photo.png", "-o", "json"]);
+    let added: serde_json::Value = serde_json::from_str(&added).expect("JSON");
+    let name = added["file"].as_str().expect("a name");
+    assert_eq!(ask(&["file", "read", name, "--to", "copy.png"]), "copy.png: 16 bytes\n");
+    assert_eq!(std::fs::read(folder.join("copy.png")).expect("reads"), photo);
+    assert!(ask(&["file", "get", name]).contains("image/png"));
+    assert!(ask(&["file", "list"]).contains(name));
     let sql = "SELECT r.customer, a.answer FROM requests r JOIN answers a ON a.id = r.id";
     let answer =
         wait_for(&folder, &["--unit", "shop", "sql", sql], |text| text.contains("(1 row)"));

@@ -6,6 +6,7 @@ mod audit;
 mod backup;
 mod browser;
 mod data;
+mod desk;
 mod documents;
 mod exchange;
 mod export;
@@ -80,6 +81,10 @@ pub enum Command {
     Job(work::Job),
     /// Shows and resolves incidents: instances that cannot go on
     Incident(work::Incident),
+    /// Shows the screens of applications that are for you
+    Screen(desk::Screen),
+    /// Shows, adds and reads the pictures and documents that forms name
+    File(desk::File),
     /// Appends to streams and reads them
     Stream(stream::Stream),
     /// Shows the tables that other engines read, and has work done on them
@@ -200,6 +205,8 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
         Command::Task(command) => command.run(globals),
         Command::Job(command) => command.run(globals),
         Command::Incident(command) => command.run(globals),
+        Command::Screen(command) => command.run(globals),
+        Command::File(command) => command.run(globals),
         Command::Stream(command) => command.run(globals),
         Command::Table(command) => command.run(globals),
         Command::Import(command) => command.run(globals),

@@ -24,9 +24,9 @@ const PLURALS: [(&str, &str); 3] =
     [("processes", "process"), ("policies", "policy"), ("queries", "query")];
 
 /// Kinds that are declared by manifests.
-const DECLARED: [&str; 12] = [
+const DECLARED: [&str; 13] = [
     "user", "role", "stream", "view", "query", "metric", "kpi", "quality", "process", "decision",
-    "form", "offer",
+    "form", "screen", "offer",
 ];
 /// Kinds that exist by running: their plurals in routes, and how lists of them are shown.
 const RUNNING: [(&str, &str, &[Column]); 6] = [

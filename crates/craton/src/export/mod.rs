@@ -6,5 +6,6 @@ mod form;
 mod run;
 mod write;
 
+pub use draft::Draft;
 pub use form::{Form, of_name};
 pub use run::{Options, run};
