@@ -25,6 +25,7 @@ export async function placesOf(unit) {
     ['process', await first('/v1/processes?limit=1', (row) => `/processes/${row.process ?? row.name}`)],
     ['instance', instance === undefined ? undefined : `/instances/${instance}`],
     ['incidents', '/incidents'],
+    ['bulk', '/bulk'],
     ['decisions', '/decisions'],
     ['decision', await first('/v1/decisions?limit=1', (row) => `/decisions/${row.decision ?? row.name}`)],
     ['data', '/data'],

@@ -158,6 +158,45 @@ test('many are tried first, then retried; one is corrected and goes on', async (
   await close(page);
 });
 
+test('instances of incidents are cancelled together, and the page of bulk operations follows', async () => {
+  const page = await visit('/incidents?process=order-to-delivery');
+  await page.getByRole('button', { name: 'Actions' }).click();
+  for (const name of ['Suspend many', 'Resume many', 'Migrate many', 'Bulk operations']) await page.getByRole('menuitem', { name }).waitFor();
+  await page.getByRole('menuitem', { name: 'Cancel many' }).click();
+  const dialog = page.getByRole('dialog');
+  const sent = page.waitForRequest((request) => request.url().endsWith('/v1/bulk/start'));
+  await dialog.getByRole('button', { name: 'Try first' }).click();
+  assert.deepEqual((await sent).postDataJSON(), { action: 'cancel', filter: { process: 'order-to-delivery', state: 'incident' }, dry_run: true });
+  await dialog.getByText(/nothing has changed yet/).waitFor();
+  await dialog.getByRole('button', { name: /^Cancel \d/ }).click();
+  await dialog.getByText(/cancelled$/).waitFor();
+  await dialog.getByRole('button', { name: 'Close' }).last().click();
+  await page.getByRole('button', { name: 'Actions' }).click();
+  await page.getByRole('menuitem', { name: 'Bulk operations' }).click();
+  await page.waitForURL(/\/bulk$/);
+  await page.getByRole('table').getByText('only tried').first().waitFor();
+  await page.getByRole('table').getByText('Cancel', { exact: true }).first().click();
+  await page.waitForURL(/bulk=\d/);
+  await page.getByRole('dialog').getByText('Looked at').waitFor();
+  await close(page);
+});
+
+test('who migrates many says where what has no counterpart goes', async () => {
+  const page = await visit('/incidents?process=order-to-delivery&element=deliver');
+  await page.getByRole('button', { name: 'Actions' }).click();
+  await page.getByRole('menuitem', { name: 'Migrate many' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('To version').waitFor();
+  await dialog.getByRole('radio', { name: 'All that stand there' }).check();
+  // Version 3 has an element that version 4 has not, and instances stand there.
+  await dialog.getByLabel('What stands at Weigh it goes to').selectOption('deliver');
+  const sent = page.waitForRequest((request) => request.url().endsWith('/v1/bulk/start'));
+  await dialog.getByRole('button', { name: 'Try first' }).click();
+  assert.deepEqual((await sent).postDataJSON(), { action: 'migrate', filter: { process: 'order-to-delivery', element: 'deliver' }, dry_run: true, version: 4, mapping: { weigh: 'deliver' }, timers_again: false });
+  await dialog.getByText(/nothing has changed yet/).waitFor();
+  await close(page);
+});
+
 test('who may only look is offered nothing else', async () => {
   const page = await visit('/processes/order-to-delivery', { user: 'viewer' });
   await page.locator('.djs-shape').first().waitFor();
@@ -168,7 +207,7 @@ test('who may only look is offered nothing else', async () => {
 
 for (const theme of ['light', 'dark']) {
   test(`nothing stands in the way of who cannot see well: ${theme}`, async () => {
-    for (const path of ['/processes', '/processes/order-to-delivery?heat=time&tab=elements', '/instances/4098', '/instances/4098?tab=decisions', '/incidents', '/incidents?incident=4061-4', '/decisions', '/decisions/risk?variables=%7B%22value%22%3A200%7D']) {
+    for (const path of ['/processes', '/processes/order-to-delivery?heat=time&tab=elements', '/instances/4098', '/instances/4098?tab=decisions', '/incidents', '/incidents?incident=4061-4', '/bulk', '/decisions', '/decisions/risk?variables=%7B%22value%22%3A200%7D']) {
       const page = await visit(path, { theme });
       await page.waitForTimeout(700);
       await page.evaluate(axe);

@@ -13,7 +13,7 @@ use crate::elements::text_of;
 use crate::engine::Processes;
 use crate::error::Error;
 use crate::instance::{ElementId, Instance, ROOT, Variables};
-use crate::lists::Page;
+use crate::lists::{Page, is_newest};
 use crate::running::ENGINE;
 use crate::wire::{self, key};
 use base::{Kind, Period, Problem, Time};
@@ -29,6 +29,12 @@ const TOKEN: &str = "bulk/";
 
 /// Turns after which a call that was not answered counts as failed. Each call is answered in its turn or the next.
 const TURNS_MAX: u32 = 1_000;
+
+/// How instances that are meant can stand.
+const STATES: [&str; 4] = ["active", "suspended", "failed", INCIDENT];
+
+/// The word for instances that have an incident.
+const INCIDENT: &str = "incident";
 
 /// How long a bulk operation over a quota waits at least, in milliseconds: so it goes on with several calls, and not with each.
 const WAIT_MS_MIN: u64 = 250;
@@ -86,7 +92,8 @@ pub(crate) struct Filter {
     /// Those with an incident of this code; of `retry`, these incidents.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// Those that stand so: `active`, `suspended` or `failed`.
+    /// Those that stand so: `active`, `suspended` or `failed`; `incident` for those with an incident, of this code and at this element where
+    /// these are given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
     /// Those that began longer ago than this, in business time, ISO 8601.
@@ -352,6 +359,9 @@ impl Processes {
             "`variable` and `value` belong together".into()
         } else if filter.process.is_empty() {
             "`filter.process` says of which process the instances are".into()
+        } else if let Some(state) = filter.state.as_deref().filter(|state| !STATES.contains(state))
+        {
+            format!("`filter.state` is one of {}, not `{state}`", STATES.join(", "))
         } else {
             if let (Action::Migrate, Some(version)) = (order.action, order.version) {
                 self.cache.get(read, &self.config, &filter.process, version)?;
@@ -393,12 +403,15 @@ impl Processes {
     }
 
     pub(crate) fn list_bulk(&self, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
-        let prefix = key::bulks();
-        let after = call.number("after")?.map_or(0, |after| after.saturating_add(1));
-        let from = prefix.clone().number(after);
-        let to = base::prefix_end(prefix.as_ref());
+        let (prefix, is_newest) = (key::bulks(), is_newest(call));
+        let (mut from, mut to) = (prefix.clone().bytes(), base::prefix_end(prefix.as_ref()));
+        match call.number("after")? {
+            Some(after) if is_newest => to = prefix.number(after).bytes(),
+            Some(after) => from = prefix.number(after.saturating_add(1)).bytes(),
+            None => {}
+        }
         let mut page = Page::of(call, &self.config)?;
-        for (_, bytes) in reader.scan(from.as_ref(), &to, self.config.bulk_kept_max, false)? {
+        for (_, bytes) in reader.scan(&from, &to, self.config.bulk_kept_max, is_newest)? {
             let bulk: Bulk = wire::read(&bytes)?;
             if !page.looks_at(|| bulk.bulk.to_string()) {
                 break;
@@ -680,15 +693,21 @@ fn is_meant(instance: &Instance, graph: &Graph, filter: &Filter, now: Time) -> b
         (Some(is), Some(wanted)) => is_same(is, wanted),
         _ => false,
     };
+    let is_of_state = match filter.state.as_deref() {
+        Some(INCIDENT) => !incidents_of(instance, filter).is_empty(),
+        state => {
+            filter.element.as_ref().is_none_or(stands_at)
+                && filter.code.as_ref().is_none_or(has_code)
+                && state.is_none_or(|state| state == instance.state_name())
+        }
+    };
     filter.version.is_none_or(|version| version == instance.version)
-        && filter.element.as_ref().is_none_or(stands_at)
-        && filter.code.as_ref().is_none_or(has_code)
-        && filter.state.as_deref().is_none_or(|state| state == instance.state_name())
+        && is_of_state
         && filter.older_than.as_ref().is_none_or(is_old)
         && filter.variable.as_ref().is_none_or(has_value)
 }
 
-/// Returns the incidents of an instance that are to be tried again, by their elements.
+/// Returns the incidents of an instance that a filter finds, by their elements.
 fn incidents_of(instance: &Instance, filter: &Filter) -> Vec<(ElementId, ResourceRef)> {
     let whole = instance.incident.iter().map(|incident| (ROOT, incident));
     let elements = instance

@@ -4,7 +4,7 @@ use crate::consume::Row;
 use crate::engine::Processes;
 use crate::error::Error;
 use crate::instance::{Command, Variables};
-use crate::lists::{Page, SCAN};
+use crate::lists::{Page, SCAN, is_newest};
 use crate::messages::Message;
 use crate::repair::{change, done_or_tried};
 use crate::wire::{self, IncidentRow, key};
@@ -69,8 +69,7 @@ impl Processes {
     /// Lists incidents, oldest instances first, or the newest where that is asked for.
     pub(crate) fn list_incidents(&self, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
         let text = call.text("text").map(str::to_lowercase);
-        let is_newest =
-            call.args.get("newest").is_some_and(|value| value == true || value == "true");
+        let is_newest = is_newest(call);
         let prefix = match (call.text("process"), call.text("element")) {
             (Some(process), Some(element)) => key::incidents_at(process, element),
             (Some(process), None) => key::incidents_of(process),

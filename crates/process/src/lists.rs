@@ -60,6 +60,11 @@ impl Page {
     }
 }
 
+/// Returns whether a caller wants the newest first.
+pub(crate) fn is_newest(call: &Call) -> bool {
+    call.args.get("newest").is_some_and(|value| value == true || value == "true")
+}
+
 /// Reads how many items a caller wants, `max` at most.
 ///
 /// # Errors

@@ -6,7 +6,7 @@
 use crate::counts::Instances;
 use crate::engine::Processes;
 use crate::instance::Instance;
-use crate::lists::Page;
+use crate::lists::{self, Page};
 use crate::past::{self, CANCELLED, COMPLETED, Rows};
 use crate::wire::{self, InstanceRow, LOG_INSTANCES, key};
 use base::{Key, Problem, Time};
@@ -174,13 +174,12 @@ impl Wanted<'_> {
     }
 }
 
-/// Returns whether a list is one that begins with the newest.
+/// Returns whether a list is one that begins with the newest: that is asked for, or only such a list has what is wanted.
 pub(crate) fn is_newest(call: &Call) -> bool {
     let ends = [COMPLETED, CANCELLED, "finished", "all", "open", "incident"];
     let is_over = call.text("state").is_some_and(|state| ends.contains(&state));
     let given = |name: &str| call.args.get(name).is_some_and(|value| !value.is_null());
-    let is_asked = call.args.get("newest").is_some_and(|value| value == true || value == "true");
-    is_over || is_asked || ["from", "to", "version", "element"].into_iter().any(given)
+    is_over || lists::is_newest(call) || ["from", "to", "version", "element"].into_iter().any(given)
 }
 
 impl Processes {

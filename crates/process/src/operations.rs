@@ -213,7 +213,7 @@ fn bulk(engine: &Arc<Processes>) -> Vec<Operation> {
         ),
         operation("bulk.list", Read, "Lists bulk operations.", read(engine, Processes::list_bulk))
             .on_kind()
-            .queries(&[PAGE, AFTER])
+            .queries(&[("newest", "`true` for the newest first"), PAGE, AFTER])
             .answers(page()),
         operation(
             "bulk.stop",

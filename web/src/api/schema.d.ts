@@ -3265,7 +3265,10 @@ export interface components {
             element?: string | null;
             /** @description Those with an incident of this code; of `retry`, these incidents. */
             code?: string | null;
-            /** @description Those that stand so: `active`, `suspended` or `failed`. */
+            /**
+             * @description Those that stand so: `active`, `suspended` or `failed`; `incident` for those with an incident, of this code and at this element where
+             *     these are given.
+             */
             state?: string | null;
             /** @description Those that began longer ago than this, in business time, ISO 8601. */
             older_than?: string | null;
@@ -4000,6 +4003,8 @@ export interface operations {
     "bulk.list": {
         parameters: {
             query?: {
+                /** @description `true` for the newest first */
+                newest?: string;
                 /** @description how many, 100 where absent */
                 limit?: string;
                 /** @description the last of the page before: what `next` said */

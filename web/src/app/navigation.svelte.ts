@@ -21,7 +21,7 @@ export interface Group {
 }
 
 interface Entry {
-  route: Exclude<RouteName, 'task' | 'process' | 'instance' | 'decision' | 'relation' | 'live' | 'screen' | 'contract' | 'peer'>;
+  route: Exclude<RouteName, 'task' | 'bulks' | 'process' | 'instance' | 'decision' | 'relation' | 'live' | 'screen' | 'contract' | 'peer'>;
   title: Key;
   icon: IconName;
   /** Any of these operations is enough. */
@@ -72,6 +72,7 @@ const others: Partial<Record<RouteName, string[]>> = {
   task: ['task.get'],
   process: ['process.get'],
   instance: ['instance.get'],
+  bulks: ['bulk.list'],
   decision: ['decision.get'],
   relation: ['relation.get'],
   live: ['stream.read'],

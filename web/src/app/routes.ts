@@ -35,6 +35,7 @@ export const routes = {
   process: page('/processes/:name', 'processes.one', () => import('../rooms/processes/Process.svelte')),
   instance: page('/instances/:id', 'processes.instance', () => import('../rooms/processes/Instance.svelte')),
   incidents: page('/incidents', 'incidents.title', () => import('../rooms/incidents/Incidents.svelte')),
+  bulks: page('/bulk', 'incidents.bulks', () => import('../rooms/incidents/Bulks.svelte')),
   decisions: page('/decisions', 'decisions.title', () => import('../rooms/decisions/Decisions.svelte')),
   decision: page('/decisions/:name', 'decisions.one', () => import('../rooms/decisions/Decision.svelte')),
 

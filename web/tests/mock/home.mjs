@@ -3,7 +3,7 @@
 const now = Date.now();
 const ago = (minutes) => new Date(now - minutes * 60_000).toISOString();
 
-const all = `audit.list bulk.get bulk.start bulk.stop contract.accept contract.calls contract.get contract.list contract.propose contract.reject contract.revoke decision.evaluate decision.explain
+const all = `audit.list bulk.get bulk.list bulk.start bulk.stop contract.accept contract.calls contract.get contract.list contract.propose contract.reject contract.revoke decision.evaluate decision.explain
 decision.get decision.list file.create file.read incident.get incident.list incident.resolve instance.cancel instance.get instance.history instance.list instance.migrate instance.move instance.resume
 instance.set_variables instance.suspend form.get form.list kpi.explain kpi.get kpi.list ledger.list metric.query metric.read node.list offer.list peer.add peer.get peer.list policy.check policy.mine policy.who policy.why
 process.get process.list process.publish process.resume process.start process.suspend quality.get quality.list query.delete query.list query.run query.save quota.list receipt.get receipt.list relation.read

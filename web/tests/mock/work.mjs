@@ -46,6 +46,9 @@ const elements = [
   element('cancelled', 'Cancelled', 'end', 0, 0, 309, 0, 0),
 ];
 
+/** An element that only version 3 has. */
+const weigh = element('weigh', 'Weigh it', 'task', 12, 0, 8_300, 60, 900);
+
 const process = (process, title, version, active, stuck, completed, cancelled, more = {}) => ({
   process, title, version, state: 'active', active, suspended: 0, failed: 0, incidents: stuck, completed, cancelled, finished: completed + cancelled, starts: true, ...more,
 });
@@ -105,7 +108,8 @@ export const answers = {
     return {
       ...found, version: Number(version ?? found.version), latest: found.version, source: name === 'refund' ? asking : model, file: 'order-to-delivery.bpmn', indexed: [], suspended_by: found.state === 'suspended' ? { by: 'user:ana', at: ago(90) } : null,
       versions: [1, 2, 3, 4].slice(0, found.version).map((each) => ({ version: each, instances: each === 4 ? instances(12_200, 61_000, 200) : instances(70, 8_300, 36), incidents: each === 4 ? 2 : each === 3 ? 1 : 0 })),
-      start: { element: 'placed', messages: ['order_placed'], signals: [], timers: 0, streams: [] }, elements,
+      start: { element: 'placed', messages: ['order_placed'], signals: [], timers: 0, streams: [] },
+      elements: version === '3' ? [...elements, weigh] : elements,
     };
   },
   'form.get': ({ name }) => ({ form: name, version: 1, schema: claim }),
@@ -167,6 +171,7 @@ export const answers = {
     const failed = Math.min(1, bulk.found);
     return Object.assign(bulk, { state: 'done', done: bulk.found - failed, failed, problems: failed ? { 'feel.failed': 1 } : {}, first: failed ? [{ target: '4098-12', code: 'feel.failed', message: '`weight_g * rate` has no value: `weight_g` is null' }] : [] });
   },
+  'bulk.list': () => ({ items: bulks.toReversed(), next: null }),
   'bulk.stop': ({ name }) => Object.assign(bulks[Number(name) - 1], { state: 'stopped' }),
   'decision.list': ({ text = '' }) => ({
     items: [

@@ -276,7 +276,7 @@ struct Filter {
     /// Those with an incident of this code
     #[arg(long, value_name = "CODE")]
     code: Option<String>,
-    /// Those in this state: active, suspended, failed
+    /// Those in this state: active, suspended, failed; incident for those with an incident (of --code, at --element)
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
     /// Those that began longer ago than this, for example P30D
@@ -341,7 +341,7 @@ enum BulkCommand {
     },
     /// Cancels instances
     #[command(
-        after_help = "Examples:\n  craton bulk cancel --process sell --older-than P90D --dry-run\n  craton bulk cancel --process sell --where campaign=spring"
+        after_help = "Examples:\n  craton bulk cancel --process sell --older-than P90D --dry-run\n  craton bulk cancel --process sell --where campaign=spring\n  craton bulk cancel --process sell --state incident --code feel.failed --dry-run"
     )]
     Cancel {
         #[command(flatten)]

@@ -1,8 +1,11 @@
 //! Promises of live views: what the engine does is told as what it is, also where nobody has called for it.
 
 use super::unit::Unit;
+use crate::Config;
 use kernel::{Call, Identity, Principal, ResourceRef, View};
 use serde_json::json;
+use std::sync::Arc;
+use store::MemoryStore;
 
 fn news(unit: &Unit, view: &mut View) -> String {
     view.news(unit.kernel.live().tell()).join(" ")
@@ -30,6 +33,30 @@ fn a_timer_is_told_as_what_it_does() {
     );
     unit.ok("process.start", "process/p", json!({}));
     assert_eq!(news(&unit, &mut view), "instance process process/p running task");
+}
+
+#[test]
+fn a_bulk_operation_is_told_with_each_portion_and_no_more_when_it_is_over() {
+    let limits = Config { bulk_portion_max: 1, ..Config::default() };
+    let store = Arc::new(MemoryStore::new());
+    let mut unit = Unit::with_limits(store, kernel::Config::default(), limits);
+    unit.process("start s\n user a\n end e\n s > a > e", &[]);
+    (0..3).for_each(|_| drop(unit.ok("process.start", "process/p", json!({}))));
+    let ana = Principal::User("ana".into());
+    let order = json!({"action": "cancel", "filter": {"process": "p"}});
+    let start = Call::new("bulk.start", ResourceRef::new("bulk", ""), ana.clone()).with(order);
+    unit.writer.turn(&[start]).remove(0).expect("it is started");
+    let topics = ["bulk", "bulk/1"].map(str::to_owned);
+    let mut view = View::open(&unit.kernel, Identity::of(ana), &topics).expect("a view");
+    let mut told = 0;
+    while unit.writer.has_leftovers() {
+        unit.writer.turn(&[]);
+        told += usize::from(news(&unit, &mut view) == "bulk bulk/1");
+    }
+    assert!(1 < told, "told {told} times");
+    assert_eq!(unit.ok("bulk.get", "bulk/1", json!({}))["done"], 3);
+    unit.ok("process.start", "process/p", json!({}));
+    assert_eq!(news(&unit, &mut view), "");
 }
 
 #[test]

@@ -241,6 +241,42 @@ fn a_bulk_operation_tells_what_went_wrong_and_can_be_stopped() {
     }
 }
 
+#[test]
+fn a_bulk_operation_over_incidents_finds_those_that_are_listed_and_no_others() {
+    let mut unit = Unit::new();
+    let lines = "start s\n and f\n job a pack\n job b ship\n end e\n s > f\n f > a > e\n f > b > e";
+    unit.process(lines, &[]);
+    (0..5).for_each(|_| drop(unit.ok("process.start", "process/p", json!({}))));
+    for job in ["1-3", "2-3", "2-4", "4-4"] {
+        let failed = json!({"retries": 0, "message": "no"});
+        unit.ok("job.fail", &format!("job/{job}"), failed);
+    }
+    let mut found = |filter: Value| {
+        let mut order = json!({"action": "cancel", "filter": filter, "dry_run": true});
+        order["filter"]["process"] = json!("p");
+        let number = unit.ok("bulk.start", "bulk", order)["bulk"].clone();
+        unit.ok("bulk.get", &format!("bulk/{number}"), json!({}))["found"].clone()
+    };
+    assert_eq!(found(json!({})), 5, "all instances");
+    assert_eq!(found(json!({"state": "incident"})), 3);
+    assert_eq!(found(json!({"element": "b"})), 5, "who stands there");
+    assert_eq!(found(json!({"element": "b", "state": "incident"})), 2, "and has one there");
+    assert_eq!(found(json!({"code": "other", "state": "incident"})), 0);
+    let order = json!({"action": "cancel", "filter": {"process": "p", "state": "stuck"}});
+    let said = refused(&mut unit, "bulk.start", "bulk", order);
+    assert!(said.starts_with("bulk.invalid"), "{said}");
+    let numbers = |list: &Value| -> Vec<u64> {
+        let items = list["items"].as_array().expect("items").iter();
+        items.filter_map(|row| row["bulk"].as_u64()).collect()
+    };
+    let newest = unit.ok("bulk.list", "bulk", json!({"newest": "true", "limit": 2}));
+    assert_eq!(numbers(&newest), [5, 4]);
+    let after = newest["next"].clone();
+    let rest = unit.ok("bulk.list", "bulk", json!({"newest": true, "after": after}));
+    assert_eq!(numbers(&rest), [3, 2, 1]);
+    assert_eq!(numbers(&unit.ok("bulk.list", "bulk", json!({"after": 3}))), [4, 5]);
+}
+
 fn call_of(who: &str, operation: &str, resource: &str, args: Value) -> Call {
     let (kind, name) = resource.split_once('/').unwrap_or((resource, ""));
     let actor = Principal::User(who.into());

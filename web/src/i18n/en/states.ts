@@ -29,4 +29,6 @@ export const states = {
   ok: 'fine',
   permitted: 'permitted',
   refused: 'refused',
+  done: 'done',
+  stopped: 'stopped',
 } as const;

@@ -32,4 +32,6 @@ export const states: Table<typeof En> = {
   ok: '正常',
   permitted: '允许',
   refused: '拒绝',
+  done: '已完成',
+  stopped: '已停止',
 };

@@ -1,6 +1,7 @@
 // What the operations on incidents and bulk operations answer.
 
 import type { IncidentRow, Instant } from '../../api/answers';
+import type { Action } from './many';
 
 export interface IncidentShown extends IncidentRow {
   /** Those that the element sees; absent where the caller may not read the instance. */
@@ -11,9 +12,27 @@ export interface IncidentShown extends IncidentRow {
   tries?: number | null;
 }
 
+export interface BulkFilter {
+  process: string;
+  version?: number;
+  element?: string;
+  code?: string;
+  state?: string;
+  older_than?: string;
+  variable?: string;
+  value?: unknown;
+}
+
+/** How instances go over to another version, as a form has it. */
+export interface Migration {
+  version: string;
+  mapping: Record<string, string>;
+  timers_again: boolean;
+}
+
 export interface BulkShown {
   bulk: number;
-  order: { action: string; filter: Record<string, unknown>; dry_run: boolean };
+  order: { action: Action; filter: BulkFilter; dry_run: boolean };
   limit: number;
   state: 'running' | 'done' | 'stopped';
   looked: number;
@@ -43,6 +62,7 @@ declare module '../../api/answers' {
     'incident.resolve': Resolved;
     'bulk.start': BulkShown;
     'bulk.get': BulkShown;
+    'bulk.list': Page<BulkShown>;
     'bulk.stop': BulkShown;
   }
 }
