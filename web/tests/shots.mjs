@@ -20,6 +20,7 @@ const pages = [
   ['process', '/processes/order-to-delivery'],
   ['instance', '/instances/4098'],
   ['incidents', '/incidents'],
+  ['bulk', '/bulk'],
   ['decisions', '/decisions'],
   ['decision', '/decisions/refund-limit'],
   ['data', '/data'],
