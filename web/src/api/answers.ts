@@ -24,6 +24,13 @@ export interface Mine {
   operations: Record<string, 'all' | 'some'>;
 }
 
+/** What time it is for the unit; `driven`: its business clock moves only when it is told to. */
+export interface Clock {
+  business: Instant;
+  wall: Instant;
+  driven: boolean;
+}
+
 export interface TaskRow {
   task: string;
   instance: number;
@@ -165,6 +172,7 @@ export type Words = string | Record<string, string>;
 export interface Answers {
   'unit.whoami': Whoami;
   'policy.mine': Mine;
+  'clock.list': Clock;
   'task.list': Page<TaskRow>;
   'task.get': TaskRow;
   'incident.list': Page<IncidentRow>;

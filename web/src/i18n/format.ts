@@ -152,7 +152,7 @@ const spans: [Intl.RelativeTimeFormatUnit, number][] = [
 ];
 
 /** `3 minutes ago`, `in 2 days`, `now` */
-export function relative(value: Moment, now = Date.now()): string {
+export function relative(value: Moment, now: number): string {
   const known = dateOf(value);
   if (!known) return nothing;
   const distance = known.getTime() - now;

@@ -2,6 +2,7 @@
 
 import { session } from '../app/session.svelte';
 import { hub } from '../live/hub.svelte';
+import { now } from '../live/now.svelte';
 import { hear, send, tell } from './send';
 import { allOf, enqueue, get, put, remove, type Deed, type Waiting } from './store';
 import type { TaskShown, Variables } from './types';
@@ -61,7 +62,7 @@ class Outbox {
 
   /** Puts in what was done, with the photos that it names; it is on the disk when this answers. */
   async add(task: TaskShown, operation: Deed, more: { variables?: Variables; files?: string[]; key?: string; at?: string } = {}): Promise<void> {
-    const at = more.at ?? new Date().toISOString();
+    const at = more.at ?? new Date(now.business).toISOString();
     const about = [task.process, task.business_key].filter(Boolean).join(' · ');
     const common = { user: session.principal, task: task.task, title: task.title ?? task.name ?? task.kind, about, at, state: 'waiting' as const };
     const photos = (more.files ?? []).map((file) => ({ ...common, operation: 'file.create' as const, file, key: newKey() }));
