@@ -78,6 +78,9 @@ export function word(room: 'states' | 'kinds', name: string): string {
   return speech.tables[room]?.[name] ?? name.replaceAll('_', ' ');
 }
 
+/** Says a yes or no, as people read it; where data is looked at as data it stays `true` and `false`. */
+export const yesNo = (is: boolean): string => t(is ? 'ui.yes' : 'ui.no');
+
 /** Chooses from a text in several languages, as manifests have it. */
 export function words(given: Given | null | undefined): string {
   if (given === null || given === undefined) return '';

@@ -1,6 +1,7 @@
 // What a Table is told of its columns.
 
 import type { Snippet } from 'svelte';
+import { yesNo } from '../i18n/index.svelte';
 
 export interface Column<Row> {
   key: string;
@@ -30,7 +31,8 @@ export function textOf<Row>(column: Column<Row>, row: Row): string | number | nu
   if (column.value) return column.value(row);
   const value = (row as Record<string, unknown>)[column.key];
   if (typeof value === 'string' || typeof value === 'number' || value === null || value === undefined) return value;
-  return typeof value === 'boolean' ? String(value) : JSON.stringify(value);
+  if (typeof value === 'boolean') return yesNo(value);
+  return JSON.stringify(value);
 }
 
 /** Sorts a copy: numbers as numbers, texts as the language does, what is missing last. */

@@ -24,7 +24,5 @@ export const screens = {
   save: 'Save',
   start: 'Start',
   show: 'Show',
-  yes: 'Yes',
-  no: 'No',
   missing: 'Say what this page is to be shown for.',
 } as const;

@@ -27,7 +27,5 @@ export const screens: Table<typeof En> = {
   save: '保存',
   start: '启动',
   show: '显示',
-  yes: '是',
-  no: '否',
   missing: '请填写要查看的内容。',
 };
