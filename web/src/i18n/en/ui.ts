@@ -43,4 +43,6 @@ export const ui = {
   hide_password: 'Hide password',
   actions: 'Actions',
   tabs: 'Sections',
+  year: 'Year',
+  month: 'Month',
 } as const;

@@ -46,4 +46,6 @@ export const ui: Table<typeof En> = {
   hide_password: '隐藏密码',
   actions: '操作',
   tabs: '分区',
+  year: '年',
+  month: '月',
 };

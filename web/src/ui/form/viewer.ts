@@ -12,6 +12,7 @@ import { Problem } from '../../api/problem';
 import { speech } from '../../i18n/index.svelte';
 import { sentence } from '../messages';
 import { boxOf } from './box.svelte';
+import { speakCalendar } from './calendar';
 import CodeField from './CodeField.svelte';
 import PhotoField from './PhotoField.svelte';
 import { inChinese } from './words';
@@ -95,11 +96,15 @@ export interface Viewer {
 }
 
 export async function show(container: HTMLElement, schema: unknown, data: Values, options: { readonly: boolean; onchange: () => void; onenter: () => void }): Promise<Viewer> {
+  speakCalendar();
   const form = new Form({ container, additionalModules: [own] } as unknown as ConstructorParameters<typeof Form>[0]);
   await form.importSchema(schema as never, data as never);
   if (options.readonly) form.setProperty('readOnly' as never, true);
   const inner = form as unknown as { on(event: string, act: () => void): void; _setState(state: object): void; _getState(): { data: Values } };
   inner.on('field.updated', options.onchange);
+  const rest = () => requestAnimationFrame(() => sayRest(container));
+  inner.on('changed', rest);
+  rest();
   // The submit button that some forms bring along does what ours does.
   const enter = (event: Event) => {
     event.preventDefault();
@@ -125,6 +130,14 @@ export async function show(container: HTMLElement, schema: unknown, data: Values
       form.destroy();
     },
   };
+}
+
+/** Says what form-js writes without asking for its words: of fields that appear later, too. */
+function sayRest(container: HTMLElement): void {
+  for (const input of container.querySelectorAll<HTMLInputElement>('input[placeholder=Search]')) input.placeholder = translate('Search');
+  for (const button of container.querySelectorAll('[aria-label^="Remove list item "]')) {
+    button.setAttribute('aria-label', translate('Remove list item {value}', { value: /\d+$/.exec(button.ariaLabel ?? '')?.[0] ?? '' }));
+  }
 }
 
 function focusFirst(container: HTMLElement): void {
