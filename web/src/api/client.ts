@@ -4,8 +4,8 @@
 //   await call('task.complete', { name: task, variables });
 //
 // What is refused is thrown as a `Problem`. Where the session has ended, the sign-in layer opens over the page, the call waits, and is
-// made again: nothing typed is lost. Reads are tried again where the connection breaks; changes carry an idempotency key, so that
-// they are too, and take effect once.
+// made again: nothing typed is lost. Reads are made again where the connection breaks, and once or twice where the unit is busy, after the
+// time that it told; changes carry an idempotency key, so that they are too, and take effect once. What carries none is made once.
 
 import type { Answers } from './answers';
 import { Problem, problemOf } from './problem';
@@ -60,6 +60,9 @@ export interface Options {
 
 /** How often a request is made again after a broken connection, and how long is waited before each time. */
 const retryWaits = [300, 1_000, 3_000];
+/** How often a unit that is busy is asked again after the time that it told, and how long such a time may be: else it is for people to decide. */
+const toldMax = 2;
+const toldMsMax = 10_000;
 const onceMs = 45_000;
 
 /** Asks somebody to sign in again; answers when that has happened. Set by the session, which this file does not know. */
@@ -154,32 +157,43 @@ function fallbackKey(): string {
 
 /** Sends a request, and again where the connection broke or the unit was busy. */
 async function send(url: string, init: RequestInit, once = false): Promise<Response> {
+  const isKeyless = init.method !== 'GET' && !(init.headers as Record<string, string>)['idempotency-key'];
+  const isRepeated = !once && !isKeyless;
   for (let tried = 0; ; tried += 1) {
-    const isKeyless = init.method !== 'GET' && !(init.headers as Record<string, string>)['idempotency-key'];
-    const wait = once || isKeyless ? undefined : retryWaits[tried];
+    let ms: number | undefined;
     try {
       // Where the signal is bad a request may hang for ever; what is tried again later gives up in time.
       const inTime = once ? AbortSignal.any([AbortSignal.timeout(onceMs), ...(init.signal ? [init.signal] : [])]) : (init.signal ?? null);
       const response = await fetch(url, { ...init, signal: inTime });
-      const isBusy = response.status === 503 && wait !== undefined;
-      if (!isBusy) return response;
+      ms = isRepeated ? msUntilFree(response, tried) : undefined;
+      if (ms === undefined) return response;
+      response.body?.cancel().catch(() => {});
     } catch (error) {
       if (init.signal?.aborted) throw Problem.of(error);
-      if (wait === undefined || !navigator.onLine) {
-        const detail = 'the unit cannot be reached';
-        throw new Problem({ code: 'console.unreachable', kind: 'unavailable', detail });
-      }
+      ms = isRepeated && navigator.onLine ? retryWaits[tried] : undefined;
+      if (ms === undefined) throw Problem.unreachable();
     }
-    await pause(wait ?? 0, init.signal ?? undefined);
+    await pause(ms, init.signal ?? undefined);
   }
+}
+
+/** How long a busy unit wants to be left alone before it is asked again; nothing where the answer stands, or where that would take too long. */
+function msUntilFree(response: Response, tried: number): number | undefined {
+  if (response.status !== 429 && response.status !== 503) return undefined;
+  const told = Number(response.headers.get('retry-after')) * 1_000;
+  // Without a time, 429 is a limit that no waiting lifts, and 503 comes from something between us and the unit.
+  if (!(0 < told)) return response.status === 503 ? retryWaits[tried] : undefined;
+  // A little longer for some: not all come back at once.
+  return tried < toldMax && told <= toldMsMax ? told * (1 + Math.random() / 4) : undefined;
 }
 
 function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, ms);
-    signal?.addEventListener('abort', () => {
+    const giveUp = () => {
       clearTimeout(timer);
       reject(Problem.of(new DOMException('', 'AbortError')));
-    });
+    };
+    signal?.addEventListener('abort', giveUp, { once: true });
   });
 }

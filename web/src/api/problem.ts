@@ -42,6 +42,11 @@ export class Problem extends Error {
     this.retryAfter = retryAfter;
   }
 
+  /** The unit did not answer at all. */
+  static unreachable(): Problem {
+    return new Problem({ code: 'console.unreachable', kind: 'unavailable', detail: 'the unit cannot be reached' });
+  }
+
   /** Makes a problem of whatever was thrown. */
   static of(thrown: unknown): Problem {
     if (thrown instanceof Problem) return thrown;
@@ -65,6 +70,11 @@ export class Problem extends Error {
   /** True where the request was given up by the page itself. */
   get isAborted(): boolean {
     return this.code === 'console.aborted';
+  }
+
+  /** True where waiting helps: the unit is busy, has no room left for now, or cannot be reached. A limit that no waiting lifts says no time. */
+  get isBusy(): boolean {
+    return this.kind === 'exhausted' ? this.retryAfter !== undefined : this.kind === 'unavailable' && !this.isAborted;
   }
 
   /** True where the unit could not be reached at all. */

@@ -168,7 +168,7 @@ class Session {
       const headers = { 'content-type': 'application/json', accept: 'application/json' };
       response = await fetch(path, { method: 'POST', headers, body: JSON.stringify(body), credentials: 'same-origin' });
     } catch {
-      throw new Problem({ code: 'console.unreachable', kind: 'unavailable', detail: 'the unit cannot be reached' });
+      throw Problem.unreachable();
     }
     if (!response.ok) throw await problemOf(response);
   }
@@ -176,8 +176,7 @@ class Session {
 
 /** Gives up waiting after a while. */
 function inTime<Value>(asked: Promise<Value>): Promise<Value> {
-  const late = new Problem({ code: 'console.unreachable', kind: 'unavailable', detail: 'the unit cannot be reached' });
-  return Promise.race([asked, new Promise<never>((_, reject) => setTimeout(() => reject(late), patienceMs))]);
+  return Promise.race([asked, new Promise<never>((_, reject) => setTimeout(() => reject(Problem.unreachable()), patienceMs))]);
 }
 
 export const session = new Session();

@@ -7,6 +7,7 @@
 
 import { Problem } from '../api/problem';
 import { hub } from './hub.svelte';
+import { turns } from './turns';
 
 export interface Live<Value> {
   /** What was read last; stays while it is read again. */
@@ -15,8 +16,6 @@ export interface Live<Value> {
   readonly problem: Problem | undefined;
   /** True from the first read to its answer, and again where what is read depends on something that has changed. */
   readonly isLoading: boolean;
-  /** When it was read. */
-  readonly at: Date | undefined;
   reload(): Promise<void>;
 }
 
@@ -28,41 +27,29 @@ export function live<Value>(topics: string[] | (() => string[]), load: (signal: 
   let value = $state.raw<Value>();
   let problem = $state.raw<Problem>();
   let isLoading = $state(true);
-  let at = $state.raw<Date>();
-  let under: AbortController | undefined;
 
-  async function take(promise: Promise<Value>, mine: AbortController): Promise<void> {
+  const reads = turns(async (signal) => {
     try {
-      const answer = await promise;
-      if (under !== mine) return;
+      // What `load` reads before it first waits is what it depends on.
+      const answer = await load(signal);
+      if (signal.aborted) return undefined;
       value = answer;
       problem = undefined;
-      at = new Date();
     } catch (thrown) {
       const met = Problem.of(thrown);
-      if (under !== mine || met.isAborted) return;
+      if (signal.aborted || met.isAborted) return undefined;
       problem = met;
     }
     isLoading = false;
-  }
-
-  function begin(): Promise<void> {
-    under?.abort();
-    const mine = new AbortController();
-    under = mine;
-    return take(
-      // What `load` reads before it first waits is what it depends on.
-      (async () => load(mine.signal))(),
-      mine,
-    );
-  }
+    return problem;
+  });
 
   $effect(() => {
     isLoading = true;
-    void begin();
-    return () => under?.abort();
+    void reads.now();
+    return reads.stop;
   });
-  $effect(() => hub.watch(typeof topics === 'function' ? topics() : topics, () => begin()));
+  $effect(() => hub.watch(typeof topics === 'function' ? topics() : topics, reads.changed));
 
   return {
     get value() {
@@ -74,9 +61,6 @@ export function live<Value>(topics: string[] | (() => string[]), load: (signal: 
     get isLoading() {
       return isLoading;
     },
-    get at() {
-      return at;
-    },
-    reload: begin,
+    reload: reads.now,
   };
 }

@@ -6,6 +6,7 @@
 import type { Page } from '../api/answers';
 import { Problem } from '../api/problem';
 import { hub } from './hub.svelte';
+import { turns, type Turns } from './turns';
 
 /** As many pages are read again at a change; of a longer list it is only said that it has changed. */
 const pagesAgainMax = 3;
@@ -36,66 +37,77 @@ export function pages<Item>(
   let isLoading = $state(true);
   let isMore = $state(false);
   let isStale = $state(false);
+  /** Pages that are shown. */
   let count = 1;
-  let under: AbortController | undefined;
+  /** What the next read brings: so many pages from the beginning, or the one behind those that are shown. */
+  let wanted: number | 'more' = 1;
+  /** What came up while something else was read. */
+  let isMoreDue = false;
+  let isAgainDue = false;
 
-  /** Reads so many pages from the beginning, and puts them in place of what is shown. */
-  async function read(wanted: number): Promise<void> {
-    under?.abort();
-    const mine = new AbortController();
-    under = mine;
-    isMore = false;
+  const reads: Turns = turns(async (signal) => {
+    const isFurther = wanted === 'more';
+    const many = wanted === 'more' ? 1 : wanted;
+    const all: Item[] = isFurther ? [...items] : [];
+    let after = isFurther ? next : undefined;
     try {
-      const all: Item[] = [];
-      let after: string | undefined;
-      for (let page = 0; page < wanted; page += 1) {
-        const answer = await load(after, mine.signal);
-        if (under !== mine) return;
+      for (let page = 0; page < many; page += 1) {
+        const answer = await load(after, signal);
+        if (signal.aborted) return undefined;
         all.push(...answer.items);
         after = answer.next ?? undefined;
         if (after === undefined) break;
       }
       items = all;
       next = after;
-      count = wanted;
+      count = isFurther ? count + 1 : many;
+      wanted = count;
       problem = undefined;
-      isStale = false;
+      isStale &&= isFurther;
     } catch (thrown) {
       const met = Problem.of(thrown);
-      if (under !== mine || met.isAborted) return;
+      if (signal.aborted || met.isAborted) return undefined;
       problem = met;
+      isLoading = isMore = isMoreDue = false;
+      if (!met.isBusy) wanted = count;
+      return met;
     }
     isLoading = false;
+    isMore = isMoreDue && next !== undefined;
+    if (isMore) wanted = 'more';
+    if (isMore || (isFurther && isAgainDue)) reads.changed();
+    isAgainDue = isMore;
+    isMoreDue = false;
+    return undefined;
+  });
+
+  function read(many: number): Promise<void> {
+    wanted = many;
+    isMore = isMoreDue = isAgainDue = false;
+    return reads.now();
   }
 
   async function more(): Promise<void> {
-    if (next === undefined || isMore || isLoading) return;
+    if (next === undefined || isMore) return;
     isMore = true;
-    const mine = under;
-    try {
-      const answer = await load(next, mine?.signal ?? new AbortController().signal);
-      if (under !== mine) return;
-      items = [...items, ...answer.items];
-      next = answer.next ?? undefined;
-      count += 1;
-    } catch (thrown) {
-      const met = Problem.of(thrown);
-      if (under === mine && !met.isAborted) problem = met;
-    }
-    isMore = false;
+    isMoreDue = reads.isReading();
+    if (isMoreDue) return;
+    wanted = 'more';
+    await reads.now();
+  }
+
+  function changed(): void {
+    if (pagesAgainMax < count) isStale = true;
+    else if (wanted === 'more') isAgainDue = true;
+    else reads.changed();
   }
 
   $effect(() => {
     isLoading = true;
     void read(1);
-    return () => under?.abort();
+    return reads.stop;
   });
-  $effect(() =>
-    hub.watch(typeof topics === 'function' ? topics() : topics, () => {
-      if (count <= pagesAgainMax) void read(count);
-      else isStale = true;
-    }),
-  );
+  $effect(() => hub.watch(typeof topics === 'function' ? topics() : topics, changed));
 
   return {
     get items() {

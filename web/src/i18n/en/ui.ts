@@ -7,6 +7,7 @@ export const ui = {
   copy: 'Copy',
   copied: 'Copied',
   reload: 'Read again',
+  again: 'It is tried again by itself.',
   loading: 'Loading…',
   more: 'Show more',
   stale: 'This list has changed since it was read.',

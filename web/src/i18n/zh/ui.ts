@@ -10,6 +10,7 @@ export const ui: Table<typeof En> = {
   copy: '复制',
   copied: '已复制',
   reload: '重新读取',
+  again: '会自动重试。',
   loading: '正在加载…',
   more: '显示更多',
   stale: '列表读取之后已有变化。',
