@@ -1,9 +1,9 @@
-// Values of variables as people type them: a text that was a text stays one; all else is JSON.
+// Values of variables as people type them: what was a text stays one, an empty field is null, all else is JSON.
 
 /** How a value stands in a field. */
 export function shownValue(value: unknown): string {
-  if (typeof value === 'string') return value;
-  return JSON.stringify(value) ?? '';
+  if (value === null || value === undefined) return '';
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 export type Read = { ok: true; value: unknown } | { ok: false };
@@ -11,6 +11,8 @@ export type Read = { ok: true; value: unknown } | { ok: false };
 /** Reads a field whose value was `before`. */
 export function readValue(text: string, before: unknown): Read {
   if (typeof before === 'string') return { ok: true, value: text };
+  if (text.trim() === '') return { ok: true, value: null };
+  if (before === null || before === undefined) return readNew(text);
   try {
     return { ok: true, value: JSON.parse(text) };
   } catch {
@@ -28,10 +30,5 @@ export function readNew(text: string): Read {
   }
 }
 
-/** What kind of value it is, in one word. */
-export function kindOfValue(value: unknown): 'text' | 'number' | 'boolean' | 'list' | 'object' | 'null' {
-  if (value === null || value === undefined) return 'null';
-  if (Array.isArray(value)) return 'list';
-  if (typeof value === 'object') return 'object';
-  return typeof value === 'string' ? 'text' : (typeof value as 'number' | 'boolean');
-}
+/** Names that a condition or a form can use. */
+export const isName = (name: string): boolean => /^[\p{L}_][\p{L}\p{N}_]*$/u.test(name);
