@@ -1,4 +1,4 @@
-// What the palette finds beside pages: resources by name, and instances and tasks by number.
+// What the palette finds beside pages: resources by their names, as the unit finds them.
 
 import { call } from '../api/client';
 import { word } from '../i18n/index.svelte';
@@ -14,59 +14,58 @@ export interface Found {
   icon: IconName;
 }
 
-interface Source {
-  needs: string;
-  icon: IconName;
-  kind: string;
-  href: (name: string) => string;
-  read: () => Promise<string[]>;
-}
+type Read = (text: string, signal: AbortSignal) => Promise<Found[]>;
 
-/** Names of a kind, by an operation that the caller may make; none where it is refused. */
-function names(operation: 'process.list' | 'decision.list' | 'kpi.list' | 'contract.list' | 'peer.list'): () => Promise<string[]> {
-  return async () => {
-    const page = (await call(operation, {}, { quiet: true })) as { items?: { name?: string; process?: string; decision?: string }[] };
-    return (page.items ?? []).map((item) => item.name ?? item.process ?? item.decision ?? '').filter(Boolean);
-  };
-}
+/** So many of a kind are shown: whoever means another writes more of its name. */
+const foundMax = 20;
 
-/** Names of resources of a kind that has no list of its own. */
-function resources(kind: string): () => Promise<string[]> {
-  return async () => {
-    const page = (await call('resource.list', { kind }, { quiet: true })) as { items?: { name?: string }[] };
-    return (page.items ?? []).map((item) => item.name ?? '').filter(Boolean);
-  };
-}
+const icons: Record<string, IconName> = { process: 'process', decision: 'decision', kpi: 'gauge', contract: 'contract', peer: 'exchange', stream: 'stream', table: 'table', view: 'catalogue', metric: 'chart', query: 'sql' };
 
-const relation = (kind: string) => (name: string) => href('relation', { kind, name });
+const found = (kind: string, title: string, to: string): Found => ({ title, what: word('kinds', kind), href: to, icon: icons[kind] ?? 'catalogue' });
 
-const sources: Source[] = [
-  { needs: 'process.list', kind: 'process', icon: 'process', href: (name) => href('process', { name }), read: names('process.list') },
-  { needs: 'decision.list', kind: 'decision', icon: 'decision', href: (name) => href('decision', { name }), read: names('decision.list') },
-  { needs: 'kpi.list', kind: 'kpi', icon: 'gauge', href: relation('kpi'), read: names('kpi.list') },
-  { needs: 'contract.list', kind: 'contract', icon: 'contract', href: (name) => href('contract', { name }), read: names('contract.list') },
-  { needs: 'peer.list', kind: 'peer', icon: 'exchange', href: (name) => href('peer', { name }), read: names('peer.list') },
-  { needs: 'stream.read', kind: 'stream', icon: 'stream', href: relation('stream'), read: resources('stream') },
-  { needs: 'table.read', kind: 'table', icon: 'table', href: relation('table'), read: resources('table') },
-  { needs: 'view.read', kind: 'view', icon: 'catalogue', href: relation('view'), read: resources('view') },
-  { needs: 'metric.read', kind: 'metric', icon: 'chart', href: relation('metric'), read: resources('metric') },
+/** Kinds of which the unit looks names up. */
+const sought: [needs: string, read: Read][] = [
+  [
+    'process.list',
+    async (text, signal) =>
+      (await call('process.list', { text, limit: foundMax }, { quiet: true, signal })).items.map((row) => found('process', row.title ?? row.process, href('process', { name: row.process }))),
+  ],
+  [
+    'decision.list',
+    async (text, signal) =>
+      (await call('decision.list', { text, limit: foundMax }, { quiet: true, signal })).items.map((row) => found('decision', row.decision, href('decision', { name: row.decision }))),
+  ],
+  [
+    'relation.list',
+    async (text, signal) =>
+      (await call('relation.list', { text, kind: 'stream,table,view,metric,lent', limit: foundMax }, { quiet: true, signal })).items.map((row) =>
+        found(row.kind, row.name, href('relation', { kind: row.kind, name: row.name })),
+      ),
+  ],
+  [
+    'query.list',
+    async (text, signal) =>
+      (await call('query.list', { text, limit: foundMax }, { quiet: true, signal })).items.map((row) => found('query', row.name, href('relation', { kind: 'query', name: row.name }))),
+  ],
 ];
 
-/** Reads all names once; what is refused or not there is left out. */
-export async function findable(): Promise<Found[]> {
-  const lists = await Promise.all(
-    sources
-      .filter((source) => may(source.needs))
-      .map(async (source) => {
-        try {
-          const found = await source.read();
-          return found.map((name) => ({ title: name, what: word('kinds', source.kind), href: source.href(name), icon: source.icon }));
-        } catch {
-          return [];
-        }
-      }),
-  );
-  return lists.flat();
+/** Kinds of which there are few: they are read as a whole, once. */
+const whole: [needs: string, read: () => Promise<Found[]>][] = [
+  ['kpi.list', async () => (await call('kpi.list', {}, { quiet: true })).items.map((row) => found('kpi', row.name, href('relation', { kind: 'kpi', name: row.name })))],
+  ['contract.list', async () => (await call('contract.list', {}, { quiet: true })).items.map((row) => found('contract', row.name, href('contract', { name: row.name })))],
+  ['peer.list', async () => (await call('peer.list', {}, { quiet: true })).items.map((row) => found('peer', row.name, href('peer', { name: row.name })))],
+];
+
+/** Returns what looks names up; what is refused, or not there, is left out. */
+export function finder(): Read {
+  const few = whole.filter(([needs]) => may(needs)).map(([, read]) => read().catch(() => []));
+  return async (text, signal) => {
+    const lists = await Promise.all([
+      ...sought.filter(([needs]) => may(needs)).map(([, read]) => read(text, signal).catch(() => [])),
+      ...few.map(async (list) => (await list).filter((each) => 0 < fit(each.title, text)).slice(0, foundMax)),
+    ]);
+    return lists.flat();
+  };
 }
 
 /** How well a text fits what is typed: by its beginning, by the beginning of a word, anywhere, by its letters in order; 0 where not at all. */
@@ -81,4 +80,3 @@ export function fit(text: string, typed: string): number {
   for (const letter of hay) if (letter === needle[at]) at += 1;
   return at === needle.length ? 1 : 0;
 }
-

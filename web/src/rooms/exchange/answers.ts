@@ -106,7 +106,8 @@ export interface ReceiptRow {
   at: Instant;
   amount: string;
   currency: string;
-  previous: string;
+  /** The hash of the one before; absent where it was not asked for. */
+  previous?: string;
   side: Side;
   state: string;
   reason: string | null;

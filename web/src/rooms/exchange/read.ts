@@ -1,7 +1,7 @@
-// What the pages of the exchange read in SQL: sums over receipts by day, and the times that contracts promise.
+// What the pages of the exchange read in SQL: sums over receipts by day, the receipts of one call, and the times that contracts promise.
 
 import { call } from '../../api/client';
-import type { LevelRow } from './answers';
+import type { LevelRow, ReceiptRow } from './answers';
 
 interface Day extends Record<string, unknown> {
   day: string;
@@ -29,6 +29,17 @@ export async function daysOf(contract: string, signal: AbortSignal): Promise<Day
       return { day, capability, currency, amount: sum };
     });
   });
+}
+
+/** More receipts no call has that anybody looks at one by one. */
+const receiptsMax = 200;
+
+/** The receipts of one call. */
+export async function receiptsOf(contract: string, called: string, signal: AbortSignal): Promise<ReceiptRow[]> {
+  const sql =
+    'SELECT number, contract, "call", capability, event, at, amount, currency, side, state, reason FROM system.receipts ' +
+    `WHERE contract = $1 AND "call" = $2 ORDER BY number LIMIT ${receiptsMax}`;
+  return (await call('sql.query', { sql, parameters: [contract, called] }, { signal })) as unknown as ReceiptRow[];
 }
 
 /** The times that a contract promises. */
