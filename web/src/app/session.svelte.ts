@@ -83,6 +83,17 @@ class Session {
     return new Promise((resolve) => this.#waiting.push(resolve));
   };
 
+  /** Looks whether somebody has signed in again in another tab: then what waits here goes on, too. */
+  async look(): Promise<void> {
+    try {
+      if (this.state !== 'ended') return;
+      const now = await call('unit.whoami', {}, { quiet: true, once: true });
+      if (now.principal === this.principal) await this.#resume(now);
+    } catch {
+      // Nobody has.
+    }
+  }
+
   /** Sets what is asked before somebody signs out. */
   set askToLeave(ask: () => Promise<boolean>) {
     this.#mayLeave = ask;
@@ -125,6 +136,10 @@ class Session {
       window.location.assign('/');
       return;
     }
+    await this.#resume(now);
+  }
+
+  async #resume(now: Whoami): Promise<void> {
     await this.#enter(now);
     this.isAlone = false;
     const waiting = this.#waiting;

@@ -178,7 +178,6 @@ export const exchange = {
   propose_offers: 'What it covers',
   propose_review: 'Show me the document before we sign',
   propose_none: 'Choose at least one',
-  propose_missing: 'It is needed',
   proposed: 'Proposed {name}',
 
   accept: 'Accept',

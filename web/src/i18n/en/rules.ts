@@ -174,7 +174,6 @@ export const rules = {
   revoke_title: 'Revoke this token of {who}?',
   revoke_text: 'Programs that use it are refused from now on. It cannot be taken back.',
   token_revoked: 'The token is revoked',
-  missing: 'It is needed',
   change_roles: 'Change roles',
   roles_of: 'Roles of {who}',
   roles_save: 'Save roles',

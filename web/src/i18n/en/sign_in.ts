@@ -11,6 +11,7 @@ export const sign_in = {
   with: 'Sign in with {provider}',
   again_title: 'Your session has ended',
   again_text: 'Sign in again to go on. What you have typed is still here.',
+  beside: 'It opens in another tab. Come back here when you are signed in.',
   user_missing: 'Enter your user name.',
   password_missing: 'Enter your password.',
   wrong: 'User or password is wrong.',

@@ -25,7 +25,7 @@ export const ui = {
   filter: 'Filter',
   clear: 'Clear',
   search: 'Search',
-  required: 'Required',
+  missing: 'This field is required.',
   optional: 'optional',
   hint: 'What to do',
   code: 'Code',

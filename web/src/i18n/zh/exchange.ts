@@ -181,7 +181,6 @@ export const exchange: Table<typeof En> = {
   propose_offers: '涵盖内容',
   propose_review: '签署前先让我查看文本',
   propose_none: '请至少选择一项',
-  propose_missing: '此项必填',
   proposed: '已提议 {name}',
 
   accept: '接受',

@@ -177,7 +177,6 @@ export const rules: Table<typeof En> = {
   revoke_title: '撤销 {who} 的这个令牌？',
   revoke_text: '使用它的程序即刻被拒绝，无法撤回。',
   token_revoked: '令牌已撤销',
-  missing: '此项必填',
   change_roles: '修改角色',
   roles_of: '{who} 的角色',
   roles_save: '保存角色',

@@ -14,6 +14,7 @@ export const sign_in: Table<typeof En> = {
   with: '使用 {provider} 登录',
   again_title: '会话已结束',
   again_text: '请重新登录以继续。您输入的内容仍在。',
+  beside: '将在另一个标签页打开，登录后请返回此处。',
   user_missing: '请输入用户名。',
   password_missing: '请输入密码。',
   wrong: '用户或密码不正确。',

@@ -28,7 +28,7 @@ export const ui: Table<typeof En> = {
   filter: '筛选',
   clear: '清除',
   search: '搜索',
-  required: '必填',
+  missing: '此项必填。',
   optional: '可选',
   hint: '怎么办',
   code: '代码',
