@@ -1,4 +1,4 @@
-// The words of the console, in English and Chinese. `t('tasks.count', { n })` says one; a key or a value that is not there does not compile.
+// The words of the console, in English and Chinese. `t('ui.rows', { n })` says one; a key or a value that is not there does not compile.
 //
 // Each room has its table in `en/ROOM.ts` and `zh/ROOM.ts`. `{name}` stands for a value; `{n|task|tasks}` chooses by the number `n`, where
 // the language has such forms. Each language is a file of its own, loaded when it is wanted.

@@ -13,5 +13,4 @@ export const keys = {
   open: 'Open the row',
   select: 'Select the row',
   filter: 'To the filter',
-  theme: 'Light or dark',
 } as const;

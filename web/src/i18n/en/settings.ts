@@ -29,7 +29,5 @@ export const settings = {
   version: 'Version',
   licences: 'Licences',
   licences_of: 'Packages in this console',
-  keyboard: 'Keyboard',
-  show_keyboard: 'Show keys',
   saved_here: 'kept in this browser',
 } as const;

@@ -2,7 +2,6 @@
 
 export const sign_in = {
   title: 'Sign in',
-  to: 'to {unit}',
   user: 'User',
   password: 'Password',
   go: 'Sign in',
@@ -17,6 +16,5 @@ export const sign_in = {
   wrong: 'User or password is wrong.',
   slowed: 'Too many tries. Wait {seconds} s and try again.',
   other: 'Sign in as somebody else',
-  console: 'Console',
   claim: 'An operating system for a business unit',
 } as const;

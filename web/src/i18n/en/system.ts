@@ -1,7 +1,6 @@
 // English: the room `system`.
 
 export const system = {
-  title: 'System',
   running: 'Running',
   nodes: 'Nodes',
 
@@ -11,21 +10,17 @@ export const system = {
   any_state: 'Any state',
   what: 'What',
   who: 'Who',
-  behalf: 'For',
   since: 'Since',
   cpu: 'Processor',
   memory: 'Memory',
-  rows: 'Rows',
   state: 'State',
   resource: 'Belongs to',
-  tag: 'Tag',
   id: 'Id',
   work: 'background work',
   query: 'query',
   search_who: 'Who: user:ana',
   none: 'Nothing runs',
   none_match: 'Nothing of the kind runs',
-  refresh: 'Read every {n} s',
 
   kill: 'End',
   pause: 'Pause',
@@ -55,7 +50,6 @@ export const system = {
   state_withdrawing: 'being withdrawn',
 
   nodes_summary: 'The machine that the unit runs on, and what takes it.',
-  machine: 'Machine',
   processors: '{n} {n|processor|processors}',
   busy: 'Busy',
   load: 'Load over 1, 5, 15 min',
@@ -81,11 +75,9 @@ export const system = {
   no_limit: 'none',
   refused: 'Refused',
   takers: 'What takes it',
-  takers_text: 'What runs with the most processor time or memory',
   no_takers: 'Nothing that runs takes anything worth a word',
   history: 'The last minutes',
   history_text: 'Since this page is open',
-  spent: 'Spent since the start',
   cpu_seconds: 'Processor time',
   synced: 'Written to disk',
   signatures: 'Signatures',

@@ -16,5 +16,4 @@ export const keys: Table<typeof En> = {
   open: '打开此行',
   select: '选择此行',
   filter: '转到筛选框',
-  theme: '浅色或深色',
 };

@@ -32,7 +32,5 @@ export const settings: Table<typeof En> = {
   version: '版本',
   licences: '许可证',
   licences_of: '控制台所含软件包',
-  keyboard: '键盘',
-  show_keyboard: '显示快捷键',
   saved_here: '保存在此浏览器',
 };

@@ -5,7 +5,6 @@ import type { Table } from '../index.svelte';
 
 export const sign_in: Table<typeof En> = {
   title: '登录',
-  to: '登录到 {unit}',
   user: '用户',
   password: '密码',
   go: '登录',
@@ -20,6 +19,5 @@ export const sign_in: Table<typeof En> = {
   wrong: '用户或密码不正确。',
   slowed: '尝试次数过多。请等待 {seconds} 秒后再试。',
   other: '以其他身份登录',
-  console: '控制台',
   claim: '业务单元的操作系统',
 };

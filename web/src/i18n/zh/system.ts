@@ -4,7 +4,6 @@ import type { system as En } from '../en/system';
 import type { Table } from '../index.svelte';
 
 export const system: Table<typeof En> = {
-  title: '系统',
   running: '运行',
   nodes: '节点',
 
@@ -14,21 +13,17 @@ export const system: Table<typeof En> = {
   any_state: '任意状态',
   what: '内容',
   who: '主体',
-  behalf: '代表',
   since: '开始于',
   cpu: '处理器',
   memory: '内存',
-  rows: '行数',
   state: '状态',
   resource: '所属',
-  tag: '标签',
   id: '编号',
   work: '后台工作',
   query: '查询',
   search_who: '主体：user:ana',
   none: '没有正在运行的事项',
   none_match: '没有符合条件的事项在运行',
-  refresh: '每 {n} 秒读取一次',
 
   kill: '终止',
   pause: '暂停',
@@ -58,7 +53,6 @@ export const system: Table<typeof En> = {
   state_withdrawing: '撤回中',
 
   nodes_summary: '单元所在的机器，以及资源被什么占用。',
-  machine: '机器',
   processors: '{n} 个处理器',
   busy: '繁忙度',
   load: '负载（1、5、15 分钟）',
@@ -84,11 +78,9 @@ export const system: Table<typeof En> = {
   no_limit: '无',
   refused: '被拒',
   takers: '被什么占用',
-  takers_text: '处理器时间或内存最多的运行事项',
   no_takers: '没有运行事项占用明显资源',
   history: '最近几分钟',
   history_text: '自打开此页起',
-  spent: '启动以来的消耗',
   cpu_seconds: '处理器时间',
   synced: '写入磁盘',
   signatures: '签名次数',
