@@ -29,7 +29,7 @@ export const data = {
   own: 'mine',
   part: 'part',
   part_hint: 'Your role shows a part of it: some rows are left out, or some columns are masked.',
-  from_peers: 'From peers',
+  from_peers: 'From neighbours',
   no_application: 'Of no application',
   no_kpis: 'No KPIs yet',
   no_kpis_text: 'A manifest of the kind Kpi sets a target for a metric.',

@@ -6,6 +6,7 @@ export const decisions = {
   summary: 'Rules by which processes decide.',
   find: 'Find a decision',
   none: 'No decisions yet',
+  none_text: 'A decision appears here when an application with a DMN model is applied.',
   none_found: 'No decision of this name',
   used_by: 'Asked for by',
   unused: 'no process',

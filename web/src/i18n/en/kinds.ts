@@ -13,7 +13,7 @@ export const kinds = {
   screen: 'screen',
   form: 'form',
   contract: 'contract',
-  peer: 'peer',
+  peer: 'neighbour',
   offer: 'offer',
   instance: 'instance',
   task: 'task',
@@ -28,6 +28,6 @@ export const kinds = {
   call: 'call',
   relation: 'relation',
   set_aside: 'set aside',
-  lent: 'from a peer',
+  lent: 'from a neighbour',
   system: 'system',
 } as const;

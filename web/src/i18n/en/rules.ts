@@ -97,7 +97,7 @@ export const rules = {
   refused_since: 'Refused',
   limited: 'limited at once',
   no_use: 'Nobody has called of late',
-  unlimited: 'as the unit',
+  unlimited: 'unit default',
   limit: 'Limit',
   limit_who: 'Limit {who} at once',
   limit_text: 'It holds from now on, until its time is over or the unit stops. Empty fields limit nothing.',
@@ -171,6 +171,6 @@ export const rules = {
   add_user_do: 'Add',
   user_added: '{who} is a user now',
   user_name: 'Name',
-  user_name_hint: 'Small letters, digits, dashes',
-  may_what: 'What may he do?',
+  user_name_hint: 'Lower-case letters, digits, hyphens',
+  may_what: 'Check permissions',
 } as const;

@@ -16,6 +16,7 @@ export const screens = {
   no_row_text: 'There is none of this name, or it is not for you to see.',
   absent: 'The query {query} gives no column {columns}.',
   not_yours: 'Your roles may not do this.',
+  sure_title: '{what}?',
   sure: 'This cannot be taken back.',
   done: '{what}: done',
   saved: 'Saved',
@@ -24,5 +25,5 @@ export const screens = {
   save: 'Save',
   start: 'Start',
   show: 'Show',
-  missing: 'Say what this page is to be shown for.',
+  missing: 'Choose what to show.',
 } as const;

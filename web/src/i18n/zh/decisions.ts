@@ -9,6 +9,7 @@ export const decisions: Table<typeof En> = {
   summary: '流程据以判断的规则。',
   find: '查找决策',
   none: '还没有决策',
+  none_text: '应用带来 DMN 模型后，决策会显示在这里。',
   none_found: '没有这个名称的决策',
   used_by: '使用者',
   unused: '没有流程使用',

@@ -147,7 +147,7 @@ export const exchange: Table<typeof En> = {
   state_finalized: '生效中',
   state_terminated: '已终止',
   state_disputed: '争议中',
-  state_unsettled: '尚未签署',
+  state_issued: '尚未签署',
   state_waived: '已放弃',
   state_settled: '已和解',
   state_received: '已收到',

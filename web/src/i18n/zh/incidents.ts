@@ -10,7 +10,7 @@ export const incidents: Table<typeof En> = {
   why: '原因',
   since: '发生于',
   code: '代码',
-  find: '在消息、业务键、元素中查找',
+  find: '在消息、业务编号、元素中查找',
   any_process: '全部流程',
   any_code: '全部代码',
   none: '一切正常',

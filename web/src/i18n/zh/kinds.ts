@@ -6,7 +6,7 @@ import type { Table } from '../index.svelte';
 export const kinds: Table<typeof En> = {
   process: '流程',
   decision: '决策',
-  stream: '流',
+  stream: '数据流',
   table: '表',
   view: '视图',
   metric: '指标',
@@ -29,8 +29,8 @@ export const kinds: Table<typeof En> = {
   quota: '配额',
   secret: '密钥值',
   call: '调用',
-  relation: '关系',
+  relation: '数据集',
   set_aside: '隔离数据',
-  lent: '来自对等单元',
+  lent: '来自邻居单元',
   system: '系统',
 };

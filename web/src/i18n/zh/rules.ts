@@ -175,5 +175,5 @@ export const rules: Table<typeof En> = {
   user_added: '已添加用户 {who}',
   user_name: '名称',
   user_name_hint: '小写字母、数字、连字符',
-  may_what: '他可以做什么？',
+  may_what: '查看权限',
 };

@@ -19,6 +19,7 @@ export const screens: Table<typeof En> = {
   no_row_text: '不存在，或者您无权查看。',
   absent: '查询 {query} 没有列 {columns}。',
   not_yours: '您的角色无权执行此操作。',
+  sure_title: '{what}？',
   sure: '此操作无法撤销。',
   done: '已完成：{what}',
   saved: '已保存',

@@ -16,7 +16,7 @@ const tones: Record<string, Tone> = {
   verified: 'busy',
   finalized: 'good',
   terminated: 'done',
-  unsettled: 'idle',
+  issued: 'idle',
   waived: 'done',
   settled: 'done',
   received: 'busy',
