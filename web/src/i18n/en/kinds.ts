@@ -28,6 +28,6 @@ export const kinds = {
   call: 'call',
   relation: 'relation',
   set_aside: 'set aside',
-  lent: 'from a neighbour',
+  lent: 'borrowed',
   system: 'system',
 } as const;

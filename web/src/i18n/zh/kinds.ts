@@ -31,6 +31,6 @@ export const kinds: Table<typeof En> = {
   call: '调用',
   relation: '数据集',
   set_aside: '隔离数据',
-  lent: '来自邻居单元',
+  lent: '借入',
   system: '系统',
 };
