@@ -16,6 +16,27 @@ kills_olist() {
     for unit in retail payment logistics; do "$binary" verify "$out/units/$unit"; done
 }
 
+# Everything that the console promises, with real units, and 1,000,000 instances in one of them.
+browser_full() {
+    local binary=$PWD/$1
+    (
+        cd web
+        npm test --silent
+        node tests/story.mjs "$binary"
+        node tests/offline.mjs "$binary"
+        node tests/axe.mjs "$binary"
+        node tests/roles.mjs "$binary"
+        node tests/fast.mjs "$binary" 1000000
+        # It is large and nothing else needs it, so that it is no dependency.
+        if [ -d node_modules/lighthouse ] || npm install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error lighthouse@12.8.2; then
+            node tests/lighthouse.mjs "$binary"
+        else
+            echo "lighthouse could not be fetched: it is left out"
+        fi
+    )
+}
+
+web_if_possible
 cargo build --release --workspace --bin craton
 echo "--- power cuts at $CRATON_SEEDS points"
 cargo test --release --workspace --test power_cut --test failures
@@ -57,4 +78,10 @@ if command -v sqlsmith > /dev/null; then
     tests/doors/sqlsmith/run.sh target/release/craton 10000
 else
     echo "sqlsmith is not installed: they are left out"
+fi
+echo "--- the console in a browser"
+if has_browser; then
+    browser_full target/release/craton
+else
+    echo "no Chromium, or no console: it is left out"
 fi

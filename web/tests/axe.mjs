@@ -1,14 +1,13 @@
 // axe-core on every page of a real unit, at both sizes and in both themes: no violation.
 //
 //   node tests/axe.mjs BINARY [NAME…]      all pages, or those whose name begins so; CONSOLE=dist: the console of web/dist
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+//   FEW=1                                  light desk and dark phone alone
+import { browse, enter, open, settled, sizes, violations } from './browser.mjs';
 import { peopleOf, placesOf } from './places.mjs';
-import { binaryOf, browse, commerce, enter, open, settled, sizes } from './real.mjs';
+import { binaryOf, commerce } from './real.mjs';
 
 const binary = binaryOf('node tests/axe.mjs BINARY [NAME…]');
 const wanted = process.argv.slice(3);
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const units = await commerce(binary);
 const browser = await browse();
 const found = new Map();
@@ -18,26 +17,19 @@ try {
     const { owner } = await peopleOf(unit, ['owner']);
     const places = (await placesOf(unit)).filter(([name]) => wanted.length === 0 || wanted.some((each) => name.startsWith(each)));
     for (const size of Object.keys(sizes)) {
-      for (const theme of ['light', 'dark']) {
+      for (const theme of process.env.FEW ? [size === 'desk' ? 'light' : 'dark'] : ['light', 'dark']) {
         const page = await open(browser, unit.page, { size, theme });
         let isIn = false;
         for (const [name, path] of places) {
           // What both units have is looked at once.
-          if (unit !== units.retail && !/^(screen-|kpi|decision)/.test(name)) continue;
+          if (unit !== units.retail && !/^(screen-|kpi|metric|decision)/.test(name)) continue;
           if (!isIn && name !== 'sign-in') {
             await enter(page.context(), unit.page, owner);
             isIn = true;
           }
           await page.goto(path);
           await settled(page);
-          await page.evaluate(axe);
-          const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
-          for (const each of violations) {
-            for (const node of each.nodes) {
-              const text = `${each.id} (${each.impact}): ${node.target.join(' ')}: ${node.failureSummary?.split('\n')[1]?.trim() ?? each.help}`;
-              found.set(text, [...(found.get(text) ?? []), `${unit.name} ${name} ${size} ${theme}`]);
-            }
-          }
+          for (const text of await violations(page)) found.set(text, [...(found.get(text) ?? []), `${unit.name} ${name} ${size} ${theme}`]);
           count += 1;
         }
         await page.context().close();

@@ -1,8 +1,9 @@
 // How fast the console is: interactive in under 1 s from an empty cache, and lists, filters and pages of a unit with many instances in under 100 ms.
 //
 //   node tests/fast.mjs BINARY [INSTANCES]      20,000 where absent; CONSOLE=dist: the console of web/dist
+import { browse, enter, open, until } from './browser.mjs';
 import { peopleOf } from './places.mjs';
-import { binaryOf, browse, commerce, enter, open, until } from './real.mjs';
+import { binaryOf, commerce } from './real.mjs';
 
 const binary = binaryOf('node tests/fast.mjs BINARY [INSTANCES]');
 const wanted = Number(process.argv[3] ?? 20_000);

@@ -1,40 +1,15 @@
 // What outlasts a bad moment, in a real browser against the mock: a unit that is busy, a session that ends, a dialog that is closed by mistake, a page
-// that is left; and that what is late goes by the unit's clock. `node --test tests/kept.mjs`; CHROMIUM=/path/to/chromium.
+// that is left; and that what is late goes by the unit's clock.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { chromium } from 'playwright-core';
+import { test } from 'node:test';
+import { enter } from './browser.mjs';
 import { received } from './mock/tasks.mjs';
-import { start } from './mock.mjs';
+import { mocked } from './mocked.mjs';
 
-let browser, mock;
-
-before(async () => {
-  mock = await start();
-  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
-});
-after(async () => {
-  await browser.close();
-  await mock.stop();
-});
-
-/** Opens a page as ana; `routes` answers some of its requests. */
-async function visit(path, routes = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB', reducedMotion: 'reduce' });
-  const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
-  page.complaints = [];
-  page.on('pageerror', (error) => page.complaints.push(String(error.stack)));
-  await context.request.post(`${mock.url}/sign-in`, { data: { user: 'ana', password: 'a long enough password' } });
-  for (const [pattern, answer] of Object.entries(routes)) await page.route(pattern, answer);
-  await page.goto(mock.url + path);
-  await page.locator('h1').first().waitFor();
-  return page;
-}
-
-async function close(page) {
-  assert.deepEqual(page.complaints, []);
-  await page.context().close();
-}
+const here = mocked();
+const { close } = here;
+/** Opens a page; `routes` answers some of its requests. */
+const visit = (path, routes = {}) => here.visit(path, { routes });
 
 const busy = (route) =>
   route.fulfill({
@@ -97,13 +72,13 @@ test('who signs in again in another tab goes on in this one', async () => {
   await page.getByLabel('Current password').fill('old');
   await page.getByLabel('New password', { exact: true }).fill('new');
   await page.getByLabel('New password again').fill('new');
-  mock.endSessions();
+  here.mock.endSessions();
   await page.getByRole('button', { name: 'Change password' }).click();
   await page.getByRole('dialog', { name: 'Your session has ended' }).waitFor();
   // It cannot be closed: behind it nothing would work.
   for (let press = 0; press < 3; press += 1) await page.keyboard.press('Escape');
   await page.getByRole('dialog', { name: 'Your session has ended' }).waitFor();
-  await page.context().request.post(`${mock.url}/sign-in`, { data: { user: 'ana', password: 'a long enough password' } });
+  await enter(page.context(), here.mock.url, 'ana');
   await page.evaluate(() => window.dispatchEvent(new Event('focus')));
   await page.getByText('Your password is changed').waitFor();
   await close(page);
@@ -126,15 +101,11 @@ test('what was typed into a task stays when the page is left, and counts when it
 });
 
 test('what is due goes by the unit’s clock, where that is driven', async () => {
-  const mine = async (route) => {
-    const answer = await (await route.fetch()).json();
-    await route.fulfill({ json: { operations: { ...answer.operations, 'clock.list': 'all' } } });
-  };
   const clock = (route) => route.fulfill({ json: { business: new Date(Date.now() - 30 * 86_400_000).toISOString(), wall: new Date().toISOString(), driven: true } });
   const late = await visit('/tasks');
   await late.locator('.late').first().waitFor();
   await close(late);
-  const early = await visit('/tasks', { '**/v1/policies/mine': mine, '**/v1/clocks': clock });
+  const early = await visit('/tasks', { '**/v1/clocks': clock });
   await early.getByText('in 1 mo').first().or(early.getByText('in 29 days').first()).waitFor();
   assert.equal(await early.locator('.late').count(), 0);
   await close(early);

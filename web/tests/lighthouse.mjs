@@ -1,11 +1,12 @@
 // Lighthouse on the pages that people see most: accessibility and best practice 95 or more.
 //
-//   npm install --no-save lighthouse      it is large, and nothing else needs it
-//   node tests/lighthouse.mjs BINARY      CONSOLE=dist: the console of web/dist; MIN=95
+//   npm install --no-save lighthouse@12.8.2      it is large, and nothing else needs it; `./x soak` does so
+//   node tests/lighthouse.mjs BINARY             CONSOLE=dist: the console of web/dist; MIN=95
 import { createServer } from 'node:net';
 import lighthouse from 'lighthouse';
+import { browse, password } from './browser.mjs';
 import { peopleOf } from './places.mjs';
-import { binaryOf, browse, commerce, password } from './real.mjs';
+import { binaryOf, commerce } from './real.mjs';
 
 const binary = binaryOf('node tests/lighthouse.mjs BINARY');
 const least = Number(process.env.MIN ?? 95);

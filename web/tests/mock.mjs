@@ -1,54 +1,19 @@
-// A unit that is none: serves the built console with the headers of the real one, and answers its operations from `tests/mock/ROOM.mjs`.
-// For pictures and for trying pages without a unit. Each room's file exports `answers`: by operation, a function of its parameters
-// that returns JSON, or throws `refuse(status, code, detail, more)`. What no file answers is 404, as in a unit without that operation.
+// A unit that is none: shows the built console, and answers its operations from `tests/mock/`. For pictures, tests of single pages and trying
+// things without a unit. Each file there exports `answers`: by operation, a function of its parameters that returns JSON or bytes, or throws
+// `refuse(status, code, detail, more)`. All of them speak of one shop, and one file alone answers an operation, so that no two contradict
+// each other. What no file answers is 404, as in a unit without that operation.
 //
 //   PORT=7799 node tests/mock.mjs      DELAY_MS=800 has every answer wait
-import { createReadStream, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { extname, join, normalize } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-
-const here = new URL('.', import.meta.url);
-const dist = fileURLToPath(new URL('../dist/', here));
-
-const csp = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data: blob:",
-  "font-src 'self' data:",
-  "connect-src 'self'",
-  "worker-src 'self'",
-  "manifest-src 'self'",
-  "form-action 'self'",
-  "base-uri 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
-
-const media = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.svg': 'image/svg+xml',
-  '.json': 'application/json',
-  '.webmanifest': 'application/manifest+json',
-  '.png': 'image/png',
-  '.wasm': 'application/wasm',
-  '.woff': 'font/woff',
-  '.woff2': 'font/woff2',
-  '.ttf': 'font/ttf',
-};
-
-/** Throws what a unit would refuse with. */
-export function refuse(status, code, detail, more = {}) {
-  const kinds = { 400: 'invalid', 401: 'unauthenticated', 403: 'forbidden', 404: 'not_found', 409: 'conflict', 429: 'exhausted', 503: 'unavailable' };
-  throw Object.assign(new Error(detail), { problem: { status, code, detail, kind: kinds[status] ?? 'internal', title: code, ...more } });
-}
+import { fileURLToPath } from 'node:url';
+import { show } from './dist.mjs';
+import { refuse } from './mock/base.mjs';
 
 /** Reads where operations are from the client's own tables. */
 function routes() {
   const found = [];
-  const text = readFileSync(new URL('../src/api/table.ts', here), 'utf8');
+  const text = readFileSync(new URL('../src/api/table.ts', import.meta.url), 'utf8');
   for (const [, operation, method, path] of text.matchAll(/'([a-z_]+\.[a-z_]+)': \['([A-Z]+)', '([^']+)'/g)) {
     const names = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
     const pattern = new RegExp(`^${path.replace(/\{\w+\}/g, '([^/]+)')}$`);
@@ -58,16 +23,29 @@ function routes() {
   return found.sort((one, other) => one.names.length - other.names.length);
 }
 
-/** Starts the server; answers its address and how to stop it. */
-export async function start({ port = 0, delayMs = 0, sessions = new Map() } = {}) {
-  const table = routes();
+/** Puts the answers of all rooms together. */
+async function rooms(operations) {
   const answers = {};
-  const viewers = new Set();
-  const folder = new URL('mock/', here);
+  const from = {};
+  const folder = new URL('mock/', import.meta.url);
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.mjs'))) {
-    const room = await import(pathToFileURL(join(fileURLToPath(folder), file)).href);
-    Object.assign(answers, room.answers ?? {});
+    for (const [operation, answer] of Object.entries((await import(new URL(file, folder).href)).answers ?? {})) {
+      if (!operations.includes(operation)) throw new Error(`mock/${file} answers \`${operation}\`, which no unit has`);
+      if (from[operation]) throw new Error(`\`${operation}\` is answered by mock/${from[operation]} and by mock/${file}`);
+      answers[operation] = answer;
+      from[operation] = file;
+    }
   }
+  return answers;
+}
+
+/** Starts the server; answers its address and how to stop it. */
+export async function start({ port = 0, delayMs = 0 } = {}) {
+  const table = routes();
+  const operations = table.map(({ operation }) => operation);
+  const answers = await rooms(operations);
+  const sessions = new Map();
+  const viewers = new Set();
 
   /** Tells all viewers that topics have changed, as a commit would. */
   let commit = 1;
@@ -87,7 +65,7 @@ export async function start({ port = 0, delayMs = 0, sessions = new Map() } = {}
       if (body.length && request.headers['content-type']?.includes('json')) Object.assign(parameters, JSON.parse(body));
       const answer = answers[operation];
       if (!answer) break;
-      return answer(parameters, { user, changed, body, request });
+      return answer(parameters, { user, operations, changed, body, request });
     }
     return refuse(404, 'http.not_found', `there is nothing at ${url.pathname}`);
   }
@@ -120,7 +98,9 @@ export async function start({ port = 0, delayMs = 0, sessions = new Map() } = {}
         if (answer instanceof Buffer) return response.end(answer);
         return json(200, answer ?? null);
       }
-      return file(request, response, url);
+      if (show(request, response)) return undefined;
+      if (url.pathname === '/') return json(200, { name: 'retail', version: '0.1.0', providers: ['acme-id'] });
+      return refuse(404, 'http.not_found', `there is nothing at ${url.pathname}`);
     } catch (error) {
       const problem = error.problem ?? { status: 500, code: 'kernel.internal', kind: 'internal', detail: String(error.stack ?? error) };
       return json(problem.status, problem);
@@ -149,20 +129,6 @@ function live(request, response, viewers, commit, sessions) {
   response.write(`event: hello\ndata: ${JSON.stringify({ commit })}\n\n`);
   viewers.add(response);
   return request.socket.on('close', () => viewers.delete(response));
-}
-
-function file(request, response, url) {
-  const path = normalize(join(dist, url.pathname));
-  const isFile = path.startsWith(dist) && existsSync(path) && statSync(path).isFile();
-  const wantsPage = request.headers.accept?.includes('text/html');
-  if (!isFile && !wantsPage) {
-    const isWelcome = url.pathname === '/';
-    response.writeHead(isWelcome ? 200 : 404, { 'content-type': 'application/json' });
-    return response.end(JSON.stringify(isWelcome ? { name: 'retail', version: '0.1.0', providers: ['acme-id'] } : {}));
-  }
-  const shown = isFile ? path : join(dist, 'index.html');
-  response.writeHead(200, { 'content-type': media[extname(shown)] ?? 'application/octet-stream', 'content-security-policy': csp, 'x-content-type-options': 'nosniff' });
-  return createReadStream(shown).pipe(response);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -1,18 +1,17 @@
 // Work without network, end to end in a real browser: tasks done on a phone without signal, over a browser that is closed and a unit that is killed,
 // arrive once each; what somebody else did meanwhile is shown beside one's own and is not lost; an ended session asks to sign in, and then it is sent.
 //
-//   node tests/offline.mjs BINARY       a unit of that binary, with the console in it
-//   node tests/offline.mjs              the mock, with the console of dist/
-//   CHROMIUM=/path/to/chromium, VERBOSE=1
+//   node tests/offline.mjs BINARY      CONSOLE=dist: the console of web/dist; VERBOSE=1
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium, devices } from 'playwright-core';
-import { mockUnit, realUnit } from './offline/units.mjs';
+import { executablePath, until } from './browser.mjs';
+import { realUnit } from './offline/unit.mjs';
+import { binaryOf } from './real.mjs';
 
-const [binary] = process.argv.slice(2);
-const unit = binary ? await realUnit(binary) : await mockUnit();
+const unit = await realUnit(binaryOf('node tests/offline.mjs BINARY'));
 const profile = mkdtempSync(join(tmpdir(), 'craton-phone-'));
 let context;
 let page;
@@ -23,7 +22,7 @@ async function openBrowser() {
   const { defaultBrowserType: _, ...phone } = devices['Pixel 7'];
   context = await chromium.launchPersistentContext(profile, {
     ...phone,
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    executablePath,
     args: ['--no-sandbox'],
     locale: 'en-GB',
     reducedMotion: 'reduce',
@@ -49,16 +48,6 @@ function kept(store) {
     database.close();
     return all;
   }, store);
-}
-
-async function until(what, is, patienceMs = 40_000) {
-  const end = Date.now() + patienceMs;
-  for (;;) {
-    const answer = await is();
-    if (answer) return answer;
-    if (end < Date.now()) throw new Error(`never: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 250));
-  }
 }
 
 /** Moves within the console, as a tap on a link does. */
@@ -153,7 +142,7 @@ try {
   say('browser closed and opened, unit dead: the console opens, and a fifth task is done');
 
   await unit.up();
-  await until('all is sent', async () => (await kept('outbox')).every((item) => item.state !== 'waiting'));
+  await until('all is sent', async () => (await kept('outbox')).every((item) => item.state !== 'waiting'), 60_000);
   for (const [place, note] of [['a-1', 'a door'], ['a-2', 'a window'], ['a-3', 'a stair']]) {
     const { ended } = await unit.shown(task[place]);
     assert.equal(ended.by, 'ana', place);

@@ -31,6 +31,8 @@ export async function placesOf(unit) {
     ['data', '/data'],
     ['relation', '/data/stream/orders'],
     ['kpi', await first('/v1/kpis?limit=1', (row) => `/data/kpi/${row.name}`)],
+    ['metric', await first('/v1/relations?kind=metric&limit=1', (row) => `/data/metric/${row.resource.name}`)],
+    ['query', await first('/v1/queries?limit=1', (row) => `/data/query/${row.name}`)],
     ['sql', '/sql'],
     ['live', '/live/orders'],
     ['screens', '/screens'],

@@ -4,8 +4,9 @@
 //   FEW=1                                         light English desk and dark Chinese phone alone
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { browse, enter, open, settled, sizes } from './browser.mjs';
 import { peopleOf, placesOf } from './places.mjs';
-import { binaryOf, browse, commerce, enter, open, settled, sizes } from './real.mjs';
+import { binaryOf, commerce } from './real.mjs';
 
 const binary = binaryOf('node tests/shots-real.mjs BINARY [NAME…]');
 const wanted = process.argv.slice(3);
@@ -27,7 +28,7 @@ try {
           const page = await open(browser, unit.page, { size, theme, locale, allow: [(status, url) => status === 404 && url.includes('/no/such')] });
           let isIn = false;
           for (const [name, path] of places) {
-            if (unit !== units.retail && !/^(screen-|kpi|decision|home)/.test(name)) continue;
+            if (unit !== units.retail && !/^(screen-|kpi|metric|decision|home)/.test(name)) continue;
             if (!isIn && name !== 'sign-in') {
               await enter(page.context(), unit.page, owner);
               isIn = true;

@@ -5,7 +5,7 @@
 //   FEW=1                               light English desk and dark Chinese phone alone
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
+import { browse, sizes } from './browser.mjs';
 import { start } from './mock.mjs';
 
 const pages = [
@@ -79,14 +79,13 @@ async function fill(page) {
   await page.waitForTimeout(200);
 }
 
-const sizes = { desk: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } };
 const out = fileURLToPath(new URL('../shots/', import.meta.url));
 const wanted = process.argv.slice(2);
 mkdirSync(out, { recursive: true });
 
 const mock = process.env.CRATON_URL ? undefined : await start();
 const base = process.env.CRATON_URL ?? mock.url;
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
+const browser = await browse();
 const complaints = [];
 let count = 0;
 

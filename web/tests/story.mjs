@@ -5,7 +5,8 @@
 //   node tests/story.mjs BINARY [desk|phone]      CONSOLE=dist: the console of web/dist; SHOTS=1: pictures of each step in web/shots/story
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { binaryOf, browse, commerce, open, password, sizes, until } from './real.mjs';
+import { browse, open, password, sizes, until } from './browser.mjs';
+import { binaryOf, commerce } from './real.mjs';
 
 const binary = binaryOf('node tests/story.mjs BINARY [desk|phone]');
 const wanted = process.argv[3] ? [process.argv[3]] : Object.keys(sizes);

@@ -5,7 +5,7 @@
 // `kpi` says `watching` once it sees the page, and ends when the number has moved under its eyes. CHROMIUM=/path/to/chromium.
 // SHOT=FILE.png keeps a picture of the page where it does not go on.
 import assert from 'node:assert/strict';
-import { chromium } from 'playwright-core';
+import { browse } from './browser.mjs';
 
 const { UNIT_URL: unit, WALK_USER: user, WALK_PASSWORD: password } = process.env;
 const name = 'Mended at the first visit';
@@ -106,7 +106,7 @@ if (!part || !unit || !user || !password) {
   console.error('usage: UNIT_URL=… WALK_USER=… WALK_PASSWORD=… node tests/tutorial.mjs desk|phone|kpi');
   process.exit(2);
 }
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
+const browser = await browse();
 try {
   const page = await part(browser);
   assert.deepEqual(page.complaints, [], 'the console complains');

@@ -1,9 +1,7 @@
-// What the room `exchange` reads: two neighbours in force, one that asks, one contract that has ended.
+// Neighbours and contracts: two that we use, one that uses us and asks for a new contract, one that has ended; calls, receipts, the ledger.
+import { ago, has, page, refuse } from './base.mjs';
+import { days } from './orders.mjs';
 
-import { refuse } from '../mock.mjs';
-
-const now = Date.now();
-const ago = (minutes) => new Date(now - minutes * 60_000).toISOString();
 const hex = (seed, length = 64) => Array.from({ length }, (_, at) => ((seed * 7919 + at * at * 31 + at * 17) % 16).toString(16)).join('');
 
 const peer = (name, more = {}) => ({
@@ -40,7 +38,8 @@ const contract = (name, peerName, side, state, capabilities, more = {}) => ({
 const contracts = [
   contract('logistics', 'logistics', 'consumer', 'finalized', ['deliver', 'shipments'], { calls_open: 311 }),
   contract('payment', 'payment', 'consumer', 'finalized', ['authorise', 'refund'], { changed_at: ago(41_000) }),
-  contract('market', 'shopfront', 'provider', 'requested', ['orders'], { id: null, changed_at: ago(25) }),
+  contract('market', 'shopfront', 'provider', 'finalized', ['orders'], { calls_open: 12 }),
+  contract('market-next', 'shopfront', 'provider', 'requested', ['orders'], { id: null, changed_at: ago(25) }),
   contract('freight-2025', 'logistics', 'consumer', 'terminated', ['deliver'], { reason: 'replaced by logistics', changed_at: ago(400_000) }),
 ];
 const signature = (seed) => ({ key: 1, signature: `${hex(seed, 86)}==` });
@@ -55,28 +54,38 @@ const receipts = Array.from({ length: 96 }, (_, at) => ({
   event: at % 3 ? 'accepted' : at % 9 ? 'answered' : 'withdrawn', number: at + 1, previous: at ? hex(at) : '', v: 1, side: 'consumer', state: at === 70 ? 'disputed' : 90 < at ? 'unsettled' : 'agreed', reason: at === 70 ? 'the freight is not that of the order' : null,
 }));
 
+/** Times that contracts promise. */
 export const levels = [
   { name: 'logistics/deliver', on: 'contract/logistics', objective: null, within: 'P60D', window: 'P30D', good: 2_871, total: 2_904, ratio: 0.9886, overdue: 4 },
   { name: 'payment/authorise', on: 'contract/payment', objective: null, within: 'P7D', window: 'P30D', good: 3_012, total: 3_012, ratio: 1, overdue: 0 },
 ];
 
-/** What the room asks in SQL. */
-export function sql(text, parameters) {
-  if (text.includes('system.service_levels')) return levels.filter((level) => level.on === parameters?.[0]);
-  if (!text.includes('system.receipts')) return undefined;
-  return Array.from({ length: 60 }, (_, at) => ({ day: new Date(now - (60 - at) * 86_400_000).toISOString().slice(0, 10) + 'T00:00:00Z', capability: 'deliver', currency: 'BRL', amount: 1_400 + ((at * 977) % 1_700) }));
-}
+/** What came to the ledger by day, as the page of a contract sums it up. */
+export const dailyReceipts = () => days.map((day, at) => ({ day: `${day}T00:00:00Z`, capability: 'deliver', currency: 'BRL', amount: 1_400 + ((at * 977) % 1_700) }));
+
+const account = (contract, capability, calls, owed) => {
+  const { peer, side, calls_open: open } = named(contract);
+  return { contract, peer, capability, side, state: 'in_force', calls, answered: calls - open, cancelled: 0, failed: 0, open, owed, agreed: owed, disputed: '0', currency: 'BRL', reads: 0, rows: 0, bytes: 0 };
+};
+const accounts = () => [account('logistics', 'deliver', 9_034, '135510.00'), account('payment', 'authorise', 9_120, '9120.00'), account('market', 'orders', 2_410, '4820.50')];
 
 const named = (name) => contracts.find((each) => each.name === name) ?? refuse(404, 'contract.not_found', `there is no contract \`${name}\``);
 
+function become(name, state, changed) {
+  Object.assign(named(name), state);
+  changed('contract', `contract/${name}`);
+  return named(name);
+}
+
 export const answers = {
-  'peer.list': () => ({ items: peers }),
+  'ledger.list': ({ contract: of }) => page(accounts().filter((row) => has(of, row.contract))),
+  'peer.list': () => page(peers),
   'peer.get': ({ name }) => {
     const found = peers.find((each) => each.name === name) ?? refuse(404, 'peer.not_found', `there is no peer \`${name}\``);
     return { ...found, card: { unit: found.unit, name, root: hex(4, 43) + '=', keys: [{ number: 1, key: hex(5, 43) + '=', from: ago(90_000), until: ago(-5_000_000) }], url: found.url } };
   },
-  'offer.list': ({ peer: of }) => ({ items: of ? (offers[of] ?? []) : ours }),
-  'contract.list': () => ({ items: contracts }),
+  'offer.list': ({ peer: of }) => page(of ? (offers[of] ?? []) : ours),
+  'contract.list': () => page(contracts),
   'contract.get': ({ name }) => {
     const found = named(name);
     const isSigned = found.state === 'finalized' || found.state === 'terminated';
@@ -84,34 +93,21 @@ export const answers = {
     const document = { agreed_at: isSigned ? ago(41_000) : undefined, consumer: hex(8), name, nonce: hex(9, 32), offers: terms, provider: hex(10), v: 1 };
     return { ...found, document, provider_signature: isSigned ? signature(1) : null, consumer_signature: isSigned ? signature(2) : null, unsettled_since: name === 'logistics' ? ago(55) : null };
   },
-  'contract.calls': ({ name, state }) => ({ items: name === 'logistics' ? calls.filter((each) => !state || each.state === state) : [] }),
-  'contract.disputes': ({ name }) => ({
-    items: name === 'logistics' ? [{ contract: 'logistics', peer: 'logistics', side: 'consumer', first: 71, count: 1, amounts: { deliver: '19.40' }, signed_at: ago(4_000), reason: 'the freight is not that of the order' }] : [],
-  }),
+  'contract.calls': ({ name, state }) => page(name === 'logistics' ? calls.filter((each) => has(state, each.state)) : []),
+  'contract.disputes': ({ name }) =>
+    page(name === 'logistics' ? [{ contract: name, peer: 'logistics', side: 'consumer', first: 71, count: 1, amounts: { deliver: '19.40' }, signed_at: ago(4_000), reason: 'the freight is not that of the order' }] : []),
   'contract.propose': ({ name, peer: of, offers: capabilities, side = 'consumer' }, { changed }) => {
     if (contracts.some((each) => each.name === name)) refuse(409, 'contract.exists', `there is a contract \`${name}\` already`);
     contracts.push(contract(name, of, side, 'requested', capabilities, { id: null, changed_at: new Date().toISOString() }));
     changed('contract');
     return named(name);
   },
-  'contract.accept': ({ name }, { changed }) => {
-    Object.assign(named(name), { state: 'agreed' });
-    changed('contract', `contract/${name}`);
-    return named(name);
-  },
-  'contract.reject': ({ name, reason = null }, { changed }) => {
-    Object.assign(named(name), { state: 'terminated', reason });
-    changed('contract');
-    return named(name);
-  },
-  'contract.revoke': ({ name, reason = null }, { changed }) => {
-    Object.assign(named(name), { state: 'terminated', reason });
-    changed('contract');
-    return named(name);
-  },
+  'contract.accept': ({ name }, { changed }) => become(name, { state: 'agreed' }, changed),
+  'contract.reject': ({ name, reason = null }, { changed }) => become(name, { state: 'terminated', reason }, changed),
+  'contract.revoke': ({ name, reason = null }, { changed }) => become(name, { state: 'terminated', reason }, changed),
   'contract.withdraw': ({ call }) => ({ call, state: 'withdrawing' }),
   'contract.settle': ({ name, first }) => ({ contract: name, first, state: 'agreed' }),
-  'receipt.list': ({ contract: of }) => ({ items: of === 'logistics' ? receipts : [], next: null }),
+  'receipt.list': ({ contract: of }) => page(of === 'logistics' ? receipts : []),
   'receipt.get': ({ name }) => {
     const number = Number(name.split('.').at(-1));
     return {

@@ -1,15 +1,12 @@
-// The two units that the test of work without network runs against: a real one by its binary, and the mock. Both have the same few verbs.
+// The unit that the test of work without network runs against, in a folder of its own. CONSOLE=dist: the console of web/dist before it.
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { tasks } from '../mock/home.mjs';
-import { endByOther, forms, taskShown } from '../mock/tasks.mjs';
-import { start } from '../mock.mjs';
-
-export const password = 'a long enough password';
+import { password, until } from '../browser.mjs';
+import { fronted } from '../real.mjs';
 
 async function freePort() {
   const server = createServer();
@@ -19,7 +16,7 @@ async function freePort() {
   return port;
 }
 
-/** A unit of its own in a folder of its own. */
+/** Makes and starts it; answers what the test does with it. */
 export async function realUnit(binary) {
   const folder = mkdtempSync(join(tmpdir(), 'craton-offline-'));
   const unit = join(folder, 'shop');
@@ -32,6 +29,7 @@ export async function realUnit(binary) {
   const owner = readFileSync(join(unit, 'owner.token'), 'utf8').trim();
   const url = `http://${listen}`;
   let child;
+  let front;
 
   async function ask(method, path, body, token = owner) {
     const answer = await fetch(`${url}/v1/${path}`, {
@@ -46,16 +44,16 @@ export async function realUnit(binary) {
 
   async function up() {
     child = spawn(binary, ['up', unit], { env: environment, stdio: process.env.VERBOSE ? 'inherit' : 'ignore' });
-    for (let tried = 0; tried < 300; tried += 1) {
-      const answer = await fetch(`${url}/health/ready`).catch(() => undefined);
-      if (answer?.ok) return;
+    await until('the unit is ready', async () => {
       if (child.exitCode !== null) throw new Error('the unit has ended');
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
-    throw new Error('the unit never got ready');
+      return (await fetch(`${url}/health/ready`).catch(() => undefined))?.ok;
+    }, 60_000);
+    // Where it stood before: the browser knows the console by that address.
+    if (process.env.CONSOLE === 'dist') front = await fronted(url, front ? Number(new URL(front.url).port) : 0);
   }
 
   async function kill() {
+    front?.close();
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
     await ended;
@@ -67,19 +65,14 @@ export async function realUnit(binary) {
   const { token: bo } = await ask('POST', 'tokens', { user: 'bo' });
 
   return {
-    url,
+    url: front?.url ?? url,
     kill,
     up,
     password,
     /** Makes a task for ana about a place, and answers its name. */
     async task(place) {
       await ask('POST', 'processes/visit/start', { variables: { place }, business_key: place });
-      for (let tried = 0; tried < 50; tried += 1) {
-        const { items } = await ask('GET', `tasks?process=visit&search=${place}`);
-        if (items[0]) return items[0].task;
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-      throw new Error(`no task about ${place}`);
+      return until(`a task about ${place}`, async () => (await ask('GET', `tasks?process=visit&search=${place}`)).items[0]?.task);
     },
     /** Has bo do one of ana's tasks. */
     async faster(task, variables) {
@@ -96,37 +89,5 @@ export async function realUnit(binary) {
       if (child.exitCode === null && child.signalCode === null) await kill();
       rmSync(folder, { recursive: true, force: true });
     },
-  };
-}
-
-/** The mock, which keeps what it knows over a kill. */
-export async function mockUnit() {
-  const sessions = new Map();
-  let server = await start({ sessions });
-  const { url } = server;
-  const port = Number(new URL(url).port);
-  let number = 9_000;
-  tasks.length = 0;
-  forms.visit = JSON.parse(readFileSync(new URL('app/visit.form', import.meta.url), 'utf8'));
-  return {
-    url,
-    password,
-    kill: () => server.stop(),
-    async up() {
-      server = await start({ port, sessions });
-    },
-    async task(place) {
-      number += 1;
-      const at = new Date().toISOString();
-      const row = { task: `${number}-1`, instance: number, process: 'visit', business_key: place, kind: 'look', name: 'Look at the place', state: 'claimed', assignee: 'ana', candidates: [], due: null, form: 'visit' };
-      tasks.push({ ...row, created_at: at, ended_at: null, completed_by: null });
-      server.changed('task');
-      return row.task;
-    },
-    faster: async (task, variables) => endByOther(task, variables),
-    shown: async (task) => taskShown(task),
-    file: async (hash) => (await fetch(`${url}/v1/files/${hash}/read`, { headers: { cookie: `craton_session=${[...sessions.keys()][0]}` } })).headers.get('content-type') ?? 'image/jpeg',
-    endSessions: async () => sessions.clear(),
-    stop: () => server.stop(),
   };
 }
