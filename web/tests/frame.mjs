@@ -65,6 +65,26 @@ test('what is on the page follows a commit', async () => {
   await close(page);
 });
 
+test('what is committed between the first read and the first word of the unit is not missed', async () => {
+  let greet;
+  const greeted = new Promise((resolve) => (greet = resolve));
+  const page = await visit('/', {
+    routes: {
+      '**/v1/live**': async (route) => {
+        await greeted;
+        await route.continue();
+      },
+    },
+  });
+  await page.getByText(incidents[0].code).first().waitFor();
+  incidents.push({ ...incidents[0], incident: '5000-2', message: 'the door is locked' });
+  here.mock.changed('incident');
+  greet();
+  await page.getByText('the door is locked').waitFor();
+  incidents.pop();
+  await close(page);
+});
+
 test('what one may not do is not offered', async () => {
   const page = await visit('/', { user: 'viewer' });
   await page.getByRole('link', { name: 'Processes', exact: true }).waitFor();

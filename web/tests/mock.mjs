@@ -65,7 +65,7 @@ export async function start({ port = 0, delayMs = 0 } = {}) {
       if (body.length && request.headers['content-type']?.includes('json')) Object.assign(parameters, JSON.parse(body));
       const answer = answers[operation];
       if (!answer) break;
-      return answer(parameters, { user, operations, changed, body, request });
+      return answer(parameters, { user, operations, changed, commit: () => commit, body, request });
     }
     return refuse(404, 'http.not_found', `there is nothing at ${url.pathname}`);
   }

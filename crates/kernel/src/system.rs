@@ -365,7 +365,8 @@ fn metrics(reader: &Reader) -> Result<Reply, Problem> {
 }
 
 fn whoami(reader: &Reader) -> Result<Reply, Problem> {
-    Ok(Reply::Value(json!({"principal": reader.caller(), "roles": reader.roles()?})))
+    let (roles, commit) = (reader.roles()?, reader.commit()?);
+    Ok(Reply::Value(json!({"principal": reader.caller(), "roles": roles, "commit": commit})))
 }
 
 fn resources_relation() -> Relation {

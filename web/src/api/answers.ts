@@ -17,6 +17,8 @@ export interface Whoami {
   /** `user:ana`, `peer:…`, `anonymous`. */
   principal: string;
   roles: string[];
+  /** What is read after this has all up to this commit. */
+  commit: number;
 }
 
 /** What the caller may do, on all or on some resources of the operation's kind. */

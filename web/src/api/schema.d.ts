@@ -3128,7 +3128,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Says who the caller is and which roles he holds.
+         * Says who the caller is, which roles he holds, and at which commit the unit is.
          * @description Needs the right Read.
          */
         get: operations["unit.whoami"];

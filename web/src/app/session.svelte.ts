@@ -16,6 +16,8 @@ class Session {
   state = $state<State>('unknown');
   principal = $state('anonymous');
   roles = $state.raw<string[]>([]);
+  /** At which commit the unit was when it said who is here; 0 where it could not be asked. */
+  commit = 0;
   /** Why it is not known who is here: the unit cannot be reached. */
   problem = $state.raw<Problem>();
   /** Null where the unit does not tell what one may do: then everything is offered, and the unit refuses. */
@@ -157,6 +159,7 @@ class Session {
   #take(now: Whoami): void {
     this.principal = now.principal;
     this.roles = now.roles;
+    this.commit = now.commit;
     this.state = now.principal === 'anonymous' ? 'out' : 'in';
   }
 

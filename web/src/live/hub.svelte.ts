@@ -1,13 +1,20 @@
 // The one connection of this tab to `/v1/live`, shared by all views on the page.
 //
-// It asks for the topics that mounted views want, and connects anew where they change. After a break it compares the commit it knows with
-// that of the unit, and has everything read again where something was missed. Where the stream is refused or not there, views are
-// polled. A hidden tab holds no connection.
+// It asks for the topics that mounted views want, and connects anew where they change. Each view has the commit up to which it has surely
+// heard; where the unit stands elsewhere when it greets, the view is read again: nothing is missed between its first read and the greeting,
+// nor over a break. Where the stream is refused or not there, views are polled. A hidden tab holds no connection.
 
 import { session } from '../app/session.svelte';
 
 type Read = () => unknown;
 type State = 'off' | 'live' | 'connecting' | 'polling';
+
+interface View {
+  topics: string[];
+  read: Read;
+  /** What it has read has all up to this commit; 0 where the unit has not told any. */
+  commit: number;
+}
 
 const pollMs = 5_000;
 /** How long a change of topics waits for others: a page mounts many views at once. */
@@ -19,9 +26,12 @@ const refusedMs = 60_000;
 
 class Hub {
   state = $state<State>('off');
-  #views = new Map<symbol, { topics: string[]; read: Read }>();
+  #views = new Set<View>();
   #source: EventSource | undefined;
+  /** What the stream was asked for; it tells nothing of other topics. */
   #asked = '';
+  #topics = new Set<string>();
+  /** The last commit that the unit has told. */
   #commit = 0;
   #settle: ReturnType<typeof setTimeout> | undefined;
   #poll: ReturnType<typeof setInterval> | undefined;
@@ -35,8 +45,8 @@ class Hub {
   /** Has `read` called when one of the topics has changed. Returns how to stop. */
   watch(topics: string[], read: Read): () => void {
     if (topics.length === 0) return () => {};
-    const view = Symbol();
-    this.#views.set(view, { topics, read });
+    const view = { topics, read, commit: this.#commit || session.commit };
+    this.#views.add(view);
     this.#later();
     return () => {
       this.#views.delete(view);
@@ -50,16 +60,17 @@ class Hub {
   }
 
   #connect(): void {
-    const topics = [...new Set([...this.#views.values()].flatMap((view) => view.topics))].sort();
+    const topics = [...new Set([...this.#views].flatMap((view) => view.topics))].sort();
     const asked = topics.map((topic) => `watch=${encodeURIComponent(topic)}`).join('&');
     if (asked === '') return this.#close('off');
     if (asked === this.#asked && (this.#source || this.#poll)) return;
     if (document.hidden && this.#asked !== '') return;
     this.#close('connecting');
     this.#asked = asked;
+    this.#topics = new Set(topics);
     const source = new EventSource(`/v1/live?${asked}`);
     this.#source = source;
-    source.addEventListener('hello', (event) => this.#hello(commitOf(event)));
+    source.addEventListener('hello', (event) => this.#hello(event));
     source.addEventListener('changed', (event) => this.#changed(event));
     source.addEventListener('ended', () => {
       this.#close('off');
@@ -72,18 +83,24 @@ class Hub {
     });
   }
 
-  #hello(commit: number): void {
-    const hasMissed = this.#commit !== 0 && commit !== this.#commit;
-    this.#commit = commit;
+  #hello(event: MessageEvent<string>): void {
+    const { commit } = JSON.parse(event.data) as { commit: number };
     this.state = 'live';
-    if (hasMissed) this.#readAll();
+    this.#heard(commit, (view) => view.commit !== commit);
   }
 
   #changed(event: MessageEvent<string>): void {
     const { commit, topics } = JSON.parse(event.data) as { commit: number; topics: string[] };
+    this.#heard(commit, (view) => view.topics.some((want) => topics.some((topic) => concerns(topic, want))));
+  }
+
+  /** Has views read again that the stream tells of; one that came after the stream was asked for hears from the next. */
+  #heard(commit: number, isConcerned: (view: View) => boolean): void {
     this.#commit = commit;
-    for (const { topics: wanted, read } of [...this.#views.values()]) {
-      if (wanted.some((want) => topics.some((topic) => concerns(topic, want)))) read();
+    for (const view of [...this.#views]) {
+      if (!view.topics.every((topic) => this.#topics.has(topic))) continue;
+      if (isConcerned(view)) view.read();
+      view.commit = commit;
     }
   }
 
@@ -114,7 +131,7 @@ class Hub {
   }
 
   #readAll(): void {
-    for (const { read } of [...this.#views.values()]) read();
+    for (const { read } of [...this.#views]) read();
   }
 
   #close(state: State): void {
@@ -125,10 +142,6 @@ class Hub {
     this.#asked = '';
     this.state = state;
   }
-}
-
-function commitOf(event: MessageEvent<string>): number {
-  return (JSON.parse(event.data) as { commit: number }).commit;
 }
 
 /** A view of a kind wants changes of each of its resources; a view of a resource wants those of its kind told as a whole. */

@@ -4,7 +4,7 @@
 import type { Whoami } from '../api/answers';
 import type { TaskShown, Variables } from './types';
 
-export interface Who extends Whoami {
+export interface Who extends Omit<Whoami, 'commit'> {
   operations: Record<string, 'all' | 'some'> | null;
 }
 

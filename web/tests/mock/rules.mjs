@@ -97,7 +97,7 @@ function who({ operation, resource: on }) {
 }
 
 export const answers = {
-  'unit.whoami': (_, { user: me }) => ({ principal: `user:${me}`, roles: rolesOf(me) }),
+  'unit.whoami': (_, { user: me, commit }) => ({ principal: `user:${me}`, roles: rolesOf(me), commit: commit() }),
   'policy.mine': (_, { user: me, operations }) => {
     const mine = operations.filter((name) => always.test(name) || rolesOf(me).some(permits(name)));
     return { operations: Object.fromEntries(mine.map((name) => [name, name === 'task.complete' ? 'some' : 'all'])) };

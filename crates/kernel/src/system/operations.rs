@@ -398,7 +398,7 @@ fn unit(system: &Arc<System>) -> Vec<Operation> {
         operation(
             "unit.whoami",
             Read,
-            "Says who the caller is and which roles he holds.",
+            "Says who the caller is, which roles he holds, and at which commit the unit is.",
             read(system, |_, reader, _| whoami(reader)),
         )
         .on_kind()
