@@ -257,6 +257,11 @@ pub fn file_create() -> Request {
     Request::post(&["files"])
 }
 
+/// `file.delete`
+pub fn file_delete(name: &str) -> Request {
+    Request::delete(&["files", name])
+}
+
 /// `file.get`
 pub fn file_get(name: &str) -> Request {
     Request::get(&["files", name])

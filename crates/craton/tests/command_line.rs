@@ -123,6 +123,7 @@ fn the_help_of_every_command_has_examples() {
         "file put",
         "file get",
         "file read",
+        "file delete",
         "stream list",
         "stream append",
         "stream read",

@@ -57,6 +57,8 @@ fn the_first_steps_lead_from_nothing_to_an_answer() {
     assert_eq!(std::fs::read(folder.join("copy.png")).expect("reads"), photo);
     assert!(ask(&["file", "get", name]).contains("image/png"));
     assert!(ask(&["file", "list"]).contains(name));
+    assert!(ask(&["file", "delete", name]).contains(name));
+    assert!(!ask(&["file", "list"]).contains(name));
     let sql = "SELECT r.customer, a.answer FROM requests r JOIN answers a ON a.id = r.id";
     let answer =
         wait_for(&folder, &["--unit", "shop", "sql", sql], |text| text.contains("(1 row)"));

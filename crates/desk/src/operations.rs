@@ -53,6 +53,13 @@ fn files(desk: &Arc<Desk>) -> Vec<Operation> {
         .takes_raw(&TAKEN)
         .answers(schema::<Added>()),
         operation(
+            "file.delete",
+            Manage,
+            "Deletes a file, whoever has added it; what names it names nothing then.",
+            decide(desk, Desk::delete_file),
+        )
+        .answers(object(json!({"file": text()}))),
+        operation(
             "file.get",
             Read,
             "Shows how large a file is, what it is, and who added it.",

@@ -854,7 +854,11 @@ export interface paths {
         get: operations["file.get"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * Deletes a file, whoever has added it; what names it names nothing then.
+         * @description Needs the right Manage.
+         */
+        delete: operations["file.delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -5628,6 +5632,49 @@ export interface operations {
                         owner: string;
                         /** @description When it was added, wall time. */
                         at: string;
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["Timeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["Exhausted"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "file.delete": {
+        parameters: {
+            query?: {
+                /** @description The business time at which it happens; the unit's business clock where absent. */
+                at?: components["parameters"]["At"];
+            };
+            header?: {
+                /** @description Makes it safe to repeat the request: it takes effect once in 24 hours. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        file?: string;
                     };
                 };
             };

@@ -37,6 +37,7 @@ export const table = {
   'exchange.skip': ['POST', '/v1/exchange/skip'],
   'exchange.status': ['GET', '/v1/exchange/status'],
   'file.create': ['POST', '/v1/files'],
+  'file.delete': ['DELETE', '/v1/files/{name}'],
   'file.get': ['GET', '/v1/files/{name}'],
   'file.read': ['GET', '/v1/files/{name}/read'],
   'form.get': ['GET', '/v1/forms/{name}'],

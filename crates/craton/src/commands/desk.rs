@@ -75,10 +75,10 @@ impl Screen {
     }
 }
 
-/// Shows, adds and reads the pictures and documents that forms name
+/// Shows, adds, reads and deletes the pictures and documents that forms name
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  craton file list\n  craton file put parcel.jpg\n  craton file get FILE\n  craton file read FILE --to parcel.jpg\n\nFILE is the SHA-256 hash of the bytes, as a variable of a form has it. Files are never changed; old ones go by `desk.files_days`."
+    after_help = "Examples:\n  craton file list\n  craton file put parcel.jpg\n  craton file get FILE\n  craton file read FILE --to parcel.jpg\n  craton file delete FILE\n\nFILE is the SHA-256 hash of the bytes, as a variable of a form has it. Files are never changed; old ones go by `desk.files_days`."
 )]
 pub struct File {
     #[command(subcommand)]
@@ -121,6 +121,14 @@ enum FileCommand {
         #[arg(long, value_name = "PATH")]
         to: Option<PathBuf>,
     },
+    /// Deletes a file, whoever has added it; what names it names nothing then
+    #[command(after_help = "Examples:\n  craton file delete FILE")]
+    Delete {
+        /// The file
+        name: String,
+        #[command(flatten)]
+        change: Change,
+    },
 }
 
 impl File {
@@ -144,6 +152,10 @@ impl File {
             }
             FileCommand::Read { name, to: Some(path) } => save(&client, bare(&name), &path),
             FileCommand::Read { name, to: None } => client.pass_on(&routes::file_read(bare(&name))),
+            FileCommand::Delete { name, change } => {
+                let request = change.put(routes::file_delete(bare(&name)))?;
+                output::one(globals.output, &client.send(&request)?)
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Adding, showing and reading a file.
+//! Adding, showing, reading and deleting a file.
 
 use super::media;
 use super::state::{self, Record};
@@ -8,6 +8,7 @@ use base::{Problem, Time};
 use kernel::{Call, Found, Principal, Read, Reader, Reply, Tx};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 use std::collections::BTreeMap;
 
 /// A file that was added.
@@ -89,11 +90,18 @@ impl Desk {
         let pieces = state::pieces_of(reader, &call.resource.name)?;
         Ok(Reply::Stream { media, pieces: Box::new(pieces.into_iter().map(Ok)) })
     }
+
+    /// Takes a file away, whoever has added it. Whatever named it names nothing then.
+    pub(crate) fn delete_file(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
+        let record = record(tx, call)?;
+        state::remove(tx, &call.resource.name, &record)?;
+        Ok(Reply::Value(json!({ "file": call.resource.name })))
+    }
 }
 
-fn record(reader: &Reader, call: &Call) -> Result<Record, Problem> {
+fn record(read: &dyn Read, call: &Call) -> Result<Record, Problem> {
     let missing = || kernel::Error::NotFound { resource: call.resource.to_string() };
-    Ok(state::find(reader, &call.resource.name)?.ok_or_else(missing)?)
+    Ok(state::find(read, &call.resource.name)?.ok_or_else(missing)?)
 }
 
 /// Returns a file as policies see it: whose it is.

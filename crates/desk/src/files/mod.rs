@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `media` | what a file is, by its first bytes |
 //! | `state` | the keys of a file, and how they are read and written |
-//! | `keep` | adding, showing and reading a file |
+//! | `keep` | adding, showing, reading and deleting a file |
 //! | `forget` | letting go of what is old |
 //! | `verify` | contradictions between what is stored of files |
 

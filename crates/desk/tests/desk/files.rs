@@ -107,6 +107,25 @@ fn one_file_one_user_and_the_unit_have_their_limits() {
 }
 
 #[test]
+fn who_manages_files_deletes_one_and_makes_room() {
+    let mut world = World::with(Config { files_bytes_max: 150, ..Config::default() });
+    let name = add(&mut world, "user:paul", photo(&[1; 96]));
+    let delete = |who: &str| of(who, "file.delete", ("file", &name));
+    for (who, refused) in [
+        ("user:paul", "resource.not_found"),
+        ("user:petra", "policy.forbidden"),
+        ("user:otto", "policy.forbidden"),
+    ] {
+        assert_eq!(code(world.call(delete(who))), refused, "{who}");
+    }
+    assert_eq!(world.call(delete("user:olga")).expect("it is deleted"), json!({"file": name}));
+    assert_eq!(code(world.call(delete("user:olga"))), "resource.not_found");
+    assert_eq!(code(world.look("user:olga", "file.read", ("file", &name))), "resource.not_found");
+    add(&mut world, "user:petra", photo(&[2; 96]));
+    assert_eq!(world.desk.verify(&world.reader()).expect("a look"), Vec::<String>::new());
+}
+
+#[test]
 fn old_files_go_where_the_configuration_says_so() {
     let mut world = World::with(Config { files_days: Some(10), ..Config::default() });
     let (old, kept) = (photo(b"old"), photo(b"kept"));
