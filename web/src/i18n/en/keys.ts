@@ -13,4 +13,5 @@ export const keys = {
   open: 'Open the row',
   select: 'Select the row',
   filter: 'To the filter',
+  run: 'Run the statement, or what is selected of it',
 } as const;

@@ -16,4 +16,5 @@ export const keys: Table<typeof En> = {
   open: '打开此行',
   select: '选择此行',
   filter: '转到筛选框',
+  run: '运行语句或所选部分',
 };
