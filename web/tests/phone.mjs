@@ -24,8 +24,27 @@ function film(text) {
 
 const camera = ['--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', `--use-file-for-fake-video-capture=${film('order-9034')}`];
 const { visit: open, close } = mocked({ args: camera });
-const visit = (path, size = 'phone') => open(path, { size, permissions: ['camera'] });
+const visit = (path, size = 'phone', routes = {}) => open(path, { size, permissions: ['camera'], routes });
 after(() => rmSync(folder, { recursive: true }));
+
+test('a task is not to be completed before its form is there', async () => {
+  let come;
+  const coming = new Promise((resolve) => (come = resolve));
+  const page = await visit('/tasks/4127-6', 'phone', {
+    '**/assets/viewer-*.js': async (route) => {
+      await coming;
+      await route.continue();
+    },
+  });
+  const complete = page.getByRole('button', { name: 'Complete', exact: true });
+  await complete.waitFor();
+  assert.equal(await complete.isDisabled(), true);
+  come();
+  await page.getByText('Pay back a part').waitFor();
+  await complete.click();
+  await page.getByText('Field is required.').waitFor();
+  await close(page);
+});
 
 test('a form shows and hides as it says, and what the unit refuses stands beside its field', async () => {
   const page = await visit('/tasks/4127-6');
