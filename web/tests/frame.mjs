@@ -97,6 +97,32 @@ test('what one may not do is not offered', async () => {
   await close(other);
 });
 
+test('what one may do, and which pages applications bring, follows while somebody works', async () => {
+  const lost = [];
+  const brought = [];
+  const changed = (change) => async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, json: change(await answer.json()) });
+  };
+  const page = await visit('/settings', {
+    routes: {
+      '**/v1/policies/mine': changed(({ operations }) => ({ operations: Object.fromEntries(Object.entries(operations).filter(([name]) => !lost.includes(name))) })),
+      '**/v1/screens': changed(({ items, ...more }) => ({ ...more, items: [...items, ...brought] })),
+    },
+  });
+  await listening(page);
+  await page.getByRole('link', { name: 'Audit' }).waitFor();
+  // An application may be called as something else is, here as a group of the console's own.
+  brought.push({ name: 'returns', title: { en: 'Returns' }, heading: { en: 'What comes back' }, application: 'shop', application_title: { en: 'Data' }, order: 1, on: ['desk'] });
+  here.mock.changed('screen');
+  await page.getByRole('link', { name: 'Returns' }).waitFor();
+  await page.getByText('What comes back').waitFor();
+  lost.push('audit.list');
+  await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+  await page.getByRole('link', { name: 'Audit' }).waitFor({ state: 'hidden' });
+  await close(page);
+});
+
 test('the keyboard goes everywhere', async () => {
   const page = await visit('/');
   await page.keyboard.press('Control+k');

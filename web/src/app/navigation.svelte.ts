@@ -12,6 +12,8 @@ export interface Item {
   title: string;
   href: string;
   icon: IconName;
+  /** Under what it stands in its group; those of one heading stand together. */
+  heading?: string;
 }
 
 export interface Group {
@@ -93,12 +95,12 @@ class Navigation {
 
   readonly groups = $derived<Group[]>([...this.#own(), ...this.#applications()].filter((group) => 0 < group.items.length));
 
-  /** Reads the menus of applications; a unit without screens has none. */
-  async start(): Promise<void> {
+  /** Reads the menus of applications; a unit without screens has none. Where it cannot be asked, what was known stays. */
+  async read(): Promise<void> {
     try {
       this.screens = (await call('screen.list', {}, { quiet: true })).items;
     } catch {
-      this.screens = [];
+      // The next change is read again.
     }
   }
 
@@ -113,7 +115,9 @@ class Navigation {
 
   #applications(): Group[] {
     const device = viewport.isPhone ? 'phone' : 'desk';
-    const shown = this.screens.filter((screen) => (screen.on ?? [device]).includes(device));
+    const shown = this.screens
+      .filter((screen) => (screen.on ?? [device]).includes(device))
+      .sort((one, other) => (one.order ?? 0) - (other.order ?? 0));
     const menus = new Map<string, { title: string; screens: ScreenRow[] }>();
     for (const screen of shown) {
       const application = screen.application ?? '';
@@ -121,12 +125,11 @@ class Navigation {
       menu.screens.push(screen);
       menus.set(application, menu);
     }
-    return [...menus.values()].map(({ title, screens }) => ({
-      title,
-      items: screens
-        .sort((one, other) => (one.order ?? 0) - (other.order ?? 0))
-        .map((screen) => ({ title: words(screen.title), href: href('screen', { name: screen.name }), icon: 'screen' as const })),
-    }));
+    return [...menus.values()].map(({ title, screens }) => {
+      const items = screens.map((screen) => ({ title: words(screen.title), href: href('screen', { name: screen.name }), icon: 'screen' as const, heading: words(screen.heading) }));
+      const headings = [...new Set(items.map(({ heading }) => heading))];
+      return { title, items: headings.flatMap((heading) => items.filter((item) => item.heading === heading)) };
+    });
   }
 }
 

@@ -74,9 +74,17 @@ class Session {
     window.location.assign('/sign-in');
   }
 
-  /** Reads anew what one may do; roles change while people work. */
+  /** Reads anew what one may do: roles change while people work. Where the unit cannot be asked, what was known stays. */
   async refresh(): Promise<void> {
-    await this.#learn();
+    if (this.state !== 'in' || this.isAlone) return;
+    try {
+      const { operations } = await call('policy.mine', {}, { quiet: true, once: true });
+      if (JSON.stringify(operations) === JSON.stringify(this.#mine)) return;
+      this.#mine = operations;
+      await this.#keep();
+    } catch {
+      // The next look may find out.
+    }
   }
 
   /** Opens the layer to sign in again, and waits until somebody has. */
