@@ -74,6 +74,13 @@ fn streams(data: &Arc<Data>) -> Vec<Operation> {
                 "offset": {"type": "integer", "description": "The offset of the first row."},
                 "count": {"type": "integer", "description": "How many rows were appended."},
                 "set_aside": {"type": "integer", "description": "How many were set aside."},
+                "faults": {"type": "array", "description": "Why rows of the body were set aside, 1,000 at most.", "items": {
+                    "type": "object",
+                    "properties": {
+                        "row": {"type": "integer", "description": "Which row of the body, from 1."},
+                        "reason": {"type": "string"},
+                    },
+                }},
             },
         }))
         .counted(),

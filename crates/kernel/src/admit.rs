@@ -386,7 +386,7 @@ impl Admission {
             return Ok(held);
         }
         let (quotas, policies) = (kernel.quotas(read)?, kernel.policies(read)?);
-        let roles = policies.roles(who);
+        let roles = policies.roles(read, who)?;
         let limits = quotas.limits(read, who, &roles)?.or(self.defaults);
         let narrow = quotas.narrow(read, who, &roles)?.into_iter().map(|quota| Narrow {
             name: quota.name.clone(),

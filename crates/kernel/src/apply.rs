@@ -171,13 +171,11 @@ fn applications_of_others(tx: &Tx<'_>, call: &Call) -> Result<BTreeSet<String>, 
         owner == actor || owner.strip_prefix("role:").is_some_and(|role| roles.contains(role))
     };
     let (mut own, mut others) = (BTreeSet::new(), BTreeSet::new());
-    for kind in tx.kernel().kinds().filter(|kind| !kind.manifest.is_empty()) {
-        for resource in tx.resources(kind.name)? {
-            let Some(application) = resource.labels.get(APPLICATION) else { continue };
-            let all = if is_own(&resource.owner) { &mut own } else { &mut others };
-            if !all.contains(application) {
-                all.insert(application.clone());
-            }
+    for resource in mentioning(tx, APPLICATION)? {
+        let Some(application) = resource.labels.get(APPLICATION) else { continue };
+        let all = if is_own(&resource.owner) { &mut own } else { &mut others };
+        if !all.contains(application) {
+            all.insert(application.clone());
         }
     }
     others.retain(|application| !own.contains(application));
@@ -347,6 +345,22 @@ fn run_as(
     run(tx, &inner).map(|_| ())
 }
 
+/// Returns the declared resources in whose stored form a text stands. The others are not taken apart: there may be very many of them.
+fn mentioning(tx: &Tx<'_>, text: &str) -> Result<Vec<Arc<Resource>>, Problem> {
+    let written = Value::from(text).to_string();
+    let mut found = Vec::new();
+    for kind in tx.kernel().kinds().filter(|kind| !kind.manifest.is_empty()) {
+        for (key, bytes) in tx.scan_prefix(space::key(b'R').text(kind.name).as_ref(), usize::MAX)? {
+            // Behind the eight bytes of its version.
+            let stored = std::str::from_utf8(bytes.get(8..).unwrap_or_default());
+            if stored.map_or(true, |stored| stored.contains(&written)) {
+                found.push(tx.kernel().decode_resource(&key, &bytes)?);
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// Returns the application's resources that are in the unit and no longer in its folder.
 fn left_behind(
     tx: &Tx<'_>,
@@ -355,13 +369,10 @@ fn left_behind(
 ) -> Result<Vec<ResourceRef>, Problem> {
     let Some(application) = application else { return Ok(Vec::new()) };
     let mut left = Vec::new();
-    for kind in tx.kernel().kinds().filter(|kind| !kind.manifest.is_empty()) {
-        for resource in tx.resources(kind.name)? {
-            let is_ours =
-                resource.labels.get(APPLICATION).is_some_and(|label| label == application);
-            if is_ours && !named.contains(&resource.reference()) {
-                left.push(resource.reference());
-            }
+    for resource in mentioning(tx, application)? {
+        let is_ours = resource.labels.get(APPLICATION).is_some_and(|label| label == application);
+        if is_ours && !named.contains(&resource.reference()) {
+            left.push(resource.reference());
         }
     }
     Ok(left)
@@ -455,6 +466,17 @@ pub(crate) fn delete_one(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem>
     Ok(Reply::Value(json!({"deleted": call.resource.to_string()})))
 }
 
+/// What an engine's own operation declares.
+#[derive(Debug, Default)]
+pub struct Declared {
+    /// What its kind says.
+    pub spec: Value,
+    /// Who answers for it. Where absent: the caller for what is new, whoever it was before for what is there.
+    pub owner: Option<String>,
+    /// Its labels. Where absent: none for what is new, those of before for what is there.
+    pub labels: Option<Labels>,
+}
+
 /// Declares what an engine's own operation makes of its caller's words, after that operation was permitted: the caller becomes the
 /// owner of what is new, what is there keeps its owner and its labels. Returns the version. No decision is made void, so it is for
 /// kinds on which no right depends.
@@ -467,6 +489,19 @@ pub fn declare_one(
     reference: &ResourceRef,
     spec: Value,
 ) -> Result<u64, Problem> {
+    declare_as(tx, call, reference, Declared { spec, ..Declared::default() })
+}
+
+/// Declares as [`declare_one`] does, with the owner and the labels that the caller names. He names no others than in a manifest.
+///
+/// # Errors
+/// What a manifest of this kind is refused for.
+pub fn declare_as(
+    tx: &mut Tx<'_>,
+    call: &Call,
+    reference: &ResourceRef,
+    declared: Declared,
+) -> Result<u64, Problem> {
     let kernel = Arc::clone(tx.kernel());
     let ResourceRef { kind, name } = reference.clone();
     let unknown = || Error::Internal { detail: format!("there is no kind `{kind}`") };
@@ -476,14 +511,19 @@ pub fn declare_one(
         let reason = format!("{} `{name}`: {error}", kind_of.manifest);
         Error::Manifest { reason, place: Some(Place::pointer("/spec")), hint }
     };
-    (kind_of.check)(&spec).map_err(wrong)?;
-    check_size(&kernel, kind_of.manifest, &name, &spec)?;
+    (kind_of.check)(&declared.spec).map_err(wrong)?;
+    check_size(&kernel, kind_of.manifest, &name, &declared.spec)?;
     let held = tx.resource(&kind, &name)?;
-    if let Some(held) = held.as_ref().filter(|held| held.spec == spec) {
+    let Declared { spec, owner, labels } = declared;
+    let owner_before = || held.as_ref().map(|held| held.owner.clone());
+    let labels_before = || held.as_ref().map(|held| held.labels.clone()).unwrap_or_default();
+    let owner = owner.or_else(owner_before).unwrap_or_else(|| call.actor.to_string());
+    let labels = labels.unwrap_or_else(labels_before);
+    let is_same =
+        |held: &Arc<Resource>| held.spec == spec && held.owner == owner && held.labels == labels;
+    if let Some(held) = held.as_ref().filter(|held| is_same(held)) {
         return Ok(held.version);
     }
-    let owner = held.as_ref().map_or_else(|| call.actor.to_string(), |held| held.owner.clone());
-    let labels = held.as_ref().map(|held| held.labels.clone()).unwrap_or_default();
     let resource = Resource {
         version: last_version(tx, &kind, &name)? + 1,
         kind,
@@ -495,11 +535,32 @@ pub fn declare_one(
         changed_at: tx.wall(),
         is_deleted: false,
     };
+    check_owner(tx, call, &resource)?;
+    check_joining(tx, call, held.as_deref(), &resource)?;
     write(tx, &resource)?;
     for engine in kernel.engines() {
         engine.changed(tx, held.as_deref(), Some(&resource))?;
     }
     Ok(resource.version)
+}
+
+/// Refuses to take a resource out of its application, or to put it into one of others.
+fn check_joining(
+    tx: &Tx<'_>,
+    call: &Call,
+    held: Option<&Resource>,
+    resource: &Resource,
+) -> Result<(), Problem> {
+    if let Some(held) = held {
+        check_application(tx, call, held, &resource.labels)?;
+    }
+    match joined(&resource.labels, held) {
+        Some(application) if applications_of_others(tx, call)?.contains(application) => {
+            let (resource, application) = (resource.reference().to_string(), application.clone());
+            Err(Error::Foreign { resource, application }.into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Removes what [`declare_one`] has declared, or a manifest of the same kind: the resource of the call.
@@ -565,7 +626,8 @@ fn check_grant(tx: &Tx<'_>, call: &Call, resource: &Resource) -> Result<(), Prob
     let Some(held) = bounds(tx, call)? else { return Ok(()) };
     let granted = (kind.roles)(&resource.spec);
     let claimed = claimable(tx, resource)?;
-    let missing = granted.iter().chain(&claimed).find(|role| !held.contains(*role));
+    let of_type = roles_by_type(tx, resource)?;
+    let missing = granted.iter().chain(&claimed).chain(&of_type).find(|role| !held.contains(*role));
     let missing = missing
         .cloned()
         .or_else(|| (kind.is_grant && granted.is_empty()).then(|| resource.name.clone()));
@@ -592,6 +654,14 @@ fn claimable(read: &dyn Read, resource: &Resource) -> Result<Vec<String>, Proble
     let provider = identity.split_once('/').map_or(identity, |(provider, _)| provider);
     let provider = read.resource(sign_in::PROVIDER, provider)?;
     Ok(provider.map(|provider| sign_in::granted(&provider.spec)).unwrap_or_default())
+}
+
+/// Returns the roles that a device comes to by its type. A type that is declared in the same `apply` is judged by itself.
+fn roles_by_type(tx: &Tx<'_>, resource: &Resource) -> Result<BTreeSet<String>, Problem> {
+    match policy::type_of(resource).filter(|_| resource.kind == "device") {
+        Some(type_name) => Ok(tx.kernel().policies(tx)?.roles_of_devices(type_name)),
+        None => Ok(BTreeSet::new()),
+    }
 }
 
 /// Refuses to change or remove what grants or limits rights, where the author could not have declared it.
@@ -637,9 +707,13 @@ fn check_application(
 }
 
 /// Refuses to hand out a credential of somebody who may do more than the caller.
-pub(crate) fn may_grant(tx: &Tx<'_>, call: &Call, principal: &Principal) -> Result<(), Problem> {
+///
+/// # Errors
+/// `policy.grant` with the first role that the caller does not hold.
+pub fn may_grant(tx: &Tx<'_>, call: &Call, principal: &Principal) -> Result<(), Problem> {
     let Some(held) = bounds(tx, call)? else { return Ok(()) };
-    match tx.kernel().policies(tx)?.roles(principal).into_iter().find(|role| !held.contains(role)) {
+    let granted = tx.kernel().roles(tx, principal)?;
+    match granted.into_iter().find(|role| !held.contains(role)) {
         Some(role) => Err(Error::Grant { actor: call.actor.to_string(), role }.into()),
         None => Ok(()),
     }

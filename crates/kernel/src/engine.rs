@@ -33,7 +33,8 @@ pub struct KindOf {
 /// A resource that exists by running (a task, a contract), as policies see it.
 #[derive(Debug, Clone, Default)]
 pub struct Found {
-    /// Text attributes that the policies' schema knows: `owner`, `assignee`, `peer`, `state`, `process`.
+    /// Text attributes that the policies' schema knows: `owner`, `assignee`, `peer`, `state`, `process`, `parent`; and `groups`, names with
+    /// a line break between.
     pub attributes: BTreeMap<&'static str, String>,
     /// Candidate roles, of tasks.
     pub candidates: Vec<String>,
@@ -73,6 +74,9 @@ pub trait Engine: Send + Sync {
     fn find(&self, _read: &dyn Read, _kind: &str, _name: &str) -> Result<Option<Found>, Problem> {
         Ok(None)
     }
+
+    /// Adds what policies may know of a declared resource of this engine beside its owner. Must return at once.
+    fn describes(&self, _resource: &Resource, _found: &mut Found) {}
 
     /// Recognises a caller by a signature over the request, where the engine knows such callers. `None`: not mine.
     ///

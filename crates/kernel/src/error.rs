@@ -247,7 +247,10 @@ impl Explain for Error {
                 )
             }
             Self::Principal { .. } => {
-                Some("write user:NAME, process:NAME, kpi:NAME, peer:UNIT or unit:PART".into())
+                Some(
+                    "write user:NAME, process:NAME, kpi:NAME, device:NAME, device_type:NAME, topic:NAME, rule:NAME, peer:UNIT or unit:PART"
+                        .into(),
+                )
             }
             Self::Reference { .. } => {
                 Some("declare it in the same folder, or correct the name".into())

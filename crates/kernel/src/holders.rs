@@ -160,6 +160,7 @@ mod tests {
             expires: Some(Time(10_000_000)),
             created: Time(0),
             session: Some(session),
+            is_device: false,
         }
     }
 

@@ -510,6 +510,7 @@ impl Kernel {
         let none = Found::default();
         let policies = self.policies(read)?;
         policies.decide(
+            read,
             &call.actor,
             call.on_behalf_of.as_ref(),
             operation,
@@ -532,7 +533,7 @@ impl Kernel {
         on_behalf_of: Option<&Principal>,
     ) -> Result<Through, Problem> {
         let found = self.find(read, resource)?.unwrap_or_default();
-        self.policies(read)?.through(actor, on_behalf_of, operation, resource, &found)
+        self.policies(read)?.through(read, actor, on_behalf_of, operation, resource, &found)
     }
 
     /// Returns the roles that a principal holds, for what is shown to some roles only. What they may do the policies say.
@@ -544,7 +545,7 @@ impl Kernel {
         read: &dyn Read,
         principal: &Principal,
     ) -> Result<BTreeSet<String>, Problem> {
-        Ok(self.policies(read)?.roles(principal))
+        self.policies(read)?.roles(read, principal)
     }
 
     /// Returns what roles show of relations.
@@ -561,7 +562,7 @@ impl Kernel {
     /// Where the store cannot be read.
     pub fn is_restricted(&self, read: &dyn Read, principal: &Principal) -> Result<bool, Problem> {
         let policies = self.policies(read)?;
-        let roles = policies.roles(principal);
+        let roles = policies.roles(read, principal)?;
         Ok(roles.iter().any(|role| policies.excerpts().contains_key(role)))
     }
 
@@ -576,7 +577,9 @@ impl Kernel {
         }
         if let Some(declared) = read.resource(&resource.kind, &resource.name)? {
             let attributes = BTreeMap::from([("owner", declared.owner.clone())]);
-            return Ok(Some(Found { attributes, candidates: Vec::new() }));
+            let mut found = Found { attributes, candidates: Vec::new() };
+            self.engines.iter().for_each(|engine| engine.describes(&declared, &mut found));
+            return Ok(Some(found));
         }
         for engine in &self.engines {
             if let Some(found) = engine.find(read, &resource.kind, &resource.name)? {
@@ -747,8 +750,9 @@ impl Kernel {
         self.rights.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Returns how often rights have changed, twice each time: odd while it happens.
-    pub(crate) fn rights_changes(&self) -> u64 {
+    /// Returns how often rights have changed, twice each time: odd while it happens. Whoever remembers what somebody may asks anew where
+    /// it is another number than before.
+    pub fn rights_changes(&self) -> u64 {
         self.rights.load(Ordering::SeqCst)
     }
 

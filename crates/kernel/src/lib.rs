@@ -48,7 +48,7 @@ mod usage;
 mod works;
 mod writer;
 
-pub use apply::{declare_one, withdraw};
+pub use apply::{Declared, declare_as, declare_one, may_grant, withdraw};
 pub use asked::{AskedPolicy, asked_policies};
 pub use bucket::Rate;
 pub use config::Config;
@@ -68,8 +68,8 @@ pub use manifest::{Manifest, Metadata, documents};
 pub use memory::{Memory, Part, Reserved};
 pub use metrics::{Counter, DoorName, Exposition, Histogram, Meters, Sample, Traffic};
 pub use operation::{
-    Address, Body, Call, Handler, Operation, Prepared, Reply, Right, Target, decide, operation,
-    read,
+    Address, Body, Call, DecideMany, Handler, Operation, Prepared, Reply, Right, Target, alone,
+    decide, many, operation, read,
 };
 pub use policy::Decision;
 pub use principal::Principal;
@@ -81,7 +81,7 @@ pub use running::{Act, Give, Running, Signal, Wanted};
 pub use scram::{Challenge, Proof, SignedIn};
 pub use sign_in::{Session, Web, WebRequest, WebResponse, sessions_ended};
 pub use space::key;
-pub use token::Token;
+pub use token::{Token, certificate_hash};
 pub use trace::{Batch, Span, SpanId, SpanKind, Trace, TraceId, Tracer};
 pub use tx::Tx;
 pub use works::{Work, Works};

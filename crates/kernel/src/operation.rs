@@ -255,6 +255,12 @@ impl Reply {
 /// Changes something: pure, on the partition's thread.
 pub type Decide = Arc<dyn Fn(&mut Tx<'_>, &Call) -> Result<Reply, Problem> + Send + Sync>;
 
+/// Changes something for several callers at once: pure, on the partition's thread. One answer for each call, in their order; an error is
+/// that of all of them.
+pub type DecideMany = Arc<
+    dyn Fn(&mut Tx<'_>, &[&Call]) -> Result<Vec<Result<Reply, Problem>>, Problem> + Send + Sync,
+>;
+
 /// Only looks: on the caller's thread, over a snapshot.
 pub type Look = Arc<dyn Fn(&Reader, &Call) -> Result<Reply, Problem> + Send + Sync>;
 
@@ -330,6 +336,8 @@ pub struct Operation {
     pub cancel: Option<Decide>,
     /// What is done on the caller's thread before the call is queued.
     pub prepare: Option<Prepare>,
+    /// How calls that wait together are run together.
+    pub many: Option<DecideMany>,
 }
 
 impl Operation {
@@ -434,6 +442,14 @@ impl Operation {
         self
     }
 
+    /// Says how calls that wait together are run together: each is recognised, permitted, counted and answered by itself, and what they
+    /// do is one step. Where the step fails each is run by itself.
+    #[must_use]
+    pub fn together(mut self, many: DecideMany) -> Self {
+        self.many = Some(many);
+        self
+    }
+
     /// Says how an unanswered call is withdrawn.
     #[must_use]
     pub fn cancelled_by(mut self, cancel: Decide) -> Self {
@@ -467,6 +483,7 @@ pub fn operation(
         is_admitted_closed: false,
         cancel: None,
         prepare: None,
+        many: None,
     }
 }
 
@@ -478,6 +495,31 @@ where
 {
     let engine = Arc::clone(engine);
     Handler::Decide(Arc::new(move |tx, call| function(&engine, tx, call)))
+}
+
+/// Returns how several calls are run together.
+pub fn many<E, F>(engine: &Arc<E>, function: F) -> DecideMany
+where
+    E: Send + Sync + 'static,
+    F: Fn(&E, &mut Tx<'_>, &[&Call]) -> Result<Vec<Result<Reply, Problem>>, Problem>
+        + Send
+        + Sync
+        + 'static,
+{
+    let engine = Arc::clone(engine);
+    Arc::new(move |tx, calls| function(&engine, tx, calls))
+}
+
+/// Returns the handler that runs one call as if it were several that wait together.
+pub fn alone(many: &DecideMany) -> Handler {
+    let many = Arc::clone(many);
+    Handler::Decide(Arc::new(move |tx, call| {
+        let answer = many(tx, &[call])?.pop();
+        answer.unwrap_or_else(|| {
+            let detail = format!("`{}` gave no answer", call.operation);
+            Err(crate::Error::Internal { detail }.into())
+        })
+    }))
 }
 
 /// Returns a handler that only looks.

@@ -56,6 +56,8 @@ pub(crate) struct Policies {
     /// The line at which each policy begins in its text.
     lines: HashMap<PolicyId, u32>,
     roles: HashMap<Principal, BTreeSet<String>>,
+    /// The roles that types of devices give to their devices.
+    device_roles: HashMap<String, BTreeSet<String>>,
     people: People,
     excerpts: Arc<Excerpts>,
     /// The right that each operation needs: the group of its action.
@@ -97,6 +99,7 @@ impl Policies {
             set,
             lines,
             roles: roles(read, &people)?,
+            device_roles: device_roles(read)?,
             people,
             excerpts: Arc::new(excerpts),
             rights: kernel.operations().map(|each| (each.name, each.right.as_str())).collect(),
@@ -118,9 +121,27 @@ impl Policies {
         &self.people
     }
 
-    /// Returns the roles that a principal holds.
-    pub(crate) fn roles(&self, principal: &Principal) -> BTreeSet<String> {
-        self.roles.get(principal).cloned().unwrap_or_default()
+    /// Returns the roles that a principal holds. A device holds what its type gives to its devices: of which type it is says `read`, for
+    /// there are more devices than anybody wants to remember.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub(crate) fn roles(
+        &self,
+        read: &dyn Read,
+        principal: &Principal,
+    ) -> Result<BTreeSet<String>, Problem> {
+        let Principal::Device(name) = principal else {
+            return Ok(self.roles.get(principal).cloned().unwrap_or_default());
+        };
+        let device = read.resource("device", name)?;
+        let roles = device.and_then(|device| Some(self.roles_of_devices(type_of(&device)?)));
+        Ok(roles.unwrap_or_default())
+    }
+
+    /// Returns the roles that a type of devices gives to its devices.
+    pub(crate) fn roles_of_devices(&self, type_name: &str) -> BTreeSet<String> {
+        self.device_roles.get(type_name).cloned().unwrap_or_default()
     }
 
     /// Returns whether a user, a process or a KPI is declared, or a person was vouched for by a provider.
@@ -128,14 +149,20 @@ impl Policies {
         self.roles.contains_key(principal)
     }
 
-    /// Returns every principal that is known, in order: users, then processes, then KPIs.
+    /// Returns every principal that is known, in order: users, then programs of the unit, each kind for itself. Devices are not among
+    /// them.
     pub(crate) fn known(&self) -> BTreeSet<&Principal> {
         self.roles.keys().collect()
     }
 
     /// Returns every role that somebody holds.
     pub(crate) fn held_roles(&self) -> BTreeSet<&str> {
-        self.roles.values().flatten().map(String::as_str).collect()
+        self.roles
+            .values()
+            .chain(self.device_roles.values())
+            .flatten()
+            .map(String::as_str)
+            .collect()
     }
 
     /// Returns the policies that can speak of an operation.
@@ -156,8 +183,12 @@ impl Policies {
     }
 
     /// Decides; remembers what it decided.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
     pub(crate) fn decide(
         &self,
+        read: &dyn Read,
         actor: &Principal,
         on_behalf_of: Option<&Principal>,
         operation: &str,
@@ -172,7 +203,7 @@ impl Policies {
             return Ok(decision);
         }
         self.counted.asked.add(1);
-        let verdict = self.ask(&slice, &self.roles(actor), &asked)?;
+        let verdict = self.ask(&slice, &self.roles(read, actor)?, &asked)?;
         let mut reasons: Vec<String> = verdict.policies.iter().map(|id| self.name_of(id)).collect();
         reasons.sort();
         let decision = Decision { is_allowed: verdict.is_allowed, reasons };
@@ -180,8 +211,12 @@ impl Policies {
     }
 
     /// Returns through which roles a principal may do what the policies permit it; remembers it.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
     pub(crate) fn through(
         &self,
+        read: &dyn Read,
         actor: &Principal,
         on_behalf_of: Option<&Principal>,
         operation: &str,
@@ -194,14 +229,15 @@ impl Policies {
         if let Some(through) = self.through.get(&asked) {
             return Ok(through.as_ref().clone());
         }
-        let through = self.find_through(actor, |roles| self.ask(&slice, roles, &asked))?;
+        let held = self.roles(read, actor)?;
+        let through = self.find_through(held, |roles| self.ask(&slice, roles, &asked))?;
         Ok(self.through.keep(&asked, through).as_ref().clone())
     }
 
     /// Asks once without a role and once with each: what a role adds is permitted through it.
     fn find_through(
         &self,
-        actor: &Principal,
+        held: BTreeSet<String>,
         ask: impl Fn(&BTreeSet<String>) -> Result<Verdict, Problem>,
     ) -> Result<Through, Problem> {
         let free = ask(&BTreeSet::new())?;
@@ -215,7 +251,6 @@ impl Policies {
                 roles.insert(role.to_owned());
             }
         }
-        let held = self.roles(actor);
         for role in &held {
             let verdict = ask(&BTreeSet::from([role.clone()]))?;
             if verdict.is_allowed && !verdict.policies.is_subset(&free.policies) {
@@ -274,25 +309,41 @@ impl Policies {
     }
 }
 
-/// Returns the roles of everybody who holds some.
+/// Returns the roles of everybody who holds some, but of devices.
 fn roles(
     read: &dyn Read,
     people: &People,
 ) -> Result<HashMap<Principal, BTreeSet<String>>, Problem> {
     let mut roles: HashMap<Principal, BTreeSet<String>> = HashMap::new();
-    for user in read.resources("user")? {
-        roles.insert(Principal::User(user.name.clone()), roles_of(&user));
-    }
-    for process in read.resources("process")? {
-        roles.insert(Principal::Process(process.name.clone()), roles_of(&process));
-    }
-    for kpi in read.resources("kpi")? {
-        roles.insert(Principal::Kpi(kpi.name.clone()), roles_of(&kpi));
+    let kinds: [(&str, fn(String) -> Principal); 6] = [
+        ("user", Principal::User),
+        ("process", Principal::Process),
+        ("kpi", Principal::Kpi),
+        ("device_type", Principal::DeviceType),
+        ("topic", Principal::Topic),
+        ("rule", Principal::Rule),
+    ];
+    for (kind, principal) in kinds {
+        for declared in read.resources(kind)? {
+            roles.insert(principal(declared.name.clone()), roles_of(&declared));
+        }
     }
     for (user, claimed) in people.roles() {
         roles.entry(Principal::User(user.to_owned())).or_default().extend(claimed);
     }
     Ok(roles)
+}
+
+/// Returns the roles that each type of devices gives to its devices.
+fn device_roles(read: &dyn Read) -> Result<HashMap<String, BTreeSet<String>>, Problem> {
+    let types = read.resources("device_type")?;
+    let of = |each: &Arc<Resource>| (each.name.clone(), listed(each, "device_roles"));
+    Ok(types.iter().map(of).collect())
+}
+
+/// Returns of which type a device is, by its manifest.
+pub(crate) fn type_of(device: &Resource) -> Option<&str> {
+    device.spec.get("type").and_then(serde_json::Value::as_str)
 }
 
 /// Checks the policies of a role manifest.
@@ -326,9 +377,13 @@ fn wrong(source: &str, text: &str, error: &dyn Diagnostic) -> Error {
     Error::Policy { reason, place: Some(Place { pointer, ..place }), hint }
 }
 
-/// Returns the roles that the manifest of a user, process or KPI lists.
+/// Returns the roles that the manifest of a user or of a program of the unit lists.
 pub(crate) fn roles_of(resource: &Resource) -> BTreeSet<String> {
-    let roles = resource.spec.get("roles").and_then(serde_json::Value::as_array);
+    listed(resource, "roles")
+}
+
+fn listed(resource: &Resource, field: &str) -> BTreeSet<String> {
+    let roles = resource.spec.get(field).and_then(serde_json::Value::as_array);
     let names = roles.into_iter().flatten().filter_map(serde_json::Value::as_str);
     names.map(str::to_owned).collect()
 }
@@ -437,7 +492,8 @@ fn schema(kernel: &Kernel) -> Result<Schema, Problem> {
 
 fn action(name: &str, right: &str) -> String {
     format!(
-        "action \"{name}\" in [\"{right}\"] appliesTo {{ principal: [User, Process, Kpi, Peer, Part, Anonymous], \
+        "action \"{name}\" in [\"{right}\"] appliesTo {{ \
+         principal: [User, Process, Kpi, Device, DeviceType, Topic, Rule, Peer, Part, Anonymous], \
          resource: [Resource], context: {{ on_behalf_of: String }} }};\n"
     )
 }
@@ -453,6 +509,8 @@ fn resource_entity(
         .iter()
         .map(|role| uid("Role", role).map(RestrictedExpression::new_entity_uid))
         .collect::<Result<Vec<_>, _>>()?;
+    let groups = found.attributes.get("groups").map_or("", String::as_str);
+    let groups = groups.split('\n').filter(|name| !name.is_empty()).map(text);
     let attributes = HashMap::from([
         ("kind".to_owned(), text(&resource.kind)),
         ("name".to_owned(), text(&resource.name)),
@@ -461,6 +519,8 @@ fn resource_entity(
         ("peer".to_owned(), attribute("peer")),
         ("assignee".to_owned(), attribute("assignee")),
         ("process".to_owned(), attribute("process")),
+        ("parent".to_owned(), attribute("parent")),
+        ("groups".to_owned(), RestrictedExpression::new_set(groups)),
         ("candidates".to_owned(), RestrictedExpression::new_set(candidates)),
     ]);
     let parents = HashSet::from([uid("Kind", &resource.kind)?]);
@@ -468,8 +528,22 @@ fn resource_entity(
 }
 
 /// The types of entities that the schema knows.
-const TYPES: [&str; 10] =
-    ["Action", "Anonymous", "Kind", "Kpi", "Part", "Peer", "Process", "Resource", "Role", "User"];
+const TYPES: [&str; 14] = [
+    "Action",
+    "Anonymous",
+    "Device",
+    "DeviceType",
+    "Kind",
+    "Kpi",
+    "Part",
+    "Peer",
+    "Process",
+    "Resource",
+    "Role",
+    "Rule",
+    "Topic",
+    "User",
+];
 
 fn uid(entity_type: &str, id: &str) -> Result<EntityUid, Problem> {
     // Reading the name of a type takes longer than all the rest.

@@ -2,7 +2,8 @@
 
 use base::Key;
 
-/// Returns the beginning of a key in a space. Kernel: upper-case letters. Engines: lower-case letters and digits, see below.
+/// Returns the beginning of a key in a space. Kernel: upper-case letters from `E` on. Engines: the others, lower-case letters and
+/// digits, see below.
 ///
 /// | letter | owner | keys |
 /// |---|---|---|
@@ -22,6 +23,7 @@ use base::Key;
 /// | `s`..`z` | data | cursors, schemas, set-aside rows |
 /// | `0`..`4` | desk | files of forms and their bytes |
 /// | `5`..`9` | desk | who is notified, and of what |
+/// | `A`..`D` | device | devices and twins, commands, the broker, rules |
 pub fn key(space: u8) -> Key {
     Key::new(0, space)
 }

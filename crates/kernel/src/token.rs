@@ -37,6 +37,9 @@ pub struct Token {
     /// What makes it a session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<Session>,
+    /// True where `user` is a device: a token that it shows, or a certificate that stands for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_device: bool,
 }
 
 #[derive(Deserialize)]
@@ -102,7 +105,8 @@ impl Token {
 
     /// Returns who a token stands for.
     pub(crate) fn identity(&self, stamp: Stamp) -> Identity {
-        let principal = Principal::User(self.user.clone());
+        let of = if self.is_device { Principal::Device } else { Principal::User };
+        let principal = of(self.user.clone());
         Identity { principal, scope: self.scope.clone(), stamp: Some(stamp) }
     }
 
@@ -142,6 +146,7 @@ impl Token {
             expires,
             created: tx.wall(),
             session: None,
+            is_device: false,
         };
         Self::keep(tx, &secret, &token)?;
         let mut reply = json!({"id": token.id, "user": token.user, "token": secret});
@@ -151,13 +156,89 @@ impl Token {
         Ok(Reply::Value(reply))
     }
 
+    /// Returns whether it is a token that a user shows, which is listed and revoked as one.
+    fn is_of_user(&self) -> bool {
+        self.session.is_none() && !self.is_device
+    }
+
+    /// Makes a token for a device, after whoever asks for it was permitted to. Returns the secret, which is not kept, its hash and its id.
+    ///
+    /// # Errors
+    /// `kernel.internal`, which is a defect.
+    pub fn give_device(
+        tx: &mut Tx<'_>,
+        device: &str,
+        summary: &str,
+        expires: Option<Time>,
+    ) -> Result<(String, [u8; 32], String), Problem> {
+        let secret = Self::secret(tx.kernel());
+        let hash = base::sha256(secret.as_bytes());
+        let id = Self::keep_device(tx, &hash, device, summary, expires)?;
+        Ok((secret, hash, id))
+    }
+
+    /// Has a certificate stand for a device, after whoever asks for it was permitted to: `fingerprint` is the SHA-256 of its DER form.
+    /// Returns the hash under which it is kept, and its id.
+    ///
+    /// # Errors
+    /// `kernel.internal` where it stands for another device, which whoever calls has looked at.
+    pub fn trust_certificate(
+        tx: &mut Tx<'_>,
+        device: &str,
+        fingerprint: &[u8; 32],
+        summary: &str,
+        expires: Option<Time>,
+    ) -> Result<([u8; 32], String), Problem> {
+        let hash = certificate_hash(fingerprint);
+        if Self::stored(tx, &hash)?.is_some_and(|held| held.user != device) {
+            let detail =
+                format!("the certificate {} stands for another device", base::hex(fingerprint));
+            return Err(Error::Internal { detail }.into());
+        }
+        let id = Self::keep_device(tx, &hash, device, summary, expires)?;
+        Ok((hash, id))
+    }
+
+    fn keep_device(
+        tx: &mut Tx<'_>,
+        hash: &[u8; 32],
+        device: &str,
+        summary: &str,
+        expires: Option<Time>,
+    ) -> Result<String, Problem> {
+        let token = Self {
+            id: id_of_hash(hash),
+            user: device.to_owned(),
+            summary: summary.to_owned(),
+            scope: Vec::new(),
+            expires,
+            created: tx.wall(),
+            session: None,
+            is_device: true,
+        };
+        token.put(tx, hash)?;
+        Ok(token.id)
+    }
+
+    /// Takes a token or a certificate back from a device. What it has of them under other hashes stays.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn end_device(tx: &mut Tx<'_>, hash: &[u8; 32]) -> Result<(), Problem> {
+        if Self::stored(tx, hash)?.is_some_and(|token| token.is_device) {
+            tx.delete(key(hash));
+            tx.raise_credentials()?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn list(reader: &Reader) -> Result<Reply, Problem> {
         let (mut tokens, mut from) = (Vec::new(), space::key(b'T').bytes());
         let end = prefix_end(&from);
         loop {
             let pairs = reader.scan(&from, &end, PAGE, false)?;
             for (_, bytes) in &pairs {
-                tokens.extend(Some(decode(bytes)?).filter(|token| token.session.is_none()));
+                tokens.extend(Some(decode(bytes)?).filter(Self::is_of_user));
             }
             match pairs.into_iter().nth(PAGE - 1) {
                 // The first key behind the last one.
@@ -210,12 +291,18 @@ impl Token {
         prefix.extend_from_slice(id.as_bytes());
         for (key, bytes) in read.scan_prefix(&prefix, ALIKE_MAX)? {
             let token = decode(&bytes)?;
-            if token.id == id && token.session.is_none() {
+            if token.id == id && token.is_of_user() {
                 return Ok(Some((key, token)));
             }
         }
         Ok(None)
     }
+}
+
+/// Returns the hash under which a certificate is kept, by its fingerprint. The fingerprint is no secret: no text that somebody shows as a
+/// token has this hash, for what is hashed is no text.
+pub fn certificate_hash(fingerprint: &[u8; 32]) -> [u8; 32] {
+    base::sha256(&[b"\xffcertificate:".as_slice(), fingerprint.as_slice()].concat())
 }
 
 /// Returns the id of a token: it tells the token apart and does not give it away.
@@ -287,6 +374,7 @@ mod tests {
                 expires: None,
                 created: Time(0),
                 session: Some(session).filter(|_| is_session),
+                is_device: false,
             };
             token.put(&mut tx, &hash).expect("it is written");
             assert_eq!(Token::exists(&tx, &token.id).expect("it is read"), !is_session);

@@ -2,7 +2,7 @@
 
 use crate::admit::Asked;
 use crate::metrics::Told;
-use crate::{Address, Call, Kernel, Principal, Read, ResourceRef, space};
+use crate::{Address, Call, Kernel, Principal, Read, Reply, ResourceRef, space, writer};
 use base::{Problem, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -191,6 +191,24 @@ impl<'a> Tx<'a> {
         self.pending.push_back(Pending::Call(call));
     }
 
+    /// Runs a call of an engine in this step, under the permit of what led to it: what it changes is part of the step, and is taken back
+    /// with it. One that only looks sees the last commit. It belongs to the trace of what is being done now, unless it says otherwise.
+    ///
+    /// # Errors
+    /// The kernel's or the operation's; `kernel.internal` where the operation answers later, of which nothing stays then.
+    pub fn ask(&mut self, call: &Call) -> Result<Reply, Problem> {
+        let trace = self.told.trace.as_ref().filter(|_| call.trace.is_none());
+        let trace = trace.filter(|trace| trace.is_sampled).cloned();
+        let traced = trace.map(|trace| Call { trace: Some(trace), ..call.clone() });
+        self.attempt(|tx| match writer::run_inside(tx, traced.as_ref().unwrap_or(call))? {
+            Reply::Later => {
+                let detail = format!("`{}` answers later", call.operation);
+                Err(crate::Error::Internal { detail }.into())
+            }
+            reply => Ok(reply),
+        })
+    }
+
     /// Charges a call that is about to be made by [`Tx::call`] as if it had come through a door: by a credential that still holds, and
     /// under the quotas of its actor. For work that goes on long after the call that led to it.
     ///
@@ -244,7 +262,7 @@ impl<'a> Tx<'a> {
     }
 
     /// Has something done in memory once the commit is durable; never where it fails, or where this step is taken back.
-    pub(crate) fn after_commit(&mut self, then: impl FnOnce(&Kernel) + Send + Sync + 'static) {
+    pub fn after_commit(&mut self, then: impl FnOnce(&Kernel) + Send + Sync + 'static) {
         self.after.push(Box::new(then));
     }
 

@@ -1,14 +1,19 @@
 //! The one thread's work: calls in, one commit, replies out.
 
+mod together;
+
+use self::together::run_together;
 use crate::admit::{Asked, Permit};
 use crate::metrics::{Outcome, Watch};
 use crate::operation::Handler;
+use crate::policy::Decision;
 use crate::secrets::refuse_written;
 use crate::tx::Pending;
 use crate::{Call, Error, Kernel, Operation, Read, Reply, Tx, space};
 use base::{Kind, Problem, Time};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The writer of the partition.
@@ -55,7 +60,7 @@ impl Writer {
         if let Err(problem) = kernel.levels.refresh(&tx) {
             return refuse_all(calls, &problem);
         }
-        let replies: Vec<_> = calls.iter().map(|call| run_first(&mut tx, call)).collect();
+        let replies = run_all(&mut tx, calls);
         let worked = self.work(&mut tx).and_then(|()| kernel.audit.flush(&mut tx));
         let worked = worked.and_then(|()| kernel.levels.flush(&mut tx));
         watch.take(&mut tx);
@@ -167,6 +172,51 @@ enum Under {
     Other,
 }
 
+/// What came of looking at a call before it runs.
+enum Judged {
+    /// It may run: by what was decided, and under this permit, where it needs one.
+    Go { decision: Arc<Decision>, permit: Option<Permit> },
+    /// It repeats one that was answered.
+    Done(Reply),
+}
+
+/// Runs the calls of a turn in their order; those beside each other that can be run together, together.
+fn run_all(tx: &mut Tx<'_>, calls: &[Call]) -> Vec<Result<Reply, Problem>> {
+    let kernel = Arc::clone(tx.kernel());
+    let mut replies = Vec::with_capacity(calls.len());
+    let mut rest = calls;
+    while let Some(first) = rest.first() {
+        let together = kernel.operation(&first.operation).ok().and_then(|operation| {
+            let many = operation.many.as_ref()?;
+            kernel.is_open_to(operation).ok()?;
+            Some((operation, many))
+        });
+        let (run, others) = rest.split_at(together.map_or(1, |_| alike(rest)));
+        match together {
+            Some((operation, many)) if 1 < run.len() => {
+                replies.extend(run_together(tx, operation, many, run));
+            }
+            _ => replies.push(run_first(tx, first)),
+        }
+        rest = others;
+    }
+    replies
+}
+
+/// Returns how many calls from the first on are of its operation. One that has the idempotency key of an earlier one is not among them:
+/// it waits for the answer of that one.
+fn alike(calls: &[Call]) -> usize {
+    let mut keys = BTreeSet::new();
+    let is_other = |call: &Call| call.operation != calls[0].operation;
+    for (at, call) in calls.iter().enumerate() {
+        let repeats = call.key.as_ref().is_some_and(|key| !keys.insert((&call.actor, key)));
+        if repeats || is_other(call) {
+            return at;
+        }
+    }
+    calls.len()
+}
+
 /// Runs a call that came from a door: under a permit of its own.
 fn run_first(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
     run_under(tx, call, Under::Own)
@@ -196,36 +246,84 @@ fn run_path(tx: &mut Tx<'_>, call: &Call, under: Under) -> Result<Reply, Problem
     kernel.is_open_to(operation)?;
     let heard = kernel.heard(operation, call);
     let call = heard.as_ref();
-    let result = tx.attempt(|tx| {
-        if let Some(stamp) = &call.stamp {
-            // It may have waited while its credential was revoked.
-            kernel.confirm(tx, stamp, tx.changes_rights())?;
+    let result = tx.attempt(|tx| match judge(tx, operation, call, under)? {
+        Judged::Done(reply) => Ok(reply),
+        Judged::Go { decision, permit } => {
+            let reply = carry_out(tx, operation, call, &decision)?;
+            Ok(under_permit(&kernel, permit, reply))
         }
-        let decision = match kernel.authorise(tx, operation, call) {
-            Ok(decision) => decision,
-            Err(problem) => return again(tx, operation, call, under, problem),
-        };
-        let permit = permit(tx, operation, call, under)?;
-        refuse_written(operation, call)?;
-        // After the decision: who has lost the right does not get the old reply either.
-        if let Some(reply) = remembered(tx, call)? {
-            return Ok(reply);
-        }
-        let reply = match &operation.handler {
-            Handler::Decide(decide) => decide(tx, call)?,
-            // Over the last commit, as any other read.
-            Handler::Read(_) => kernel.read_inside(call, tx.trace())?,
-        };
-        remember(tx, call, &reply)?;
-        if !operation.is_counted {
-            kernel.audit.line(tx, operation, call, &decision)?;
-        }
-        Ok(match permit {
-            Some(permit) => permit.around(reply, kernel.clock()),
-            None => reply,
-        })
     });
     tx.settle();
+    ended(tx, operation, call, result)
+}
+
+/// Looks whether a call may run. Changes nothing.
+fn judge(tx: &Tx<'_>, operation: &Operation, call: &Call, under: Under) -> Result<Judged, Problem> {
+    let kernel = tx.kernel();
+    if let Some(stamp) = &call.stamp {
+        // It may have waited while its credential was revoked.
+        kernel.confirm(tx, stamp, tx.changes_rights())?;
+    }
+    let decision = match kernel.authorise(tx, operation, call) {
+        Ok(decision) => decision,
+        Err(problem) => return again(tx, operation, call, under, problem).map(Judged::Done),
+    };
+    let permit = permit(tx, operation, call, under)?;
+    refuse_written(operation, call)?;
+    // After the decision: who has lost the right does not get the old reply either.
+    Ok(match remembered(tx, call)? {
+        Some(reply) => Judged::Done(reply),
+        None => Judged::Go { decision, permit },
+    })
+}
+
+/// Does what a call that may run asks for.
+fn carry_out(
+    tx: &mut Tx<'_>,
+    operation: &Operation,
+    call: &Call,
+    decision: &Decision,
+) -> Result<Reply, Problem> {
+    let reply = match &operation.handler {
+        Handler::Decide(decide) => decide(tx, call)?,
+        // Over the last commit, as any other read.
+        Handler::Read(_) => tx.kernel().read_inside(call, tx.trace())?,
+    };
+    note(tx, operation, call, decision, &reply)?;
+    Ok(reply)
+}
+
+/// Writes down what a call has done: its reply, where it may be repeated, and its line.
+fn note(
+    tx: &mut Tx<'_>,
+    operation: &Operation,
+    call: &Call,
+    decision: &Decision,
+    reply: &Reply,
+) -> Result<(), Problem> {
+    remember(tx, call, reply)?;
+    if operation.is_counted {
+        return Ok(());
+    }
+    let kernel = Arc::clone(tx.kernel());
+    kernel.audit.line(tx, operation, call, decision)
+}
+
+fn under_permit(kernel: &Kernel, permit: Option<Permit>, reply: Reply) -> Reply {
+    match permit {
+        Some(permit) => permit.around(reply, kernel.clock()),
+        None => reply,
+    }
+}
+
+/// Writes down how a call has ended, and returns that as its caller sees it.
+fn ended(
+    tx: &mut Tx<'_>,
+    operation: &Operation,
+    call: &Call,
+    result: Result<Reply, Problem>,
+) -> Result<Reply, Problem> {
+    let kernel = Arc::clone(tx.kernel());
     let result = result.map_err(|problem| kernel.masks().problem(problem));
     match &result {
         Ok(_) if operation.is_counted => count(&kernel, operation, call),
@@ -301,8 +399,8 @@ fn run_pending(tx: &mut Tx<'_>, pending: Pending) -> Result<(), Problem> {
     }
 }
 
-/// Runs a call made by an engine and brings its result to where the engine waits.
-fn run_nested(tx: &mut Tx<'_>, call: &Call) -> Result<(), Problem> {
+/// Runs a call made by an engine: no deeper than calls may lead to each other.
+pub(crate) fn run_inside(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
     let limit = tx.kernel().config().call_depth_max;
     let result = if limit < call.depth {
         Err(Error::TooLarge { what: "the depth of calls".into(), limit: u64::from(limit) }.into())
@@ -310,6 +408,12 @@ fn run_nested(tx: &mut Tx<'_>, call: &Call) -> Result<(), Problem> {
         run(tx, call)
     };
     tx.kernel().meters().called_inside(&call.operation, Outcome::of(&result));
+    result
+}
+
+/// Runs a call made by an engine and brings its result to where the engine waits.
+fn run_nested(tx: &mut Tx<'_>, call: &Call) -> Result<(), Problem> {
+    let result = run_inside(tx, call);
     let Some(address) = &call.reply_to else { return Ok(()) };
     match result {
         Ok(Reply::Later) => {}

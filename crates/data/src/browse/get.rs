@@ -63,27 +63,28 @@ impl Page<'_> {
         let Page { reader, catalog, columns, .. } = self;
         let Some(columns) = columns.of(&place.schema, &place.name)? else { return Ok(Value::Null) };
         let excerpt = catalog.excerpt_for(&place.schema, &place.name, reader.caller())?;
-        let mut said: HashMap<&str, (&str, bool)> = HashMap::new();
+        let mut said: HashMap<&str, (&str, &str, bool)> = HashMap::new();
         let stream = match (&place.resource, place.kind) {
             (Some(stream), Kind::Stream | Kind::Table) => Some(self.data.shared.stream(stream)?),
             _ => None,
         };
         for column in stream.iter().flat_map(|stream| &stream.spec.schema) {
-            said.insert(&column.name, (&column.summary, column.required));
+            said.insert(&column.name, (&column.summary, &column.unit, column.required));
         }
         let offered = catalog.offered(&place.schema, &place.name)?;
         for column in offered.iter().flat_map(|offered| &offered.columns) {
-            said.insert(&column.name, (&column.summary, false));
+            said.insert(&column.name, (&column.summary, "", false));
         }
         let key: &[String] = stream.as_ref().map_or(&[], |stream| &stream.spec.key);
         let column = |(field, number): (&datafusion::arrow::datatypes::FieldRef, usize)| {
             let name = field.name();
-            let (summary, is_required) = said.get(name.as_str()).copied().unwrap_or_default();
+            let (summary, unit, is_required) = said.get(name.as_str()).copied().unwrap_or_default();
             json!({
                 "name": name,
                 "number": number,
                 "type": type_name(field.data_type()),
                 "summary": summary,
+                "unit": unit,
                 "required": is_required,
                 "is_key": key.contains(name),
                 "is_masked": excerpt.as_ref().is_some_and(|excerpt| excerpt.masks(name)),

@@ -10,7 +10,7 @@ use super::wire::{Count, key};
 use crate::catalog::Stream;
 use crate::metrics::window::Grain;
 use crate::metrics::wire as stored;
-use crate::streams::append::{Checked, log_of, set_aside_log_of};
+use crate::streams::append::{Aside, Checked, log_of, set_aside_log_of};
 use crate::streams::body;
 use crate::streams::decode::Decoder;
 use crate::{Config, Error};
@@ -20,7 +20,7 @@ use datafusion::arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, Recor
 use datafusion::arrow::util::display::array_value_to_string;
 use datafusion::common::Result as DataFusionResult;
 use kernel::{Call, Read, Tx};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -184,16 +184,9 @@ impl<'a> Judge<'a> {
             );
             let reasons: Vec<String> =
                 broken.get(&place).into_iter().flatten().map(Broken::to_string).collect();
-            let line = json!({
-                "row_number": number,
-                "reason": reasons.join("; "),
-                "place": "",
-                "row": text,
-                "_time": self.time,
-            });
-            checked.aside.extend_from_slice(line.to_string().as_bytes());
-            checked.aside.push(b'\n');
-            checked.aside_count += 1;
+            let reason = reasons.join("; ");
+            let aside = Aside { number: Some(number), reason, place: "", row: &text };
+            checked.set_aside(aside, self.call, self.time);
             checked.count -= 1;
         }
         Ok(())

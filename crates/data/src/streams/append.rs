@@ -9,8 +9,12 @@ use crate::quality::rules::RuleSet;
 use crate::{Config, Error};
 use base::{Place, Problem, Time};
 use kernel::{Call, Read, Reply, Tx};
-use serde_json::json;
+use serde::Deserialize;
+use serde_json::{Value, json};
 use std::sync::Arc;
+
+/// Rows of a body of which the sender is told why they were set aside.
+const FAULTS_MAX: usize = 1_000;
 
 /// Returns the log of a stream.
 pub(crate) fn log_of(stream: &str) -> String {
@@ -31,6 +35,39 @@ pub(crate) struct Checked {
     /// The rows that are not, as they are stored aside.
     pub(crate) aside: Vec<u8>,
     pub(crate) aside_count: u32,
+    /// The rows of the body that are set aside, by their number from 1, and why: the first of them, as the sender is told.
+    faults: Vec<(u64, String)>,
+}
+
+/// A row that is set aside.
+pub(crate) struct Aside<'a> {
+    /// Its number in the body, from 1; none where it was never in it.
+    pub(crate) number: Option<u64>,
+    pub(crate) reason: String,
+    /// A JSON pointer to what is wrong in it; empty where it is the row as a whole.
+    pub(crate) place: &'a str,
+    /// As it was sent.
+    pub(crate) row: &'a str,
+}
+
+impl Checked {
+    /// Adds a row to those that are set aside.
+    pub(crate) fn set_aside(&mut self, aside: Aside<'_>, call: &Call, time: Time) {
+        let line = json!({
+            "row_number": aside.number,
+            "reason": aside.reason,
+            "place": aside.place,
+            "row": aside.row,
+            "by": call.actor,
+            "_time": time,
+        });
+        self.aside.extend_from_slice(line.to_string().as_bytes());
+        self.aside.push(b'\n');
+        self.aside_count += 1;
+        if let Some(number) = aside.number.filter(|_| self.faults.len() < FAULTS_MAX) {
+            self.faults.push((number, aside.reason));
+        }
+    }
 }
 
 /// Appends the rows of a call.
@@ -44,32 +81,28 @@ pub(crate) fn append(
     tx: &mut Tx<'_>,
     call: &Call,
 ) -> Result<Reply, Problem> {
-    let is_setting_aside = match call.text("on_error") {
-        None | Some("refuse") => false,
-        Some("set_aside") => true,
-        Some(other) => {
-            let reason =
-                format!("`on_error` cannot be `{}`", other.chars().take(40).collect::<String>());
-            let (place, hint) =
-                (Some(Place::pointer("/on_error")), Some("write refuse or set_aside".into()));
-            return Err(Error::Body { reason, place, hint }.into());
-        }
-    };
+    let is_setting_aside = is_setting_aside(call)?;
+    let given = given(call, config)?;
     let time = tx.time_of(call);
     let log = log_of(&stream.name);
     // Rules look at rows one by one.
     if call.media == ARROW
         && rules.is_empty()
+        && given.is_empty()
         && let Some((bytes, count)) = chunk::of_body(&stream.schema, config, &call.body, time)
     {
         marks::note(tx, &stream.name)?;
         let offset = tx.append_chunk(&log, chunk::FORMAT_ARROW, bytes, count)?;
         tx.notify(&log);
-        return Ok(answer(offset, count, is_setting_aside.then_some(0)));
+        return Ok(answer(offset, &Checked { count, ..Checked::default() }, is_setting_aside));
     }
     let mut checked = check(stream, config, call, time, is_setting_aside)?;
     let judge = Judge { stream, sets: rules, config, call, time, is_setting_aside };
     judge.judge(tx, &mut checked)?;
+    for Given { row, reason } in given {
+        let aside = Aside { number: None, reason: reason.to_owned(), place: "", row };
+        checked.set_aside(aside, call, time);
+    }
     let offset = match checked.count {
         0 => tx.log_end(&log)?,
         count => {
@@ -82,13 +115,64 @@ pub(crate) fn append(
     }
     tx.notify(&log);
     let has_aside = is_setting_aside || 0 < checked.aside_count;
-    Ok(answer(offset, checked.count, has_aside.then_some(checked.aside_count)))
+    Ok(answer(offset, &checked, has_aside))
 }
 
-fn answer(offset: u64, count: u32, set_aside: Option<u32>) -> Reply {
-    let mut answer = json!({"offset": offset, "count": count});
-    if let Some(set_aside) = set_aside {
-        answer["set_aside"] = json!(set_aside);
+/// Returns whether the sender asks for bad rows to be set aside.
+fn is_setting_aside(call: &Call) -> Result<bool, Error> {
+    match call.text("on_error") {
+        None | Some("refuse") => Ok(false),
+        Some("set_aside") => Ok(true),
+        Some(other) => {
+            let reason =
+                format!("`on_error` cannot be `{}`", other.chars().take(40).collect::<String>());
+            let (place, hint) =
+                (Some(Place::pointer("/on_error")), Some("write refuse or set_aside".into()));
+            Err(Error::Body { reason, place, hint })
+        }
+    }
+}
+
+/// What an engine that appends could make no row of, and why.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Given<'a> {
+    row: &'a str,
+    reason: &'a str,
+}
+
+/// Returns what is to be set aside beside the rows: the parameter `set_aside`, a list, as only an engine can send it beside a body.
+fn given<'a>(call: &'a Call, config: &Config) -> Result<Vec<Given<'a>>, Error> {
+    let given = match call.args.get("set_aside") {
+        None | Some(Value::Null) => return Ok(Vec::new()),
+        Some(given) => given,
+    };
+    let wrong = |pointer: String| Error::Body {
+        reason: "`set_aside` is a list of objects with the texts `row` and `reason`".into(),
+        place: Some(Place::pointer(pointer)),
+        hint: Some("to have bad rows of the body set aside, send `on_error=set_aside`".into()),
+    };
+    let Value::Array(given) = given else { return Err(wrong("/set_aside".into())) };
+    if config.append_rows_max < given.len() {
+        let what = format!("an append that sets {} rows aside", given.len());
+        return Err(Error::TooLarge { what, limit: config.append_rows_max as u64 });
+    }
+    let read = |(number, each): (usize, &'a Value)| {
+        Given::deserialize(each).map_err(|_| wrong(format!("/set_aside/{number}")))
+    };
+    given.iter().enumerate().map(read).collect()
+}
+
+fn answer(offset: u64, checked: &Checked, has_aside: bool) -> Reply {
+    let mut answer = json!({"offset": offset, "count": checked.count});
+    if has_aside {
+        answer["set_aside"] = json!(checked.aside_count);
+    }
+    if !checked.faults.is_empty() {
+        let mut faults: Vec<&(u64, String)> = checked.faults.iter().collect();
+        faults.sort_by_key(|(row, _)| *row);
+        let fault = |(row, reason): &(u64, String)| json!({"row": row, "reason": reason});
+        answer["faults"] = faults.into_iter().map(fault).collect();
     }
     Reply::Value(answer)
 }
@@ -121,7 +205,14 @@ pub(crate) fn check(
         match result {
             Ok(()) => checked.count += 1,
             Err((_, faults)) if is_setting_aside => {
-                set_aside(&mut checked, number, item, &faults, time)
+                let reasons: Vec<&str> = faults.iter().map(|fault| fault.reason.as_str()).collect();
+                let aside = Aside {
+                    number: Some(number as u64),
+                    reason: reasons.join("; "),
+                    place: faults.first().map_or("", |fault| fault.pointer.as_str()),
+                    row: &item.text,
+                };
+                checked.set_aside(aside, call, time);
             }
             Err((is_event, faults)) => {
                 problems
@@ -160,27 +251,11 @@ fn problem(row: usize, item: &Item<'_>, fault: Fault, is_event: bool) -> Problem
     Error::Row { row, reason: fault.reason, place, hint: fault.hint }.into()
 }
 
-fn set_aside(checked: &mut Checked, row: usize, item: &Item<'_>, faults: &[Fault], time: Time) {
-    let reasons: Vec<&str> = faults.iter().map(|fault| fault.reason.as_str()).collect();
-    let place = faults.first().map_or("", |fault| fault.pointer.as_str());
-    let line = json!({
-        "row_number": row,
-        "reason": reasons.join("; "),
-        "place": place,
-        "row": item.text,
-        "_time": time,
-    });
-    checked.aside.extend_from_slice(line.to_string().as_bytes());
-    checked.aside.push(b'\n');
-    checked.aside_count += 1;
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use expect_test::{Expect, expect};
     use kernel::{Principal, ResourceRef};
-    use serde_json::Value;
 
     fn call(media: &str, body: &str) -> Call {
         let mut call = Call::new(
@@ -354,11 +429,30 @@ mod tests {
             .map(|line| serde_json::from_str(line).expect("JSON"))
             .collect();
         assert_eq!(aside[0]["row"], "{\"n\":\"x\"}");
-        assert_eq!(aside[0]["row_number"], 2);
+        assert_eq!((&aside[0]["row_number"], &aside[0]["by"]), (&json!(2), &json!("user:ana")));
         assert_eq!(
             aside[0]["reason"],
             "column `id`: a value is required; column `n`: expected int, found text `x`"
         );
         assert_eq!(aside[1]["reason"], "this is no JSON: expected ident");
+        let numbers: Vec<u64> = checked.faults.iter().map(|(number, _)| *number).collect();
+        assert_eq!(numbers, [2, 3]);
+    }
+
+    #[test]
+    fn what_an_engine_sets_aside_is_a_list_of_texts() {
+        let mut call = call("application/x-ndjson", "");
+        let mut read = |set_aside: Value| {
+            call.args = json!({ "set_aside": set_aside });
+            given(&call, &Config { append_rows_max: 2, ..Config::default() })
+                .map(|given| given.len())
+                .map_err(|error| Problem::from(error).place.unwrap_or_default().to_string())
+        };
+        let one = json!({"row": "x", "reason": "no row"});
+        assert_eq!(read(json!([one, one])), Ok(2));
+        assert_eq!(read(Value::Null), Ok(0));
+        assert_eq!(read(json!("[]")), Err("/set_aside".into()), "as a query brings it");
+        assert_eq!(read(json!([one, {"row": {}, "reason": "x"}])), Err("/set_aside/1".into()));
+        assert_eq!(read(json!([one, one, one])), Err(String::new()), "too many");
     }
 }

@@ -62,9 +62,27 @@ pub struct ColumnSpec {
     /// What it means.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub summary: String,
+    /// In what it is measured, for people: `°C`, `km/h`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unit: String,
     /// The fields of each object of a `list`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<ColumnSpec>,
+}
+
+impl ColumnSpec {
+    /// Returns a column of which nothing is said but its name and its type.
+    fn plain(name: &str, column_type: ColumnType) -> Self {
+        Self {
+            name: name.into(),
+            column_type,
+            required: false,
+            subject: false,
+            summary: String::new(),
+            unit: String::new(),
+            fields: Vec::new(),
+        }
+    }
 }
 
 fn is_false(value: &bool) -> bool {
@@ -184,15 +202,7 @@ impl Column {
 
     /// Returns a column that the engine adds by itself.
     fn added(name: &str, column_type: ColumnType) -> Self {
-        let spec = ColumnSpec {
-            name: name.into(),
-            column_type,
-            required: false,
-            subject: false,
-            summary: String::new(),
-            fields: Vec::new(),
-        };
-        Self::new(&spec)
+        Self::new(&ColumnSpec::plain(name, column_type))
     }
 
     pub(crate) fn data_type(&self) -> DataType {
@@ -307,14 +317,7 @@ impl Schema {
 
     /// Returns the schema of a log of rows that were set aside.
     pub(crate) fn of_set_aside() -> Self {
-        let column = |name: &str, column_type| ColumnSpec {
-            name: name.into(),
-            column_type,
-            required: false,
-            subject: false,
-            summary: String::new(),
-            fields: Vec::new(),
-        };
+        let column = ColumnSpec::plain;
         Self::new(&StreamSpec {
             summary: String::new(),
             schema: vec![
@@ -322,6 +325,7 @@ impl Schema {
                 column("reason", ColumnType::Text),
                 column("place", ColumnType::Text),
                 column("row", ColumnType::Text),
+                column("by", ColumnType::Text),
             ],
             key: Vec::new(),
             time: None,
@@ -652,8 +656,10 @@ mod tests {
             }
             check_change("orders", &old, &spec(manifest)).map_err(|error| error.to_string())
         };
+        let measured = json!({"name": "price", "type": "decimal(12,2)", "unit": "BRL"});
         assert_eq!(changed("/new", json!({"name": "note", "type": "text"})), Ok(()));
         assert_eq!(changed("/schema/0/required", json!(false)), Ok(()));
+        assert_eq!(changed("/schema/1", measured), Ok(()), "a unit is said to people");
         let refused = |result: Result<(), String>, reason: &str| {
             assert_eq!(result, Err(format!("stream `orders` cannot change so: {reason}")));
         };

@@ -83,6 +83,20 @@ fn a_page_of_the_catalogue_is_one_call() {
 }
 
 #[test]
+fn a_column_says_in_what_it_is_measured() {
+    let mut unit = unit();
+    let schema = json!([
+        {"name": "device", "type": "text"},
+        {"name": "weight", "type": "float", "unit": "kg"},
+    ]);
+    unit.apply(json!([manifest("Stream", "weights", json!({ "schema": schema }))]))
+        .expect("applied");
+    let weights = ask(&unit, "user:olga", "relation.get", ("relation", "weights"), json!({}));
+    let units = [&weights["columns"][0]["unit"], &weights["columns"][1]["unit"]];
+    assert_eq!(units, [&json!(""), &json!("kg")]);
+}
+
+#[test]
 fn a_relation_says_all_that_its_page_shows() {
     let mut unit = with_relations();
     let get = |unit: &Unit, name: &str| {

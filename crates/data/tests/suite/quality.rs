@@ -84,7 +84,14 @@ fn an_import_keeps_blocked_rows_apart_with_their_reasons() {
     let mut unit = with_rules(price("block"));
     let lines = format!("no JSON\n{LINES}{{\"id\":7}}\n");
     let answer = aside(&mut unit, &lines).expect("appended");
-    assert_eq!(answer, json!({"offset": 0, "count": 2, "set_aside": 4}));
+    let range = "rule `price` of `orders`: `price` is not in 0..100";
+    let faults = json!([
+        {"row": 1, "reason": "this is no JSON: expected ident"},
+        {"row": 3, "reason": format!("{range} (price = -1.00)")},
+        {"row": 5, "reason": format!("{range} (price = 100.01)")},
+        {"row": 6, "reason": "column `id`: expected text, found `7`"},
+    ]);
+    assert_eq!(answer, json!({"offset": 0, "count": 2, "set_aside": 4, "faults": faults}));
     expect![[r#"
         row_number,reason,row
         1,this is no JSON: expected ident,no JSON
@@ -106,7 +113,12 @@ fn an_import_keeps_blocked_rows_apart_with_their_reasons() {
 fn a_rule_that_sets_aside_does_so_in_every_append() {
     let mut unit = with_rules(price("set_aside"));
     let answer = unit.append("orders", LINES).expect("appended");
-    assert_eq!(answer, json!({"offset": 0, "count": 2, "set_aside": 2}));
+    let range = "rule `price` of `orders`: `price` is not in 0..100";
+    let faults = json!([
+        {"row": 2, "reason": format!("{range} (price = -1.00)")},
+        {"row": 4, "reason": format!("{range} (price = 100.01)")},
+    ]);
+    assert_eq!(answer, json!({"offset": 0, "count": 2, "set_aside": 2, "faults": faults}));
     assert_eq!(shown(unit.sql("SELECT id FROM orders ORDER BY id")), "id\na\nc\n");
     assert_eq!(shown(unit.sql("SELECT count(*) AS n FROM orders_set_aside")), "n\n2\n");
     unit.delete("quality", "orders").expect("removed");

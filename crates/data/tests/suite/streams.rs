@@ -196,19 +196,49 @@ fn bad_rows_are_set_aside_where_the_sender_asks() {
     append.media = "application/x-ndjson".into();
     append.body = b"{\"id\":\"a\"}\n{\"id\":1}\nno".to_vec();
     let answer = unit.call(append).expect("appended");
-    assert_eq!(answer, json!({"count": 1, "offset": 0, "set_aside": 2}));
+    let faults = json!([
+        {"row": 2, "reason": "column `id`: expected text, found `1`"},
+        {"row": 3, "reason": "this is no JSON: expected ident"},
+    ]);
+    assert_eq!(answer, json!({"count": 1, "offset": 0, "set_aside": 2, "faults": faults}));
     expect![[r#"
-        row_number,reason,row
-        2,"column `id`: expected text, found `1`","{""id"":1}"
-        3,this is no JSON: expected ident,no
+        row_number,reason,row,by
+        2,"column `id`: expected text, found `1`","{""id"":1}",user:olga
+        3,this is no JSON: expected ident,no,user:olga
     "#]]
-    .assert_eq(&shown(
-        unit.sql("SELECT row_number, reason, \"row\" FROM orders_set_aside ORDER BY row_number"),
-    ));
+    .assert_eq(&shown(unit.sql(
+        "SELECT row_number, reason, \"row\", \"by\" FROM orders_set_aside ORDER BY row_number",
+    )));
     assert_eq!(
         shown(unit.sql("SELECT name, rows, set_aside FROM system.streams")),
         "name,rows,set_aside\norders,1,2\n"
     );
+}
+
+#[test]
+fn an_engine_sets_aside_what_it_could_make_no_row_of() {
+    let mut unit = with_orders();
+    let append = |lines: &str, set_aside: Value| {
+        let args = json!({"on_error": "set_aside", "set_aside": set_aside});
+        let mut append = call("user:olga", "stream.append", ("stream", "orders")).with(args);
+        append.media = "application/x-ndjson".into();
+        append.body = lines.as_bytes().to_vec();
+        append
+    };
+    let beside = json!([{"row": "\u{0}x", "reason": "no object"}]);
+    let answer = unit.call(append("{\"id\":\"a\"}\n{\"id\":2}", beside.clone()));
+    let faults = json!([{"row": 2, "reason": "column `id`: expected text, found `2`"}]);
+    let expected = json!({"count": 1, "offset": 0, "set_aside": 2, "faults": faults});
+    assert_eq!(answer, Ok(expected), "faults are of the body alone");
+    let answer = unit.call(append("", beside));
+    assert_eq!(answer, Ok(json!({"count": 0, "offset": 1, "set_aside": 1})));
+    assert_eq!(
+        shown(unit.sql("SELECT row_number, reason FROM orders_set_aside ORDER BY _offset")),
+        "row_number,reason\n2,\"column `id`: expected text, found `2`\"\n,no object\n,no object\n"
+    );
+    let refused = unit.call(append("{\"id\":\"b\"}", json!("as a query brings it")));
+    assert_eq!(refused.expect_err("refused").code, "stream.body_invalid");
+    assert_eq!(shown(unit.sql("SELECT count(*) AS n FROM orders")), "n\n1\n");
 }
 
 #[test]

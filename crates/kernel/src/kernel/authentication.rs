@@ -4,7 +4,7 @@
 use super::Kernel;
 use crate::read::Reader;
 use crate::sign_in::{self, Known, Vouched};
-use crate::{Error, Principal, Read, Signed, Token};
+use crate::{Error, Principal, Read, Signed, Token, token};
 use base::{Problem, Time};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -47,7 +47,7 @@ pub struct Stamp {
 impl Stamp {
     /// Returns the id of the token or session that it is of, where it is one of this unit.
     pub fn id(&self) -> String {
-        crate::token::id_of_hash(&self.hash)
+        token::id_of_hash(&self.hash)
     }
 }
 
@@ -92,6 +92,8 @@ pub enum Credential<'a> {
     Bearer(&'a str),
     /// A signature over the request.
     Signed(&'a Signed),
+    /// A client certificate, of which the door has checked that the caller has its key: the SHA-256 of its DER form.
+    Certificate(&'a [u8; 32]),
 }
 
 impl Kernel {
@@ -125,6 +127,9 @@ impl Kernel {
             Credential::Bearer(token) => self.bearer(token),
             Credential::Signed(signed) => Reader::new(self, Principal::Anonymous)
                 .and_then(|reader| self.signer(&reader, signed).map(Recognised::Known)),
+            Credential::Certificate(fingerprint) => {
+                self.holder(&token::certificate_hash(fingerprint)).map(Recognised::Known)
+            }
         };
         self.audited(recognised)
     }
@@ -167,6 +172,7 @@ impl Kernel {
             expires: Some(vouched.expires),
             created: wall,
             session: None,
+            is_device: false,
         };
         let known = Some(Arc::new(Known { word: vouched.word, user }));
         self.holders.keep(hash, now & !1, token, known, wall).map(Recognised::Known)
@@ -222,6 +228,15 @@ impl Kernel {
         }
         let token = Token::find(read, &stamp.hash)?;
         token.check(self.holders.seen(&stamp.hash).unwrap_or(token.created), wall)
+    }
+
+    /// Refuses somebody whose credential does not hold any more, for who stays connected long after he was recognised. To ask is no use
+    /// of the credential.
+    ///
+    /// # Errors
+    /// `token.invalid`; where the store cannot be read.
+    pub fn holds(&self, read: &dyn Read, identity: &Identity) -> Result<(), Problem> {
+        identity.stamp.as_ref().map_or(Ok(()), |stamp| self.is_held(read, stamp))
     }
 
     /// Returns who a token belongs to, where that was found out since the last change of any right. Never waits for the store.

@@ -14,7 +14,7 @@ pub use histogram::Histogram;
 pub use registry::{Counter, DoorName, Meters, Traffic};
 pub(crate) use registry::{Decisions, Outcome};
 pub(crate) use relation::relation;
-pub(crate) use watch::{Told, Watch, call_span};
+pub(crate) use watch::{Opened, Told, Watch, call_span};
 
 use crate::{Kernel, Reader};
 use base::Problem;

@@ -36,16 +36,19 @@ pub enum DoorName {
     Https,
     /// The protocol of PostgreSQL.
     Postgres,
+    /// MQTT, over TCP, TLS and WebSocket.
+    Mqtt,
 }
 
 impl DoorName {
-    const ALL: [Self; 3] = [Self::Http, Self::Https, Self::Postgres];
+    const ALL: [Self; 4] = [Self::Http, Self::Https, Self::Postgres, Self::Mqtt];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
             Self::Https => "https",
             Self::Postgres => "postgres",
+            Self::Mqtt => "mqtt",
         }
     }
 }
@@ -124,7 +127,7 @@ struct Calls {
 #[derive(Debug)]
 pub struct Meters {
     calls: HashMap<&'static str, Calls>,
-    doors: [Arc<Traffic>; 3],
+    doors: [Arc<Traffic>; 4],
     pub(crate) commits: Counter,
     pub(crate) commit_failures: Counter,
     pub(crate) commit_seconds: Histogram,

@@ -55,6 +55,13 @@ pub(crate) struct Opened {
     start: i64,
 }
 
+impl Opened {
+    /// Returns the trace of the call with this span in it, where it has one.
+    pub(crate) fn own(&self) -> Option<&Trace> {
+        self.own.as_ref()
+    }
+}
+
 impl Tx<'_> {
     /// Returns the trace of what is being done now: of the call that runs, or of the instance that goes on. Calls that an engine makes
     /// belong to it by themselves.
@@ -123,6 +130,11 @@ impl Tx<'_> {
         let start = if own.is_some() { tracer.now() } else { 0 };
         let now = own.clone().or_else(|| call.trace.clone());
         Opened { before: std::mem::replace(&mut self.told.trace, now), own, start }
+    }
+
+    /// Leaves the span of a call that is not over, while others are looked at; [`Tx::close`] ends it.
+    pub(crate) fn leave_open(&mut self, opened: &Opened) {
+        self.told.trace.clone_from(&opened.before);
     }
 
     /// Ends the span of a call.

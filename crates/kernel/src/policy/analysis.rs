@@ -201,6 +201,10 @@ impl World<'_> {
             "User" => "user",
             "Process" => "process",
             "Kpi" => "kpi",
+            "Device" => "device",
+            "DeviceType" => "device_type",
+            "Topic" => "topic",
+            "Rule" => "rule",
             _ => return Ok(None),
         };
         let name: &str = uid.id().as_ref();

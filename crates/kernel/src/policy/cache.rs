@@ -169,7 +169,7 @@ mod tests {
         let none = Mentions::default();
         assert_eq!(remembers(none, 10), [true, true, true, false]);
         assert_eq!(remembers(Mentions { name: true, ..none }, 10), [true, false, true, false]);
-        let owner = Mentions { found: [true, false, false, false, false], ..none };
+        let owner = Mentions { found: FOUND.map(|name| name == "owner"), ..none };
         assert_eq!(remembers(owner, 10), [true, true, false, false]);
     }
 

@@ -73,7 +73,7 @@ impl Reaches {
 pub(crate) fn mine(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
     let kernel = reader.kernel();
     let policies = kernel.policies(reader)?;
-    let reaches = policies.reaches(kernel, &call.actor)?;
+    let reaches = policies.reaches(reader, &call.actor)?;
     let mut operations = BTreeMap::new();
     for (name, reach) in reaches.iter() {
         if call.has_scope(kernel.operation(name)?.right) {
@@ -82,7 +82,7 @@ pub(crate) fn mine(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
     }
     Ok(Reply::Value(json!({
         "principal": call.actor,
-        "roles": policies.roles(&call.actor),
+        "roles": policies.roles(reader, &call.actor)?,
         "scope": call.scope,
         "operations": operations,
     })))
@@ -90,13 +90,14 @@ pub(crate) fn mine(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
 
 impl Policies {
     /// Returns what somebody may do; remembers it.
-    fn reaches(&self, kernel: &Kernel, who: &Principal) -> Result<Arc<ByOperation>, Problem> {
+    fn reaches(&self, read: &dyn Read, who: &Principal) -> Result<Arc<ByOperation>, Problem> {
         if let Some(reaches) = self.reaches.get(who) {
             return Ok(reaches);
         }
+        let roles = self.roles(read, who)?;
         let mut reaches = ByOperation::new();
-        for operation in kernel.operations().filter(|operation| !operation.is_internal) {
-            if let Some(reach) = self.reach(kernel, who, operation)? {
+        for operation in read.kernel().operations().filter(|operation| !operation.is_internal) {
+            if let Some(reach) = self.reach(read, (who, &roles), operation)? {
                 reaches.insert(operation.name, reach);
             }
         }
@@ -105,34 +106,33 @@ impl Policies {
 
     fn reach(
         &self,
-        kernel: &Kernel,
-        who: &Principal,
+        read: &dyn Read,
+        (who, roles): (&Principal, &BTreeSet<String>),
         operation: &Operation,
     ) -> Result<Option<Reach>, Problem> {
         let whole = |kind: &str| -> Result<Option<Reach>, Problem> {
             let (resource, found) = (ResourceRef::new(kind, ""), Found::default());
-            let decision = self.decide(who, None, operation.name, &resource, &found)?;
+            let decision = self.decide(read, who, None, operation.name, &resource, &found)?;
             Ok(decision.is_allowed.then_some(Reach::All))
         };
-        let named = |kind: &str| self.reach_of_named(who, operation, kind);
+        let named = |kind: &str| self.reach_of_named((who, roles), operation, kind);
         match operation.target {
             Target::Whole => whole(operation.kind()),
             Target::Named => named(operation.kind()),
-            Target::AnyWhole => over_kinds(kernel, whole),
-            Target::Any => over_kinds(kernel, named),
+            Target::AnyWhole => over_kinds(read.kernel(), whole),
+            Target::Any => over_kinds(read.kernel(), named),
         }
     }
 
     fn reach_of_named(
         &self,
-        who: &Principal,
+        (who, roles): (&Principal, &BTreeSet<String>),
         operation: &Operation,
         kind: &str,
     ) -> Result<Option<Reach>, Problem> {
-        let roles = self.roles(who);
         let (mut reach, mut is_narrowed) = (None, false);
         for policy in self.slice(operation.name)?.set.policies() {
-            let applies = self.applies(policy, (who, &roles), operation, kind)?;
+            let applies = self.applies(policy, (who, roles), operation, kind)?;
             match (policy.effect(), applies) {
                 (_, Applies::Never) => {}
                 (Effect::Forbid, Applies::Always) => return Ok(None),

@@ -9,7 +9,8 @@ use cedar_policy::{ActionConstraint, EntityUid, Policy, PolicySet, ResourceConst
 use serde_json::Value;
 
 /// The text attributes of a resource that come from what was found.
-pub(crate) const FOUND: [&str; 5] = ["owner", "state", "peer", "assignee", "process"];
+pub(crate) const FOUND: [&str; 7] =
+    ["owner", "state", "peer", "assignee", "process", "parent", "groups"];
 
 /// The policies that can speak of one action.
 pub(crate) struct Slice {
@@ -211,10 +212,18 @@ mod tests {
         let found = |text: &str| mentions(text);
         let owner =
             found("permit(principal, action, resource) when { resource.owner == \"user:ana\" };");
-        assert_eq!(
-            owner,
-            Mentions { found: [true, false, false, false, false], ..Mentions::default() }
+        let only = |name: &str| Mentions {
+            found: FOUND.map(|attribute| attribute == name),
+            ..Mentions::default()
+        };
+        assert_eq!(owner, only("owner"));
+        let groups = found(
+            "permit(principal, action, resource) when { resource.groups.contains(\"night\") };",
         );
+        assert_eq!(groups, only("groups"));
+        let parent =
+            found("permit(principal, action, resource) when { resource.parent == principal.id };");
+        assert_eq!(parent, only("parent"));
         let name = found("permit(principal, action, resource == Resource::\"task/1\");");
         assert_eq!(name, Mentions { name: true, ..Mentions::default() });
         let has = found(

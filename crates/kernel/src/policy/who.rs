@@ -68,14 +68,13 @@ pub(crate) fn who(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
         && let Some(principal) = rest.next()
     {
         (last, looks) = (Some(principal), looks + 1);
-        let kind = principal.entity_type().to_lowercase();
-        let is_seen = *principal == call.actor
-            || reader.allows("resource.get", &ResourceRef::new(kind, principal.name()))?;
+        let declared = ResourceRef::new(principal.kind(), principal.name());
+        let is_seen = *principal == call.actor || reader.allows("resource.get", &declared)?;
         if !is_seen {
             continue;
         }
         question.who = principal.clone();
-        let held = policies.roles(principal);
+        let held = policies.roles(reader, principal)?;
         let verdict = policies.verdict(&question, &held)?;
         if verdict.is_allowed {
             items.push(Able { principal, roles: held, policies: policies.decided(&verdict) });

@@ -128,9 +128,9 @@ struct Evaluated {
 }
 
 impl Evaluated {
-    fn of(policies: &Policies, question: &Question) -> Result<Self, Problem> {
+    fn of(read: &dyn Read, policies: &Policies, question: &Question) -> Result<Self, Problem> {
         let right = policies.right(&question.operation)?;
-        let roles = policies.roles(&question.who);
+        let roles = policies.roles(read, &question.who)?;
         let verdict = policies.verdict(question, &roles)?;
         let decided = policies.decided(&verdict);
         let is_allowed = verdict.is_allowed && question.is_scoped(right);
@@ -145,7 +145,7 @@ impl Evaluated {
 pub(crate) fn can(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
     let question = Question::of(reader, call)?;
     let policies = reader.kernel().policies(reader)?;
-    let evaluated = Evaluated::of(&policies, &question)?;
+    let evaluated = Evaluated::of(reader, &policies, &question)?;
     let names: Vec<&str> = evaluated.decided.iter().map(|each| each.policy.as_str()).collect();
     Ok(Reply::Value(json!({
         "allowed": evaluated.is_allowed,
@@ -163,7 +163,7 @@ pub(crate) fn can(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
 pub(crate) fn why(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
     let question = Question::of(reader, call)?;
     let policies = reader.kernel().policies(reader)?;
-    let evaluated = Evaluated::of(&policies, &question)?;
+    let evaluated = Evaluated::of(reader, &policies, &question)?;
     let Evaluated { right, roles, verdict, decided, is_allowed } = &evaluated;
     let steps = [
         found_step(reader.kernel(), &question),

@@ -218,6 +218,7 @@ pub(crate) fn create(tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
             idle_ms: i64::from(session_idle_minutes) * 60_000,
             seen: wall,
         }),
+        is_device: false,
     };
     make_room(tx, &new.user)?;
     let hash = base::sha256(new.secret.as_bytes());
@@ -385,9 +386,8 @@ fn for_each(
     mut each: impl FnMut(Token, Session) -> Result<bool, Problem>,
 ) -> Result<(), Problem> {
     let wall = reader.kernel().clock().wall();
-    let prefix = space::key(b'T');
-    for (_, bytes) in reader.scan_prefix(prefix.as_ref(), SESSIONS_LISTED_MAX)? {
-        let token = token::decode(&bytes)?;
+    for (_, hash) in reader.scan_prefix(sessions_key().as_ref(), SESSIONS_LISTED_MAX)? {
+        let Some((_, token)) = by_hash(reader, &hash)? else { continue };
         let Some(session) = token.session.clone() else { continue };
         if !session.is_alive(token.expires, session.seen, wall) {
             continue;
@@ -601,11 +601,9 @@ pub(crate) fn forget_user(tx: &mut Tx<'_>, user: &str) -> Result<(), Problem> {
 /// Where the store cannot be read.
 pub(crate) fn forget_provider(tx: &mut Tx<'_>, provider: &str) -> Result<(), Problem> {
     let by = format!("provider:{provider}");
-    for (_, bytes) in tx.scan_prefix(space::key(b'T').as_ref(), usize::MAX)? {
-        let token = token::decode(&bytes)?;
-        if token.session.as_ref().is_some_and(|session| session.by == by)
-            && let Some((hash, token)) = by_id(tx, &token.id)?
-        {
+    for (_, hash) in tx.scan_prefix(sessions_key().as_ref(), usize::MAX)? {
+        let Some((hash, token)) = by_hash(tx, &hash)? else { continue };
+        if token.session.as_ref().is_some_and(|session| session.by == by) {
             end_session(tx, &hash, &token)?;
         }
     }

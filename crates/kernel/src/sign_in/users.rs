@@ -61,7 +61,7 @@ pub(crate) fn users(reader: &Reader, call: &Call) -> Result<Reply, Problem> {
     {
         (last, looks) = (Some(name), looks + 1);
         if reader.allows("resource.get", &ResourceRef::new("user", name))? {
-            let roles = policies.roles(&Principal::User(name.to_owned()));
+            let roles = policies.roles(reader, &Principal::User(name.to_owned()))?;
             let mut item = shown(reader, name)?;
             item["roles"] = json!(roles);
             items.push(item);
