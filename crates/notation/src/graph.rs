@@ -284,6 +284,8 @@ pub struct Script {
 /// A task for a person.
 #[derive(Debug)]
 pub struct UserTask {
+    /// The name, where it is FEEL: it begins with `=`.
+    pub title: Option<Expression>,
     /// `zeebe:assignmentDefinition assignee`.
     pub assignee: Option<Expression>,
     /// `candidateGroups`: roles; text with commas, or FEEL giving a list.

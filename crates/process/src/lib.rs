@@ -33,6 +33,7 @@ mod messages;
 mod metrics;
 mod migrate;
 mod newest;
+mod open;
 mod operations;
 mod past;
 mod processes;

@@ -5,6 +5,7 @@ use crate::engine::Processes;
 use crate::incidents::Resolve;
 use crate::instances::{Publish, StartParameters};
 use crate::jobs::{Activate, Complete, Fail, JobError, JobRow, activated};
+use crate::open::OpenTask;
 use crate::repair::{Migrate, MoveToken, SetVariables, Try};
 use crate::signals::PublishSignal;
 use crate::suspend::Suspend;
@@ -324,6 +325,20 @@ fn tasks(engine: &Arc<Processes>) -> Vec<Operation> {
             AFTER,
         ])
         .answers(page()),
+        operation(
+            "task.open",
+            Run,
+            "Opens a task for people that belongs to no process of the unit's.",
+            decide(engine, Processes::open_task),
+        )
+        .on_kind()
+        .takes(schema::<OpenTask>())
+        .answers(
+            json!({"type": "object", "required": ["task", "instance"], "properties": {
+                "task": {"type": "string"},
+                "instance": {"type": "integer"},
+            }}),
+        ),
         operation("task.claim", Run, "Takes a task.", decide(engine, Processes::claim_task)),
         operation(
             "task.unclaim",

@@ -5,6 +5,7 @@ use crate::engine::Processes;
 use crate::error::Error;
 use crate::instance::{Command, Instance, Report, Task, Variables, Wait};
 use crate::lists::Page;
+use crate::open;
 use crate::wire::{self, TaskRow, key};
 use crate::worklist::{Merged, Whose, order_of};
 use base::{Problem, Time};
@@ -54,12 +55,14 @@ impl Processes {
         if let Some((number, element)) = wire::parse_name(name)
             && let Some(instance) = self.load(reader, number)?
         {
-            answer["variables"] = Value::Object(instance.visible(element).into_owned());
+            let variables = instance.visible(element).into_owned();
+            let asked = open::description(&instance.process, &variables);
+            answer["variables"] = Value::Object(variables);
             let compiled =
                 self.cache.get(reader, &self.config, &instance.process, instance.version)?;
             let node = instance.element(element).map(|element| compiled.graph.node(element.node));
             if let Some(NodeKind::UserTask(task)) = node.map(|node| &node.kind) {
-                answer["description"] = json!(task.description);
+                answer["description"] = asked.unwrap_or_else(|| json!(task.description));
             }
         }
         Ok(Reply::Value(answer))

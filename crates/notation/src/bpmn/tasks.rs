@@ -183,6 +183,8 @@ fn user_task<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>) -> 
     let due = field("taskSchedule", "dueDate");
     let priority = field("priorityDefinition", "priority");
     let form = form(node);
+    let title = attribute(node, "name").filter(|name| name.trim_start().starts_with('='));
+    let title = title.and_then(|text| reader.expression(node, text));
     let description = child(node, "documentation").map(text_of).filter(|text| !text.is_empty());
     for (element, name) in
         [("assignmentDefinition", "candidateUsers"), ("taskSchedule", "followUpDate")]
@@ -191,7 +193,7 @@ fn user_task<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>) -> 
             reader.problems.unsupported(node, &format!("`{name}` of"));
         }
     }
-    let task = UserTask { assignee, candidate_groups, due, priority, form, description };
+    let task = UserTask { title, assignee, candidate_groups, due, priority, form, description };
     Some(NodeKind::UserTask(task))
 }
 

@@ -39,18 +39,31 @@ impl Step<'_> {
             None => Vec::new(),
         };
         let due = match &task.due {
-            Some(expression) => Some(self.instant(id, expression)?),
-            None => None,
+            Some(expression) if self.is_there(id, expression)? => {
+                Some(self.instant(id, expression)?)
+            }
+            _ => None,
         };
         let priority = match &task.priority {
-            Some(expression) => Some(self.priority(id, expression)?),
-            None => None,
+            Some(expression) if self.is_there(id, expression)? => {
+                Some(self.priority(id, expression)?)
+            }
+            _ => None,
         };
         let form = task.form.as_ref().map(|form| form.text().to_owned());
-        let (kind, name) = (node.id.clone(), node.name.clone());
+        let name = match &task.title {
+            Some(expression) => Some(self.text(id, "the name of a task", expression)?),
+            None => node.name.clone(),
+        };
+        let kind = node.id.clone();
         let assignee = assignee.filter(|assignee| !assignee.is_empty());
         let task = Task { kind, name, assignee, candidates, due, form, priority, report: None };
         self.wait(id, node, Wait::Task(Box::new(task)))
+    }
+
+    /// Returns whether an expression gives anything: a due date or a priority that is null is none.
+    fn is_there(&self, id: ElementId, expression: &Expression) -> Result<bool, Problem> {
+        Ok(!self.value(id, expression)?.is_null())
     }
 
     fn priority(&self, id: ElementId, expression: &Expression) -> Result<u32, Problem> {

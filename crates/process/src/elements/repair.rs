@@ -180,8 +180,11 @@ impl Step<'_> {
 fn rename(element: &mut Element, node: &Node) {
     if let Wait::Task(task) = &mut element.wait {
         task.kind = node.id.clone();
-        task.name = node.name.clone();
         if let NodeKind::UserTask(user_task) = &node.kind {
+            // A name that was made of variables stays what it was.
+            if user_task.title.is_none() {
+                task.name = node.name.clone();
+            }
             task.form = user_task.form.as_ref().map(|form| form.text().to_owned());
         }
     }

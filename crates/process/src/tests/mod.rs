@@ -7,6 +7,7 @@ mod events;
 mod forms;
 mod live;
 mod model;
+mod opened;
 mod repair;
 mod step;
 mod story;
