@@ -1,0 +1,247 @@
+//! What a connection reads for itself: from the log where it is behind or has just come back, what its client may already have, retained
+//! messages. All of it may wait for the store: a door does it on a thread where that harms nobody.
+
+use super::Broker;
+use super::group::Group;
+use super::log::{LOG, READ_BYTES, SEGMENT, Single, messages};
+use super::message::{Message, Origin};
+use super::seat::Seat;
+use super::track::Track;
+use super::{key, retained};
+use crate::mqtt::{Delivery, Held, Outgoing, Place, Publish, Qos, Stage};
+use base::{Problem, Time, prefix_end};
+use bytes::Bytes;
+use kernel::{Kernel, Read, Reader};
+use std::sync::Arc;
+
+pub use retained::{retained, retained_for};
+
+/// Reads on in the log, for the session and for its groups; `room` messages at most.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub fn read_on(
+    kernel: &Arc<Kernel>,
+    _broker: &Broker,
+    seat: &Seat,
+    room: usize,
+) -> Result<Vec<Delivery>, Problem> {
+    let reader = Reader::new(kernel, seat.principal().clone())?;
+    let mut found = Vec::new();
+    read_queue(&reader, seat, seat, room, &mut found)?;
+    for group in seat.groups() {
+        if found.len() < room {
+            read_queue(&reader, group.as_ref(), seat, room, &mut found)?;
+        }
+    }
+    Ok(found)
+}
+
+/// Returns what a client may have, as it stands in the store, so that it is sent on: after a restart.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub fn held(
+    kernel: &Arc<Kernel>,
+    seat: &Seat,
+    held: &[(u16, Place, Stage)],
+) -> Result<Outgoing, Problem> {
+    let reader = Reader::new(kernel, seat.principal().clone())?;
+    let mut log = Single::new(&reader);
+    let mut outgoing = Outgoing::default();
+    for (packet, place, stage) in held {
+        let (offset, group) = match place {
+            Place::Log(offset) => (*offset, None),
+            Place::Group { group, offset } => (*offset, Some(*group)),
+            Place::Command(_) | Place::Desired(_) | Place::Retained | Place::None => continue,
+        };
+        let message = log.at(offset)?;
+        let message = match (message, stage) {
+            (Some(message), _) => message,
+            // Its identifier is to be released; what it said the client has.
+            (None, Stage::Received) => gone(),
+            (None, Stage::Sent) => {
+                seat.handled(&[*place]);
+                continue;
+            }
+        };
+        let delivery = delivery_of(seat, group, *place, message);
+        outgoing.held.insert(*packet, Held { delivery, stage: *stage });
+        outgoing.next = outgoing.next.max(packet.wrapping_add(1).max(1));
+    }
+    Ok(outgoing)
+}
+
+/// Returns a message as it was on its way: with the quality of service of its subscription, where that is still there.
+fn delivery_of(seat: &Seat, group: Option<u64>, place: Place, message: Message) -> Delivery {
+    let merged = match group {
+        None => seat.merged(&message, None),
+        Some(number) => {
+            let group = seat.groups().into_iter().find(|group| group.number() == number);
+            group.and_then(|group| seat.merged_shared(group.filter(), &message))
+        }
+    };
+    let qos = merged.as_ref().map_or(message.qos, |merged| merged.qos.min(message.qos));
+    let ids = merged.map(|merged| merged.ids).unwrap_or_default();
+    Delivery {
+        message: Arc::new(message),
+        place,
+        qos: qos.max(Qos::AtLeastOnce),
+        retain: false,
+        ids,
+    }
+}
+
+/// Returns a message of which nothing is left.
+fn gone() -> Message {
+    let publish = Publish {
+        topic: "".into(),
+        payload: Bytes::new(),
+        qos: Qos::ExactlyOnce,
+        retain: false,
+        is_dup: false,
+        packet: 0,
+        alias: None,
+        properties: None,
+    };
+    Message::new(publish, 0, Origin::Topic("".into()), Time(0))
+}
+
+/// What has a place in the log: a session, and a group for one of its members.
+trait Queue {
+    /// The number under which segments are marked for it; none where they are not.
+    fn marked(&self) -> Option<u64>;
+
+    /// Does something with how far it has come.
+    fn track<T>(&self, then: impl FnOnce(&mut Track) -> T) -> T;
+
+    /// Returns a message as the member gets it; nothing where it is not for it.
+    fn delivery(&self, seat: &Seat, offset: u64, message: Message) -> Option<Delivery>;
+}
+
+impl Queue for Seat {
+    fn marked(&self) -> Option<u64> {
+        self.is_durable().then(|| self.session())
+    }
+
+    fn track<T>(&self, then: impl FnOnce(&mut Track) -> T) -> T {
+        self.with_track(then)
+    }
+
+    fn delivery(&self, seat: &Seat, offset: u64, message: Message) -> Option<Delivery> {
+        let merged = seat.merged(&message, Some(offset))?;
+        let delivery = merged.delivery(Arc::new(message), Place::Log(offset));
+        (delivery.qos != Qos::AtMostOnce).then_some(delivery)
+    }
+}
+
+impl Queue for Group {
+    fn marked(&self) -> Option<u64> {
+        Some(self.number())
+    }
+
+    fn track<T>(&self, then: impl FnOnce(&mut Track) -> T) -> T {
+        self.with_track(then)
+    }
+
+    fn delivery(&self, seat: &Seat, offset: u64, message: Message) -> Option<Delivery> {
+        let is_for = super::topic::matches(super::topic::plain(self.filter()), &message.topic);
+        if !is_for || offset < self.from() {
+            return None;
+        }
+        let merged = seat.merged_shared(self.filter(), &message)?;
+        let place = Place::Group { group: self.number(), offset };
+        Some(merged.delivery(Arc::new(message), place))
+    }
+}
+
+fn read_queue<Q: Queue>(
+    reader: &Reader,
+    queue: &Q,
+    seat: &Seat,
+    room: usize,
+    found: &mut Vec<Delivery>,
+) -> Result<(), Problem> {
+    read_given_back(reader, queue, seat, room, found)?;
+    while found.len() < room {
+        let Some(next) = queue.track(|track| track.behind()) else { return Ok(()) };
+        let from = match queue.marked() {
+            Some(number) => first_marked(reader, number, next)?,
+            None => Some(next),
+        };
+        let chunks = match from {
+            Some(from) => reader.chunks(LOG, from, READ_BYTES)?,
+            None => Vec::new(),
+        };
+        if chunks.is_empty() {
+            let end = reader.log_end(LOG)?;
+            queue.track(|track| track.read_upto(end));
+            return Ok(());
+        }
+        for chunk in chunks {
+            for read in messages(&chunk, from.unwrap_or(next)) {
+                let (offset, message) = read?;
+                if room <= found.len() {
+                    queue.track(|track| track.read_upto(offset));
+                    return Ok(());
+                }
+                take(queue, seat, offset, message, found);
+            }
+            let end = chunk.offset + u64::from(chunk.count);
+            queue.track(|track| track.read_upto(end));
+        }
+    }
+    Ok(())
+}
+
+/// Takes a message that was read, where it is for the session and nobody else has it.
+fn take<Q: Queue>(
+    queue: &Q,
+    seat: &Seat,
+    offset: u64,
+    message: Message,
+    found: &mut Vec<Delivery>,
+) {
+    let Some(delivery) = queue.delivery(seat, offset, message) else { return };
+    if queue.track(|track| track.read(offset, seat.session())) {
+        if delivery.place == Place::None {
+            queue.track(|track| track.handled(offset));
+        }
+        found.push(delivery);
+    }
+}
+
+/// Reads what was taken by a connection that has gone without acknowledging it.
+fn read_given_back<Q: Queue>(
+    reader: &Reader,
+    queue: &Q,
+    seat: &Seat,
+    room: usize,
+    found: &mut Vec<Delivery>,
+) -> Result<(), Problem> {
+    let mut log = Single::new(reader);
+    let offsets = queue.track(|track| track.given_back(room.saturating_sub(found.len())));
+    for offset in offsets {
+        let delivery = log.at(offset)?.and_then(|message| queue.delivery(seat, offset, message));
+        let Some(delivery) = delivery else {
+            queue.track(|track| track.handled(offset));
+            continue;
+        };
+        if queue.track(|track| track.take_again(offset, seat.session())) {
+            if delivery.place == Place::None {
+                queue.track(|track| track.handled(offset));
+            }
+            found.push(delivery);
+        }
+    }
+    Ok(())
+}
+
+/// Returns from where on something stands in the log for a session or a group, from an offset on.
+fn first_marked(read: &dyn Read, number: u64, from: u64) -> Result<Option<u64>, Problem> {
+    let first = key::mark(number, from >> SEGMENT);
+    let end = prefix_end(key::marks(number).as_ref());
+    let pairs = read.scan(first.as_ref(), &end, 1, false)?;
+    let segment = pairs.first().and_then(|(stored, _)| key::last(stored));
+    Ok(segment.map(|segment| from.max(segment << SEGMENT)))
+}

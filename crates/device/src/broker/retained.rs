@@ -1,0 +1,185 @@
+//! Retained messages: the last one of each topic, for who subscribes later.
+
+use super::message::{Message, Origin};
+use super::rows::{RetainedCount, get};
+use super::seat::Seat;
+use super::{Broker, key, topic};
+use crate::mqtt::{Delivery, Place};
+use crate::{Error, wire};
+use base::{Period, Problem, Time, prefix_end};
+use kernel::{Read, Reader, Tx};
+use std::sync::{Arc, PoisonError};
+
+/// The version of the stored form, before the message.
+const VERSION: u8 = 1;
+
+/// Retained messages that are read, or looked at, in one go.
+const PAGE: usize = 256;
+
+impl Broker {
+    /// Retains a message, in place of the one before. One without a payload removes it.
+    ///
+    /// # Errors
+    /// `mqtt.limit` where there is no room; where the store cannot be read.
+    pub(crate) fn retain(&self, tx: &mut Tx<'_>, message: &Message) -> Result<(), Problem> {
+        let key = key::retained(&message.topic);
+        let before = tx.get(key.as_ref())?;
+        let mut count: RetainedCount = get(tx, &key::retained_count())?.unwrap_or_default();
+        if let Some(before) = &before {
+            count.count = count.count.saturating_sub(1);
+            count.bytes = count.bytes.saturating_sub(before.len() as u64);
+        }
+        if message.payload.is_empty() {
+            if before.is_some() {
+                tx.delete(key);
+                tx.put(key::retained_count(), wire::write(&count)?);
+            }
+            return Ok(());
+        }
+        let mut bytes = vec![VERSION];
+        message.write(&mut bytes);
+        count.count += 1;
+        count.bytes += bytes.len() as u64;
+        let (most, bytes_most) = (self.config.retained_max, self.config.retained_bytes_max);
+        if most < count.count {
+            return Err(Error::Full { what: "retained messages", limit: most }.into());
+        }
+        if bytes_most < count.bytes {
+            return Err(
+                Error::Full { what: "bytes of retained messages", limit: bytes_most }.into()
+            );
+        }
+        tx.put(key, bytes);
+        tx.put(key::retained_count(), wire::write(&count)?);
+        Ok(())
+    }
+
+    /// Looks at some retained messages, each time at the next ones: those whose time is over, or whose topic is not declared any more, go.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub(crate) fn sweep_retained(&self, tx: &mut Tx<'_>) -> Result<(), Problem> {
+        let first = key::retained_all();
+        let end = prefix_end(first.as_ref());
+        let from = self.swept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let from = from.unwrap_or_else(|| first.bytes());
+        let pairs = tx.scan(&from, &end, PAGE, false)?;
+        let next = pairs.last().filter(|_| pairs.len() == PAGE);
+        let next = next.map(|(last, _)| [last.as_slice(), &[0]].concat());
+        *self.swept.lock().unwrap_or_else(PoisonError::into_inner) = next;
+        let (wall, topics) = (tx.wall(), self.topics(tx)?);
+        for (stored, bytes) in pairs {
+            let message = read(&bytes)?;
+            let is_declared = match &message.origin {
+                Origin::Device(device) => tx.resource("device", device)?.is_some(),
+                Origin::Topic(_) => topics.find(&message.topic).is_some(),
+            };
+            if !is_declared || message.remaining(wall).is_none() {
+                remove(tx, stored, bytes.len())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn remove(tx: &mut Tx<'_>, stored: Vec<u8>, size: usize) -> Result<(), Problem> {
+    let mut count: RetainedCount = get(tx, &key::retained_count())?.unwrap_or_default();
+    count.count = count.count.saturating_sub(1);
+    count.bytes = count.bytes.saturating_sub(size as u64);
+    tx.delete(stored);
+    tx.put(key::retained_count(), wire::write(&count)?);
+    Ok(())
+}
+
+/// Reads a retained message as it is stored.
+///
+/// # Errors
+/// `device.internal` where it is damaged.
+pub(crate) fn read(bytes: &[u8]) -> Result<Message, Problem> {
+    match bytes.split_first() {
+        Some((&VERSION, bytes)) => Message::read(bytes).map(|(message, _)| message),
+        _ => Err(Error::internal("a retained message of another version").into()),
+    }
+}
+
+/// Returns retained messages whose topics a filter matches, whoever may hear them: in the order of topics, `limit` at most.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub fn retained(read: &dyn Read, filter: &str, limit: usize) -> Result<Vec<Message>, Problem> {
+    let mut found = Vec::new();
+    each(read, filter, None, &mut |message| {
+        found.push(message);
+        Ok(found.len() < limit)
+    })?;
+    Ok(found)
+}
+
+/// Returns the retained messages that a session gets by one of its filters, `limit` at most, and behind which topic to go on, where there
+/// may be more. A shared filter gets none.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub fn retained_for(
+    reader: &Reader,
+    seat: &Seat,
+    filter: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<(Vec<Delivery>, Option<Box<str>>), Problem> {
+    let subscription = seat.subscriptions().into_iter().find(|held| *held.filter == *filter);
+    let Some(subscription) = subscription.filter(|held| held.group.is_none()) else {
+        return Ok((Vec::new(), None));
+    };
+    let mut found: Vec<Delivery> = Vec::new();
+    let mut next = None;
+    let wall = reader.kernel().clock().wall();
+    each(reader, filter, after, &mut |message| {
+        let may = subscription.scope.allows(&message.origin) == Some(true);
+        if may && message.remaining(wall).is_some() {
+            let topic = message.topic.clone();
+            let qos = message.qos.min(subscription.qos);
+            let ids = subscription.identifier.into_iter().collect();
+            let message = Arc::new(message);
+            found.push(Delivery { message, place: Place::Retained, qos, retain: true, ids });
+            next = Some(topic);
+        }
+        Ok(found.len() < limit)
+    })?;
+    let is_all = found.len() < limit;
+    Ok((found, next.filter(|_| !is_all)))
+}
+
+/// Gives the retained messages that a filter matches, behind a topic, until `give` has enough.
+fn each(
+    read: &dyn Read,
+    filter: &str,
+    after: Option<&str>,
+    give: &mut dyn FnMut(Message) -> Result<bool, Problem>,
+) -> Result<(), Problem> {
+    let below = key::retained_below(topic::literal(filter));
+    let end = prefix_end(&below);
+    let mut from = match after {
+        Some(topic) => [key::retained(topic).as_ref(), &[0]].concat(),
+        None => below,
+    };
+    loop {
+        let pairs = read.scan(&from, &end, PAGE, false)?;
+        for (stored, bytes) in &pairs {
+            let topic = key::of_retained(stored).unwrap_or_default();
+            if topic::matches(filter, &topic) && !give(self::read(bytes)?)? {
+                return Ok(());
+            }
+        }
+        match pairs.last() {
+            Some((last, _)) if pairs.len() == PAGE => from = [last.as_slice(), &[0]].concat(),
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// Returns until when a retained message is worth something, where that ends.
+pub(crate) fn expires(message: &Message) -> Option<Time> {
+    let seconds = message.properties.as_ref()?.expiry_secs?;
+    Some(message.at.plus(Period::seconds(seconds.into())))
+}

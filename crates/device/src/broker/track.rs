@@ -1,0 +1,320 @@
+//! How far a session, or a group of them, has come in the log of messages. Pure.
+//!
+//! Before `next` everything was taken, or was not for it. What was taken is *under way* until it is acknowledged; what was taken by a
+//! connection that has gone without it is *given back*, and comes before all else. Where something came that could not be taken at once,
+//! because nobody was there or his queue was full, the log is *behind*: it is read from `next` on until it is past the last such message.
+
+use super::rows::Progress;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How far a session or group has come.
+#[derive(Debug, Default)]
+pub(crate) struct Track {
+    next: u64,
+    /// Behind the last message that could not be taken when it came.
+    missed: u64,
+    /// What was taken, by which session.
+    under_way: BTreeMap<u64, u64>,
+    given_back: BTreeSet<u64>,
+    skip: u64,
+    dropped: u64,
+    queued: u64,
+}
+
+/// What becomes of a message that comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Offered {
+    /// It is taken.
+    Taken,
+    /// It waits in the log.
+    Missed,
+    /// It was taken before.
+    Known,
+}
+
+impl Track {
+    /// Returns the track of who begins at an offset.
+    pub(crate) fn at(offset: u64) -> Self {
+        Self { next: offset, ..Self::default() }
+    }
+
+    /// Returns the track that stands in the store. `missed` is behind the last message that may be for it.
+    pub(crate) fn stored(progress: Progress, missed: u64) -> Self {
+        let Progress { cursor, open, skip, dropped, queued } = progress;
+        Self {
+            next: cursor,
+            missed,
+            under_way: BTreeMap::new(),
+            given_back: open,
+            skip,
+            dropped,
+            queued,
+        }
+    }
+
+    /// Takes note of a message that comes. It is taken where there is room and nothing waits before it.
+    pub(crate) fn offer(&mut self, offset: u64, by: u64, has_room: bool) -> Offered {
+        if self.is_known(offset) {
+            return Offered::Known;
+        }
+        if self.is_waiting() || !has_room {
+            self.missed = offset + 1;
+            self.queued += 1;
+            return Offered::Missed;
+        }
+        self.take(offset, by);
+        Offered::Taken
+    }
+
+    /// Takes a message: it is under way.
+    pub(crate) fn take(&mut self, offset: u64, by: u64) {
+        self.next = self.next.max(offset + 1);
+        self.under_way.insert(offset, by);
+    }
+
+    /// Takes a message that was read from the log. Returns false where it is not to be had: another has it, or it makes way.
+    pub(crate) fn read(&mut self, offset: u64, by: u64) -> bool {
+        if self.is_known(offset) {
+            return false;
+        }
+        if 0 < self.skip {
+            self.skip -= 1;
+            self.next = offset + 1;
+            return false;
+        }
+        self.queued = self.queued.saturating_sub(1);
+        self.take(offset, by);
+        true
+    }
+
+    /// Takes note that the log was read up to an offset. What waited and was not found has gone.
+    pub(crate) fn read_upto(&mut self, offset: u64) {
+        self.next = self.next.max(offset);
+        if self.missed <= self.next {
+            self.dropped += std::mem::take(&mut self.queued);
+            self.skip = 0;
+        }
+    }
+
+    /// Returns from where the log is to be read, where something waits in it.
+    pub(crate) fn behind(&self) -> Option<u64> {
+        (self.next < self.missed).then_some(self.next)
+    }
+
+    /// Returns whether something waits, in the log or given back.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.next < self.missed || !self.given_back.is_empty()
+    }
+
+    /// Returns what was given back, so much at most.
+    pub(crate) fn given_back(&self, count: usize) -> Vec<u64> {
+        self.given_back.iter().take(count).copied().collect()
+    }
+
+    /// Takes again what was given back. Returns false where another has it.
+    pub(crate) fn take_again(&mut self, offset: u64, by: u64) -> bool {
+        let is_mine = self.given_back.remove(&offset);
+        if is_mine {
+            self.under_way.insert(offset, by);
+        }
+        is_mine
+    }
+
+    /// Takes note that a message is done, or cannot be had any more.
+    pub(crate) fn handled(&mut self, offset: u64) -> bool {
+        self.under_way.remove(&offset).is_some() | self.given_back.remove(&offset)
+    }
+
+    /// Gives back what was taken, for whoever takes it next.
+    pub(crate) fn put_back(&mut self, offset: u64) {
+        if self.under_way.remove(&offset).is_some() {
+            self.given_back.insert(offset);
+        }
+    }
+
+    /// Gives back what a session has under way, but for what its client still has.
+    pub(crate) fn leave(&mut self, by: u64, keeps: &BTreeSet<u64>) {
+        let is_left = |offset: &u64, held: &u64| *held == by && !keeps.contains(offset);
+        let left: Vec<u64> = self
+            .under_way
+            .iter()
+            .filter(|(offset, held)| is_left(offset, held))
+            .map(|(offset, _)| *offset)
+            .collect();
+        for offset in left {
+            self.under_way.remove(&offset);
+            self.given_back.insert(offset);
+        }
+        // Also where it was given back, or was taken before the unit was started again.
+        keeps.iter().for_each(|offset| self.hold(*offset, by));
+    }
+
+    /// Takes note that a client has a message, whatever was known of it.
+    pub(crate) fn hold(&mut self, offset: u64, by: u64) {
+        self.given_back.remove(&offset);
+        self.under_way.insert(offset, by);
+    }
+
+    /// Has the oldest make way where more than so many wait. Returns how many that are now.
+    pub(crate) fn limit(&mut self, most: u64) -> u64 {
+        let over = self.queued.saturating_sub(most);
+        self.skip += over;
+        self.dropped += over;
+        self.queued -= over;
+        over
+    }
+
+    /// Returns how many messages wait in the log.
+    pub(crate) fn queued(&self) -> u64 {
+        self.queued
+    }
+
+    /// Returns how many have made way.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Returns how many are under way or given back.
+    pub(crate) fn open(&self) -> usize {
+        self.under_way.len() + self.given_back.len()
+    }
+
+    /// Takes note that the log begins at an offset now.
+    pub(crate) fn trimmed(&mut self, offset: u64) {
+        self.under_way = self.under_way.split_off(&offset);
+        self.given_back = self.given_back.split_off(&offset);
+        self.read_upto(offset);
+    }
+
+    /// Returns the first offset that is still needed. `routed` is how far messages were offered to everybody.
+    pub(crate) fn least(&self, routed: u64) -> u64 {
+        let open = self.under_way.keys().next().into_iter().chain(self.given_back.first());
+        open.copied().chain([self.cursor(routed)]).min().unwrap_or_default()
+    }
+
+    /// Returns how far it has come, as it is stored.
+    pub(crate) fn progress(&self, routed: u64) -> Progress {
+        Progress {
+            cursor: self.cursor(routed),
+            open: self.under_way.keys().chain(&self.given_back).copied().collect(),
+            skip: self.skip,
+            dropped: self.dropped,
+            queued: self.queued,
+        }
+    }
+
+    fn cursor(&self, routed: u64) -> u64 {
+        // Where nothing waits, whatever came and was not taken was not for it.
+        if self.missed <= self.next { self.next.max(routed) } else { self.next }
+    }
+
+    /// Returns whether a message was taken, or passed by.
+    pub(crate) fn is_known(&self, offset: u64) -> bool {
+        offset < self.next || self.under_way.contains_key(&offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NONE: BTreeSet<u64> = BTreeSet::new();
+
+    fn progress(track: &Track, routed: u64) -> (u64, Vec<u64>) {
+        let progress = track.progress(routed);
+        (progress.cursor, progress.open.into_iter().collect())
+    }
+
+    #[test]
+    fn who_is_there_and_takes_all_is_where_the_log_ends() {
+        let mut track = Track::at(10);
+        assert_eq!(track.offer(12, 1, true), Offered::Taken);
+        assert_eq!(track.offer(12, 1, true), Offered::Known);
+        assert_eq!(progress(&track, 20), (20, vec![12]));
+        assert_eq!(track.least(20), 12);
+        assert!(track.handled(12) && !track.handled(12));
+        assert_eq!((progress(&track, 20), track.least(20)), ((20, vec![]), 20));
+    }
+
+    #[test]
+    fn what_finds_no_room_is_read_from_the_log_and_nothing_overtakes_it() {
+        let mut track = Track::at(0);
+        assert_eq!(track.offer(3, 1, false), Offered::Missed);
+        assert_eq!(track.offer(5, 1, true), Offered::Missed, "3 comes first");
+        assert_eq!((track.behind(), track.queued(), track.least(9)), (Some(0), 2, 0));
+        assert!(track.read(3, 1));
+        track.read_upto(4);
+        assert_eq!((track.behind(), progress(&track, 9)), (Some(4), (4, vec![3])));
+        assert!(track.read(5, 1));
+        track.read_upto(9);
+        assert!(!track.is_waiting());
+        assert_eq!((track.queued(), track.dropped()), (0, 0));
+        assert_eq!(track.offer(8, 1, true), Offered::Known, "the log was read past it");
+        assert_eq!(track.offer(9, 1, true), Offered::Taken);
+    }
+
+    #[test]
+    fn the_oldest_make_way_and_are_counted() {
+        let mut track = Track::at(0);
+        for offset in 0..5 {
+            track.offer(offset, 1, false);
+            track.limit(2);
+        }
+        assert_eq!((track.queued(), track.dropped()), (2, 3));
+        let taken: Vec<u64> = (0..5).filter(|offset| track.read(*offset, 1)).collect();
+        track.read_upto(5);
+        assert_eq!((taken, track.dropped(), track.queued()), (vec![3, 4], 3, 0));
+    }
+
+    #[test]
+    fn what_a_connection_leaves_comes_first_again() {
+        let mut track = Track::at(0);
+        for offset in 0..4 {
+            track.offer(offset, 7, true);
+        }
+        track.leave(7, &BTreeSet::from([1]));
+        assert_eq!(track.given_back(9), [0, 2, 3]);
+        assert_eq!(track.offer(4, 7, true), Offered::Missed);
+        assert!(track.take_again(0, 7) && !track.take_again(0, 8));
+        track.handled(2);
+        // The connection has said late what its client has.
+        track.leave(7, &BTreeSet::from([0, 1, 3]));
+        assert_eq!(track.given_back(9), Vec::<u64>::new());
+        assert_eq!(progress(&track, 5), (4, vec![0, 1, 3]));
+    }
+
+    #[test]
+    fn what_is_stored_goes_on_where_it_was() {
+        let mut track = Track::at(0);
+        track.offer(0, 7, true);
+        track.offer(1, 7, true);
+        track.offer(2, 7, false);
+        track.handled(0);
+        let mut again = Track::stored(track.progress(9), 9);
+        assert_eq!((again.given_back(9), again.behind(), again.queued()), (vec![1], Some(2), 1));
+        again.leave(7, &NONE);
+        assert!(again.take_again(1, 7) && again.read(2, 7));
+    }
+
+    #[test]
+    fn what_a_client_has_is_not_read_again() {
+        let mut track = Track::stored(Progress::default(), 3);
+        track.hold(1, 7);
+        let read: Vec<u64> = (0..3).filter(|offset| track.read(*offset, 8)).collect();
+        assert_eq!(read, [0, 2]);
+        track.handled(1);
+        assert_eq!(progress(&track, 3), (3, vec![0, 2]));
+    }
+
+    #[test]
+    fn a_log_that_was_cut_takes_along_what_waited_in_it() {
+        let mut track = Track::at(0);
+        track.offer(0, 1, true);
+        for offset in 1..4 {
+            track.offer(offset, 1, false);
+        }
+        track.trimmed(4);
+        assert_eq!((progress(&track, 4), track.dropped()), ((4, vec![]), 3));
+        assert!(!track.is_waiting());
+    }
+}
