@@ -1,4 +1,4 @@
-# The numbers of the README. Sourced by `./x bench`, whose arguments go to `floor.py` (`--full`: the long form); needs the real data beside the project (tests only, see its licence).
+# The numbers of the README. Sourced by `./x bench`, whose arguments go to `floor.py` (`--full`: the long form, also of `things.py`); needs the real data beside the project (tests only, see its licence).
 need
 python_tools
 cargo build --release --workspace --bin craton
@@ -25,5 +25,9 @@ echo "--- five minutes of appends over four connections: Arrow, Arrow with a der
 "$python" benches/ingest.py target/release/craton
 "$python" benches/ingest.py target/release/craton --derived
 "$python" benches/ingest.py target/release/craton --form ndjson
+echo "--- things: messages in and out, connected and away, to a task, lists; beside mosquitto where it is installed"
+things=()
+for option in "$@"; do if [ "$option" = --full ]; then things=(--full); fi; done
+"$python" benches/things.py target/release/craton --report target/things.json "${things[@]}"
 echo "--- quiet users beside one that floods and one that joins"
 "$python" benches/noisy.py target/release/craton --report target/noisy.json

@@ -12,6 +12,7 @@ use crate::{Clock, Config, Error, files, host, secret_key, worker};
 use base::{DrivenClock, Problem, SystemClock, SystemEntropy, Time};
 use data::Data;
 use desk::Desk;
+use device::Fleet;
 use exchange::{Exchange, Identity, Network};
 use kernel::{Kernel, Parts, Principal, Reader, Writer};
 use process::Processes;
@@ -28,6 +29,7 @@ pub(crate) struct Assembly {
     pub processes: Arc<Processes>,
     pub exchange: Arc<Exchange>,
     pub desk: Arc<Desk>,
+    pub fleet: Arc<Fleet>,
     pub network: Arc<dyn Network>,
     pub settled: Arc<Settled>,
     pub nodes: Arc<Nodes>,
@@ -84,6 +86,7 @@ pub(crate) fn assemble_over(
     let network: Arc<dyn Network> = Arc::new(Https::new(config.exchange.response_bytes_max));
     exchange.set_network(Arc::clone(&network));
     let desk = Arc::new(Desk::new(config.desk.clone()));
+    let fleet = Arc::new(Fleet::new(config.device.clone()));
     let settled = Arc::new(Settled::new(Arc::clone(&exchange)));
     let backups = Backups::new(folder, &data, &exchange);
     let fetches = Fetches::new(config.fetch_megabytes_max);
@@ -102,6 +105,7 @@ pub(crate) fn assemble_over(
             Arc::clone(&processes) as Arc<dyn kernel::Engine>,
             Arc::clone(&exchange) as Arc<dyn kernel::Engine>,
             Arc::clone(&desk) as Arc<dyn kernel::Engine>,
+            Arc::clone(&fleet) as Arc<dyn kernel::Engine>,
             Arc::clone(&settled) as Arc<dyn kernel::Engine>,
             Arc::new(backups),
             Arc::new(fetches),
@@ -122,6 +126,7 @@ pub(crate) fn assemble_over(
         processes,
         exchange,
         desk,
+        fleet,
         network,
         settled,
         nodes,

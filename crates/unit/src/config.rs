@@ -40,8 +40,8 @@ pub struct Config {
     /// Where people and programs reach it by HTTP over TLS, from elsewhere too; closed where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listen_https: Option<String>,
-    /// The certificate that the doors for people show, HTTPS and PostgreSQL; the unit's own where absent. Its files are read anew when
-    /// they change, and at SIGHUP.
+    /// The certificate that the doors for people and things show, HTTPS, PostgreSQL and MQTT; the unit's own where absent. Its files are read
+    /// anew when they change, and at SIGHUP.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
     /// Names and addresses that the unit's own certificate says beside those of the machine, where it is made: at `craton init`, or at a
@@ -52,6 +52,18 @@ pub struct Config {
     /// writes a port from 5480 on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub listen_postgres: Option<String>,
+    /// Where things reach it by MQTT without TLS, loopback only; closed where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listen_mqtt: Option<String>,
+    /// Where things reach it by MQTT over TLS; clients may show a certificate. Closed where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listen_mqtts: Option<String>,
+    /// Where browsers and things reach it by MQTT over WebSocket, at `/mqtt`, with TLS wherever it is not loopback; closed where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listen_mqtt_ws: Option<String>,
+    /// Whether `listen_mqtt` may be on another address than loopback: tokens cross the network in clear then.
+    #[serde(default)]
+    pub mqtt_plain: bool,
     /// The address that other units are told; `https://` and `listen_peers` where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
@@ -127,6 +139,9 @@ pub struct Config {
     /// Limits of the desk: screens, files, notifications.
     #[serde(default)]
     pub desk: desk::Config,
+    /// Limits of things: connections, messages, sessions, twins, commands, rules.
+    #[serde(default)]
+    pub device: device::Config,
     /// Limits of the HTTP and PostgreSQL doors.
     #[serde(default)]
     pub api: api::Config,
@@ -227,6 +242,10 @@ pub(crate) fn template(options: &Options) -> String {
          # listen_https = \"0.0.0.0:8443\"\n\n\
          # Where SQL clients reach it by PostgreSQL's protocol, with TLS wherever it is not loopback.\n\
          listen_postgres = \"{listen_postgres}\"\n\n\
+         # Where things reach it by MQTT: without TLS on loopback only, with TLS, by WebSocket; closed where they are left out.\n\
+         # listen_mqtt = \"127.0.0.1:1883\"\n\
+         # listen_mqtts = \"0.0.0.0:8883\"\n\
+         # listen_mqtt_ws = \"127.0.0.1:8083\"\n\n\
          # Where business time comes from: \"system\", or \"driven\" by `craton clock advance` (replays and tests).\n\
          clock = \"{clock}\"\n{}",
         database.as_ref().map(database_table).unwrap_or_default()

@@ -128,6 +128,12 @@ pub enum Error {
         /// Which.
         address: String,
     },
+    /// The MQTT door without TLS may stand on loopback only, unless that is said.
+    #[error("`{address}` is not on loopback, and MQTT is plain there")]
+    PlainMqtt {
+        /// Which.
+        address: String,
+    },
     /// The unit does not take requests at the moment.
     #[error("the unit is not ready: {parts}")]
     NotReady {
@@ -194,7 +200,9 @@ impl Explain for Error {
             Self::NotEmpty { .. } => Code("restore.not_empty", Kind::Conflict),
             Self::Exists { .. } => Code("unit.exists", Kind::Conflict),
             Self::Listen { .. } => Code("unit.listen", Kind::Conflict),
-            Self::NotLoopback { .. } => Code("unit.not_loopback", Kind::Invalid),
+            Self::NotLoopback { .. } | Self::PlainMqtt { .. } => {
+                Code("unit.not_loopback", Kind::Invalid)
+            }
             Self::NotReady { .. } => Code("unit.not_ready", Kind::Unavailable),
             Self::Endpoint { .. } => Code("unit.endpoint", Kind::Invalid),
             Self::Support { .. } => Code("unit.support", Kind::Unavailable),
@@ -237,6 +245,11 @@ impl Explain for Error {
             Self::NotLoopback { .. } => Some(
                 "plain HTTP stays on 127.0.0.1; people from elsewhere come in by TLS at `listen_https`, \
                  other units at `listen_peers`"
+                    .into(),
+            ),
+            Self::PlainMqtt { .. } => Some(
+                "devices from elsewhere come in by TLS at `listen_mqtts`; `mqtt_plain = true` opens this one to a network that is closed \
+                 to everybody else"
                     .into(),
             ),
             Self::NotReady { .. } => Some(

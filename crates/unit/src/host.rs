@@ -1,6 +1,6 @@
 //! What the machine says of itself and of this process: processors, memory, disk, files. Read from `/proc` and the system's calls when
 //! it is asked; where the system does not tell something as Linux does, that is 0. Nothing else of the unit measures these. And what it is
-//! told: of which size the pages of memory are.
+//! told: of which size the pages of memory are, that many files are wanted.
 
 use crate::files;
 use std::ffi::CString;
@@ -219,6 +219,20 @@ fn files_max() -> u64 {
     if is_told { limit.rlim_cur } else { 0 }
 }
 
+/// Takes as many files and sockets as the system gives this process: each connection is one. What it does not give stays as it was.
+pub(crate) fn take_files() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the call writes one `rlimit` to where it is told, which lives on.
+    let is_told = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == 0;
+    if is_told && limit.rlim_cur < limit.rlim_max {
+        limit.rlim_cur = limit.rlim_max;
+        // SAFETY: the call reads one `rlimit` from where it is told, which lives on.
+        unsafe {
+            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        }
+    }
+}
+
 /// Has the system give this process memory in pages of the usual size from now on. A huge one (2 MiB) is written over with zeros while
 /// a call waits for it, for milliseconds where the machine is a virtual one, and each of many threads holds some that it hardly uses.
 /// Where the system knows no such thing, nothing changes (`prctl(2)`, `PR_SET_THP_DISABLE`).
@@ -255,6 +269,16 @@ mod tests {
         let told = status.lines().find_map(|line| line.strip_prefix("THP_enabled:"));
         // Older systems do not tell.
         assert_ne!(told.map(str::trim), Some("1"));
+    }
+
+    #[test]
+    fn all_files_that_the_system_gives_are_taken() {
+        take_files();
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: the call writes one `rlimit` to where it is told, which lives on.
+        let is_told = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == 0;
+        assert!(is_told);
+        assert_eq!(files_max(), limit.rlim_max);
     }
 
     #[test]

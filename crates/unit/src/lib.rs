@@ -32,6 +32,7 @@ mod standby;
 mod stored;
 mod support;
 mod telemetry;
+mod things;
 mod tls;
 mod upgrade;
 mod usage;

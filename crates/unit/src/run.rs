@@ -6,6 +6,7 @@ use crate::health::Health;
 use crate::logging::{Line, LogLevel, Logger};
 use crate::sight::{Running, VERSION};
 use crate::standby::{Standby, Waiting};
+use crate::things::{self, Things};
 use crate::tls::Certificate;
 use crate::{Config, Error, addresses, host, network, stored, tls};
 use base::Problem;
@@ -61,6 +62,7 @@ pub struct Start {
 /// Where it cannot start.
 pub fn run(folder: &Path, start: Start) -> Result<(), Problem> {
     host::take_small_pages();
+    host::take_files();
     // Started first: a port in use is told before the store is touched.
     let mut config = Config::read(folder)?;
     if let Some(seconds) = start.reconcile_seconds_max {
@@ -123,6 +125,7 @@ fn serve(
         data,
         exchange,
         desk,
+        fleet,
         network,
         settled,
         nodes,
@@ -149,6 +152,7 @@ fn serve(
     let running = Running { logger: Arc::clone(&logger), health, handle: handle.clone() };
     sight.runs(Some(running.clone()));
     let listeners = runtime.block_on(async { doors.listeners() })?;
+    let things = Things::open(&config, &handle, &fleet, &doors.things, &shown_by_doors.things)?;
     // What drains takes no new connections.
     drop(doors);
     let at = shown(&config);
@@ -163,6 +167,7 @@ fn serve(
     let ended = runtime.block_on(listeners.serve(&config, running, &shown_by_doors, until));
     println!("unit {} drains", config.name);
     logger.announce("the unit drains");
+    things.close();
     background.stop();
     desk.set_commits(None);
     handle.stop();
@@ -179,12 +184,13 @@ fn serve(
 /// # Errors
 /// Where it cannot be opened.
 pub fn verify(folder: &Path) -> Result<Vec<String>, Problem> {
-    let Assembly { kernel, processes, exchange, desk, lock: _lock, .. } = assemble(folder)?;
+    let Assembly { kernel, processes, exchange, desk, fleet, lock: _lock, .. } = assemble(folder)?;
     let mut faults = kernel.store().verify()?;
     let reader = Reader::new(&kernel, Principal::Unit("verify".into()))?;
     faults.extend(processes.verify(&reader)?);
     faults.extend(exchange.verify(&reader)?);
     faults.extend(desk.verify(&reader)?);
+    faults.extend(fleet.verify(&reader)?);
     faults.extend(kernel::secrets::verify(&reader)?);
     Ok(faults)
 }
@@ -204,6 +210,7 @@ fn shown(config: &Config) -> String {
     let mut doors = vec![told("http", &config.listen), told("https", &config.listen_peers)];
     doors.extend(config.listen_https.iter().map(|listen| told("https", listen)));
     doors.extend(config.listen_postgres.iter().map(|listen| told("postgres", listen)));
+    doors.extend(things::told(config, &machine));
     doors.join(" and ")
 }
 
@@ -213,6 +220,7 @@ pub(crate) struct Doors {
     peers: StdListener,
     https: Option<StdListener>,
     postgres: Option<StdListener>,
+    pub things: things::Addresses,
 }
 
 /// The listeners of the doors, for as long as the unit serves or stands by.
@@ -229,6 +237,8 @@ pub(crate) struct Shown {
     pub own: Arc<rustls::ServerConfig>,
     /// To people.
     pub people: Arc<rustls::ServerConfig>,
+    /// To things.
+    pub things: things::Shown,
     /// What people are shown, to be read anew.
     renewed: Arc<Certificate>,
 }
@@ -237,7 +247,9 @@ impl Shown {
     fn read(folder: &Path, config: &Config) -> Result<Self, Error> {
         let renewed = Certificate::of_people(folder, config.tls.as_ref())?;
         let (own, people) = (Certificate::own(folder)?.server()?, renewed.server()?);
-        Ok(Self { own, people, renewed })
+        let devices = renewed.server_with_clients()?;
+        let things = things::Shown { devices, browsers: Arc::clone(&people) };
+        Ok(Self { own, people, things, renewed })
     }
 }
 
@@ -263,6 +275,7 @@ impl Doors {
             plain: listen(&config.listen).await?,
             peers: listen(&config.listen_peers).await?,
             postgres,
+            things: things::Addresses::open(config).await?,
         })
     }
 
@@ -361,7 +374,11 @@ async fn lost(lease: Option<Arc<Lease>>) -> u64 {
     taken.ok().and_then(|epoch| *epoch).unwrap_or_default()
 }
 
-async fn listen(address: &str) -> Result<StdListener, Error> {
+/// Listens on an address.
+///
+/// # Errors
+/// `unit.listen`.
+pub(crate) async fn listen(address: &str) -> Result<StdListener, Error> {
     TcpListener::bind(address)
         .await
         .and_then(TcpListener::into_std)

@@ -140,6 +140,7 @@ impl Waiting {
             let serving = api::turn_postgres_away(listener, self.away(), limits, stopped);
             self.served.push(tokio::spawn(serving));
         }
+        self.served.extend(doors.things.turn_away(&self.limits, &self.stopping())?);
         Ok(true)
     }
 

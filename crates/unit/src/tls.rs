@@ -4,11 +4,14 @@
 
 use crate::config::Tls;
 use crate::{Config, Error, addresses, files};
+use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls::{DigitallySignedStruct, DistinguishedName, SignatureScheme};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -26,8 +29,13 @@ pub(crate) fn ensure(folder: &Path, config: &Config) -> Result<(), Error> {
     if is_there(files::CERTIFICATE) || is_there(files::CERTIFICATE_KEY) {
         return Ok(());
     }
-    let addresses =
-        [Some(&config.listen_peers), config.listen_https.as_ref(), config.listen_postgres.as_ref()];
+    let addresses = [
+        Some(&config.listen_peers),
+        config.listen_https.as_ref(),
+        config.listen_postgres.as_ref(),
+        config.listen_mqtts.as_ref(),
+        config.listen_mqtt_ws.as_ref(),
+    ];
     let addresses: Vec<&str> = addresses.into_iter().flatten().map(String::as_str).collect();
     make(folder, names(&addresses, &config.tls_names))
 }
@@ -130,6 +138,72 @@ impl Certificate {
             .with_cert_resolver(shown);
         Ok(Arc::new(config))
     }
+
+    /// Returns the configuration of a server that shows it, and takes certificates of clients. Whose such a certificate is, if
+    /// anybody's, is for others to say.
+    ///
+    /// # Errors
+    /// `unit.key`.
+    pub(crate) fn server_with_clients(
+        self: &Arc<Self>,
+    ) -> Result<Arc<rustls::ServerConfig>, Error> {
+        let shown: Arc<dyn ResolvesServerCert> = Arc::clone(self) as Arc<dyn ResolvesServerCert>;
+        let provider = Arc::new(provider());
+        let clients = Arc::new(Clients(Arc::clone(&provider)));
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(wrong)?
+            .with_client_cert_verifier(clients)
+            .with_cert_resolver(shown);
+        Ok(Arc::new(config))
+    }
+}
+
+/// Takes any certificate that a client shows, or none. That the client has its key the handshake proves.
+#[derive(Debug)]
+struct Clients(Arc<CryptoProvider>);
+
+impl ClientCertVerifier for Clients {
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
 }
 
 impl ResolvesServerCert for Certificate {
@@ -218,6 +292,65 @@ mod tests {
         folder.write("c.pem", "nonsense");
         assert!(certificate.reload().is_err());
         assert!(certificate.server().is_ok());
+    }
+
+    /// Goes through a handshake in memory; returns the certificate of the client as the server has seen it.
+    fn handshake(
+        server: &Arc<rustls::ServerConfig>,
+        client: rustls::ClientConfig,
+    ) -> Result<Option<Vec<u8>>, rustls::Error> {
+        let name = rustls::pki_types::ServerName::try_from("localhost").expect("a name");
+        let mut client = rustls::ClientConnection::new(Arc::new(client), name)?;
+        let mut server = rustls::ServerConnection::new(Arc::clone(server))?;
+        while client.is_handshaking() || server.is_handshaking() {
+            let mut bytes = Vec::new();
+            while client.wants_write() {
+                client.write_tls(&mut bytes).expect("written");
+            }
+            let mut said = bytes.as_slice();
+            while !said.is_empty() {
+                server.read_tls(&mut said).expect("read");
+                server.process_new_packets()?;
+            }
+            let mut bytes = Vec::new();
+            while server.wants_write() {
+                server.write_tls(&mut bytes).expect("written");
+            }
+            let mut said = bytes.as_slice();
+            while !said.is_empty() {
+                client.read_tls(&mut said).expect("read");
+                client.process_new_packets()?;
+            }
+        }
+        let shown = server.peer_certificates().and_then(|chain| chain.first());
+        Ok(shown.map(|certificate| certificate.to_vec()))
+    }
+
+    #[test]
+    fn a_client_may_show_a_certificate_and_needs_none() {
+        let folder = Folder::new("clients");
+        let (text, key_text) = made();
+        folder.write("c.pem", &text);
+        folder.write("k.pem", &key_text);
+        let given = Tls { certificate: "c.pem".into(), key: "k.pem".into() };
+        let certificate = Certificate::of_people(&folder.0, Some(&given)).expect("read");
+        let server = certificate.server_with_clients().expect("a server");
+        let client = || {
+            let mut roots = rustls::RootCertStore::empty();
+            let own = CertificateDer::from_pem_slice(text.as_bytes()).expect("a certificate");
+            roots.add(own).expect("a root");
+            rustls::ClientConfig::builder_with_provider(Arc::new(provider()))
+                .with_safe_default_protocol_versions()
+                .expect("versions")
+                .with_root_certificates(roots)
+        };
+        assert_eq!(handshake(&server, client().with_no_client_auth()), Ok(None));
+        let (own, own_key) = made();
+        let chain = CertificateDer::from_pem_slice(own.as_bytes()).expect("a certificate");
+        let key = PrivateKeyDer::from_pem_slice(own_key.as_bytes()).expect("a key");
+        let shown = chain.to_vec();
+        let config = client().with_client_auth_cert(vec![chain], key).expect("a client");
+        assert_eq!(handshake(&server, config), Ok(Some(shown)));
     }
 
     #[test]

@@ -280,6 +280,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/commands/{name}/answer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answers a command, as the device does over MQTT.
+         * @description Needs the right Run.
+         */
+        post: operations["command.answer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/commands/{name}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes a command back.
+         * @description Needs the right Run.
+         */
+        post: operations["command.cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/commands/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows a command.
+         * @description Needs the right Read.
+         */
+        get: operations["command.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/commands": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists commands, the newest first.
+         * @description Needs the right Read.
+         */
+        get: operations["command.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/contracts/{name}/accept": {
         parameters: {
             query?: never;
@@ -654,6 +734,254 @@ export interface paths {
         get: operations["decision.list"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/devices/{name}/add_credential": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives a device a token, which is shown once, or has a certificate stand for it.
+         * @description Needs the right Manage.
+         */
+        post: operations["device.add_credential"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/devices/{name}/command": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives a device a command, which waits for it until its deadline.
+         * @description Needs the right Run.
+         */
+        post: operations["device.command"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists devices, by name: all, or those that are as wanted.
+         * @description Needs the right Read.
+         */
+        get: operations["device.list"];
+        put?: never;
+        /**
+         * Registers a device, without a folder of manifests.
+         * @description Needs the right Manage.
+         */
+        post: operations["device.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/devices/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows a device: its manifest, whether it is there, by what it is known.
+         * @description Needs the right Read.
+         */
+        get: operations["device.get"];
+        put?: never;
+        post?: never;
+        /**
+         * Removes a device with its credentials, its twin, its commands and its sessions. What it has reported stays in its streams.
+         * @description Needs the right Manage.
+         */
+        delete: operations["device.delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/devices/{name}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns what happened to a device: the last ones, or those behind a place.
+         * @description Needs the right Read.
+         */
+        get: operations["device.events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/devices/{name}/pending": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows a device what waits for it: commands that are open, and desired state that it does not know.
+         * @description Needs the right Read.
+         */
+        get: operations["device.pending"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/devices/{name}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes telemetry or events of a device, rows as JSON; what is no row of the stream is set aside.
+         * @description Needs the right Write.
+         */
+        post: operations["device.report"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/devices/{name}/revoke_credential": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ends a credential of a device: nobody is let in by it any more.
+         * @description Needs the right Manage.
+         */
+        post: operations["device.revoke_credential"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/devices/{name}/set": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Changes what is desired of a device, by a JSON merge patch.
+         * @description Needs the right Write.
+         */
+        post: operations["device.set"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/devices/{name}/tell": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Changes the reported state of a device: a merge patch (RFC 7396).
+         * @description Needs the right Write.
+         */
+        post: operations["device.tell"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/devices/{name}/twin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows the twin of a device: reported and desired state, last telemetry; as it is, or as it was.
+         * @description Needs the right Read.
+         */
+        get: operations["device.twin"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/devices/{name}/update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Changes what is declared of a device; what is not named stays.
+         * @description Needs the right Manage.
+         */
+        post: operations["device.update"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1504,6 +1832,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/mqtt_sessions/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows a session: its client, its subscriptions, what waits for it.
+         * @description Needs the right Read.
+         */
+        get: operations["mqtt_session.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/mqtt_sessions/{name}/kill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ends the connection of a session; the session too, where that is wanted.
+         * @description Needs the right Manage.
+         */
+        post: operations["mqtt_session.kill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/mqtt_sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists sessions of MQTT clients, by number.
+         * @description Needs the right Read.
+         */
+        get: operations["mqtt_session.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/nodes": {
         parameters: {
             query?: never;
@@ -2186,6 +2574,66 @@ export interface paths {
         get: operations["resource.list"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rules/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Shows a rule: its manifest, what it remembers of devices, its last crossings.
+         * @description Needs the right Read.
+         */
+        get: operations["rule.get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists rules with what they have found.
+         * @description Needs the right Read.
+         */
+        get: operations["rule.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/rules/{name}/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Has a rule forget what it remembers, of all devices or one. Of all: it goes on with what comes from now on.
+         * @description Needs the right Manage.
+         */
+        post: operations["rule.reset"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2940,6 +3388,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tasks/open": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Opens a task for people that belongs to no process of the unit's.
+         * @description Needs the right Run.
+         */
+        post: operations["task.open"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tasks/{name}/unclaim": {
         parameters: {
             query?: never;
@@ -2999,6 +3467,26 @@ export interface paths {
          * @description Needs the right Manage.
          */
         delete: operations["token.delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/topics/{name}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Publishes a message on an application topic.
+         * @description Needs the right Write.
+         */
+        post: operations["topic.publish"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -3280,6 +3768,36 @@ export interface components {
             variable?: string | null;
             /** @description The value of that variable. */
             value?: unknown;
+        };
+        /** @description Where a device stands. */
+        "device.create.Place": {
+            /** @description What the place is called. */
+            name?: string | null;
+            /**
+             * Format: double
+             * @description Degrees north.
+             */
+            lat?: number | null;
+            /**
+             * Format: double
+             * @description Degrees east.
+             */
+            lon?: number | null;
+        };
+        /** @description Where a device stands. */
+        "device.update.Place": {
+            /** @description What the place is called. */
+            name?: string | null;
+            /**
+             * Format: double
+             * @description Degrees north.
+             */
+            lat?: number | null;
+            /**
+             * Format: double
+             * @description Degrees east.
+             */
+            lon?: number | null;
         };
         /** @description How long a window is. */
         "metric.query.Grain": "hour" | "day" | "week" | "month" | "quarter" | "year";
@@ -4253,6 +4771,261 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    "command.answer": {
+        parameters: {
+            query?: {
+                /** @description The business time at which it happens; the unit's business clock where absent. */
+                at?: components["parameters"]["At"];
+            };
+            header?: {
+                /** @description Makes it safe to repeat the request: it takes effect once in 24 hours. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description What came of it.
+                     * @default null
+                     */
+                    output?: unknown;
+                    /**
+                     * @description Why it could not be done.
+                     * @default null
+                     */
+                    error?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Its number, which is its name. */
+                        command: number;
+                        /** @enum {unknown} */
+                        state: "waiting" | "sent" | "answered" | "failed" | "expired" | "cancelled";
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["Timeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["Exhausted"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "command.cancel": {
+        parameters: {
+            query?: {
+                /** @description The business time at which it happens; the unit's business clock where absent. */
+                at?: components["parameters"]["At"];
+            };
+            header?: {
+                /** @description Makes it safe to repeat the request: it takes effect once in 24 hours. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Its number, which is its name. */
+                        command: number;
+                        /** @enum {unknown} */
+                        state: "waiting" | "sent" | "answered" | "failed" | "expired" | "cancelled";
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["Timeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["Exhausted"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "command.get": {
+        parameters: {
+            query?: {
+                /** @description how long to wait until it is over */
+                wait_ms?: string;
+                /** @description The business time at which it happens; the unit's business clock where absent. */
+                at?: components["parameters"]["At"];
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /**
+                         * Format: uint64
+                         * @description Its number, which is its name.
+                         */
+                        command: number;
+                        /** @description The device. */
+                        device: string;
+                        /** @description Which of the commands of the device's type. */
+                        name: string;
+                        /** @description `waiting`, `sent`, `answered`, `failed`, `expired` or `cancelled`. */
+                        state: string;
+                        /** @description What goes with it. */
+                        input: unknown;
+                        /** @description What the device has answered. */
+                        output?: unknown;
+                        /** @description Why it was not done. */
+                        problem?: string | null;
+                        /** @description When it was given, business time. */
+                        created_at: string;
+                        /** @description When it expires, or would have. */
+                        deadline: string;
+                        /** @description When the device has acknowledged that it has it. */
+                        sent_at?: string | null;
+                        /** @description When it ended. */
+                        ended_at?: string | null;
+                        /** @description Who gave it. */
+                        by: string;
+                        /** @description On whose behalf. */
+                        on_behalf_of?: string | null;
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["Timeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["Exhausted"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "command.list": {
+        parameters: {
+            query?: {
+                /** @description to this device */
+                device?: string;
+                /** @description `waiting`, `sent`, `answered`, `failed`, `expired`, `cancelled`; `open` for the first two */
+                state?: string;
+                /** @description how many, 100 where absent */
+                limit?: string;
+                /** @description the last of the page before: what `next` said */
+                after?: string;
+                /** @description The business time at which it happens; the unit's business clock where absent. */
+                at?: components["parameters"]["At"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: {
+                            /**
+                             * Format: uint64
+                             * @description Its number, which is its name.
+                             */
+                            command: number;
+                            /** @description The device. */
+                            device: string;
+                            /** @description Which of the commands of the device's type. */
+                            name: string;
+                            /** @description `waiting`, `sent`, `answered`, `failed`, `expired` or `cancelled`. */
+                            state: string;
+                            /** @description What goes with it. */
+                            input: unknown;
+                            /** @description What the device has answered. */
+                            output?: unknown;
+                            /** @description Why it was not done. */
+                            problem?: string | null;
+                            /** @description When it was given, business time. */
+                            created_at: string;
+                            /** @description When it expires, or would have. */
+                            deadline: string;
+                            /** @description When the device has acknowledged that it has it. */
+                            sent_at?: string | null;
+                            /** @description When it ended. */
+                            ended_at?: string | null;
+                            /** @description Who gave it. */
+                            by: string;
+                            /** @description On whose behalf. */
+                            on_behalf_of?: string | null;
+                        }[];
+                        /** @description From where to go on, as `after`; absent where this is all. */
+                        next?: string;
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["Timeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["Exhausted"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     "contract.accept": {
         parameters: {
             query?: {
@@ -5176,6 +5949,897 @@ export interface operations {
                     "application/json": {
                         items?: Record<string, unknown>[];
                         next?: string | null;
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["Timeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["Exhausted"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "device.add_credential": {
+        parameters: {
+            query?: {
+                /** @description The business time at which it happens; the unit's business clock where absent. */
+                at?: components["parameters"]["At"];
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @enum {unknown} */
+                    kind: "token" | "certificate";
+                    /** @description What it is for. */
+                    summary?: string;
+                    /** Format: date-time */
+                    expires?: string | null;
+                    /** @description The certificate as PEM, or its fingerprint as `sha256:` and 64 hexadecimal digits. */
+                    certificate?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        id: string;
+                        token?: string;
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["Timeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["Exhausted"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "device.command": {
+        parameters: {
+            query?: {
+                /** @description The business time at which it happens; the unit's business clock where absent. */
+                at?: components["parameters"]["At"];
+            };
+            header?: {
+                /** @description Makes it safe to repeat the request: it takes effect once in 24 hours. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description Which of the commands of the device's type. */
+                    command: string;
+                    /**
+                     * @description What goes with it.
+                     * @default {}
+                     */
+                    input?: {
+                        [key: string]: unknown;
+                    };
+                    /**
+                     * @description Until when it waits for the device: a time, or from now on as an ISO 8601 duration such as `PT5M`.
+                     * @default null
+                     */
+                    deadline?: string | null;
+                    /**
+                     * @description True where the caller, itself a process, waits for the answer.
+                     * @default false
+                     */
+                    wait?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Its number, which is its name. */
+                        command: number;
+                        /** @enum {unknown} */
+                        state: "waiting" | "sent" | "answered" | "failed" | "expired" | "cancelled";
+                    };
+                };
+            };
+            /** @description Accepted; the result comes later. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, unknown>;
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["Timeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["Exhausted"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "device.list": {
+        parameters: {
+            query?: {
+                /** @description of this type */
+                type?: string;
+                /** @description in this group */
+                group?: string;
+                /** @description of this owner, as `user:ana` */
+                owner?: string;
+                /** @description `connected`, `offline` or `never` */
+                state?: string;
+                /** @description at this place */
+                place?: string;
+                /** @description with this label, as `city=sp` */
+                label?: string;
+                /** @description in whose name, summary or place this stands */
+                text?: string;
+                /** @description that have reported a value of this indexed property, with `value` */
+                property?: string;
+                /** @description the value of `property` */
+                value?: string;
+                /** @description so many at most */
+                limit?: string;
+                /** @description from where to go on: what `next` said of the page before */
+                after?: string;
+                /** @description The business time at which it happens; the unit's business clock where absent. */
+                at?: components["parameters"]["At"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: {
+                            /** @description The name. */
+                            name: string;
+                            /** @description Its type. */
+                            type: string;
+                            /** @description Who answers for it. */
+                            owner: string;
+                            /** @description `connected`, `offline`, or `never` where it was never there. */
+                            state: string;
+                            /** @description What its place is called. */
+                            place?: string | null;
+                            /**
+                             * Format: double
+                             * @description Degrees north.
+                             */
+                            lat?: number | null;
+                            /**
+                             * Format: double
+                             * @description Degrees east.
+                             */
+                            lon?: number | null;
+                            /** @description The groups it belongs to. */
+                            groups: string[];
+                            /** @description Its labels. */
+                            labels: {
+                                [key: string]: string;
+                            };
+                            /** @description When it was heard of last. */
+                            last_seen?: string | null;
+                            /** @description Since when it is connected. */
+                            connected_since?: string | null;
+                            /** @description True where it is not let in. */
+                            disabled: boolean;
+                            /** @description What it is. */
+                            summary: string;
+                            /**
+                             * Format: uint64
+                             * @description The version of its manifest.
+                             */
+                            version: number;
+                        }[];
+                        /** @description From where to go on, as `after`; absent where this is all. */
+                        next?: string;
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["Timeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["Exhausted"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "device.create": {
+        parameters: {
+            query?: {
+                /** @description The business time at which it happens; the unit's business clock where absent. */
+                at?: components["parameters"]["At"];
+            };
+            header?: {
+                /** @description Makes it safe to repeat the request: it takes effect once in 24 hours. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The name: a lower-case letter, then lower-case letters, digits, `-` and `_`. */
+                    name: string;
+                    /** @description Its type. */
+                    type: string;
+                    /**
+                     * @description The groups it belongs to.
+                     * @default []
+                     */
+                    groups?: string[];
+                    /**
+                     * @description Where it stands.
+                     * @default null
+                     */
+                    place?: components["schemas"]["device.create.Place"] | null;
+                    /**
+                     * @description What it is.
+                     * @default
+                     */
+                    summary?: string;
+                    /**
+                     * @description Who answers for it; the caller where absent.
+                     * @default null
+                     */
+                    owner?: string | null;
+                    /**
+                     * @description Free labels.
+                     * @default {}
+                     */
+                    labels?: {
+                        [key: string]: string;
+                    };
+                    /**
+                     * @description What is desired of it at first.
+                     * @default {}
+                     */
+                    desired?: {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        name?: string;
+                        version: number;
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["Timeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["Exhausted"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "device.get": {
+        parameters: {
+            query?: {
+                /** @description The business time at which it happens; the unit's business clock where absent. */
+                at?: components["parameters"]["At"];
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        name: string;
+                        spec: Record<string, unknown>;
+                        presence?: Record<string, unknown> | null;
+                        credentials: Record<string, unknown>[];
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["Timeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["Exhausted"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "device.delete": {
+        parameters: {
+            query?: {
+                /** @description The business time at which it happens; the unit's business clock where absent. */
+                at?: components["parameters"]["At"];
+            };
+            header?: {
+                /** @description Makes it safe to repeat the request: it takes effect once in 24 hours. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        deleted?: string;
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["Timeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["Exhausted"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "device.events": {
+        parameters: {
+            query?: {
+                /** @description behind this place: what `next` said before */
+                after?: string;
+                /** @description so many at most */
+                limit?: string;
+                /** @description how long to wait where there is nothing yet */
+                wait_ms?: string;
+                /** @description The business time at which it happens; the unit's business clock where absent. */
+                at?: components["parameters"]["At"];
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: {
+                            /** @description When, business time. */
+                            at: string;
+                            /** @description When, wall time. */
+                            wall: string;
+                            event: string;
+                            detail?: unknown;
+                        }[];
+                        /** @description From where to go on, as `after`; absent where this is all. */
+                        next?: string;
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["Timeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["Exhausted"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "device.pending": {
+        parameters: {
+            query?: {
+                /** @description the number of the last command that it knows: only those given later */
+                after?: string;
+                /** @description the version of the desired state that it knows */
+                desired_version?: string;
+                /** @description how long to wait where there is nothing */
+                wait_ms?: string;
+                /** @description The business time at which it happens; the unit's business clock where absent. */
+                at?: components["parameters"]["At"];
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        commands: {
+                            /**
+                             * Format: uint64
+                             * @description Its number, which is its name.
+                             */
+                            command: number;
+                            /** @description The device. */
+                            device: string;
+                            /** @description Which of the commands of the device's type. */
+                            name: string;
+                            /** @description `waiting`, `sent`, `answered`, `failed`, `expired` or `cancelled`. */
+                            state: string;
+                            /** @description What goes with it. */
+                            input: unknown;
+                            /** @description What the device has answered. */
+                            output?: unknown;
+                            /** @description Why it was not done. */
+                            problem?: string | null;
+                            /** @description When it was given, business time. */
+                            created_at: string;
+                            /** @description When it expires, or would have. */
+                            deadline: string;
+                            /** @description When the device has acknowledged that it has it. */
+                            sent_at?: string | null;
+                            /** @description When it ended. */
+                            ended_at?: string | null;
+                            /** @description Who gave it. */
+                            by: string;
+                            /** @description On whose behalf. */
+                            on_behalf_of?: string | null;
+                        }[];
+                        desired?: {
+                            version?: number;
+                            state?: Record<string, unknown>;
+                        };
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["Timeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["Exhausted"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "device.report": {
+        parameters: {
+            query?: {
+                /** @description the channel of telemetry that they are of */
+                channel?: string;
+                /** @description the event that they are of, in place of a channel */
+                event?: string;
+                /** @description The business time at which it happens; the unit's business clock where absent. */
+                at?: components["parameters"]["At"];
+            };
+            header?: {
+                /** @description Makes it safe to repeat the request: it takes effect once in 24 hours. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": unknown;
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description How many rows the stream has taken. */
+                        appended: number;
+                        /** @description How many were set aside. */
+                        set_aside: number;
+                        faults: {
+                            /** @description Its number, from 1. */
+                            row?: number;
+                            reason?: string;
+                        }[];
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["Timeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["Exhausted"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "device.revoke_credential": {
+        parameters: {
+            query?: {
+                /** @description The business time at which it happens; the unit's business clock where absent. */
+                at?: components["parameters"]["At"];
+            };
+            header?: {
+                /** @description Makes it safe to repeat the request: it takes effect once in 24 hours. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    id: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        id?: string;
+                        revoked?: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["Timeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["Exhausted"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "device.set": {
+        parameters: {
+            query?: {
+                /** @description The business time at which it happens; the unit's business clock where absent. */
+                at?: components["parameters"]["At"];
+            };
+            header?: {
+                /** @description Makes it safe to repeat the request: it takes effect once in 24 hours. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description A merge patch (RFC 7396): null takes a property away. */
+                    desired: Record<string, unknown>;
+                    /** @description Refused where the desired state is of another version. */
+                    version?: number | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        version: number;
+                        desired: Record<string, unknown>;
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["Timeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["Exhausted"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "device.tell": {
+        parameters: {
+            query?: {
+                /** @description The business time at which it happens; the unit's business clock where absent. */
+                at?: components["parameters"]["At"];
+            };
+            header?: {
+                /** @description Makes it safe to repeat the request: it takes effect once in 24 hours. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description The patch; null takes a property away. */
+                    reported: Record<string, unknown>;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        version?: number;
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["Timeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["Exhausted"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "device.twin": {
+        parameters: {
+            query?: {
+                /** @description The business time at which it happens; the unit's business clock where absent. */
+                at?: components["parameters"]["At"];
+                /** @description with so many of the last versions of each side */
+                history?: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        device: string;
+                        type: string;
+                        desired: {
+                            version?: number;
+                            at?: string;
+                            state?: Record<string, unknown>;
+                            by?: string;
+                        };
+                        reported: {
+                            version?: number;
+                            at?: string;
+                            state?: Record<string, unknown>;
+                            by?: string;
+                        };
+                        /** @description True where all that is desired was reported. */
+                        in_step: boolean;
+                        /** @description The last row of each channel. */
+                        telemetry: Record<string, unknown>;
+                        seen?: string | null;
+                        /** @description Channels that could not be looked up, and why. */
+                        left_out?: Record<string, unknown>[];
+                        history?: Record<string, unknown>[];
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["Timeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["Exhausted"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "device.update": {
+        parameters: {
+            query?: {
+                /** @description The business time at which it happens; the unit's business clock where absent. */
+                at?: components["parameters"]["At"];
+            };
+            header?: {
+                /** @description Makes it safe to repeat the request: it takes effect once in 24 hours. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description The groups it belongs to.
+                     * @default null
+                     */
+                    groups?: string[] | null;
+                    /**
+                     * @description Where it stands; null: nowhere that is known.
+                     * @default null
+                     */
+                    place?: components["schemas"]["device.update.Place"] | null;
+                    /**
+                     * @description What it is.
+                     * @default null
+                     */
+                    summary?: string | null;
+                    /**
+                     * @description True where it is not let in any more.
+                     * @default null
+                     */
+                    disabled?: boolean | null;
+                    /**
+                     * @description Its type.
+                     * @default null
+                     */
+                    type?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        name?: string;
+                        version: number;
                     };
                 };
             };
@@ -7423,6 +9087,147 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    "mqtt_session.get": {
+        parameters: {
+            query?: {
+                /** @description The business time at which it happens; the unit's business clock where absent. */
+                at?: components["parameters"]["At"];
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["Timeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["Exhausted"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "mqtt_session.kill": {
+        parameters: {
+            query?: {
+                /** @description The business time at which it happens; the unit's business clock where absent. */
+                at?: components["parameters"]["At"];
+            };
+            header?: {
+                /** @description Makes it safe to repeat the request: it takes effect once in 24 hours. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description Whether the session goes too, with all that waits for it.
+                     * @default false
+                     */
+                    forget?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        killed?: string;
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["Timeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["Exhausted"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "mqtt_session.list": {
+        parameters: {
+            query?: {
+                /** @description of this principal, for example `device:van-7` */
+                principal?: string;
+                /** @description with this client identifier */
+                client?: string;
+                /** @description `true`: with a connection; `false`: without */
+                connected?: string;
+                /** @description how many, 100 where absent */
+                limit?: string;
+                /** @description the last of the page before: what `next` said */
+                after?: string;
+                /** @description The business time at which it happens; the unit's business clock where absent. */
+                at?: components["parameters"]["At"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: Record<string, unknown>[];
+                        /** @description From where to go on, as `after`; absent where this is all. */
+                        next?: string;
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["Timeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["Exhausted"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     "node.list": {
         parameters: {
             query?: {
@@ -9078,6 +10883,176 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    "rule.get": {
+        parameters: {
+            query?: {
+                /** @description The business time at which it happens; the unit's business clock where absent. */
+                at?: components["parameters"]["At"];
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        name: string;
+                        summary?: string;
+                        stream: string;
+                        version?: number;
+                        /** @description Since when it looks at rows, business time. */
+                        since?: string | null;
+                        /** @description The first row that it looks at. */
+                        from?: number | null;
+                        /** @description The first row that it has not looked at. */
+                        cursor?: number | null;
+                        crossings: number;
+                        late: number;
+                        failed: number;
+                        /** @description Why a row failed, the last time. */
+                        problem?: string | null;
+                        spec?: Record<string, unknown>;
+                        /** @description What it remembers of devices: the first of them. */
+                        states?: Record<string, unknown>[];
+                        /** @description Its last crossings, the newest first. */
+                        last?: Record<string, unknown>[];
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["Timeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["Exhausted"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "rule.list": {
+        parameters: {
+            query?: {
+                /** @description The business time at which it happens; the unit's business clock where absent. */
+                at?: components["parameters"]["At"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        items: {
+                            name: string;
+                            summary?: string;
+                            stream: string;
+                            version?: number;
+                            /** @description Since when it looks at rows, business time. */
+                            since?: string | null;
+                            /** @description The first row that it looks at. */
+                            from?: number | null;
+                            /** @description The first row that it has not looked at. */
+                            cursor?: number | null;
+                            crossings: number;
+                            late: number;
+                            failed: number;
+                            /** @description Why a row failed, the last time. */
+                            problem?: string | null;
+                            spec?: Record<string, unknown>;
+                            /** @description What it remembers of devices: the first of them. */
+                            states?: Record<string, unknown>[];
+                            /** @description Its last crossings, the newest first. */
+                            last?: Record<string, unknown>[];
+                        }[];
+                        /** @description From where to go on, as `after`; absent where this is all. */
+                        next?: string;
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["Timeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["Exhausted"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "rule.reset": {
+        parameters: {
+            query?: {
+                /** @description The business time at which it happens; the unit's business clock where absent. */
+                at?: components["parameters"]["At"];
+            };
+            header?: {
+                /** @description Makes it safe to repeat the request: it takes effect once in 24 hours. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description Of this device alone. */
+                    device?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        reset?: boolean;
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["Timeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["Exhausted"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     "running.kill": {
         parameters: {
             query?: {
@@ -10281,6 +12256,12 @@ export interface operations {
                         count: number;
                         /** @description How many were set aside. */
                         set_aside?: number;
+                        /** @description Why rows of the body were set aside, 1,000 at most. */
+                        faults?: {
+                            /** @description Which row of the body, from 1. */
+                            row?: number;
+                            reason?: string;
+                        }[];
                     };
                 };
             };
@@ -10946,6 +12927,88 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    "task.open": {
+        parameters: {
+            query?: {
+                /** @description The business time at which it happens; the unit's business clock where absent. */
+                at?: components["parameters"]["At"];
+            };
+            header?: {
+                /** @description Makes it safe to repeat the request: it takes effect once in 24 hours. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description What is to be done, in a line. */
+                    title: string;
+                    /**
+                     * @description More about it.
+                     * @default null
+                     */
+                    description?: string | null;
+                    /**
+                     * @description Whose it is.
+                     * @default null
+                     */
+                    assignee?: string | null;
+                    /**
+                     * @description Roles whose members may take it.
+                     * @default []
+                     */
+                    candidates?: string[];
+                    /**
+                     * @description When it should be done: a time, or how long it may take, ISO 8601.
+                     * @default null
+                     */
+                    due?: string | null;
+                    /**
+                     * Format: uint32
+                     * @description How much it matters beside others, 0 to 100.
+                     * @default null
+                     */
+                    priority?: number | null;
+                    /**
+                     * @description What whoever does it should see. `task` is the task itself.
+                     * @default {}
+                     */
+                    variables?: {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        task: string;
+                        instance: number;
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["Timeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["Exhausted"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     "task.unclaim": {
         parameters: {
             query?: {
@@ -11093,6 +13156,66 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            408: components["responses"]["Timeout"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["BodyTooLarge"];
+            415: components["responses"]["MediaType"];
+            429: components["responses"]["Exhausted"];
+            431: components["responses"]["HeadTooLarge"];
+            500: components["responses"]["Internal"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    "topic.publish": {
+        parameters: {
+            query?: {
+                /** @description the topic's name, which the filter of the manifest matches */
+                topic?: string;
+                /** @description 0, 1 or 2; 1 where absent */
+                qos?: string;
+                /** @description `true` where it is kept for those who subscribe later */
+                retain?: string;
+                /** @description The business time at which it happens; the unit's business clock where absent. */
+                at?: components["parameters"]["At"];
+            };
+            header?: {
+                /** @description Makes it safe to repeat the request: it takes effect once in 24 hours. */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": unknown;
+                "application/octet-stream": string;
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description Of its row, where the topic has a stream. */
+                        offset?: number;
+                        /** @description How many rows were set aside. */
+                        set_aside?: number;
+                        /** @description Why. */
+                        reason?: string;
+                    };
                 };
             };
             400: components["responses"]["Invalid"];

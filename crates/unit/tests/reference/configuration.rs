@@ -20,6 +20,7 @@ fn source(room: &str) -> &'static str {
         "api" => include_str!("../../../api/src/config.rs"),
         "data" => include_str!("../../../data/src/config.rs"),
         "desk" => include_str!("../../../desk/src/config.rs"),
+        "device" => include_str!("../../../device/src/config.rs"),
         "exchange" => include_str!("../../../exchange/src/config.rs"),
         "kernel" => include_str!("../../../kernel/src/config.rs"),
         "process" => include_str!("../../../process/src/config.rs"),

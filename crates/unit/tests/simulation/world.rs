@@ -526,7 +526,8 @@ fn manifests(unit: &str) -> Vec<Value> {
         for mut manifest in kernel::documents(&text).expect("manifests") {
             let is_sql = ["View", "Query", "Screen", "Metric", "Kpi", "Quality"]
                 .contains(&manifest.kind.as_str());
-            if is_sql || manifest.spec.get("relation").is_some() {
+            let is_thing = ["DeviceType", "Device", "Rule"].contains(&manifest.kind.as_str());
+            if is_sql || is_thing || manifest.spec.get("relation").is_some() {
                 continue;
             }
             for file in ["bpmn", "dmn", "form"] {
