@@ -118,15 +118,30 @@ pub fn units_inside(folder: &Path) -> Vec<PathBuf> {
 /// # Errors
 /// `cli.file` where its configuration cannot be read, `cli.usage` where it is no TOML.
 pub fn address(folder: &Path) -> Result<String, Problem> {
-    let path = folder.join(CONFIGURATION);
-    let text = std::fs::read_to_string(&path).map_err(|error| Error::unreadable(&path, error))?;
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-        let reason = format!("`{}` is not TOML: {}", path.display(), error.message());
-        Error::usage(reason, "correct the file")
-    })?;
+    let table = configuration(folder)?;
     let listen = table.get("listen").or_else(|| table.get("http")?.get("listen"));
     let listen = listen.and_then(toml::Value::as_str).unwrap_or(LISTEN_DEFAULT);
     Ok(format!("http://{}", reachable(listen)))
+}
+
+/// Returns the address at which the unit that the options name takes MQTT without TLS; nothing where it does not, or where the unit is
+/// not named by its folder.
+///
+/// # Errors
+/// As [`address`].
+pub fn mqtt_address(globals: &Globals) -> Result<Option<String>, Problem> {
+    let Some(folder) = target(globals)?.folder else { return Ok(None) };
+    let table = configuration(&folder)?;
+    Ok(table.get("listen_mqtt").and_then(toml::Value::as_str).map(reachable))
+}
+
+fn configuration(folder: &Path) -> Result<toml::Table, Problem> {
+    let path = folder.join(CONFIGURATION);
+    let text = std::fs::read_to_string(&path).map_err(|error| Error::unreadable(&path, error))?;
+    text.parse().map_err(|error: toml::de::Error| {
+        let reason = format!("`{}` is not TOML: {}", path.display(), error.message());
+        Error::usage(reason, "correct the file").into()
+    })
 }
 
 /// Returns the address under which a listener on all interfaces is reached from this machine.

@@ -22,6 +22,7 @@ mod prompt;
 mod replay;
 mod report;
 mod routes;
+mod simulate;
 mod supervise;
 mod top;
 

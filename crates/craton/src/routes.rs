@@ -282,6 +282,66 @@ pub fn stream_read(name: &str) -> Request {
     Request::get(&["streams", name, "read"])
 }
 
+/// `device.list`
+pub fn device_list() -> Request {
+    Request::get(&["devices"])
+}
+
+/// `device.get`
+pub fn device_get(name: &str) -> Request {
+    Request::get(&["devices", name])
+}
+
+/// `device.create`
+pub fn device_create() -> Request {
+    Request::post(&["devices"])
+}
+
+/// `device.twin`
+pub fn device_twin(name: &str) -> Request {
+    Request::get(&["devices", name, "twin"])
+}
+
+/// `device.set`
+pub fn device_set(name: &str) -> Request {
+    Request::post(&["devices", name, "set"])
+}
+
+/// `device.events`
+pub fn device_events(name: &str) -> Request {
+    Request::get(&["devices", name, "events"])
+}
+
+/// `device.command`
+pub fn device_command(name: &str) -> Request {
+    Request::post(&["devices", name, "command"])
+}
+
+/// `device.add_credential`
+pub fn device_add_credential(name: &str) -> Request {
+    Request::post(&["devices", name, "add_credential"])
+}
+
+/// `device.revoke_credential`
+pub fn device_revoke_credential(name: &str) -> Request {
+    Request::post(&["devices", name, "revoke_credential"])
+}
+
+/// `command.list`
+pub fn command_list() -> Request {
+    Request::get(&["commands"])
+}
+
+/// `command.get`
+pub fn command_get(number: &str) -> Request {
+    Request::get(&["commands", number])
+}
+
+/// `command.cancel`
+pub fn command_cancel(number: &str) -> Request {
+    Request::post(&["commands", number, "cancel"])
+}
+
 /// `table.seal`
 pub fn table_seal(name: &str) -> Request {
     Request::post(&["tables", name, "seal"])

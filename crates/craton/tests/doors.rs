@@ -108,8 +108,7 @@ fn listed(door: &Door) -> Vec<Listed> {
 
 /// Opens the TLS door for people on a port that is free.
 fn listen_https(configuration: &Path) {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
-    let address = listener.local_addr().expect("an address");
+    let address = binary::address();
     let text = format!("{}\nlisten_https = \"{address}\"\n", read(configuration));
     std::fs::write(configuration, text).expect("writes");
 }

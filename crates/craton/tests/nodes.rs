@@ -7,7 +7,7 @@ mod server;
 use base::{Clock, SystemClock};
 use binary::{Up, folder, init, said, signal};
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
@@ -63,8 +63,7 @@ fn join(folder: &Path, first: &str, second: &str) {
     let text = std::fs::read_to_string(&path).expect("reads");
     let lines = text.lines().map(|line| match line.split_once(" = ") {
         Some((key @ ("listen" | "listen_peers" | "listen_postgres"), _)) => {
-            let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
-            format!("{key} = \"{}\"\n", listener.local_addr().expect("an address"))
+            format!("{key} = \"{}\"\n", binary::address())
         }
         Some(("node", _)) => format!("node = \"{second}\"\n"),
         _ => format!("{line}\n"),
@@ -152,8 +151,7 @@ fn a_node_that_is_killed_is_followed_by_the_one_that_waits() {
 #[test]
 fn a_store_that_cannot_be_reached_leaves_no_half_of_a_unit() {
     let folder = folder("nodes", "unreachable");
-    let port = TcpListener::bind("127.0.0.1:0").expect("binds").local_addr().expect("known").port();
-    let url = format!("postgres://craton@127.0.0.1:{port}/postgres");
+    let url = format!("postgres://craton@{}/postgres", binary::address());
     let refused = |url: &str| {
         let output = binary::craton(&folder, &["init", "shop", "--store", url]).output();
         let output = output.expect("starts");

@@ -65,8 +65,7 @@ fn free_ports(configuration: &Path) {
     let text = std::fs::read_to_string(configuration).expect("reads");
     let lines = text.lines().map(|line| {
         let Some((name, _)) = line.split_once(" = \"127.0.0.1:") else { return line.to_owned() };
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
-        format!("{name} = \"{}\"", listener.local_addr().expect("an address"))
+        format!("{name} = \"{}\"", binary::address())
     });
     let changed = lines.collect::<Vec<_>>().join("\n") + "\n";
     std::fs::write(configuration, changed).expect("writes");

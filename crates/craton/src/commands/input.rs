@@ -74,8 +74,12 @@ pub fn pair(text: &str) -> Result<(&str, Value), Problem> {
         let hint = "write `--var NAME=VALUE`";
         return Err(Error::usage(format!("`{text}` is not a variable"), hint).into());
     };
-    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.into()));
-    Ok((name, value))
+    Ok((name, self::value(value)))
+}
+
+/// Reads a value: JSON where it reads as JSON, else text.
+pub fn value(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.into()))
 }
 
 /// Reads a JSON object given as text, as `@FILE`, or as `-` for standard input.

@@ -7,6 +7,7 @@ mod backup;
 mod browser;
 mod data;
 mod desk;
+mod device;
 mod documents;
 mod exchange;
 mod export;
@@ -87,6 +88,8 @@ pub enum Command {
     File(desk::File),
     /// Appends to streams and reads them
     Stream(stream::Stream),
+    /// Shows devices and their twins, tells them what is desired and what to do, and plays fleets
+    Device(device::Device),
     /// Shows the tables that other engines read, and has work done on them
     Table(table::Table),
     /// Imports CSV, NDJSON and Parquet into streams, which are made where they do not exist
@@ -208,6 +211,7 @@ pub fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
         Command::Screen(command) => command.run(globals),
         Command::File(command) => command.run(globals),
         Command::Stream(command) => command.run(globals),
+        Command::Device(command) => command.run(globals),
         Command::Table(command) => command.run(globals),
         Command::Import(command) => command.run(globals),
         Command::Export(command) => command.run(globals),

@@ -22,7 +22,7 @@ const OUTCOMES: [Column; 2] = [Column("ID", &["id"]), Column("OUTCOME", &["outco
 /// So many at most.
 const RUNNING_MAX: u32 = 1_000;
 /// The kinds of what runs.
-const KINDS: [&str; 5] = ["instance", "query", "work", "job", "call"];
+const KINDS: [&str; 6] = ["instance", "query", "work", "job", "call", "mqtt_session"];
 
 /// Shows everything that runs: process instances, queries, background work, jobs, calls between units
 #[derive(Debug, clap::Args)]
@@ -30,7 +30,7 @@ const KINDS: [&str; 5] = ["instance", "query", "work", "job", "call"];
     after_help = "Examples:\n  craton ps\n  craton ps --kind query\n  craton ps --who user:ana -o json"
 )]
 pub struct Ps {
-    /// Only this kind: instance, query, work, job, call
+    /// Only this kind: instance, query, work, job, call, mqtt_session
     #[arg(long, value_name = "KIND", value_parser = KINDS)]
     kind: Option<String>,
     /// Only what this principal runs, or what runs on behalf of it
@@ -59,7 +59,7 @@ struct Meant {
     /// What, as `craton ps` shows it
     #[arg(conflicts_with_all = ["kind", "who", "resource", "state"])]
     id: Option<String>,
-    /// All of this kind: instance, query, work, job, call
+    /// All of this kind: instance, query, work, job, call, mqtt_session
     #[arg(long, value_name = "KIND", value_parser = KINDS)]
     kind: Option<String>,
     /// All that this principal runs, or that runs on behalf of it
@@ -138,7 +138,7 @@ impl Meant {
 /// Ends something that runs
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  craton kill instance/42\n  craton kill query/q7\n  craton kill call/payment/c12\n  craton kill --resource process/sell --state failed --yes\n\nThe ids are those of `craton ps`. An instance is cancelled, a query ended, a call withdrawn; a job ends with its instance."
+    after_help = "Examples:\n  craton kill instance/42\n  craton kill query/q7\n  craton kill call/payment/c12\n  craton kill --resource process/sell --state failed --yes\n\nThe ids are those of `craton ps`. An instance is cancelled, a query ended, a call withdrawn, a connection of MQTT closed; a job ends with its instance."
 )]
 pub struct Kill {
     #[command(flatten)]

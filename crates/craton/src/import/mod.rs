@@ -19,6 +19,7 @@ mod source;
 mod table;
 mod target;
 
+pub use name::column_name;
 pub use plan::{Options, manifests};
 pub use report::Report;
 pub use run::run;

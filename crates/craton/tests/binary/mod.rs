@@ -5,6 +5,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// How often a question is repeated until the unit has got so far; each try starts a process.
 const TRIES_MAX: usize = 2_000;
@@ -55,11 +56,22 @@ pub fn wait_for(folder: &Path, arguments: &[&str], is_there: impl Fn(&str) -> bo
     panic!("{arguments:?} never answered as hoped, at last: {text}");
 }
 
+/// Returns an address at which nobody listens. It is below those ports that the system gives out by itself: nobody who asks for any port
+/// gets this one before the unit listens there.
+pub fn address() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = std::process::id() * 61 + NEXT.fetch_add(1, Ordering::Relaxed);
+        let address = format!("127.0.0.1:{}", 12_000 + number % 20_000);
+        if std::net::TcpListener::bind(&address).is_ok() {
+            return address;
+        }
+    }
+}
+
 /// Makes a unit on free ports.
 pub fn init(folder: &Path, name: &str, further: &[&str]) -> String {
-    let listeners = [0, 1, 2].map(|_| std::net::TcpListener::bind("127.0.0.1:0").expect("binds"));
-    let [listen, peers, postgres] =
-        listeners.map(|listener| listener.local_addr().expect("an address").to_string());
+    let [listen, peers, postgres] = [(); 3].map(|()| address());
     said(
         folder,
         &[
