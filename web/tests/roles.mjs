@@ -66,7 +66,7 @@ try {
     const isHidden = (status, url) => status === 400 && at === 'query' && url.endsWith('/run');
     // Who hurries from page to page leaves queries behind that have yet to end; the console asks again.
     const isBusy = (status, url) => status === 429 && url.endsWith('/run');
-    const allow = [isHidden, isBusy, (status, url) => status === 404 && (at === 'not-found' || /^(screen|task|instance|process|decision|relation|metric|query|kpi|contract|peer|live)/.test(at))];
+    const allow = [isHidden, isBusy, (status, url) => status === 404 && (at === 'not-found' || /^(screen|device|thing-rule|task|instance|process|decision|relation|metric|query|kpi|contract|peer|live)/.test(at))];
     const page = await open(browser, retail.page, { user: people[role], allow });
     const mine = await (await page.context().request.get(`${retail.page}/v1/policies/mine`, { headers: { accept: 'application/json' } })).json();
     for (const [name, path] of places) {

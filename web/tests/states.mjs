@@ -19,6 +19,9 @@ const states = [
   ['/data/stream/orders?tab=lineage&column=due', '[data-node="stream/orders"]'],
   ['/data/metric/on_time_share?by=state', 'figure svg'],
   ['/data/query/orders-by-day', 'text=120 rows'],
+  ['/devices/van-1', 'svg polyline'],
+  ['/devices/van-1?tab=commands&command=42', 'dialog[open] dl'],
+  ['/things/rules/too-warm?tab=actions', 'text=task.open'],
 ];
 
 for (const [size, theme] of [['desk', 'light'], ['phone', 'dark']]) {

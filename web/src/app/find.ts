@@ -19,7 +19,7 @@ type Read = (text: string, signal: AbortSignal) => Promise<Found[]>;
 /** So many of a kind are shown: whoever means another writes more of its name. */
 const foundMax = 20;
 
-const icons: Record<string, IconName> = { process: 'process', decision: 'decision', kpi: 'gauge', contract: 'contract', peer: 'exchange', stream: 'stream', table: 'table', view: 'catalogue', metric: 'chart', query: 'sql' };
+const icons: Record<string, IconName> = { process: 'process', decision: 'decision', kpi: 'gauge', contract: 'contract', peer: 'exchange', stream: 'stream', table: 'table', view: 'catalogue', metric: 'chart', query: 'sql', device: 'device', rule: 'filter' };
 
 const found = (kind: string, title: string, to: string): Found => ({ title, what: word('kinds', kind), href: to, icon: icons[kind] ?? 'catalogue' });
 
@@ -43,6 +43,10 @@ const sought: [needs: string, read: Read][] = [
       ),
   ],
   [
+    'device.list',
+    async (text, signal) => (await call('device.list', { text, limit: foundMax }, { quiet: true, signal })).items.map((row) => found('device', row.name, href('device', { name: row.name }))),
+  ],
+  [
     'query.list',
     async (text, signal) =>
       (await call('query.list', { text, limit: foundMax }, { quiet: true, signal })).items.map((row) => found('query', row.name, href('relation', { kind: 'query', name: row.name }))),
@@ -52,6 +56,7 @@ const sought: [needs: string, read: Read][] = [
 /** Kinds of which there are few: they are read as a whole, once. */
 const whole: [needs: string, read: () => Promise<Found[]>][] = [
   ['kpi.list', async () => (await call('kpi.list', {}, { quiet: true })).items.map((row) => found('kpi', row.name, href('relation', { kind: 'kpi', name: row.name })))],
+  ['rule.list', async () => (await call('rule.list', {}, { quiet: true })).items.map((row) => found('rule', row.name, href('thingRule', { name: row.name })))],
   ['contract.list', async () => (await call('contract.list', {}, { quiet: true })).items.map((row) => found('contract', row.name, href('contract', { name: row.name })))],
   ['peer.list', async () => (await call('peer.list', {}, { quiet: true })).items.map((row) => found('peer', row.name, href('peer', { name: row.name })))],
 ];

@@ -23,7 +23,7 @@ export interface Group {
 }
 
 interface Entry {
-  route: Exclude<RouteName, 'task' | 'bulks' | 'process' | 'instance' | 'decision' | 'relation' | 'live' | 'screen' | 'contract' | 'peer'>;
+  route: Exclude<RouteName, 'task' | 'bulks' | 'process' | 'instance' | 'decision' | 'relation' | 'live' | 'device' | 'thingRule' | 'screen' | 'contract' | 'peer'>;
   title: Key;
   icon: IconName;
   /** Any of these operations is enough. */
@@ -46,6 +46,13 @@ const groups: { title?: Key; entries: Entry[] }[] = [
       { route: 'data', title: 'data.title', icon: 'catalogue', needs: ['relation.list'] },
       { route: 'sql', title: 'data.sql', icon: 'sql', needs: ['sql.query'] },
       { route: 'screens', title: 'screens.title', icon: 'dashboard', needs: ['screen.list'] },
+    ],
+  },
+  {
+    title: 'shell.things',
+    entries: [
+      { route: 'devices', title: 'things.title', icon: 'device', needs: ['device.list'] },
+      { route: 'thingRules', title: 'things.rules', icon: 'filter', needs: ['rule.list'] },
     ],
   },
   {
@@ -78,6 +85,8 @@ const others: Partial<Record<RouteName, string[]>> = {
   decision: ['decision.get'],
   relation: ['relation.get'],
   live: ['stream.read'],
+  device: ['device.get'],
+  thingRule: ['rule.get'],
   screen: ['screen.get'],
   contract: ['contract.get'],
   peer: ['peer.get'],

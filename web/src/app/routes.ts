@@ -44,6 +44,11 @@ export const routes = {
   sql: page('/sql', 'data.sql', () => import('../rooms/data/Sql.svelte')),
   live: page('/live/:stream', 'data.live', () => import('../rooms/data/Live.svelte')),
 
+  devices: page('/devices', 'things.title', () => import('../rooms/things/Devices.svelte')),
+  device: page('/devices/:name', 'things.one', () => import('../rooms/things/Device.svelte')),
+  thingRules: page('/things/rules', 'things.rules', () => import('../rooms/things/Rules.svelte')),
+  thingRule: page('/things/rules/:name', 'things.rule', () => import('../rooms/things/Rule.svelte')),
+
   screens: page('/screens', 'screens.title', () => import('../rooms/screens/Screens.svelte')),
   screen: page('/screens/:name', 'screens.one', () => import('../rooms/screens/Screen.svelte')),
 

@@ -67,6 +67,7 @@ export const icons = {
   expand: 'M9.5 2.5h4v4M6.5 13.5h-4v-4M13.5 2.5 9 7M2.5 13.5 7 9',
   move: 'M2.5 8h11M10.5 5l3 3-3 3',
   dot: 'M8 8v.1',
+  device: 'M4.5 4.5h7v7h-7zM6.5 2v2.5M9.5 2v2.5M6.5 11.5V14M9.5 11.5V14M2 6.5h2.5M2 9.5h2.5M11.5 6.5H14M11.5 9.5H14',
 } as const;
 
 export type IconName = keyof typeof icons;

@@ -1,6 +1,7 @@
 // The catalogue: relations, their columns, quality and lineage; the rows of a stream as they come; metrics.
 import { ago, page, refuse, rowsAs } from './base.mjs';
 import { byDayColumns, days, orders, states } from './orders.mjs';
+import { streams } from './things.mjs';
 
 /** Name, type, summary; whether it is required, the key, masked. */
 export const orderColumns = [
@@ -102,6 +103,7 @@ const more = {
 export const answers = {
   'relation.list': ({ kind, text = '' }) => page(relations.filter((each) => (!kind || kind.split(',').includes(each.kind)) && (each.name + each.summary).toLowerCase().includes(text.toLowerCase()))),
   'relation.get': ({ name }) => {
+    if (name in streams) return streams[name];
     const found = relations.find((each) => each.name === name) ?? refuse(404, 'resource.not_found', `there is no relation/${name}`);
     const { kind, name: own } = found.resource;
     const near = (mine, other) => edges.filter((edge) => edge[mine] === kind && edge[mine + 1] === own).map((edge) => ({ kind: edge[other], name: edge[other + 1], how: edge[4], detail: null }));

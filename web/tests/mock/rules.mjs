@@ -1,6 +1,7 @@
 // People, roles and what they may do; sessions, tokens, quotas; the audit.
 import { ago, page, refuse } from './base.mjs';
 import { relations } from './data.mjs';
+import { types } from './things.mjs';
 
 const resource = (kind, name, spec) => ({ kind, name, version: 1, owner: 'user:owner', labels: { 'craton/application': 'retail' }, spec, changed_by: 'user:owner', changed_at: ago(9_000) });
 const roles = [
@@ -111,8 +112,8 @@ export const answers = {
       (outcome === '' || (outcome === 'refused' ? line.outcome !== 'allowed' : line.outcome.startsWith(outcome)));
     return { items: lines.filter(fits), more: false, next: null, back_to: ago(4_000) };
   },
-  // Roles and quotas with their manifests; of relations the names alone.
-  'resource.list': ({ kind }) => page({ role: roles, quota: quotas }[kind] ?? relations.filter((each) => each.resource.kind === kind).map(({ resource: { name } }) => ({ kind, name }))),
+  // Roles, quotas and types of devices with their manifests; of relations the names alone.
+  'resource.list': ({ kind }) => page({ role: roles, quota: quotas, device_type: types }[kind] ?? relations.filter((each) => each.resource.kind === kind).map(({ resource: { name } }) => ({ kind, name }))),
   'user.list': () => {
     const count = (rows, { user: name }) => rows.filter((row) => row.user === name).length;
     return { items: users.map((each) => ({ ...each, tokens: count(tokens, each), sessions: count(sessions, each) })), more: false, next: null };

@@ -4,6 +4,7 @@ import { edges, newest, orderColumns, relations } from './data.mjs';
 import { dailyReceipts, levels } from './exchange.mjs';
 import { byDay, byDayColumns } from './orders.mjs';
 import { memory, uses } from './system.mjs';
+import { actionsOf, pastOf } from './things.mjs';
 
 /** Columns and rows of objects that all have the same fields. */
 const ofObjects = (rows) => [Object.keys(rows[0] ?? {}).map((name) => [name, 'text']), rows.map((row) => Object.values(row))];
@@ -24,6 +25,9 @@ const asked = {
   'system.receipts': () => ofObjects(dailyReceipts()),
   'system.memory': () => ofObjects(memory),
   'system.quotas': () => ofObjects(uses),
+  'system.rule_actions': ([rule]) => ofObjects(actionsOf(rule)),
+  van_positions: () => ofObjects(pastOf(['lat', 'lon', 'speed'])),
+  parcel_temperatures: () => ofObjects(pastOf(['temperature'])),
 };
 
 function query({ sql, format, parameters = [], tag }) {

@@ -18,6 +18,7 @@ import { sign_in } from './sign_in';
 import { states } from './states';
 import { system } from './system';
 import { tasks } from './tasks';
+import { things } from './things';
 import { ui } from './ui';
 
 export const tables = {
@@ -39,6 +40,7 @@ export const tables = {
   states,
   system,
   tasks,
+  things,
   ui,
 } as const;
 

@@ -30,4 +30,10 @@ export const kinds = {
   set_aside: 'set aside',
   lent: 'borrowed',
   system: 'system',
+  device: 'device',
+  device_type: 'type of devices',
+  command: 'command',
+  topic: 'topic',
+  rule: 'rule of things',
+  mqtt_session: 'MQTT session',
 } as const;

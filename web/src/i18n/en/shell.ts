@@ -15,6 +15,7 @@ export const shell = {
   palette: 'Go to a page or resource',
   language: 'Language',
   account: 'Account',
+  things: 'Things',
   sign_out: 'Sign out',
   settings: 'Settings',
   keyboard: 'Keyboard',

@@ -20,6 +20,7 @@ import { sign_in } from './sign_in';
 import { states } from './states';
 import { system } from './system';
 import { tasks } from './tasks';
+import { things } from './things';
 import { ui } from './ui';
 export { errors } from './errors';
 
@@ -42,5 +43,6 @@ export const tables = {
   states,
   system,
   tasks,
+  things,
   ui,
 } satisfies { [Room in keyof En]: Table<En[Room]> };

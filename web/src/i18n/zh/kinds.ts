@@ -33,4 +33,10 @@ export const kinds: Table<typeof En> = {
   set_aside: '隔离数据',
   lent: '借入',
   system: '系统',
+  device: '设备',
+  device_type: '设备类型',
+  command: '指令',
+  topic: '主题',
+  rule: '设备规则',
+  mqtt_session: 'MQTT 会话',
 };

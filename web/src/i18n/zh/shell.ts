@@ -18,6 +18,7 @@ export const shell: Table<typeof En> = {
   palette: '前往页面或资源',
   language: '语言',
   account: '账户',
+  things: '物联',
   sign_out: '退出登录',
   settings: '设置',
   keyboard: '键盘',

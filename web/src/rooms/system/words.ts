@@ -17,7 +17,7 @@ export function runningWord(state: string): string {
 export const kindWord = (kind: string): string => (kind === 'work' ? t('system.work') : kind === 'query' ? t('system.query') : word('kinds', kind));
 
 /** A job, and a call of another unit, end with their instance: the unit refuses to end them alone. */
-export const canKill = (row: RunningRow): boolean => ['query', 'instance', 'call'].includes(row.kind);
+export const canKill = (row: RunningRow): boolean => ['query', 'instance', 'call', 'mqtt_session'].includes(row.kind);
 export const canPause = (row: RunningRow): boolean =>
   (row.kind === 'instance' && (row.state === 'active' || row.state === 'failed')) || (row.kind === 'work' && row.state !== 'paused');
 export const canResume = (row: RunningRow): boolean => (row.kind === 'instance' && row.state === 'suspended') || (row.kind === 'work' && row.state === 'paused');
