@@ -63,6 +63,10 @@ echo "--- secrets are in nothing that a unit writes or answers"
 tests/doors/canary/run.sh target/release/craton
 echo "--- 30 minutes at half load, 100 kills in them"
 tests/doors/endure/run.sh target/release/craton 1800 100
+echo "--- clients of MQTT: all readings of a machine at QoS 1 and 2, while the unit is killed again and again"
+tests/doors/mqtt/run.sh target/release/craton 22695 10
+echo "--- things of the example, and the rules over series with labels"
+tests/doors/things/run.sh target/release/craton
 echo "--- every door gives the same"
 played=target/replay-kills
 if [ -d "$CRATON_SHARED/data/olist" ]; then played=target/replay-olist-kills; fi
