@@ -28,6 +28,8 @@ pub fn of(problem: &Problem) -> (u8, String) {
 pub fn of_message(problem: &Problem) -> (u8, String) {
     match of(problem) {
         (BUSY, said) => (reason::UNSPECIFIED, said),
+        // What is wrong with a payload says that it is kept aside, which 3.1.1 hears as taken. Of what is refused nothing is kept.
+        (reason::PAYLOAD, said) => (reason::IMPLEMENTATION, said),
         told => told,
     }
 }
@@ -60,6 +62,14 @@ mod tests {
         assert_eq!(code("quota.exceeded", Kind::Exhausted), 0x97);
         assert_eq!(code("kernel.stopping", Kind::Unavailable), 0x89);
         assert_eq!(code("kernel.internal", Kind::Internal), 0x80);
+    }
+
+    #[test]
+    fn what_is_refused_does_not_sound_as_if_it_were_kept() {
+        for code in ["message.payload", "message.too_large", "twin.invalid", "stream.not_found"] {
+            let problem = Problem::new(Code(code, Kind::Invalid), "no");
+            assert_eq!(of_message(&problem), (0x83, format!("no [{code}]")));
+        }
     }
 
     #[test]

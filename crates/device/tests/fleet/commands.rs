@@ -109,7 +109,7 @@ fn over_mqtt_a_device_answers_on_its_topic() {
     let mut world = world();
     let done = unlock(&mut world, "van-7");
     assert_eq!(answer(&mut world, "van-8", done, "{}"), 0x87, "it is not its own");
-    assert_eq!(answer(&mut world, "van-7", done, "no"), 0x99);
+    assert_eq!(answer(&mut world, "van-7", done, "no"), 0x83);
     assert_eq!(get(&mut world, done)["state"], "waiting");
     assert_eq!(answer(&mut world, "van-7", done, r#"{"ok":true}"#), 0);
     assert_eq!(get(&mut world, done)["output"], json!({"ok": true}));

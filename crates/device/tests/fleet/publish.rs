@@ -239,7 +239,7 @@ fn reported_state_of_a_turn_is_one_version_and_a_wrong_patch_stands_alone() {
             (reported, r#"{"firmware":null}"#, 1),
         ],
     );
-    assert_eq!(codes(world.turn(vec![call]).remove(0)), Ok(vec![0, 0x99, 0x99, 0]));
+    assert_eq!(codes(world.turn(vec![call]).remove(0)), Ok(vec![0, 0x83, 0x83, 0]));
     let side = twin(&mut world, "van-7")["reported"].clone();
     assert_eq!(side["state"], json!({"battery": 78}));
     world.verify();

@@ -340,7 +340,8 @@ impl Machine {
 
     /// Sends the acknowledgement of one publish, and remembers a QoS 2 identifier whose message is kept.
     fn acknowledge(&mut self, packet: u16, qos: Qos, outcome: &Outcome) {
-        // Who speaks 3.1.1 hears of no set-aside row: the row is kept, with the reason, so the message counts as taken.
+        // Who speaks 3.1.1 hears of no set-aside row: the row is kept, with the reason, so the message counts as taken. Of what
+        // the unit has looked at, this code says nothing else (`publish/reason.rs`).
         let is_refused = 0x80 <= outcome.code && !(self.is_v3() && outcome.code == reason::PAYLOAD);
         if qos == Qos::ExactlyOnce && !is_refused {
             self.gate.incoming.insert(packet);
