@@ -190,8 +190,12 @@ fn write_int(raw: &str, out: &mut Vec<u8>) -> Written {
 
 fn write_float(raw: &str, out: &mut Vec<u8>) -> Written {
     let value = if is_number(raw) { raw.parse::<f64>().ok() } else { None };
+    // Whoever reads the row reads JSON, which comes to infinity a little earlier.
+    let is_sure = |value: f64| value.abs() < 1e300 || serde_json::from_str::<f64>(raw).is_ok();
     match value {
-        Some(value) if value.is_finite() => out.extend_from_slice(raw.as_bytes()),
+        Some(value) if value.is_finite() && is_sure(value) => {
+            out.extend_from_slice(raw.as_bytes());
+        }
         Some(_) => return Err(Some("it is too large".into())),
         None => return Err(None),
     }
@@ -244,11 +248,32 @@ fn write_json(raw: &str, config: &Config, out: &mut Vec<u8>) -> Written {
     if config.json_depth_max < depth {
         return Err(Some(format!("it nests {depth} deep, {} are allowed", config.json_depth_max)));
     }
-    if raw.contains('\\') && serde_json::from_str::<serde_json::Value>(raw).is_err() {
-        return Err(Some("an escape in it stands for no character".into()));
+    if is_doubtful(raw) && serde_json::from_str::<serde_json::Value>(raw).is_err() {
+        let reason = "an escape in it stands for no character, or a number is too large";
+        return Err(Some(reason.into()));
     }
     write_compact(raw, out);
     Ok(())
+}
+
+/// Whether JSON may be well written and still be no value: with half of a surrogate pair, or a number that is too large. Whoever reads
+/// the row would stumble over it.
+fn is_doubtful(raw: &str) -> bool {
+    /// No number of fewer digits is too large, but by an exponent.
+    const DIGITS: usize = 300;
+    let mut digits = 0;
+    raw.bytes().any(|byte| match byte {
+        b'\\' => true,
+        b'0'..=b'9' => {
+            digits += 1;
+            DIGITS < digits
+        }
+        b'e' | b'E' => 0 < std::mem::take(&mut digits),
+        _ => {
+            digits = 0;
+            false
+        }
+    })
 }
 
 fn write_list(
@@ -474,6 +499,36 @@ nothing"#,
             {"id":"a","_extra":{"b":{"c":1.50},"d":"e"},"_time":"1970-01-01T00:00:00Z"}
         "#]]
         .assert_eq(&run("keep", rows));
+    }
+
+    #[test]
+    fn a_stored_row_is_one_that_everybody_can_read() {
+        let long = format!("{{\"id\":\"a\",\"notes\":[{}]}}", "9".repeat(400));
+        let rows = format!(
+            r#"{{"id":"a","notes":{{"x":1e999}}}}
+{{"id":"a","notes":"\ud800"}}
+{long}
+{{"id":"a","other":-1E999}}"#
+        );
+        expect![[r#"
+            ! /notes: column `notes`: expected json, found an object: an escape in it stands for no character, or a number is too large
+            ! /notes: column `notes`: expected json, found text `\ud800`: an escape in it stands for no character, or a number is too large
+            ! /notes: column `notes`: expected json, found a list: an escape in it stands for no character, or a number is too large
+            ! /other: unknown field `other`: an escape in it stands for no character, or a number is too large
+        "#]]
+        .assert_eq(&run("keep", &rows));
+
+        let sure = format!("{{\"id\":\"a\",\"notes\":[{}]}}", "9".repeat(308));
+        let rows = format!(
+            r#"{{"id":"a","notes":{{"seven":7e0,"e":"1e999","tiny":1e-999,"large":1e300}}}}
+{sure}
+{{"id":"a","weight":1e308,"other":[1.5E3]}}"#
+        );
+        let stored = run("keep", &rows);
+        assert_eq!(stored.lines().count(), 3);
+        for line in stored.lines() {
+            assert!(serde_json::from_str::<serde_json::Value>(line).is_ok(), "{line}");
+        }
     }
 
     #[test]
