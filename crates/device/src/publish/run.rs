@@ -68,6 +68,26 @@ impl<'a> Taken<'a> {
         let (publisher, depth) = (&call.actor, call.depth);
         Self { source, batch, publisher, is_durable: false, time, depth, heard }
     }
+
+    /// Returns the reason code of a message, and the reason; nothing where all is well.
+    ///
+    /// What is remembered counts as taken, also where some of its rows were set aside: a code of refusal ends the exchange of QoS 2, and
+    /// a client that does not get it sends its good rows again.
+    pub(crate) fn outcome(&self, message: usize) -> Option<(u8, String)> {
+        if self.is_remembered(message) { None } else { self.heard[message].said.outcome() }
+    }
+
+    /// Whether the identifier of a message is remembered, so that it is not taken again: at QoS 2, in a session that stays, where
+    /// anything of it is in its stream.
+    fn is_remembered(&self, message: usize) -> bool {
+        let heard = &self.heard[message];
+        let is_kept = match heard.said {
+            Said::Accepted => true,
+            Said::Aside(_) => 0 < heard.rows,
+            Said::Known | Said::Refused(_) | Said::As(_) => false,
+        };
+        is_kept && self.is_durable && self.batch.messages[message].qos == Qos::ExactlyOnce
+    }
 }
 
 /// What came of one message.
@@ -103,7 +123,7 @@ pub(crate) enum Said {
 
 impl Said {
     /// Returns the reason code and the reason; nothing where all is well.
-    pub(crate) fn outcome(&self) -> Option<(u8, String)> {
+    fn outcome(&self) -> Option<(u8, String)> {
         match self {
             Self::Accepted | Self::Known | Self::As(_) => None,
             Self::Aside(said) => Some((crate::mqtt::reason::PAYLOAD, said.clone())),
@@ -464,26 +484,26 @@ impl<'a> Run<'a> {
         let mut staged = Staged::default();
         for at in self.places() {
             let taken = &mut self.taken[at.batch];
-            if !matches!(taken.heard[at.message].said, Said::Accepted) {
-                continue;
+            if matches!(taken.heard[at.message].said, Said::Accepted) {
+                let origin = match taken.source {
+                    Source::Device { name, .. } => Origin::Device(name.into()),
+                    Source::Topic(name) => Origin::Topic(name.into()),
+                };
+                let one = &mut taken.batch.messages[at.message];
+                let message = Message::new(publish(one), taken.batch.session, origin, wall);
+                if one.retain
+                    && let Err(problem) = tx.attempt(|tx| fleet.broker.retain(tx, &message))
+                {
+                    self.refuse(at, problem);
+                    continue;
+                }
+                fleet.broker.stage(tx, &mut staged, message)?;
             }
-            let origin = match taken.source {
-                Source::Device { name, .. } => Origin::Device(name.into()),
-                Source::Topic(name) => Origin::Topic(name.into()),
-            };
-            let one = &mut taken.batch.messages[at.message];
-            let (session, qos, packet) = (taken.batch.session, one.qos, one.packet);
-            let message = Message::new(publish(one), session, origin, wall);
-            if one.retain
-                && let Err(problem) = tx.attempt(|tx| fleet.broker.retain(tx, &message))
-            {
-                self.refuse(at, problem);
-                continue;
+            // Behind what may refuse it.
+            if taken.is_remembered(at.message) {
+                let packet = taken.batch.messages[at.message].packet;
+                tx.put(incoming((taken.batch.session, packet)), Vec::new());
             }
-            if qos == Qos::ExactlyOnce && taken.is_durable {
-                tx.put(incoming((session, packet)), Vec::new());
-            }
-            fleet.broker.stage(tx, &mut staged, message)?;
         }
         fleet.broker.commit(tx, staged)
     }
@@ -492,7 +512,9 @@ impl<'a> Run<'a> {
     fn resolve(&mut self) {
         for at in self.places() {
             if let Said::As(first) = self.heard(at).said {
-                self.heard(at).said = self.heard(first).said.clone();
+                let (said, rows) = (self.heard(first).said.clone(), self.heard(first).rows);
+                let heard = self.heard(at);
+                (heard.said, heard.rows) = (said, rows);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::batch::{self, Batch};
 use super::http;
-use super::run::{Run, Said, Source, Taken};
+use super::run::{Run, Source, Taken};
 use crate::engine::Fleet;
 use crate::{Error, registry};
 use base::Problem;
@@ -110,11 +110,11 @@ pub(crate) fn enabled(read: &dyn Read, name: &str) -> Result<(), Problem> {
 
 /// Returns what a door is told: nothing where all was accepted.
 fn outcomes(taken: &Taken<'_>) -> Value {
-    let outcome = |(at, said): (usize, &Said)| {
-        said.outcome().map(|(code, reason)| json!({"at": at, "code": code, "reason": reason}))
+    let outcome = |at: usize| {
+        let (code, reason) = taken.outcome(at)?;
+        Some(json!({"at": at, "code": code, "reason": reason}))
     };
-    let said = taken.heard.iter().map(|heard| &heard.said);
-    let outcomes: Vec<Value> = said.enumerate().filter_map(outcome).collect();
+    let outcomes: Vec<Value> = (0..taken.heard.len()).filter_map(outcome).collect();
     match outcomes.is_empty() {
         true => Value::Null,
         false => json!({"count": taken.heard.len(), "outcomes": outcomes}),

@@ -315,6 +315,24 @@ fn at_qos_2_nothing_is_kept_twice() {
 }
 
 #[test]
+fn at_qos_2_good_rows_beside_a_bad_one_are_not_kept_twice() {
+    let mut world = world();
+    let session = open(&mut world);
+    let said = [(1, r#"[{"kg":1},{"device":5}]"#), (2, "no")];
+    // What has a row in the stream counts as taken; of what has none the client hears.
+    let calls = vec![connection(&session, &said), connection(&session, &said[..1])];
+    let replies: Vec<_> = world.turn(calls).into_iter().map(codes).collect();
+    assert_eq!(replies, [Ok(vec![0, 0x99]), Ok(vec![])]);
+    assert_eq!(codes(world.turn(vec![connection(&session, &said[..1])]).remove(0)), Ok(vec![]));
+    assert_eq!((world.rows("van_weights").len(), world.aside("van_weights").len()), (1, 2));
+    // Released, it is another message.
+    release(&mut world, &session, 1);
+    assert_eq!(codes(world.turn(vec![connection(&session, &said[..1])]).remove(0)), Ok(vec![]));
+    assert_eq!((world.rows("van_weights").len(), world.aside("van_weights").len()), (2, 3));
+    world.verify();
+}
+
+#[test]
 fn a_commit_that_fails_acknowledges_nothing_and_remembers_nothing() {
     let memory = Arc::new(MemoryStore::new());
     let seen = Arc::new(FaultyStore::new(memory.clone() as Arc<dyn Store>, 1, Faults::default()));
