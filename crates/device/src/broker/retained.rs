@@ -24,11 +24,7 @@ impl Broker {
     pub(crate) fn retain(&self, tx: &mut Tx<'_>, message: &Message) -> Result<(), Problem> {
         let key = key::retained(&message.topic);
         let before = tx.get(key.as_ref())?;
-        let mut count: RetainedCount = get(tx, &key::retained_count())?.unwrap_or_default();
-        if let Some(before) = &before {
-            count.count = count.count.saturating_sub(1);
-            count.bytes = count.bytes.saturating_sub(before.len() as u64);
-        }
+        let mut count = without(tx, before.as_deref())?;
         if message.payload.is_empty() {
             if before.is_some() {
                 tx.delete(key);
@@ -38,8 +34,29 @@ impl Broker {
         }
         let mut bytes = vec![VERSION];
         message.write(&mut bytes);
+        self.add(&mut count, bytes.len())?;
+        tx.put(key, bytes);
+        tx.put(key::retained_count(), wire::write(&count)?);
+        Ok(())
+    }
+
+    /// Checks that a message of about so many bytes finds room among those that are retained.
+    ///
+    /// # Errors
+    /// As [`Broker::retain`].
+    pub(crate) fn check_room(
+        &self,
+        read: &dyn Read,
+        topic: &str,
+        size: usize,
+    ) -> Result<(), Problem> {
+        let before = read.get(key::retained(topic).as_ref())?;
+        self.add(&mut without(read, before.as_deref())?, size)
+    }
+
+    fn add(&self, count: &mut RetainedCount, size: usize) -> Result<(), Problem> {
         count.count += 1;
-        count.bytes += bytes.len() as u64;
+        count.bytes += size as u64;
         let (most, bytes_most) = (self.config.retained_max, self.config.retained_bytes_max);
         if most < count.count {
             return Err(Error::Full { what: "retained messages", limit: most }.into());
@@ -49,8 +66,6 @@ impl Broker {
                 Error::Full { what: "bytes of retained messages", limit: bytes_most }.into()
             );
         }
-        tx.put(key, bytes);
-        tx.put(key::retained_count(), wire::write(&count)?);
         Ok(())
     }
 
@@ -80,6 +95,16 @@ impl Broker {
         }
         Ok(())
     }
+}
+
+/// Returns how many messages are retained beside one of them, as it is stored.
+fn without(read: &dyn Read, one: Option<&[u8]>) -> Result<RetainedCount, Problem> {
+    let mut count: RetainedCount = get(read, &key::retained_count())?.unwrap_or_default();
+    if let Some(one) = one {
+        count.count = count.count.saturating_sub(1);
+        count.bytes = count.bytes.saturating_sub(one.len() as u64);
+    }
+    Ok(count)
 }
 
 fn remove(tx: &mut Tx<'_>, stored: Vec<u8>, size: usize) -> Result<(), Problem> {

@@ -17,7 +17,7 @@ use crate::engine::Fleet;
 use crate::mqtt::{Publish, Qos};
 use crate::registry::{Channel, Type};
 use crate::{Error, key, presence, twin};
-use base::{Key, Problem, Time, nearest};
+use base::{Key, Kind, Problem, Time, nearest};
 use kernel::{Principal, Read, Tx};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap};
@@ -255,7 +255,9 @@ impl<'a> Run<'a> {
         if device_of(topic) != Some(device) {
             return Err(route::forbidden(format!("`{topic}` is no topic of device `{device}`")));
         }
-        match route::of(topic)? {
+        let way = route::of(topic)?;
+        self.check_room(read, at)?;
+        match way {
             Way::Telemetry(channel) => self.rows(read, at, channel, false),
             Way::Event(event) => self.rows(read, at, event, true),
             Way::Reported => {
@@ -268,6 +270,15 @@ impl<'a> Run<'a> {
                 Ok(())
             }
             Way::Application => Ok(()),
+        }
+    }
+
+    /// Checks that what is to be retained finds room, before anything of it is kept: what is kept is not refused.
+    fn check_room(&self, read: &dyn Read, at: At) -> Result<(), Problem> {
+        let one = self.one(at);
+        match one.retain && !one.payload.is_empty() {
+            true => self.fleet.broker.check_room(read, one.topic, one.payload.len()),
+            false => Ok(()),
         }
     }
 
@@ -343,6 +354,7 @@ impl<'a> Run<'a> {
             return Err(Error::MessageTooLarge { limit: topic.message_bytes_max }.into());
         }
         let Some(stream) = &topic.stream else { return Ok(()) };
+        self.check_room(read, at)?;
         if one.retain && one.payload.is_empty() {
             return Ok(());
         }
@@ -489,13 +501,23 @@ impl<'a> Run<'a> {
                     Source::Device { name, .. } => Origin::Device(name.into()),
                     Source::Topic(name) => Origin::Topic(name.into()),
                 };
+                let has_rows = 0 < taken.heard[at.message].rows;
+                let is_alone = matches!(taken.source, Source::Topic(_)) && !has_rows;
                 let one = &mut taken.batch.messages[at.message];
                 let message = Message::new(publish(one), taken.batch.session, origin, wall);
                 if one.retain
                     && let Err(problem) = tx.attempt(|tx| fleet.broker.retain(tx, &message))
                 {
-                    self.refuse(at, problem);
-                    continue;
+                    match problem.kind {
+                        _ if is_alone => {
+                            self.refuse(at, problem);
+                            continue;
+                        }
+                        // Another message of this turn has taken the room. What is kept of this one stays: only the copy is missing that
+                        // would be retained.
+                        Kind::Exhausted => {}
+                        _ => return Err(problem),
+                    }
                 }
                 fleet.broker.stage(tx, &mut staged, message)?;
             }

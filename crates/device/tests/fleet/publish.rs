@@ -11,7 +11,11 @@ use store::{Faults, FaultyStore, MemoryStore, Store};
 
 /// Returns a unit with two vans.
 fn world() -> World {
-    let mut world = World::new();
+    with(device::Config::default())
+}
+
+fn with(config: device::Config) -> World {
+    let mut world = World::with(config);
     let mut manifests = vans();
     manifests.extend([device("van-7", "van"), device("van-8", "van")]);
     world.apply(json!(manifests)).expect("vans are applied");
@@ -329,6 +333,48 @@ fn at_qos_2_good_rows_beside_a_bad_one_are_not_kept_twice() {
     release(&mut world, &session, 1);
     assert_eq!(codes(world.turn(vec![connection(&session, &said[..1])]).remove(0)), Ok(vec![]));
     assert_eq!((world.rows("van_weights").len(), world.aside("van_weights").len()), (2, 3));
+    world.verify();
+}
+
+/// Returns messages of van-7 that are to be retained.
+fn retained(messages: &[(&str, &str)]) -> Call {
+    let publish = |(topic, payload): &(&str, &str)| Publish {
+        topic: (*topic).into(),
+        payload: payload.as_bytes().to_vec().into(),
+        qos: Qos::AtLeastOnce,
+        retain: true,
+        is_dup: false,
+        packet: 1,
+        alias: None,
+        properties: None,
+    };
+    let messages: Vec<Publish> = messages.iter().map(publish).collect();
+    let mut call = of("device.publish", "device/van-7", "device:van-7");
+    call.media = batch::MEDIA.into();
+    call.body = batch::encode(0, 0, &messages, |_| None);
+    call
+}
+
+#[test]
+fn a_message_that_finds_no_room_among_the_retained_leaves_no_rows() {
+    let mut world = with(device::Config { retained_max: 1, ..device::Config::default() });
+    let (position, weight) = ("devices/van-7/telemetry/position", "devices/van-7/telemetry/weight");
+    let said = |world: &mut World, messages: &[(&str, &str)]| {
+        let codes = codes(world.turn(vec![retained(messages)]).remove(0));
+        (codes, world.rows("van_weights").len(), world.rows("van_positions").len())
+    };
+    assert_eq!(said(&mut world, &[(position, "{}")]), (Ok(vec![]), 0, 1));
+    assert_eq!(
+        said(&mut world, &[(weight, "1"), (position, "{}")]),
+        (Ok(vec![0x97, 0]), 0, 2),
+        "it is refused as a whole"
+    );
+    assert_eq!(said(&mut world, &[(position, "")]), (Ok(vec![]), 0, 2));
+    // Where two of one turn are after the last place, both are kept, and one is retained.
+    assert_eq!(said(&mut world, &[(weight, "1"), (position, "{}")]), (Ok(vec![]), 1, 3));
+    let held = device::broker::feed::retained(&world.reader(), "devices/#", 9).expect("a look");
+    let held: Vec<&str> = held.iter().map(|message| &*message.topic).collect();
+    assert_eq!(held, [weight]);
     world.verify();
 }
 
