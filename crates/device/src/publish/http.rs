@@ -145,7 +145,7 @@ pub(crate) fn answer(taken: &Taken<'_>) -> Result<Reply, Problem> {
                 answer["set_aside"] = json!(heard.faults.len());
                 answer["reason"] = json!(reason);
             }
-            Said::Accepted | Said::Known | Said::As(_) => {}
+            Said::Accepted | Said::Known | Said::Over(_) | Said::As(_) => {}
         }
         if let Some(offset) = heard.offset {
             answer["offset"] = json!(offset);

@@ -84,7 +84,7 @@ impl<'a> Taken<'a> {
         let is_kept = match heard.said {
             Said::Accepted => true,
             Said::Aside(_) => 0 < heard.rows,
-            Said::Known | Said::Refused(_) | Said::As(_) => false,
+            Said::Known | Said::Refused(_) | Said::Over(_) | Said::As(_) => false,
         };
         is_kept && self.is_durable && self.batch.messages[message].qos == Qos::ExactlyOnce
     }
@@ -117,6 +117,8 @@ pub(crate) enum Said {
     Aside(String),
     /// Nothing of it is kept.
     Refused(Problem),
+    /// Nothing of it is kept, and that is well: what it answers is over, as this says. It came again, or too late.
+    Over(String),
     /// The same as of another message of this turn: it came twice in it.
     As(At),
 }
@@ -128,6 +130,8 @@ impl Said {
             Self::Accepted | Self::Known | Self::As(_) => None,
             Self::Aside(said) => Some((crate::mqtt::reason::PAYLOAD, said.clone())),
             Self::Refused(problem) => Some(reason::of_message(problem)),
+            // A success that says why: who speaks 3.1.1 would come again with it for ever.
+            Self::Over(said) => Some((crate::mqtt::reason::NO_SUBSCRIBERS, said.clone())),
         }
     }
 }
@@ -484,8 +488,12 @@ impl<'a> Run<'a> {
                 answer_of(self.one(at), self.fleet.config.command_bytes_max).and_then(|answer| {
                     tx.attempt(|tx| commands::answered(self.fleet, tx, device, number, answer))
                 });
-            if let Err(problem) = answered {
-                self.refuse(at, problem);
+            match answered {
+                Ok(()) => {}
+                Err(problem) if problem.code == "command.ended" => {
+                    self.heard(at).said = Said::Over(reason::of(&problem).1);
+                }
+                Err(problem) => self.refuse(at, problem),
             }
         }
     }

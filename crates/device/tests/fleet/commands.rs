@@ -113,7 +113,7 @@ fn over_mqtt_a_device_answers_on_its_topic() {
     assert_eq!(get(&mut world, done)["state"], "waiting");
     assert_eq!(answer(&mut world, "van-7", done, r#"{"ok":true}"#), 0);
     assert_eq!(get(&mut world, done)["output"], json!({"ok": true}));
-    assert_eq!(answer(&mut world, "van-7", done, r#"{"ok":true}"#), 0x83, "it has answered before");
+    assert_eq!(answer(&mut world, "van-7", done, r#"{"ok":true}"#), 0x10, "it has answered before");
     assert_eq!(answer(&mut world, "van-7", 99, "{}"), 0x87);
 
     let failed = unlock(&mut world, "van-7");
@@ -146,7 +146,7 @@ fn a_deadline_ends_a_command_and_what_ended_long_ago_is_forgotten() {
     .expect("it is given");
     assert_eq!(world.kernel.due(&world.reader()).expect("due"), Some(Time(BEGIN + 5 * MINUTE)));
     world.clock.pass(5 * MINUTE);
-    assert_eq!(answer(&mut world, "van-7", short, r#"{"ok":true}"#), 0x83, "it is too late");
+    assert_eq!(answer(&mut world, "van-7", short, r#"{"ok":true}"#), 0x10, "it is too late");
     let shown = get(&mut world, short);
     assert_eq!(
         (&shown["state"], &shown["ended_at"]),
@@ -220,7 +220,7 @@ fn a_command_that_was_taken_back_is_over() {
     let cancelled = world.call("command.cancel", &name, OWNER, json!({})).expect("it is cancelled");
     assert_eq!(cancelled["state"], "cancelled");
     assert_eq!(code(world.call("command.cancel", &name, OWNER, json!({}))), "command.ended");
-    assert_eq!(answer(&mut world, "van-7", number, "{}"), 0x83);
+    assert_eq!(answer(&mut world, "van-7", number, "{}"), 0x10);
 
     // Whoever waits is answered later.
     let args = json!({"command": "unlock", "input": {"seconds": 5}, "wait": true});
