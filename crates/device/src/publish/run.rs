@@ -176,7 +176,7 @@ impl<'a> Run<'a> {
     /// Does what the messages say. Returns them with what came of each.
     ///
     /// # Errors
-    /// Where the store cannot be read: then nothing of any of them is done.
+    /// Where the store cannot be read, or a stream fails: then nothing of any of them is done.
     pub(crate) fn run(mut self, tx: &mut Tx<'_>) -> Result<Vec<Taken<'a>>, Problem> {
         for at in self.places() {
             if !self.came_before(tx, at)?
@@ -185,7 +185,7 @@ impl<'a> Run<'a> {
                 self.refuse(at, problem);
             }
         }
-        self.append(tx);
+        self.append(tx)?;
         for ((device, channel), row) in std::mem::take(&mut self.last) {
             tx.put(key::telemetry(device, channel), row);
         }
@@ -388,17 +388,32 @@ impl<'a> Run<'a> {
     }
 
     /// Has the streams take the rows.
-    fn append(&mut self, tx: &mut Tx<'_>) {
+    ///
+    /// # Errors
+    /// Where a stream fails over rows of many: the kernel runs each call by itself then, so that whoever spoils it spoils only his own.
+    /// Where it may work later: nothing was promised to anybody.
+    fn append(&mut self, tx: &mut Tx<'_>) -> Result<(), Problem> {
         let depth = self.taken.iter().map(|taken| taken.depth).max().unwrap_or_default();
         for append in self.gathered.take() {
             let landed = append.ask(tx, depth);
             match landed.refused() {
+                Some(problem) if self.is_for_all(problem) => return Err(problem.clone()),
                 Some(problem) => {
                     let aside = landed.aside.iter().map(|(at, _)| *at);
                     landed.messages().chain(aside).for_each(|at| self.refuse(at, problem.clone()));
                 }
                 None => self.land(tx, &landed),
             }
+        }
+        Ok(())
+    }
+
+    /// Whether a problem is no refusal of the rows, and may look otherwise later, or to each call alone.
+    fn is_for_all(&self, problem: &Problem) -> bool {
+        match problem.kind {
+            Kind::Unavailable => true,
+            Kind::Internal => 1 < self.taken.len(),
+            _ => false,
         }
     }
 

@@ -218,6 +218,25 @@ fn one_refused_call_or_message_leaves_the_others_alone() {
 }
 
 #[test]
+fn who_spoils_an_append_spoils_his_own() {
+    let mut world = world();
+    let position = |world: &World, device: &str, payload: &str| {
+        let topic = format!("devices/{device}/telemetry/position");
+        world.messages(device, 0, &[(topic.as_str(), payload, 1)])
+    };
+    let calls = vec![
+        position(&world, "van-8", r#"{"lat":1}"#),
+        position(&world, "van-7", r#"{"poison":1}"#),
+        position(&world, "van-8", r#"{"lat":2}"#),
+    ];
+    let replies: Vec<_> = world.turn(calls).into_iter().map(codes).collect();
+    assert_eq!(replies, [Ok(vec![]), Ok(vec![0x80]), Ok(vec![])]);
+    assert_eq!(world.rows("van_positions").len(), 2);
+    assert_eq!(twin(&mut world, "van-8")["telemetry"]["position"]["offset"], 1);
+    world.verify();
+}
+
+#[test]
 fn reported_state_of_a_turn_is_one_version_and_a_wrong_patch_stands_alone() {
     let mut world = world();
     let reported = "devices/van-7/twin/reported";

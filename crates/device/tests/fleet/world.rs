@@ -66,8 +66,8 @@ impl Clock for StillClock {
     }
 }
 
-/// Stands in for the other engines. Rows that are objects with a `device` are good; what is asked of `process/unavailable` may work
-/// later, what is asked of `process/refusing` never does.
+/// Stands in for the other engines. Rows that are objects with a `device` are good, one with `poison` is a defect; what is asked of
+/// `process/unavailable` may work later, what is asked of `process/refusing` never does.
 pub struct Others;
 
 impl Others {
@@ -76,6 +76,10 @@ impl Others {
         let (mut good, mut count) = (Vec::new(), 0);
         let (mut aside, mut faults) = (Vec::new(), Vec::new());
         for (number, text) in (1_u64..).zip(texts(call)) {
+            if text.contains("\"poison\"") {
+                let code = Code("others.internal", Kind::Internal);
+                return Err(Problem::new(code, "a defect over one row"));
+            }
             match checked(tx, call, &text) {
                 Ok(line) => {
                     good.extend(line);
