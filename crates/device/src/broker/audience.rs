@@ -106,6 +106,26 @@ pub(crate) struct LogState {
 }
 
 impl Broker {
+    /// Returns whether nobody hears a topic, and counts a message on it as received then.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub(crate) fn is_unheard(
+        &self,
+        read: &dyn Read,
+        staged: &mut Staged,
+        topic: &str,
+        origin: &Origin,
+        qos: Qos,
+    ) -> Result<bool, Problem> {
+        self.ensure(read)?;
+        let is_unheard = self.audience(read, topic, origin)?.is_empty();
+        if is_unheard {
+            staged.received[usize::from(qos as u8)] += 1;
+        }
+        Ok(is_unheard)
+    }
+
     /// Takes a message that was accepted, for those who hear it.
     ///
     /// # Errors

@@ -61,18 +61,14 @@ impl std::fmt::Debug for Message {
 }
 
 impl Message {
-    /// Returns a message. Its bytes are its own: what a connection has read does not stay in memory with it.
+    /// Returns a message. The bytes that are brought must be its own: what a connection has read would stay in memory with it.
     pub fn new(publish: Publish, publisher: u64, origin: Origin, at: Time) -> Self {
-        let mut properties = publish.properties;
-        if let Some(correlation) = properties.as_mut().and_then(|held| held.correlation.as_mut()) {
-            *correlation = Bytes::copy_from_slice(correlation);
-        }
         Self {
             topic: publish.topic,
-            payload: Bytes::copy_from_slice(&publish.payload),
+            payload: publish.payload,
             qos: publish.qos,
             retain: publish.retain,
-            properties,
+            properties: publish.properties,
             publisher,
             origin,
             at,

@@ -515,42 +515,59 @@ impl<'a> Run<'a> {
 
     /// Gives what was accepted to those who subscribe, keeps what is to be retained, and remembers identifiers of QoS 2.
     fn pass_on(&mut self, tx: &mut Tx<'_>) -> Result<(), Problem> {
-        let (fleet, wall) = (self.fleet, tx.wall());
         let mut staged = Staged::default();
-        for at in self.places() {
-            let taken = &mut self.taken[at.batch];
-            if matches!(taken.heard[at.message].said, Said::Accepted) {
-                let origin = match taken.source {
-                    Source::Device { name, .. } => Origin::Device(name.into()),
-                    Source::Topic(name) => Origin::Topic(name.into()),
-                };
-                let has_rows = 0 < taken.heard[at.message].rows;
-                let is_alone = matches!(taken.source, Source::Topic(_)) && !has_rows;
-                let one = &mut taken.batch.messages[at.message];
-                let message = Message::new(publish(one), taken.batch.session, origin, wall);
-                if one.retain
-                    && let Err(problem) = tx.attempt(|tx| fleet.broker.retain(tx, &message))
-                {
-                    match problem.kind {
-                        _ if is_alone => {
-                            self.refuse(at, problem);
-                            continue;
-                        }
-                        // Another message of this turn has taken the room. What is kept of this one stays: only the copy is missing that
-                        // would be retained.
-                        Kind::Exhausted => {}
-                        _ => return Err(problem),
-                    }
+        for batch in 0..self.taken.len() {
+            let origin = match self.taken[batch].source {
+                Source::Device { name, .. } => Origin::Device(name.into()),
+                Source::Topic(name) => Origin::Topic(name.into()),
+            };
+            for message in 0..self.taken[batch].heard.len() {
+                let at = At { batch, message };
+                if matches!(self.heard(at).said, Said::Accepted) {
+                    self.pass_on_one(tx, &mut staged, &origin, at)?;
                 }
-                fleet.broker.stage(tx, &mut staged, message)?;
-            }
-            // Behind what may refuse it.
-            if taken.is_remembered(at.message) {
-                let packet = taken.batch.messages[at.message].packet;
-                tx.put(incoming((taken.batch.session, packet)), Vec::new());
+                // Behind what may refuse it.
+                let taken = &self.taken[batch];
+                if taken.is_remembered(message) {
+                    let packet = self.one(at).packet;
+                    tx.put(incoming((taken.batch.session, packet)), Vec::new());
+                }
             }
         }
-        fleet.broker.commit(tx, staged)
+        self.fleet.broker.commit(tx, staged)
+    }
+
+    /// Gives one message to those who subscribe. Most are heard by nobody: of those nothing is made.
+    fn pass_on_one(
+        &mut self,
+        tx: &mut Tx<'_>,
+        staged: &mut Staged,
+        origin: &Origin,
+        at: At,
+    ) -> Result<(), Problem> {
+        let (fleet, wall) = (self.fleet, tx.wall());
+        let taken = &mut self.taken[at.batch];
+        let one = &mut taken.batch.messages[at.message];
+        if !one.retain && fleet.broker.is_unheard(tx, staged, one.topic, origin, one.qos)? {
+            return Ok(());
+        }
+        let message = Message::new(publish(one), taken.batch.session, origin.clone(), wall);
+        if one.retain
+            && let Err(problem) = tx.attempt(|tx| fleet.broker.retain(tx, &message))
+        {
+            let has_rows = 0 < taken.heard[at.message].rows;
+            match problem.kind {
+                _ if matches!(taken.source, Source::Topic(_)) && !has_rows => {
+                    self.refuse(at, problem);
+                    return Ok(());
+                }
+                // Another message of this turn has taken the room. What is kept of this one stays: only the copy is missing that would
+                // be retained.
+                Kind::Exhausted => {}
+                _ => return Err(problem),
+            }
+        }
+        fleet.broker.stage(tx, staged, message)
     }
 
     /// Says of what came twice in this turn what is said of the first.
