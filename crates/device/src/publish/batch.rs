@@ -6,10 +6,12 @@
 use crate::Error;
 use crate::mqtt::{Outcome, Properties, Publish, Qos};
 use base::{Problem, Time};
+use serde::Deserialize;
 use serde::de::{
     DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// The media type of a call's body that is a batch.
 pub const MEDIA: &str = "application/vnd.craton.messages";
@@ -180,6 +182,10 @@ pub fn sent_at(payload: &[u8], field: &str) -> Option<Time> {
     Sent(field).deserialize(&mut deserializer).ok().flatten()
 }
 
+/// The name of a field: as it stands in the payload, where it has no escapes.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
 /// Looks for a field in an object, or in a list of them, and keeps nothing else.
 #[derive(Clone, Copy)]
 struct Sent<'f>(&'f str);
@@ -201,7 +207,7 @@ impl<'de> Visitor<'de> for Sent<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut found = None;
-        while let Some(name) = map.next_key::<String>()? {
+        while let Some(Name(name)) = map.next_key::<Name<'de>>()? {
             if name == self.0 {
                 let text = map.next_value::<String>()?;
                 found = Some(Time::parse(&text).map_err(A::Error::custom)?);

@@ -6,8 +6,9 @@ use super::run::{Run, Source, Taken};
 use crate::engine::Fleet;
 use crate::{Error, registry};
 use base::Problem;
-use kernel::{Call, Read, Reply, Tx};
+use kernel::{Call, Read, Reply, Resource, Tx};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// Runs calls of `device.publish`. Each call was permitted on its device; one answer for each.
 ///
@@ -88,23 +89,23 @@ pub(crate) fn device<'c>(
     read: &dyn Read,
     name: &'c str,
 ) -> Result<Source<'c>, Problem> {
-    enabled(read, name)?;
-    let of = registry::type_of(fleet, read, name)?;
+    let device = enabled(read, name)?;
+    let of = fleet.types.of(read, registry::type_name(&device))?;
     Ok(Source::Device { name, json: Value::from(name).to_string(), of })
 }
 
-/// Checks that a device is let in.
+/// Returns a device that is let in.
 ///
 /// # Errors
 /// `device.disabled`; it does not exist.
-pub(crate) fn enabled(read: &dyn Read, name: &str) -> Result<(), Problem> {
+pub(crate) fn enabled(read: &dyn Read, name: &str) -> Result<Arc<Resource>, Problem> {
     let Some(device) = read.resource("device", name)? else {
         return Err(kernel::Error::NotFound { resource: format!("device/{name}") }.into());
     };
     // The manifest was checked when it was declared; of every call nothing more is read of it than this.
     match device.spec.get("disabled").and_then(Value::as_bool) {
         Some(true) => Err(Error::Disabled { name: name.to_owned() }.into()),
-        Some(false) | None => Ok(()),
+        Some(false) | None => Ok(device),
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) use list::{describe, found_of, seen};
 pub(crate) use spec::{Channel, CommandSpec, DeviceLimits, DeviceSpec, Field, Property};
 pub(crate) use tell::{edges, tell, verify};
 pub use types::{Type, Types};
-pub(crate) use types::{device, type_of};
+pub(crate) use types::{device, type_name, type_of};
 
 use crate::engine::Fleet;
 use crate::key;

@@ -78,12 +78,8 @@ impl Types {
             let resource = format!("device_type/{name}");
             return Err(kernel::Error::NotFound { resource }.into());
         };
-        // The same version may come again with other content after a commit that did not happen: what counts is what was read. The
-        // kernel may read it anew.
-        if let Some((held, found)) = self.held().get(name)
-            && (Arc::ptr_eq(held, &resource) || **held == *resource)
-        {
-            return Ok(Arc::clone(found));
+        if let Some(found) = self.remembered(name, &resource) {
+            return Ok(found);
         }
         let found = Arc::new(Type::of(&resource)?);
         let mut held = self.held();
@@ -92,6 +88,21 @@ impl Types {
         }
         held.insert(name.to_owned(), (resource, Arc::clone(&found)));
         Ok(found)
+    }
+
+    /// Returns the type of a manifest that was read before. The same version may come again with other content after a commit that did
+    /// not happen: what counts is what was read.
+    fn remembered(&self, name: &str, resource: &Arc<Resource>) -> Option<Arc<Type>> {
+        let mut types = self.held();
+        let (held, found) = types.get_mut(name)?;
+        if !Arc::ptr_eq(held, resource) {
+            if **held != **resource {
+                return None;
+            }
+            // The kernel has read it anew: the next look is one at the place again.
+            *held = Arc::clone(resource);
+        }
+        Some(Arc::clone(found))
     }
 
     /// Forgets what was read.
