@@ -155,7 +155,7 @@ impl Default for Config {
             command_days: 90,
             rules_rows_max: 4_096,
             rule_bytes_max: 1 << 20,
-            rule_window_max: 4_096,
+            rule_window_max: 512,
             rule_ahead_seconds_max: 3_600,
             action_retries_max: 5,
             crossings_days: None,

@@ -191,7 +191,7 @@ struct Held {
 }
 
 impl Rules {
-    /// Returns all rules, by name. One that cannot be compiled any more is left out: its stream was changed under it.
+    /// Returns all rules, those over one stream beside each other: its rows are decoded once for all of them. One that cannot be compiled any more is left out: its stream was changed under it.
     ///
     /// # Errors
     /// Where the store cannot be read.
@@ -206,7 +206,7 @@ impl Rules {
         {
             return Ok(Arc::clone(rules));
         }
-        let mut rules = Vec::new();
+        let mut rules: Vec<Arc<Rule>> = Vec::new();
         for resource in read.resources("rule")? {
             let spec = spec_of(&resource)?;
             let stream = read.resource("stream", &spec.on.stream)?;
@@ -214,6 +214,7 @@ impl Rules {
                 rules.push(Arc::new(rule));
             }
         }
+        rules.sort_by(|one, other| (&one.log, &one.name).cmp(&(&other.log, &other.name)));
         let rules = Arc::new(rules);
         self.held().rules = Some((epoch, Arc::clone(&rules)));
         Ok(rules)
