@@ -38,12 +38,14 @@ impl Asker {
         call_of(&self.identity, self.source, operation, ResourceRef::new(kind, name))
     }
 
-    /// Returns the call that ends its connection.
+    /// Returns the call that ends its connection. It is no use of the credential: who may do nothing any more has gone all the same.
     ///
     /// # Errors
     /// `device.internal` where it cannot be written, which is a defect.
     pub(super) fn close(&self, close: &Close) -> Result<Call, Problem> {
-        self.session_call("mqtt_session.close", close)
+        let mut call = self.session_call("mqtt_session.close", close)?;
+        call.stamp = None;
+        Ok(call)
     }
 
     fn session_call<T: Serialize>(&self, operation: &str, args: &T) -> Result<Call, Problem> {

@@ -6,8 +6,15 @@ use super::asks::Asker;
 use super::connection::{Client, Connection};
 use crate::broker::Close;
 use crate::mqtt::Place;
+use base::{Kind, Problem};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::sleep;
+
+/// After how long a session is closed again that could not be closed: at first, and after many times.
+const CLOSE_AGAIN: Duration = Duration::from_secs(1);
+const CLOSE_AGAIN_MAX: Duration = Duration::from_secs(30);
 
 /// Has a session closed whose connection broke off without having come to its end: by a panic, or because the unit has no more time.
 pub(super) struct Sitting {
@@ -94,15 +101,51 @@ async fn hand_over(mut client: Client) {
         held: Some(held.filter(|(_, place, _)| is_kept(place)).collect()),
         reason: Some(cause.unwrap_or("lost").into()),
     };
-    let call = asks.asker().close(&close);
     finds.seat().left(generation, left);
     sitting.is_over = true;
-    let closed = match call {
-        Ok(call) => door.ask(call).await.map(|_| ()),
-        Err(problem) => Err(problem),
-    };
-    if let Err(problem) = closed {
+    if let Err(problem) = closed(&door, asks.asker(), &close).await {
         let (client, said) = (finds.seat().client(), &problem.message);
         (door.report)(&format!("the session of `{client}` could not be closed: {said}"));
+    }
+}
+
+/// Has a session closed. What stands in the way for a while only is waited for: a session that nobody closes counts as connected, its will
+/// never comes, and its time is never over.
+async fn closed(door: &Door, asker: &Asker, close: &Close) -> Result<(), Problem> {
+    let mut wait = CLOSE_AGAIN;
+    loop {
+        match door.ask(asker.close(close)?).await {
+            Err(problem) if is_passing(&problem) => {
+                sleep(wait).await;
+                wait = (wait * 2).min(CLOSE_AGAIN_MAX);
+            }
+            closed => return closed.map(|_| ()),
+        }
+    }
+}
+
+/// Returns whether it may work later. When the unit has stopped, its next start closes what is open.
+fn is_passing(problem: &Problem) -> bool {
+    match problem.kind {
+        Kind::Exhausted => true,
+        Kind::Unavailable => problem.code != "kernel.stopping",
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base::Code;
+
+    #[test]
+    fn what_passes_is_waited_for_and_nothing_else() {
+        let passes = |code, kind| is_passing(&Problem::new(Code(code, kind), "no"));
+        assert!(passes("quota.exceeded", Kind::Exhausted));
+        assert!(passes("kernel.busy", Kind::Exhausted));
+        assert!(passes("store.unavailable", Kind::Unavailable));
+        assert!(!passes("kernel.stopping", Kind::Unavailable));
+        assert!(!passes("policy.forbidden", Kind::Forbidden));
+        assert!(!passes("device.internal", Kind::Internal));
     }
 }

@@ -90,12 +90,41 @@ fn who_cannot_say_who_he_is_is_not_let_in() {
 #[test]
 fn a_credential_that_is_revoked_ends_its_connection() {
     let unit = Unit::new();
+    let is_connected = || {
+        let shown = unit.done("device.get", "device/van-7", json!({}));
+        shown["presence"]["connected"].as_bool().expect("it is known")
+    };
     let (id, token) = unit.token("van-7");
     let mut van = unit.connect(&token, Options::default()).expect("let in");
     van.subscribe("devices/van-7/#", 1).expect("its own");
+    assert!(is_connected());
     unit.done("device.revoke_credential", "device/van-7", json!({ "id": id }));
     assert_eq!(end(&mut van), 0x87);
     assert!(unit.connect(&token, Options::default()).is_err());
+    unit.until("it is known to have gone", || !is_connected());
+}
+
+#[test]
+fn who_has_used_up_his_quota_leaves_all_the_same() {
+    let unit = Unit::new();
+    unit.done(
+        "resource.apply",
+        "resource/",
+        json!({"manifests": [
+            manifest("User", "ned", json!({"roles": ["owner"]})),
+            manifest("Quota", "slow", json!({"for": "user/ned", "rate": 1})),
+        ]}),
+    );
+    let made = unit.done("token.create", "token/", json!({"user": "ned"}));
+    let token = made["token"].as_str().expect("a secret");
+    let options = Options { client: "ned", is_clean: false, expiry: 600, ..Options::default() };
+    // To come in is his call of this second: to go finds none left.
+    unit.connect(token, options).expect("let in").disconnect().expect("gone");
+    unit.until("his session is closed", || {
+        let page = unit.done("mqtt_session.list", "mqtt_session/", json!({"client": "ned"}));
+        page["items"][0]["connected"] == false
+    });
+    assert_eq!(unit.lines(), Vec::<String>::new());
 }
 
 #[test]
