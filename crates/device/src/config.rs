@@ -34,6 +34,8 @@ pub struct Config {
     pub properties_bytes_max: usize,
     /// Subscriptions of one session.
     pub subscriptions_session_max: usize,
+    /// Filters of one SUBSCRIBE or UNSUBSCRIBE.
+    pub packet_filters_max: usize,
     /// Hours for which a session is kept whose client is away.
     pub session_hours_max: u32,
     /// Messages that wait for a client that is away; the oldest make way.
@@ -124,6 +126,7 @@ impl Default for Config {
             topic_levels_max: 16,
             properties_bytes_max: 8 << 10,
             subscriptions_session_max: 1_000,
+            packet_filters_max: 256,
             session_hours_max: 30 * 24,
             session_messages_max: 10_000,
             session_bytes_max: 64 << 20,

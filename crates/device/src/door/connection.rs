@@ -188,8 +188,15 @@ impl Client {
                     self.asks.publish(ticket, &target, &messages, &self.rights);
                 }
                 Act::Release(packets) => self.asks.release(packets),
-                Act::Subscribe { packet, id, to } => self.asks.subscribe(packet, id, to),
-                Act::Unsubscribe { packet, filters } => self.asks.unsubscribe(packet, filters),
+                Act::Subscribe { packet, id, to } => {
+                    // Each filter is work for the unit, as a message is.
+                    self.budget.charge_messages(now, to.len());
+                    self.asks.subscribe(packet, id, to);
+                }
+                Act::Unsubscribe { packet, filters } => {
+                    self.budget.charge_messages(now, filters.len());
+                    self.asks.unsubscribe(packet, filters);
+                }
                 Act::Hold(put) => self.asks.hold(put),
                 Act::Done(packets) => self.asks.done(packets),
                 Act::Handled(places) => {

@@ -243,7 +243,10 @@ fn subscribe(version: Version, cursor: &mut Cursor<'_>, limits: &Limits) -> Resu
     if cursor.is_at_end() {
         return Err(protocol("SUBSCRIBE without a topic filter"));
     }
+    let mut count = 0;
     while !cursor.is_at_end() {
+        count += 1;
+        filters(count, limits)?;
         cursor.text()?;
         let options = cursor.byte()?;
         let reserved = if version == Version::V5 { 0xC0 } else { 0xFC };
@@ -268,8 +271,19 @@ fn unsubscribe(version: Version, cursor: &mut Cursor<'_>, limits: &Limits) -> Re
     if cursor.is_at_end() {
         return Err(protocol("UNSUBSCRIBE without a topic filter"));
     }
+    let mut count = 0;
     while !cursor.is_at_end() {
+        count += 1;
+        filters(count, limits)?;
         cursor.text()?;
+    }
+    Ok(())
+}
+
+/// All filters of a packet are looked at in one step, which holds up everybody.
+fn filters(count: usize, limits: &Limits) -> Result<(), Refusal> {
+    if limits.filters_max < count {
+        return Err(Refusal::new(reason::QUOTA, "more filters in one packet than are taken"));
     }
     Ok(())
 }

@@ -299,6 +299,26 @@ fn a_flood_of_one_device_is_slowed_down_and_holds_up_nobody() {
 }
 
 #[test]
+fn a_flood_of_subscriptions_is_slowed_down_too() {
+    let unit = Unit::new();
+    unit.done(
+        "resource.apply",
+        "resource/",
+        json!({"manifests": [
+            manifest("DeviceType", "slow", json!({"limits": {"messages": 50, "burst": 10}})),
+            manifest("Device", "flooder", json!({"type": "slow"})),
+        ]}),
+    );
+    let mut flooder = unit.device("flooder");
+    let clock = Arc::clone(unit.handle.kernel().clock());
+    let began = clock.monotonic();
+    for _ in 0..70 {
+        flooder.subscribe("devices/flooder/#", 1).expect("its own");
+    }
+    assert!(1.0 < (clock.monotonic() - began).as_secs_f64());
+}
+
+#[test]
 fn what_is_no_mqtt_harms_nobody() {
     let unit = Unit::new();
     let mut van = unit.device("van-7");

@@ -27,6 +27,8 @@ pub struct Limits {
     pub topic_levels_max: usize,
     /// The most bytes of a packet's properties.
     pub properties_bytes_max: usize,
+    /// How many filters one SUBSCRIBE or UNSUBSCRIBE has.
+    pub filters_max: usize,
     /// How many messages one call has.
     pub messages_max: usize,
     /// How many bytes one call has; a single message may have more.
@@ -46,6 +48,7 @@ impl From<&Config> for Limits {
             topic_bytes_max: config.topic_bytes_max,
             topic_levels_max: config.topic_levels_max,
             properties_bytes_max: config.properties_bytes_max,
+            filters_max: config.packet_filters_max,
             messages_max: config.publish_messages_max,
             bytes_max: config.publish_bytes_max,
             calls_max: config.calls_in_flight_max,

@@ -33,6 +33,7 @@ const LIMITS: Limits = Limits {
     topic_bytes_max: 64,
     topic_levels_max: 8,
     properties_bytes_max: 256,
+    filters_max: 8,
     messages_max: 4,
     bytes_max: 512,
     calls_max: 2,

@@ -155,6 +155,25 @@ fn a_filter_above_the_limits_is_not_the_end() {
 }
 
 #[test]
+fn a_packet_has_no_more_filters_than_are_taken() {
+    for version in BOTH {
+        let mut filters = vec!["a"; LIMITS.filters_max];
+        let wanted = |filters: &[&'static str]| -> Vec<(&'static str, u8)> {
+            filters.iter().map(|filter| (*filter, 0)).collect()
+        };
+        let mut talk = Talk::open(version);
+        talk.say(&subscribe(version, 1, &wanted(&filters)));
+        assert!(matches!(talk.acts.first(), Some(Act::Subscribe { .. })));
+        let mut talk = Talk::open(version);
+        talk.say(&unsubscribe(version, 1, &filters));
+        assert!(matches!(talk.acts.first(), Some(Act::Unsubscribe { .. })));
+        filters.push("b");
+        Talk::open(version).breaks(&subscribe(version, 1, &wanted(&filters)), 0x97);
+        Talk::open(version).breaks(&unsubscribe(version, 1, &filters), 0x97);
+    }
+}
+
+#[test]
 fn an_answer_to_another_subscribe_lifts_nothing() {
     let mut talk = Talk::open(Version::V5);
     talk.say(&subscribe(Version::V5, 1, &[("a", 0)]));
