@@ -345,8 +345,14 @@ pub(crate) fn again(tx: &mut Tx<'_>, budget: usize) -> Result<usize, Problem> {
         tx.delete(found.clone());
         let Some((_, token)) = key::again_of(found) else { continue };
         let Some(bytes) = tx.get(key::pending(&token).as_ref())? else { continue };
-        let pending: Pending = wire::read(&bytes)?;
-        tx.call(pending.call);
+        match wire::read::<Pending>(&bytes) {
+            Ok(pending) => tx.call(pending.call),
+            // It is not tried any more, which is a defect: no other action waits for it.
+            Err(problem) => {
+                let fault = json!({"action": token, "problem": problem, "wall": tx.wall()});
+                tx.record("system/faults", &fault)?;
+            }
+        }
     }
     Ok(due.len())
 }

@@ -12,6 +12,10 @@ use kernel::{Age, Read, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How long it takes until somebody looks again at a rule that cannot be compiled.
+const LOOK_AGAIN: Period = Period::seconds(60);
 
 /// The log of crossings.
 pub(crate) const LOG: &str = "system/crossings";
@@ -295,24 +299,71 @@ fn look(fleet: &Fleet, tx: &mut Tx<'_>, budget: usize) -> Result<usize, Problem>
     for (found, _) in &due {
         tx.delete(found.clone());
         let Some((_, name, device)) = key::look_of(found) else { continue };
-        let Some(rule) = rules.iter().find(|rule| rule.name == name) else { continue };
-        let Some(begun) = begun(tx, &name)? else { continue };
-        let Some(bytes) = tx.get(key::state(&name, &device).as_ref())? else { continue };
-        let mut state: State = wire::read(&bytes)?;
-        let mut crossings = Vec::new();
-        state.look = condition::elapsed(&rule.condition, &mut state, now, &mut crossings);
-        if let Some(look) = state.look {
-            tx.put(key::look(look, &name, &device), Vec::new());
-        }
-        tx.put(key::state(&name, &device), wire::write(&state)?);
-        let mut counts = counts(tx, &name)?;
-        for crossing in &crossings {
-            counts.crossings += 1;
-            tx.put(key::counts(&name), wire::write(&counts)?);
-            cross(fleet, tx, (rule.as_ref(), begun.run), &device, crossing, None)?;
+        match tx.attempt(|tx| look_at(fleet, tx, &rules, &name, &device)) {
+            Ok(()) => {}
+            Err(problem) if problem.kind == Kind::Unavailable => return Err(problem),
+            Err(problem) => pass_over(tx, &name, &device, &problem)?,
         }
     }
     Ok(due.len())
+}
+
+/// Looks whether a device is silent.
+fn look_at(
+    fleet: &Fleet,
+    tx: &mut Tx<'_>,
+    rules: &[Arc<Rule>],
+    name: &str,
+    device: &str,
+) -> Result<(), Problem> {
+    let now = tx.business();
+    let Some(begun) = begun(tx, name)? else { return Ok(()) };
+    let Some(bytes) = tx.get(key::state(name, device).as_ref())? else { return Ok(()) };
+    let mut state: State = wire::read(&bytes)?;
+    let mut crossings = Vec::new();
+    let rule = rules.iter().find(|rule| rule.name == name);
+    state.look = match rule {
+        Some(rule) => condition::elapsed(&rule.condition, &mut state, now, &mut crossings),
+        // It cannot be compiled as its stream stands: perhaps later.
+        None => Some(now.plus(LOOK_AGAIN)),
+    };
+    if let Some(look) = state.look {
+        tx.put(key::look(look, name, device), Vec::new());
+    }
+    tx.put(key::state(name, device), wire::write(&state)?);
+    let (Some(rule), false) = (rule, crossings.is_empty()) else { return Ok(()) };
+    let mut counts = counts(tx, name)?;
+    counts.crossings += crossings.len() as u64;
+    tx.put(key::counts(name), wire::write(&counts)?);
+    for crossing in &crossings {
+        cross(fleet, tx, (rule.as_ref(), begun.run), device, crossing, None)?;
+    }
+    Ok(())
+}
+
+/// Goes on behind a silence that cannot be told, which is a defect: nobody else waits for it.
+fn pass_over(
+    tx: &mut Tx<'_>,
+    name: &str,
+    device: &str,
+    problem: &Problem,
+) -> Result<(), Problem> {
+    let fault = json!({"rule": name, "device": device, "problem": problem, "wall": tx.wall()});
+    tx.record("system/faults", &fault)?;
+    let told = tx.attempt(|tx| {
+        let mut counts = counts(tx, name)?;
+        counts.fail(problem);
+        tx.put(key::counts(name), wire::write(&counts)?);
+        let mut state = state(tx, name, device)?;
+        (state.look, state.fired) = (None, true);
+        tx.put(key::state(name, device), wire::write(&state)?);
+        Ok(())
+    });
+    match told {
+        // What is remembered is what is damaged, perhaps.
+        Err(problem) if problem.kind != Kind::Unavailable => Ok(()),
+        told => told,
+    }
 }
 
 /// Writes a crossing down and sets going what is to be done.

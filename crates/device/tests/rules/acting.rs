@@ -1,7 +1,7 @@
 //! What rules do at a crossing, they do once, in their own name, and try again what may work later.
 
 use crate::world::{OWNER, World, device, manifest, stream, vans};
-use crate::{ACTIONS, CROSSINGS, append, readings, row, rule};
+use crate::{ACTIONS, CROSSINGS, append, damaged, readings, row, rule};
 use serde_json::{Value, json};
 
 const SECOND: i64 = 1_000;
@@ -129,6 +129,23 @@ fn what_may_work_later_is_tried_again_longer_apart_each_time_and_then_no_more() 
     }
     assert_eq!(outcomes(&world), ["process.start process/unavailable failed"]);
     assert_eq!(world.writer.due().expect("the store is read"), None);
+}
+
+#[test]
+fn an_action_that_cannot_be_read_keeps_no_other_from_being_tried_again() {
+    let mut world = world(json!([{"start": {"process": "unavailable"}}]));
+    warm(&mut world, "logger-1");
+    warm(&mut world, "logger-2");
+    let mut world = damaged(world, "p", "logger-1");
+    for _ in 0..device::Config::default().action_retries_max {
+        world.clock.pass(60 * 60 * SECOND);
+        world.settle();
+    }
+    assert_eq!(outcomes(&world), ["process.start process/unavailable failed"]);
+    assert_eq!(world.log(ACTIONS)[0]["device"], "logger-2");
+    let faults = world.log("system/faults");
+    let action = faults[0]["action"].as_str().unwrap_or_default();
+    assert!(faults.len() == 1 && action.contains("logger-1"), "{faults:?}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::naive::{self, Found, Point};
 use crate::world::{OWNER, World, code, manifest};
-use crate::{CROSSINGS, append, readings, row, rule};
+use crate::{CROSSINGS, append, damaged, readings, row, rule};
 use base::Time;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -202,6 +202,25 @@ fn window_finds_each_window_that_is_above() {
 #[test]
 fn silent_finds_each_pause_that_lasts_by_the_clock_or_by_the_next_row() {
     check(&json!({"silent": {"for": "PT15M"}}), |rows, now| naive::silent(rows, 15 * MINUTE, now));
+}
+
+#[test]
+fn a_silence_that_cannot_be_told_keeps_no_other_from_being_told() {
+    let mut world = World::new();
+    let when = json!({"silent": {"for": "PT15M"}});
+    world.apply(json!([readings(), rule(&when, &json!([]))])).expect("the rule");
+    let rows = [row(&world, "logger-1", 4.0), row(&world, "logger-2", 4.0)];
+    append(&mut world, &rows);
+    world.settle();
+    let mut world = damaged(world, "s", "logger-1");
+    world.clock.pass(60 * MINUTE);
+    world.settle();
+    assert_eq!(found(&world).into_keys().collect::<Vec<_>>(), ["logger-2"]);
+    let faults = world.log("system/faults");
+    assert_eq!((faults.len(), &faults[0]["device"]), (1, &json!("logger-1")));
+    let shown = world.call("rule.list", "rule/", OWNER, json!({})).expect("the rules");
+    assert_eq!(shown["items"][0]["crossings"], 1);
+    assert_eq!(world.writer.due().expect("the store is read"), None);
 }
 
 #[test]
