@@ -54,7 +54,7 @@ impl Processes {
     /// Opens a task: the operation `task.open`.
     ///
     /// # Errors
-    /// `call.invalid`, `time.invalid`, `process.suspended`.
+    /// `call.invalid`, `time.invalid`, `process.suspended`, `resource.taken`.
     pub(crate) fn open_task(&self, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
         let given: OpenTask = call.parameters()?;
         let at = tx.time_of(call);
@@ -93,14 +93,24 @@ pub(crate) fn description(process: &str, variables: &Variables) -> Option<Value>
 }
 
 /// Declares the process as it is in this version of the program.
+///
+/// # Errors
+/// `resource.taken` where somebody has a process of this name: that stays as it is.
 fn declare(tx: &mut Tx<'_>) -> Result<(), Problem> {
-    let held = tx.resource("process", PROCESS)?;
-    if held.is_some_and(|held| held.spec.get("source").and_then(Value::as_str) == Some(SOURCE)) {
-        return Ok(());
-    }
     // The unit answers for it, whoever has asked first.
+    let unit = Principal::Unit("tasks".into());
     let process = ResourceRef::new("process", PROCESS);
-    let by = Call::new("task.open", process.clone(), Principal::Unit("tasks".into()));
+    if let Some(held) = tx.resource("process", PROCESS)? {
+        if held.spec.get("source").and_then(Value::as_str) == Some(SOURCE) {
+            return Ok(());
+        }
+        if held.owner != unit.to_string() {
+            let application = held.labels.get("craton/application").cloned();
+            let resource = process.to_string();
+            return Err(kernel::Error::Taken { resource, application }.into());
+        }
+    }
+    let by = Call::new("task.open", process.clone(), unit);
     let spec = json!({"bpmn": "open-task.bpmn", "source": SOURCE});
     declare_one(tx, &by, &process, spec).map(|_| ())
 }

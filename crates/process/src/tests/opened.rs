@@ -57,6 +57,19 @@ fn what_is_not_said_is_nothing() {
 }
 
 #[test]
+fn a_process_that_somebody_has_under_its_name_stays_as_it_is() {
+    let mut unit = unit();
+    let source = include_str!("../open-task.bpmn").replace("opened by itself", "opened by us");
+    let process = manifest("Process", "open-task", json!({"source": source, "roles": []}));
+    unit.manifests(vec![process]).unwrap_or_else(|problem| panic!("{problem:?}"));
+    let refused = unit.call("task.open", "task", json!({"title": "Look"}));
+    assert_eq!(refused.expect_err("it is refused").code, "resource.taken");
+    let held = unit.ok("resource.get", "process/open-task", json!({}));
+    assert_eq!((&held["version"], &held["spec"]["source"]), (&json!(1), &json!(source)));
+    assert!(unit.rows("tasks", &["task"]).is_empty());
+}
+
+#[test]
 fn what_says_nothing_to_anybody_is_refused() {
     let mut unit = unit();
     let code = |unit: &mut Unit, asked: Value| {
