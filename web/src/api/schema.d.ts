@@ -6763,7 +6763,7 @@ export interface operations {
                         /** @description The last row of each channel. */
                         telemetry: Record<string, unknown>;
                         seen?: string | null;
-                        /** @description Channels that could not be looked up, and why. */
+                        /** @description What could not be looked up, and why: each is a `channel`, or a `side` of which nothing is kept that is so old. */
                         left_out?: Record<string, unknown>[];
                         history?: Record<string, unknown>[];
                     };

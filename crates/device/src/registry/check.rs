@@ -42,6 +42,7 @@ pub(crate) fn device_type(tx: &Tx<'_>, resource: &Resource) -> Result<DeviceType
             found.channel(tx, &format!("{at}/{number}"), channel)?;
         }
     }
+    found.streams(&spec);
     found.names("/spec/commands", spec.commands.iter().map(|command| command.name.as_str()));
     for (number, command) in spec.commands.iter().enumerate() {
         let at = format!("/spec/commands/{number}");
@@ -101,6 +102,20 @@ impl Found<'_> {
             && max < min
         {
             self.add(&format!("{at}/max"), format!("`{name}` could never be"), None);
+        }
+    }
+
+    /// Checks that each channel of telemetry has a stream of its own among those of the type.
+    fn streams(&mut self, spec: &DeviceTypeSpec) {
+        let events = spec.events.iter();
+        let mut seen: BTreeSet<&str> = events.map(|event| event.stream.as_str()).collect();
+        for (number, channel) in spec.telemetry.iter().enumerate() {
+            if !seen.insert(&channel.stream) {
+                let reason =
+                    format!("rows of `{}` would not say of which channel they are", channel.stream);
+                let hint = "give each channel of telemetry a stream of its own".to_owned();
+                self.add(&format!("/spec/telemetry/{number}/stream"), reason, Some(hint));
+            }
         }
     }
 

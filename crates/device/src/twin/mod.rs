@@ -108,7 +108,7 @@ fn twin_schema() -> Value {
             "in_step": {"type": "boolean", "description": "True where all that is desired was reported."},
             "telemetry": {"type": "object", "description": "The last row of each channel."},
             "seen": {"type": ["string", "null"]},
-            "left_out": {"type": "array", "items": {"type": "object"}, "description": "Channels that could not be looked up, and why."},
+            "left_out": {"type": "array", "items": {"type": "object"}, "description": "What could not be looked up, and why: each is a `channel`, or a `side` of which nothing is kept that is so old."},
             "history": {"type": "array", "items": {"type": "object"}},
         },
     })

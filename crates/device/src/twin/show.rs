@@ -68,6 +68,14 @@ fn shown_at(
     twin["at"] = json!(at);
     let found = registry::type_of(fleet, reader, name)?;
     let (mut telemetry, mut left_out) = (Map::new(), Vec::new());
+    for (side, was) in [(SideName::Desired, &desired), (SideName::Reported, &reported)] {
+        // Version 0 says that nothing had been said by then. That is not known where the first versions are gone.
+        let first = if was.version == 0 { sides::first(reader, name, side)? } else { None };
+        if let Some(first) = first.filter(|first| 1 < first.version) {
+            let reason = format!("what is kept begins at {}", first.at);
+            left_out.push(json!({"side": side.as_str(), "reason": reason}));
+        }
+    }
     let mut channels: Vec<&Channel> = found.channels.values().collect();
     channels.sort_by(|left, right| left.name.cmp(&right.name));
     for channel in channels {

@@ -153,6 +153,19 @@ pub(crate) fn side_at(
     last.first().map(|(found, bytes)| side_of(found, bytes)).transpose()
 }
 
+/// Returns the oldest version of a side of a twin that is kept.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub(crate) fn first(
+    read: &dyn Read,
+    device: &str,
+    side: SideName,
+) -> Result<Option<Side>, Problem> {
+    let first = read.scan_prefix(key::versions(device, side).as_ref(), 1)?;
+    first.first().map(|(found, bytes)| side_of(found, bytes)).transpose()
+}
+
 /// Returns the last versions of a side of a twin, the newest first.
 ///
 /// # Errors

@@ -77,6 +77,11 @@ fn what_cannot_work_is_refused_with_its_place() {
         refused(van(channel(json!({"name": "p", "stream": "van_positions", "value": "lats"})))),
         "device_type.invalid /spec/telemetry/0/value did you mean `lat`?"
     );
+    let twice = ["a", "b"].map(|name| json!({"name": name, "stream": "van_positions"}));
+    assert_eq!(
+        refused(van(json!({ "telemetry": twice }))),
+        "device_type.invalid /spec/telemetry/1/stream give each channel of telemetry a stream of its own"
+    );
     assert_eq!(
         refused(van(
             json!({"properties": [{"name": "a", "type": "int"}, {"name": "a", "type": "int"}]})

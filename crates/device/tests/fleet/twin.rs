@@ -195,6 +195,15 @@ fn so_many_versions_are_kept_and_none_that_is_too_old() {
         tell(&mut world, json!({ "battery": battery })).expect("it is told");
     }
     assert_eq!(kept(&mut world), [5, 4, 3]);
+    // Before that nobody knows, which is not the same as nothing.
+    let unknown = |world: &mut World, minutes: i64| -> Vec<Value> {
+        let was = twin(world, json!({"at": after(minutes)}));
+        let left_out = was["left_out"].as_array().cloned().unwrap_or_default();
+        left_out.into_iter().filter(|left| left.get("side").is_some()).collect()
+    };
+    let reason = format!("what is kept begins at {}", after(3));
+    assert_eq!(unknown(&mut world, 2), [json!({"side": "reported", "reason": reason})]);
+    assert!(unknown(&mut world, 3).is_empty());
     world.clock.pass(11 * DAY);
     tell(&mut world, json!({"battery": 6})).expect("it is told");
     // Version 5 stood for all these days: without it nobody could say what was ten days ago.

@@ -66,8 +66,8 @@ export interface Twin {
   seen?: Instant | null;
   /** Where it was asked how it was. */
   at?: Instant;
-  /** Channels that could not be looked up, and why. */
-  left_out?: { channel: string; reason: string }[];
+  /** What could not be looked up, and why: a channel, or a side of which nothing is kept that is so old. */
+  left_out?: { channel?: string; side?: string; reason: string }[];
   history?: Version[];
 }
 
