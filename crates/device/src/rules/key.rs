@@ -2,11 +2,12 @@
 //!
 //! | key | value |
 //! |---|---|
-//! | `s RULE DEVICE` | `condition::State` |
+//! | `s RULE RUN DEVICE` | `condition::State`, since the rule began this time |
 //! | `c RULE STREAM` | the first row that it has not looked at, 8 bytes |
 //! | `r RULE` | `run::Begun` |
 //! | `n RULE` | `run::Counts` |
-//! | `u LOOK RULE DEVICE` | nothing: when somebody looks whether a device is silent, business time |
+//! | `u LOOK RULE RUN DEVICE` | nothing: when somebody looks whether a device is silent, business time |
+//! | `g RULE RUN` | nothing: a run that is over, of which something may be remembered still |
 //! | `p TOKEN` | `actions::Pending`: an action that is under way |
 //! | `a DUE TOKEN` | nothing: when an action is tried again, business time |
 //! | `f` | when somebody looks for crossings that are too old |
@@ -21,9 +22,14 @@ pub(crate) fn states(rule: &str) -> Key {
     kernel::key(SPACE).text("s").text(rule)
 }
 
+/// Returns the beginning of what a rule remembers of devices since it began.
+pub(crate) fn states_of(rule: &str, run: u64) -> Key {
+    states(rule).number(run)
+}
+
 /// Returns the key of what a rule remembers of a device.
-pub(crate) fn state(rule: &str, device: &str) -> Key {
-    states(rule).text(device)
+pub(crate) fn state(rule: &str, run: u64, device: &str) -> Key {
+    states_of(rule, run).text(device)
 }
 
 /// Returns the device in a key of what is remembered.
@@ -31,7 +37,25 @@ pub(crate) fn device_of(found: &[u8]) -> Option<String> {
     let mut parts = KeyReader::new(found);
     parts.text()?;
     parts.text()?;
+    parts.number()?;
     parts.text()
+}
+
+/// Returns the beginning of the runs that are over.
+pub(crate) fn over_all() -> Key {
+    kernel::key(SPACE).text("g")
+}
+
+/// Returns the key of a run that is over.
+pub(crate) fn over(rule: &str, run: u64) -> Key {
+    over_all().text(rule).number(run)
+}
+
+/// Returns of which rule which run is over.
+pub(crate) fn over_of(found: &[u8]) -> Option<(String, u64)> {
+    let mut parts = KeyReader::new(found);
+    parts.text()?;
+    Some((parts.text()?, parts.number()?))
 }
 
 /// Returns the beginning of the cursors of all rules.
@@ -65,15 +89,15 @@ pub(crate) fn looks() -> Key {
 }
 
 /// Returns the key of a look for silence.
-pub(crate) fn look(at: Time, rule: &str, device: &str) -> Key {
-    looks().signed(at.0).text(rule).text(device)
+pub(crate) fn look(at: Time, rule: &str, run: u64, device: &str) -> Key {
+    looks().signed(at.0).text(rule).number(run).text(device)
 }
 
-/// Returns when somebody looks, at which rule and device.
-pub(crate) fn look_of(found: &[u8]) -> Option<(Time, String, String)> {
+/// Returns when somebody looks, at which rule in which run, and at which device.
+pub(crate) fn look_of(found: &[u8]) -> Option<(Time, String, u64, String)> {
     let mut parts = KeyReader::new(found);
     parts.text()?;
-    Some((Time(parts.signed()?), parts.text()?, parts.text()?))
+    Some((Time(parts.signed()?), parts.text()?, parts.number()?, parts.text()?))
 }
 
 /// Returns the key of an action that is under way.
@@ -109,9 +133,10 @@ mod tests {
 
     #[test]
     fn keys_read_back() {
-        assert_eq!(device_of(state("warm", "van-7").as_ref()), Some("van-7".into()));
-        let look = look(Time(-7), "warm", "van-7");
-        assert_eq!(look_of(look.as_ref()), Some((Time(-7), "warm".into(), "van-7".into())));
+        assert_eq!(device_of(state("warm", 7, "van-7").as_ref()), Some("van-7".into()));
+        let look = look(Time(-7), "warm", 7, "van-7");
+        assert_eq!(look_of(look.as_ref()), Some((Time(-7), "warm".into(), 7, "van-7".into())));
+        assert_eq!(over_of(over("warm", 7).as_ref()), Some(("warm".into(), 7)));
         assert_eq!(again_of(again(Time(3), "t/1").as_ref()), Some((Time(3), "t/1".into())));
         assert_eq!(look_of(b"short"), None);
     }

@@ -53,9 +53,12 @@ fn rule_rows(_: &Fleet, reader: &Reader, scan: &Scan, row: Row<'_>) -> Result<()
         let stream = spec_of(&resource)?.on.stream;
         let (begun, counts) = (run::begun(reader, name)?, run::counts(reader, name)?);
         let cursor = reader.get(key::cursor(name, &stream).as_ref())?;
-        let devices = match wants(scan, DEVICES) {
-            true => int(reader.scan_prefix(key::states(name).as_ref(), usize::MAX)?.len() as u64),
-            false => Cell::Null,
+        let devices = match begun.as_ref().filter(|_| wants(scan, DEVICES)) {
+            Some(begun) => {
+                let states = key::states_of(name, begun.run);
+                int(reader.scan_prefix(states.as_ref(), usize::MAX)?.len() as u64)
+            }
+            None => Cell::Null,
         };
         let from = begun.as_ref().and_then(|begun| begun.from.get(&stream).copied());
         let cells = vec![

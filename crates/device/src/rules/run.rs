@@ -17,6 +17,9 @@ use std::sync::Arc;
 /// How long it takes until somebody looks again at a rule that cannot be compiled.
 const LOOK_AGAIN: Period = Period::seconds(60);
 
+/// Devices of which a rule that is over forgets in one turn what it remembers.
+const FORGOTTEN_MAX: usize = 1_000;
+
 /// The log of crossings.
 pub(crate) const LOG: &str = "system/crossings";
 
@@ -96,6 +99,7 @@ pub(crate) fn work(fleet: &Fleet, tx: &mut Tx<'_>, budget: usize) -> Result<usiz
     }
     let tried = actions::again(tx, budget)?;
     if tried == 0 {
+        forget_run(tx)?;
         forget_crossings(&fleet.config, tx)?;
     }
     Ok(tried)
@@ -209,7 +213,7 @@ impl Batch<'_> {
             }
         }
         if !self.states.contains_key(device) {
-            let state = state(tx, &rule.name, device)?;
+            let state = state(tx, (&rule.name, self.run), device)?;
             self.states.insert(device.to_owned(), Held { before: state.clone(), state });
         }
         let Some(Held { state, .. }) = self.states.get_mut(device) else { return Ok(()) };
@@ -239,7 +243,7 @@ impl Batch<'_> {
     }
 
     fn store(self, tx: &mut Tx<'_>) -> Result<(), Problem> {
-        let rule = self.rule;
+        let (rule, run) = (self.rule, self.run);
         for (device, Held { before, mut state }) in self.states {
             // Who looks too early looks again; so a row moves nothing.
             if state.look.is_none() {
@@ -247,11 +251,11 @@ impl Batch<'_> {
                 let never = Time(i64::MIN);
                 state.look = condition::elapsed(&rule.condition, &mut state, never, &mut none);
                 if let Some(look) = state.look {
-                    tx.put(key::look(look, &rule.name, &device), Vec::new());
+                    tx.put(key::look(look, &rule.name, run, &device), Vec::new());
                 }
             }
             if state != before {
-                tx.put(key::state(&rule.name, &device), wire::write(&state)?);
+                tx.put(key::state(&rule.name, run, &device), wire::write(&state)?);
             }
         }
         Ok(())
@@ -298,11 +302,12 @@ fn look(fleet: &Fleet, tx: &mut Tx<'_>, budget: usize) -> Result<usize, Problem>
     let rules = fleet.rules.all(tx, &fleet.config)?;
     for (found, _) in &due {
         tx.delete(found.clone());
-        let Some((_, name, device)) = key::look_of(found) else { continue };
-        match tx.attempt(|tx| look_at(fleet, tx, &rules, &name, &device)) {
+        let Some((_, name, run, device)) = key::look_of(found) else { continue };
+        let of = (name.as_str(), run);
+        match tx.attempt(|tx| look_at(fleet, tx, &rules, of, &device)) {
             Ok(()) => {}
             Err(problem) if problem.kind == Kind::Unavailable => return Err(problem),
-            Err(problem) => pass_over(tx, &name, &device, &problem)?,
+            Err(problem) => pass_over(tx, of, &device, &problem)?,
         }
     }
     Ok(due.len())
@@ -313,12 +318,14 @@ fn look_at(
     fleet: &Fleet,
     tx: &mut Tx<'_>,
     rules: &[Arc<Rule>],
-    name: &str,
+    (name, run): (&str, u64),
     device: &str,
 ) -> Result<(), Problem> {
     let now = tx.business();
-    let Some(begun) = begun(tx, name)? else { return Ok(()) };
-    let Some(bytes) = tx.get(key::state(name, device).as_ref())? else { return Ok(()) };
+    if begun(tx, name)?.is_none_or(|begun| begun.run != run) {
+        return Ok(());
+    }
+    let Some(bytes) = tx.get(key::state(name, run, device).as_ref())? else { return Ok(()) };
     let mut state: State = wire::read(&bytes)?;
     let mut crossings = Vec::new();
     let rule = rules.iter().find(|rule| rule.name == name);
@@ -328,15 +335,15 @@ fn look_at(
         None => Some(now.plus(LOOK_AGAIN)),
     };
     if let Some(look) = state.look {
-        tx.put(key::look(look, name, device), Vec::new());
+        tx.put(key::look(look, name, run, device), Vec::new());
     }
-    tx.put(key::state(name, device), wire::write(&state)?);
+    tx.put(key::state(name, run, device), wire::write(&state)?);
     let (Some(rule), false) = (rule, crossings.is_empty()) else { return Ok(()) };
     let mut counts = counts(tx, name)?;
     counts.crossings += crossings.len() as u64;
     tx.put(key::counts(name), wire::write(&counts)?);
     for crossing in &crossings {
-        cross(fleet, tx, (rule.as_ref(), begun.run), device, crossing, None)?;
+        cross(fleet, tx, (rule.as_ref(), run), device, crossing, None)?;
     }
     Ok(())
 }
@@ -344,7 +351,7 @@ fn look_at(
 /// Goes on behind a silence that cannot be told, which is a defect: nobody else waits for it.
 fn pass_over(
     tx: &mut Tx<'_>,
-    name: &str,
+    (name, run): (&str, u64),
     device: &str,
     problem: &Problem,
 ) -> Result<(), Problem> {
@@ -354,9 +361,9 @@ fn pass_over(
         let mut counts = counts(tx, name)?;
         counts.fail(problem);
         tx.put(key::counts(name), wire::write(&counts)?);
-        let mut state = state(tx, name, device)?;
+        let mut state = state(tx, (name, run), device)?;
         (state.look, state.fired) = (None, true);
-        tx.put(key::state(name, device), wire::write(&state)?);
+        tx.put(key::state(name, run, device), wire::write(&state)?);
         Ok(())
     });
     match told {
@@ -460,14 +467,14 @@ pub(crate) fn begin(
     Ok(())
 }
 
-/// Forgets all of a rule, but its crossings and the actions that are under way.
+/// Forgets all of a rule, but its crossings and the actions that are under way. Nothing of the run counts any more; what it remembers of
+/// devices, which may be many, goes piece by piece.
 ///
 /// # Errors
 /// Where the store cannot be read.
 pub(crate) fn end(tx: &mut Tx<'_>, rule: &str) -> Result<(), Problem> {
-    for (found, bytes) in tx.scan_prefix(key::states(rule).as_ref(), usize::MAX)? {
-        let device = key::device_of(&found).unwrap_or_default();
-        forget(tx, rule, &device, &bytes)?;
+    if let Some(begun) = begun(tx, rule)? {
+        tx.put(key::over(rule, begun.run), Vec::new());
     }
     for (found, _) in tx.scan_prefix(key::cursors(rule).as_ref(), usize::MAX)? {
         tx.delete(found);
@@ -482,27 +489,50 @@ pub(crate) fn end(tx: &mut Tx<'_>, rule: &str) -> Result<(), Problem> {
 /// # Errors
 /// Where the store cannot be read.
 pub(crate) fn forget_device(tx: &mut Tx<'_>, rule: &str, device: &str) -> Result<bool, Problem> {
-    match tx.get(key::state(rule, device).as_ref())? {
-        Some(bytes) => forget(tx, rule, device, &bytes).map(|()| true),
-        None => Ok(false),
+    let Some(begun) = begun(tx, rule)? else { return Ok(false) };
+    let bytes = tx.get(key::state(rule, begun.run, device).as_ref())?;
+    if let Some(bytes) = &bytes {
+        forget(tx, (rule, begun.run), device, bytes);
     }
+    Ok(bytes.is_some())
 }
 
-fn forget(tx: &mut Tx<'_>, rule: &str, device: &str, bytes: &[u8]) -> Result<(), Problem> {
-    let state: State = wire::read(bytes)?;
-    if let Some(look) = state.look {
-        tx.delete(key::look(look, rule, device));
+fn forget(tx: &mut Tx<'_>, (rule, run): (&str, u64), device: &str, bytes: &[u8]) {
+    // Of what is damaged a look stays, which finds nothing.
+    let look = wire::read::<State>(bytes).ok().and_then(|state| state.look);
+    if let Some(look) = look {
+        tx.delete(key::look(look, rule, run, device));
     }
-    tx.delete(key::state(rule, device));
+    tx.delete(key::state(rule, run, device));
+}
+
+/// Forgets some of what a rule remembers of a run that is over. What is left waits for the next turn.
+fn forget_run(tx: &mut Tx<'_>) -> Result<(), Problem> {
+    let over = tx.scan_prefix(key::over_all().as_ref(), 1)?;
+    let Some((found, _)) = over.into_iter().next() else { return Ok(()) };
+    let (rule, run) = key::over_of(&found).unwrap_or_default();
+    let states = tx.scan_prefix(key::states_of(&rule, run).as_ref(), FORGOTTEN_MAX)?;
+    for (state, bytes) in &states {
+        let device = key::device_of(state).unwrap_or_default();
+        forget(tx, (&rule, run), &device, bytes);
+    }
+    if states.len() < FORGOTTEN_MAX {
+        tx.delete(found);
+    }
+    tx.leave_more();
     Ok(())
 }
 
-/// Returns what a rule remembers of a device.
+/// Returns what a rule remembers of a device since it began.
 ///
 /// # Errors
 /// Where the store cannot be read.
-pub(crate) fn state(read: &dyn Read, rule: &str, device: &str) -> Result<State, Problem> {
-    let bytes = read.get(key::state(rule, device).as_ref())?;
+pub(crate) fn state(
+    read: &dyn Read,
+    (rule, run): (&str, u64),
+    device: &str,
+) -> Result<State, Problem> {
+    let bytes = read.get(key::state(rule, run, device).as_ref())?;
     bytes.map_or_else(|| Ok(State::default()), |bytes| wire::read(&bytes))
 }
 

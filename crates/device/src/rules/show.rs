@@ -52,7 +52,13 @@ pub(crate) fn get(_: &Fleet, reader: &Reader, call: &Call) -> Result<Reply, Prob
     let mut answer = shown(reader, &resource)?;
     answer["spec"] = resource.spec.clone();
     let mut states = Vec::new();
-    for (found, bytes) in reader.scan_prefix(key::states(name).as_ref(), STATES_MAX)? {
+    let remembered = match run::begun(reader, name)? {
+        Some(begun) => {
+            reader.scan_prefix(key::states_of(name, begun.run).as_ref(), STATES_MAX)?
+        }
+        None => Vec::new(),
+    };
+    for (found, bytes) in remembered {
         let device = key::device_of(&found).unwrap_or_default();
         if is_shown(reader, &device)? {
             let mut state: Value = crate::wire::read(&bytes)?;

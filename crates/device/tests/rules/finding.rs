@@ -293,6 +293,34 @@ fn a_rule_that_judges_otherwise_begins_anew_and_one_that_does_otherwise_goes_on(
 }
 
 #[test]
+fn what_a_rule_remembers_of_many_devices_goes_piece_by_piece_and_counts_no_more() {
+    let mut world = World::new();
+    let when = json!({"silent": {"for": "PT15M"}});
+    world.apply(json!([readings(), rule(&when, &json!([]))])).expect("the rule");
+    let rows: Vec<Value> =
+        (0..2_500).map(|number| row(&world, &format!("logger-{number}"), 4.0)).collect();
+    append(&mut world, &rows);
+    world.settle();
+    let remembered = |world: &World, section: &str| -> usize {
+        let prefix = kernel::key(b'D').text(section);
+        let snapshot = world.store.snapshot().expect("a look");
+        let end = base::prefix_end(prefix.as_ref());
+        snapshot.scan(prefix.as_ref(), &end, usize::MAX, false).expect("keys").len()
+    };
+    assert_eq!((remembered(&world, "s"), remembered(&world, "u")), (2_500, 2_500));
+    world.call("rule.reset", "rule/watched", OWNER, json!({})).expect("it is reset");
+    assert!(0 < remembered(&world, "s"), "not all in one turn");
+    // Nobody is missed of whom nothing was heard since.
+    world.clock.pass(60 * MINUTE);
+    let alive = row(&world, "logger-7", 4.0);
+    append(&mut world, &[alive]);
+    world.settle();
+    assert!(world.log(CROSSINGS).is_empty());
+    assert_eq!((remembered(&world, "s"), remembered(&world, "u")), (1, 1));
+    assert_eq!(remembered(&world, "g"), 0);
+}
+
+#[test]
 fn what_cannot_work_is_refused_with_its_place() {
     let mut world = World::new();
     world.apply(json!([readings()])).expect("the stream");
