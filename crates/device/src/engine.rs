@@ -110,6 +110,7 @@ impl Engine for Fleet {
         let mut done = rules::work(self, tx, budget)?;
         done += commands::work(self, tx, budget.saturating_sub(done))?;
         done += broker::work(self, tx, budget.saturating_sub(done))?;
+        done += registry::work(self, tx, budget.saturating_sub(done))?;
         Ok(done)
     }
 

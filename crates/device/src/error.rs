@@ -53,6 +53,12 @@ pub enum Error {
         /// The nearest one.
         nearest: Option<String>,
     },
+    /// Something that follows from a change is not done yet.
+    #[error("{what} is not done yet")]
+    NotYet {
+        /// What.
+        what: String,
+    },
     /// What was given as a certificate is none, or stands for another device.
     #[error("the certificate cannot be used: {reason}")]
     Certificate {
@@ -223,6 +229,7 @@ impl Explain for Error {
             Self::Device { .. } => Code("device.invalid", Kind::Invalid),
             Self::Disabled { .. } => Code("device.disabled", Kind::Forbidden),
             Self::Channel { .. } => Code("device.channel", Kind::NotFound),
+            Self::NotYet { .. } => Code("device.not_yet", Kind::Unavailable),
             Self::Certificate { .. } => Code("device.certificate", Kind::Invalid),
             Self::Property { .. } => Code("twin.invalid", Kind::Invalid),
             Self::TwinConflict { .. } => Code("twin.conflict", Kind::Conflict),
@@ -267,6 +274,7 @@ impl Explain for Error {
             Self::Disabled { .. } => {
                 Some("`device.update` with `disabled: false` lets it in".into())
             }
+            Self::NotYet { .. } => Some("ask again in a moment".into()),
             Self::Certificate { .. } => {
                 Some("give the certificate as PEM, or its fingerprint as `sha256:HEX`".into())
             }
@@ -331,6 +339,7 @@ mod tests {
             Error::Device { name: name(), reason: reason(), pointer: pointer(), hint: None },
             Error::Disabled { name: name() },
             Error::Channel { device: name(), channel: text(), nearest: None },
+            Error::NotYet { what: text() },
             Error::Certificate { reason: reason() },
             Error::Property { name: name(), reason: reason(), pointer: pointer(), hint: None },
             Error::TwinConflict { version: 0 },

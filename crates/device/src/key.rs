@@ -10,9 +10,10 @@
 //! | `d DEVICE k ID` | by what it is known: `registry::Credential` |
 //! | `f FINGERPRINT` | the device that a certificate stands for |
 //! | `i INDEX VALUE DEVICE` | nothing: lists walk it |
+//! | `l KIND NAME` | what of a change is left to be done: of a type the device behind which to go on, of a device nothing |
 
 use crate::twin::SideName;
-use base::{Key, Time};
+use base::{Key, KeyReader, Time};
 
 /// The space of devices.
 const SPACE: u8 = b'A';
@@ -100,4 +101,21 @@ pub(crate) fn indexed(index: &str, value: &str) -> Key {
 /// Returns the key of a device in an index.
 pub(crate) fn index(index: &str, value: &str, device: &str) -> Key {
     indexed(index, value).text(device)
+}
+
+/// Returns the beginning of what is left to be done.
+pub(crate) fn pieces() -> Key {
+    kernel::key(SPACE).text("l")
+}
+
+/// Returns the key of what is left to be done of a type, or of a device that is gone.
+pub(crate) fn piece(kind: &str, name: &str) -> Key {
+    pieces().text(kind).text(name)
+}
+
+/// Returns of which kind and name something is left to be done.
+pub(crate) fn piece_of(found: &[u8]) -> Option<(String, String)> {
+    let mut parts = KeyReader::new(found);
+    parts.text()?;
+    Some((parts.text()?, parts.text()?))
 }

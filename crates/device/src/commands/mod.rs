@@ -26,8 +26,8 @@ mod sweep;
 pub use answer::Answer;
 pub(crate) use answer::answered;
 pub use deliver::{desired_of, open_of};
-pub(crate) use state::remove_all as forget_device;
 pub use state::{Command, State};
+pub(crate) use state::{cancel_all, forget_some};
 pub(crate) use sweep::{due, tell, verify, work};
 
 use crate::engine::Fleet;
@@ -165,7 +165,12 @@ pub(crate) fn find(
     let Some(number) = name.parse::<u64>().ok().filter(|_| kind == "command") else {
         return Ok(None);
     };
-    state::load(read, number)?.map(|command| found_of(read, &command)).transpose()
+    let Some(command) = state::load(read, number)? else { return Ok(None) };
+    // What belonged to a device that is gone goes piece by piece.
+    match read.resource("device", &command.device)? {
+        Some(_) => found_of(read, &command).map(Some),
+        None => Ok(None),
+    }
 }
 
 /// Returns what policies may know of a command.

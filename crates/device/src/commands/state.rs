@@ -204,22 +204,40 @@ pub(crate) fn remove(tx: &mut Tx<'_>, command: &Command) {
     }
 }
 
-/// Removes the commands of a device that is gone. Whoever waits for one is told that it was taken back.
+/// Removes the open commands of a device that is gone. Whoever waits for one is told that it was taken back.
 ///
 /// # Errors
 /// Where the store cannot be read.
-pub(crate) fn remove_all(tx: &mut Tx<'_>, device: &str) -> Result<(), Problem> {
-    for (found, _) in tx.scan_prefix(key::all_of(device).as_ref(), usize::MAX)? {
-        let Some(command) = key::last(&found).map(|number| load(tx, number)).transpose()?.flatten()
-        else {
-            continue;
-        };
+pub(crate) fn cancel_all(tx: &mut Tx<'_>, device: &str) -> Result<(), Problem> {
+    for (found, _) in tx.scan_prefix(key::open_of(device).as_ref(), usize::MAX)? {
+        let Some(command) = found_at(tx, &found)? else { continue };
         if let Some(address) = &command.reply_to {
             tx.reply(address, Err(over(State::Cancelled)));
         }
         remove(tx, &command);
     }
     Ok(())
+}
+
+/// Removes commands of a device that is gone, so many at most. Returns how many.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub(crate) fn forget_some(tx: &mut Tx<'_>, device: &str, limit: usize) -> Result<usize, Problem> {
+    let all = tx.scan_prefix(key::all_of(device).as_ref(), limit)?;
+    let count = all.len();
+    for (found, _) in all {
+        match found_at(tx, &found)? {
+            Some(command) => remove(tx, &command),
+            None => tx.delete(found),
+        }
+    }
+    Ok(count)
+}
+
+/// Returns the command to which a key leads.
+fn found_at(read: &dyn Read, found: &[u8]) -> Result<Option<Command>, Problem> {
+    key::last(found).map_or(Ok(None), |number| load(read, number))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::key;
 use super::state::{self, State};
 use crate::engine::Fleet;
+use crate::registry;
 use base::{Key, Period, Problem, Time};
 use kernel::{Exposition, Read, Reader, Tx};
 
@@ -79,6 +80,9 @@ pub(crate) fn tell(_fleet: &Fleet, reader: &Reader, out: &mut Exposition) -> Res
 /// Where the store cannot be read.
 pub(crate) fn verify(_fleet: &Fleet, reader: &Reader) -> Result<Vec<String>, Problem> {
     let (mut findings, mut expected) = (Vec::new(), std::collections::BTreeSet::new());
+    let left = registry::left(reader)?;
+    let is_leaving =
+        |device: &str| left.iter().any(|(kind, name)| kind == "device" && name == device);
     for (found, _) in reader.scan_prefix(key::commands().as_ref(), usize::MAX)? {
         let number = key::last(&found).unwrap_or_default();
         let command = match state::load(reader, number) {
@@ -90,7 +94,7 @@ pub(crate) fn verify(_fleet: &Fleet, reader: &Reader) -> Result<Vec<String>, Pro
             }
         };
         let device = command.device.as_str();
-        if reader.resource("device", device)?.is_none() {
+        if reader.resource("device", device)?.is_none() && !is_leaving(device) {
             findings
                 .push(format!("command {number} is of device `{device}`, which does not exist"));
         }

@@ -1,16 +1,13 @@
 //! What follows when a type or a device is declared, changed or removed, in the same commit.
 
 use super::spec::DeviceSpec;
-use super::{check, credentials, index, types};
+use super::{check, credentials, index, pieces, types};
+use crate::commands;
 use crate::engine::Fleet;
 use crate::twin::{self, SideName};
-use crate::{commands, key};
-use base::{Problem, prefix_end};
+use base::Problem;
 use kernel::{Principal, Read, Resource, Tx};
 use std::collections::BTreeSet;
-
-/// Keys that are removed in one go.
-const PAGE: usize = 1_000;
 
 /// Why the connections of a device end that is disabled or gone (MQTT 5, reason code 0x98: administrative action).
 const ENDED_BY_HAND: u8 = 0x98;
@@ -55,20 +52,8 @@ fn type_changed(
         found.indexed().map(|(name, _)| name.to_owned()).collect()
     };
     let (before, now) = (indexed(&before), indexed(&now));
-    if before == now {
-        return Ok(());
-    }
-    let mut devices = Vec::new();
-    index::walk(tx, ("type", &resource.name), &mut |device| {
-        devices.push(device.to_owned());
-        Ok(true)
-    })?;
-    for device in devices {
-        let Some(side) = twin::side(tx, &device, SideName::Reported)? else { continue };
-        let entries = |names: &BTreeSet<String>| -> BTreeSet<index::Entry> {
-            names.iter().filter_map(|name| index::entry_of(&side.state, name)).collect()
-        };
-        index::move_to(tx, &device, &entries(&before), &entries(&now));
+    if before != now {
+        pieces::order_anew(tx, &resource.name);
     }
     Ok(())
 }
@@ -84,6 +69,7 @@ fn device_changed(
     let name = &device.name;
     match old {
         None => {
+            pieces::check_gone(tx, name)?;
             let mut entries = index::declared(device, &spec);
             entries.insert(("state".into(), index::state_of(None).into()));
             index::move_to(tx, name, &BTreeSet::new(), &entries);
@@ -120,24 +106,9 @@ fn move_in_lists(
         return Ok(());
     }
     // What it has reported is found by the properties of its type. The type that it had may be gone by now.
-    let (from, to) = (reported_before(tx, old)?, index::reported(fleet, tx, device)?);
+    let (from, to) = (pieces::standing(tx, old)?, index::reported(fleet, tx, device)?);
     index::move_to(tx, &device.name, &from, &to);
     Ok(())
-}
-
-/// Returns where a device stands by what it has reported, whatever its type says now.
-fn reported_before(tx: &Tx<'_>, device: &Resource) -> Result<BTreeSet<index::Entry>, Problem> {
-    let Some(side) = twin::side(tx, &device.name, SideName::Reported)? else {
-        return Ok(BTreeSet::new());
-    };
-    let entries = side.state.keys().filter_map(|name| index::entry_of(&side.state, name));
-    let mut standing = BTreeSet::new();
-    for (found, value) in entries {
-        if tx.get(key::index(&found, &value, &device.name).as_ref())?.is_some() {
-            standing.insert((found, value));
-        }
-    }
-    Ok(standing)
 }
 
 /// Removes all that belongs to a device: nothing of it is left for another of the same name. What rules remember of it they forget
@@ -146,25 +117,11 @@ fn device_gone(fleet: &Fleet, tx: &mut Tx<'_>, device: &Resource) -> Result<(), 
     let name = &device.name;
     fleet.broker.end_sessions_of(tx, &Principal::Device(name.clone()), ENDED_BY_HAND)?;
     let mut entries = index::declared(device, &types::spec_of(device)?);
-    entries.extend(reported_before(tx, device)?);
+    entries.extend(pieces::standing(tx, device)?);
     let states = ["connected", "offline", "never"];
     entries.extend(states.map(|state| ("state".to_owned(), state.to_owned())));
     index::move_to(tx, name, &entries, &BTreeSet::new());
     credentials::end_all(tx, name)?;
-    commands::forget_device(tx, name)?;
-    remove_below(tx, key::device(name).as_ref())
-}
-
-fn remove_below(tx: &mut Tx<'_>, prefix: &[u8]) -> Result<(), Problem> {
-    let end = prefix_end(prefix);
-    loop {
-        let pairs = tx.scan(prefix, &end, PAGE, false)?;
-        let count = pairs.len();
-        for (found, _) in pairs {
-            tx.delete(found);
-        }
-        if count < PAGE {
-            return Ok(());
-        }
-    }
+    commands::cancel_all(tx, name)?;
+    pieces::remove_all(tx, name)
 }

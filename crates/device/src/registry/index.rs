@@ -72,6 +72,13 @@ pub(crate) fn of_property(property: &str) -> String {
     format!("p:{property}")
 }
 
+/// Returns whether a key stands in the index of a property.
+pub(crate) fn is_of_property(found: &[u8]) -> bool {
+    let mut parts = KeyReader::new(found);
+    let (_, index) = (parts.text(), parts.text());
+    index.is_some_and(|index| index.starts_with("p:"))
+}
+
 /// Returns the index of a label.
 pub(crate) fn of_label(label: &str) -> String {
     format!("label:{label}")

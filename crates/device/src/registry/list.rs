@@ -3,7 +3,7 @@
 
 use super::index::{self, ALL};
 use super::spec::DeviceSpec;
-use super::{credentials, types};
+use super::{credentials, pieces, types};
 use crate::engine::Fleet;
 use crate::presence::Presence;
 use crate::{Error, key, presence, twin};
@@ -96,7 +96,7 @@ pub(crate) struct Wanted {
 /// Lists devices: the operation `device.list`.
 ///
 /// # Errors
-/// `call.invalid`; where the store cannot be read.
+/// `call.invalid`, `device.not_yet`; where the store cannot be read.
 pub(crate) fn list(fleet: &Fleet, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
     let limit = call.number("limit")?.unwrap_or(PAGE).clamp(1, fleet.config.list_max.max(1) as u64);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -338,6 +338,7 @@ fn asked(
             let reason = format!("`{property}` of device type `{name}` is not indexed");
             return Err(parameter(&reason));
         }
+        pieces::check_order(read, &name)?;
         return Ok(index::asked_text(held.field_type, value));
     }
     Ok(None)

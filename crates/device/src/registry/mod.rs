@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `spec` | manifests |
 //! | `types` | types as they are used |
-//! | `check`, `changed` | what is wrong with a manifest, what follows from one |
+//! | `check`, `changed`, `pieces` | what is wrong with a manifest, what follows from one: at once, and piece by piece |
 //! | `credentials` | tokens and certificates |
 //! | `index`, `list` | by what lists find devices, and how they do |
 //! | `devices` | devices without a folder of manifests |
@@ -17,6 +17,7 @@ mod credentials;
 mod devices;
 mod index;
 mod list;
+mod pieces;
 mod rows;
 mod spec;
 mod tell;
@@ -26,6 +27,7 @@ pub(crate) use changed::changed;
 pub(crate) use check::gather;
 pub(crate) use index::{ALL, Entry, entry_of, move_to, reindex, state_of, walk};
 pub(crate) use list::{describe, found_of, seen};
+pub(crate) use pieces::{is_in_order, left, work};
 pub(crate) use spec::{Channel, CommandSpec, DeviceLimits, DeviceSpec, Field, Property};
 pub(crate) use tell::{edges, tell, verify};
 pub use types::{Type, Types};

@@ -94,7 +94,7 @@ pub(crate) fn report(
     let by = Principal::Device(device.to_owned()).to_string();
     let change = Change { device, side: SideName::Reported, patch, at, by };
     let Some((side, changed)) = change.put(fleet, tx, &before)? else { return Ok(before.version) };
-    index_anew(tx, &found, device, &before.state, &side.state);
+    index_anew(tx, &found, device, &before.state, &side.state)?;
     let detail = json!({"version": side.version, "changed": changed});
     events::event(fleet, tx, device, "twin_reported", detail)?;
     Ok(side.version)
@@ -266,17 +266,26 @@ fn forget_oldest(
 }
 
 /// Has lists find a device by what it has reported now.
+///
+/// # Errors
+/// Where the store cannot be read.
 fn index_anew(
     tx: &mut Tx<'_>,
     found: &Type,
     device: &str,
     before: &Map<String, Value>,
     after: &Map<String, Value>,
-) {
+) -> Result<(), Problem> {
     let entries = |state: &Map<String, Value>| -> BTreeSet<registry::Entry> {
         found.indexed().filter_map(|(name, _)| registry::entry_of(state, name)).collect()
     };
-    registry::move_to(tx, device, &entries(before), &entries(after));
+    let from = match registry::is_in_order(tx, &found.name)? {
+        true => entries(before),
+        // It may still stand by what is not indexed any more.
+        false => before.keys().filter_map(|name| registry::entry_of(before, name)).collect(),
+    };
+    registry::move_to(tx, device, &from, &entries(after));
+    Ok(())
 }
 
 /// Tells whoever watches the device what is desired of it. The device itself is told by [`Announce`]: the newest only.

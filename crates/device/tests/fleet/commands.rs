@@ -352,3 +352,31 @@ fn the_commands_of_a_device_go_with_it() {
     assert_eq!(get(&mut world, stays)["device"], "van-8");
     world.verify();
 }
+
+#[test]
+fn of_a_device_with_many_commands_nothing_is_left_for_another_of_its_name() {
+    let mut world = world();
+    for _ in 0..2 {
+        let args = json!({"command": "unlock", "input": {"seconds": 5}});
+        let give = of("device.command", "device/van-7", OWNER).with(args);
+        let given = world.turn(vec![give; 600]).into_iter().map(|reply| {
+            let reply = reply.expect("it is given").into_value();
+            format!("command/{}", reply["command"])
+        });
+        let cancel = given.map(|command| of("command.cancel", &command, OWNER).with(json!({})));
+        let cancel: Vec<_> = cancel.collect();
+        assert!(world.turn(cancel).iter().all(Result::is_ok));
+    }
+    let create = json!({"name": "van-7", "type": "van"});
+    let calls = vec![
+        of("device.delete", "device/van-7", OWNER).with(json!({})),
+        of("device.create", "device/", OWNER).with(create.clone()),
+    ];
+    let replies: Vec<String> = world.turn(calls).into_iter().map(code).collect();
+    assert_eq!(replies, ["ok", "device.not_yet"]);
+    world.verify();
+    world.settle();
+    world.call("device.create", "device/", OWNER, create).expect("it is another");
+    assert_eq!(list(&mut world, OWNER, json!({"device": "van-7"})).0, Vec::<u64>::new());
+    world.verify();
+}

@@ -431,6 +431,35 @@ fn sql_sees_devices_and_what_is_asked_for_of_them() {
 }
 
 #[test]
+fn many_devices_are_put_in_order_piece_by_piece() {
+    let mut world = world();
+    let devices = (0..1_100).map(|number| device(&format!("van-{number}"), "van"));
+    world.apply(devices.collect()).expect("they are applied");
+    // The first and the last by name.
+    let tell = |world: &mut World, battery: u32| {
+        for name in ["van-0", "van-99"] {
+            let told = json!({"reported": {"battery": battery, "firmware": "1.0"}});
+            let (resource, actor) = (format!("device/{name}"), format!("device:{name}"));
+            world.call("device.tell", &resource, &actor, told).expect("it is told");
+        }
+    };
+    tell(&mut world, 20);
+    let mut van = vans().pop().expect("the type");
+    van["spec"]["properties"][0]["indexed"] = json!(true);
+    van["spec"]["properties"][1]["indexed"] = json!(false);
+    world.apply(json!([van])).expect("it is applied");
+    let wanted = json!({"property": "firmware", "value": "1.0"});
+    let early = world.call("device.list", "device/", OWNER, wanted.clone());
+    assert_eq!(code(early), "device.not_yet");
+    world.verify();
+    // What is reported meanwhile leaves nothing behind where it is not indexed any more.
+    tell(&mut world, 30);
+    world.settle();
+    assert_eq!(names(&list(&mut world, OWNER, wanted)), ["van-0", "van-99"]);
+    world.verify();
+}
+
+#[test]
 fn a_change_of_a_type_changes_by_what_its_devices_are_found() {
     let mut world = world();
     world.apply(json!([device("van-1", "van")])).expect("it is applied");

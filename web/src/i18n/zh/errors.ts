@@ -84,6 +84,7 @@ export const errors: Record<string, string> = {
   'device.certificate': '这不是证书，或已属于其他设备。',
   'device.channel': '此类设备没有这个通道。',
   'device.disabled': '此设备已被禁止接入。',
+  'device.not_yet': '此前的更改仍在处理中，请稍后再试。',
   'device.invalid': '设备的声明不正确。',
   'device_type.in_use': '仍有设备属于此类型。',
   'device_type.invalid': '设备类型的声明不正确。',
