@@ -21,6 +21,9 @@ const PAGE: u64 = 100;
 /// Devices whose index keys are read in one go.
 const LOOK: usize = 200;
 
+/// Devices that are counted in an index, to find the one that leaves the fewest.
+const COUNTED_MAX: usize = 2_000;
+
 /// The parameters of `device.list`.
 pub(crate) const QUERY: &[(&str, &str)] = &[
     ("type", "of this type"),
@@ -103,7 +106,7 @@ pub(crate) fn list(fleet: &Fleet, reader: &Reader, call: &Call) -> Result<Reply,
     let Some(wanted) = Wanted::of(fleet, reader, call)? else {
         return Ok(Reply::Value(json!({"items": []})));
     };
-    let (walked, value) = wanted.walked();
+    let (walked, value) = wanted.walked(reader)?;
     let mut after = call.text("after").unwrap_or_default().to_owned();
     let (mut items, mut looks) = (Vec::new(), fleet.config.list_looks_max);
     loop {
@@ -191,27 +194,50 @@ impl Wanted {
         }))
     }
 
-    /// Returns the index that is walked, and the value in it: the one that leaves the fewest, most often.
-    pub(crate) fn walked(&self) -> (String, String) {
+    /// Returns the index that is walked, and the value in it: the one that leaves the fewest.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub(crate) fn walked(&self, read: &dyn Read) -> Result<(String, String), Problem> {
+        let mut given = self.given();
+        if given.len() < 2 {
+            return Ok(given.pop().unwrap_or_else(|| (ALL.to_owned(), String::new())));
+        }
+        // Of two that leave many the first is taken.
+        let (mut least, mut walked) = (COUNTED_MAX + 1, (ALL.to_owned(), String::new()));
+        for (index, value) in given {
+            let place = key::indexed(&index, &value);
+            let found = read.scan_prefix(place.as_ref(), COUNTED_MAX.min(least))?;
+            if found.len() < least {
+                (least, walked) = (found.len(), (index, value));
+            }
+        }
+        Ok(walked)
+    }
+
+    /// Returns the indexes that could be walked, with the values in them: those first that leave few most often.
+    fn given(&self) -> Vec<(String, String)> {
         let plain = |index: &str, value: &Option<String>| {
             value.as_ref().map(|value| (index.to_owned(), index::beginning(value).to_owned()))
         };
-        let property = || {
-            let (property, value) = self.property.as_ref()?;
-            Some((index::of_property(property), value.clone()))
-        };
-        let label = || {
-            let (label, value) = self.label.as_ref()?;
-            Some((index::of_label(label), index::beginning(value).to_owned()))
-        };
-        plain("group", &self.group)
-            .or_else(property)
-            .or_else(|| plain("place", &self.place))
-            .or_else(label)
-            .or_else(|| plain("owner", &self.owner))
-            .or_else(|| plain("state", &self.state))
-            .or_else(|| plain("type", &self.type_name))
-            .unwrap_or_else(|| (ALL.to_owned(), String::new()))
+        let property = self
+            .property
+            .as_ref()
+            .map(|(property, value)| (index::of_property(property), value.clone()));
+        let label = self
+            .label
+            .as_ref()
+            .map(|(label, value)| (index::of_label(label), index::beginning(value).to_owned()));
+        let given = [
+            plain("group", &self.group),
+            property,
+            plain("place", &self.place),
+            label,
+            plain("type", &self.type_name),
+            plain("owner", &self.owner),
+            plain("state", &self.state),
+        ];
+        given.into_iter().flatten().collect()
     }
 
     /// Returns whether a device is wanted, by its manifest and its state.

@@ -55,7 +55,7 @@ fn rows(_: &Fleet, reader: &Reader, scan: &Scan, row: Row<'_>) -> Result<(), Pro
     match text(0) {
         Some(name) => give(&name).map(|_| ()),
         None => {
-            let (walked, value) = wanted.walked();
+            let (walked, value) = wanted.walked(reader)?;
             super::walk(reader, (&walked, &value), &mut give)
         }
     }

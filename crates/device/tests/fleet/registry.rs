@@ -431,6 +431,28 @@ fn sql_sees_devices_and_what_is_asked_for_of_them() {
 }
 
 #[test]
+fn the_index_that_leaves_the_fewest_is_walked() {
+    let mut world = World::with(Config { list_looks_max: 5, ..Config::default() });
+    world.apply(json!(vans())).expect("the vans are applied");
+    let vans = (0..20).map(|number| device(&format!("van-{number}"), "van"));
+    world.apply(vans.collect()).expect("they are applied");
+    let cart = manifest("DeviceType", "cart", json!({"summary": "Brings parcels to the van"}));
+    world
+        .apply(json!([cart, device("zoe", "cart"), device("zora", "cart")]))
+        .expect("they are applied");
+    for wanted in [
+        json!({"type": "cart", "state": "never"}),
+        json!({"type": "cart", "owner": OWNER, "state": "never"}),
+    ] {
+        let found = list(&mut world, OWNER, wanted);
+        assert_eq!((names(&found), found.get("next")), (vec!["zoe", "zora"], None));
+    }
+    // Nobody is of this place: nothing is looked at.
+    let found = list(&mut world, OWNER, json!({"type": "van", "place": "Nowhere"}));
+    assert_eq!((names(&found).len(), found.get("next")), (0, None));
+}
+
+#[test]
 fn many_devices_are_put_in_order_piece_by_piece() {
     let mut world = world();
     let devices = (0..1_100).map(|number| device(&format!("van-{number}"), "van"));
