@@ -20,7 +20,7 @@ use crate::{Error, key, presence, twin};
 use base::{Key, Kind, Problem, Time, nearest};
 use kernel::{Principal, Read, Tx};
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// On whose topics messages are.
@@ -154,6 +154,8 @@ pub(crate) struct Run<'a> {
     packets: HashMap<(u64, u16), At>,
     /// Rows that were set aside, by device.
     broken: BTreeMap<&'a str, u64>,
+    /// Devices that have said something of which neither twin nor last row tells.
+    seen: BTreeSet<&'a str>,
 }
 
 impl<'a> Run<'a> {
@@ -170,6 +172,7 @@ impl<'a> Run<'a> {
             answers: Vec::new(),
             packets: HashMap::new(),
             broken: BTreeMap::new(),
+            seen: BTreeSet::new(),
         }
     }
 
@@ -193,6 +196,9 @@ impl<'a> Run<'a> {
         self.answer(tx);
         for (device, (sent, received)) in std::mem::take(&mut self.sent) {
             presence::skewed(self.fleet, tx, device, sent, received)?;
+        }
+        for device in std::mem::take(&mut self.seen) {
+            presence::heard(tx, device)?;
         }
         for (device, count) in std::mem::take(&mut self.broken) {
             presence::broken(self.fleet, tx, device, count)?;
@@ -260,6 +266,10 @@ impl<'a> Run<'a> {
             return Err(route::forbidden(format!("`{topic}` is no topic of device `{device}`")));
         }
         let way = route::of(topic)?;
+        if only_clears(self.one(at)) {
+            // It is neither rows, nor a patch, nor an answer, and the channel may be no more.
+            return Ok(());
+        }
         self.check_room(read, at)?;
         match way {
             Way::Telemetry(channel) => self.rows(read, at, channel, false),
@@ -280,7 +290,7 @@ impl<'a> Run<'a> {
     /// Checks that what is to be retained finds room, before anything of it is kept: what is kept is not refused.
     fn check_room(&self, read: &dyn Read, at: At) -> Result<(), Problem> {
         let one = self.one(at);
-        match one.retain && !one.payload.is_empty() {
+        match one.retain {
             true => self.fleet.broker.check_room(read, one.topic, one.payload.len()),
             false => Ok(()),
         }
@@ -302,10 +312,6 @@ impl<'a> Run<'a> {
         let limit = self.fleet.config.payload_bytes_max;
         if limit < one.payload.len() {
             return Err(Error::MessageTooLarge { limit }.into());
-        }
-        if one.retain && one.payload.is_empty() {
-            // It only takes away what was retained.
-            return Ok(());
         }
         taken.heard[at.message].channel = Some(name).filter(|_| !is_event);
         if let Some(sent) = one.sent {
@@ -358,10 +364,10 @@ impl<'a> Run<'a> {
             return Err(Error::MessageTooLarge { limit: topic.message_bytes_max }.into());
         }
         let Some(stream) = &topic.stream else { return Ok(()) };
-        self.check_room(read, at)?;
-        if one.retain && one.payload.is_empty() {
+        if only_clears(one) {
             return Ok(());
         }
+        self.check_room(read, at)?;
         let text = |text: &str| Value::from(text).to_string();
         let level = |(column, level): &'_ (Box<str>, usize)| {
             one.topic.split('/').nth(*level).map(|level| (column.to_string(), text(level)))
@@ -435,11 +441,16 @@ impl<'a> Run<'a> {
         let heard = &mut taken.heard[landing.at.message];
         heard.rows = landing.good;
         heard.offset = landing.last.map(|(offset, _)| offset);
-        if let (Some((offset, line)), Some(channel), Source::Device { name, .. }) =
-            (landing.last, heard.channel, &taken.source)
-        {
-            let row = self.last.entry((*name, channel)).or_default();
-            twin::write_last(row, taken.time, offset, line);
+        if let (Some((offset, line)), Source::Device { name, .. }) = (landing.last, &taken.source) {
+            match heard.channel {
+                Some(channel) => {
+                    let row = self.last.entry((*name, channel)).or_default();
+                    twin::write_last(row, taken.time, offset, line);
+                }
+                None => {
+                    self.seen.insert(*name);
+                }
+            }
         }
         if let Some(first) = landing.faults.first() {
             heard.said = Said::Aside(first.reason.clone());
@@ -504,7 +515,9 @@ impl<'a> Run<'a> {
                     tx.attempt(|tx| commands::answered(self.fleet, tx, device, number, answer))
                 });
             match answered {
-                Ok(()) => {}
+                Ok(()) => {
+                    self.seen.insert(device);
+                }
                 Err(problem) if problem.code == "command.ended" => {
                     self.heard(at).said = Said::Over(reason::of(&problem).1);
                 }
@@ -585,6 +598,11 @@ impl<'a> Run<'a> {
 /// Returns the key under which an identifier of QoS 2 is remembered until the client releases it: a key of the broker's.
 fn incoming((session, packet): (u64, u16)) -> Key {
     kernel::key(b'C').text("q").number(session).number(packet.into())
+}
+
+/// Whether a message takes away what was retained on its topic, and says nothing else.
+fn only_clears(one: &One<'_>) -> bool {
+    one.retain && one.payload.is_empty()
 }
 
 fn channel<'t>(of: &'t Type, name: &str, is_event: bool) -> Option<&'t Channel> {

@@ -357,17 +357,23 @@ fn asked(
         Some(name) => vec![name.to_owned()],
         None => read.resources("device_type")?.iter().map(|found| found.name.clone()).collect(),
     };
+    let mut found: Option<Option<String>> = None;
     for name in names {
-        let Ok(found) = fleet.types.of(read, &name) else { continue };
-        let Some(held) = found.property(property) else { continue };
+        let Ok(of_type) = fleet.types.of(read, &name) else { continue };
+        let Some(held) = of_type.property(property) else { continue };
         if !held.indexed {
             let reason = format!("`{property}` of device type `{name}` is not indexed");
             return Err(parameter(&reason));
         }
         pieces::check_order(read, &name)?;
-        return Ok(index::asked_text(held.field_type, value));
+        let text = index::asked_text(held.field_type, value);
+        if found.as_ref().is_some_and(|found| *found != text) {
+            let reason = format!("`{property}` is not alike in all types: say the `type`, too");
+            return Err(parameter(&reason));
+        }
+        found = Some(text);
     }
-    Ok(None)
+    Ok(found.flatten())
 }
 
 /// Returns a parameter as text: a query brings text, an engine may bring a number or a truth value.

@@ -398,6 +398,34 @@ fn a_message_that_finds_no_room_among_the_retained_leaves_no_rows() {
 }
 
 #[test]
+fn what_only_takes_away_a_retained_message_is_no_answer_and_no_report() {
+    let mut world = world();
+    let args = json!({"command": "unlock", "input": {"seconds": 5}});
+    let given = world.call("device.command", "device/van-7", OWNER, args).expect("it is given");
+    let answers = format!("devices/van-7/answers/{}", given["command"]);
+    let (reported, gone) = ("devices/van-7/twin/reported", "devices/van-7/telemetry/gone");
+    let call = retained(&[(answers.as_str(), ""), (reported, ""), (gone, "")]);
+    assert_eq!(codes(world.turn(vec![call]).remove(0)), Ok(vec![]));
+    let command = format!("command/{}", given["command"]);
+    let shown = world.call("command.get", &command, OWNER, json!({})).expect("the command");
+    assert_eq!(shown["state"], "waiting");
+    assert_eq!(twin(&mut world, "van-7")["reported"]["version"], 0);
+    world.verify();
+}
+
+#[test]
+fn who_sends_events_alone_is_seen_all_the_same() {
+    let mut world = world();
+    open(&mut world);
+    world.clock.pass(3_600_000);
+    let event = world.messages("van-7", 0, &[("devices/van-7/events/door_opened", "{}", 1)]);
+    assert_eq!(codes(world.turn(vec![event]).remove(0)), Ok(vec![]));
+    let shown = world.call("device.get", "device/van-7", OWNER, json!({})).expect("the device");
+    assert_eq!(shown["last_seen"], json!(Time(BEGIN + 3_600_000)));
+    world.verify();
+}
+
+#[test]
 fn a_commit_that_fails_acknowledges_nothing_and_remembers_nothing() {
     let memory = Arc::new(MemoryStore::new());
     let seen = Arc::new(FaultyStore::new(memory.clone() as Arc<dyn Store>, 1, Faults::default()));
