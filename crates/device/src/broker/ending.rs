@@ -130,6 +130,7 @@ impl Broker {
             if !group.unsubscribe(number) {
                 self.write_state().groups.remove(&group.number());
             }
+            seat.part(&group);
         }
     }
 }

@@ -29,7 +29,7 @@ pub fn read_on(
     let reader = Reader::new(kernel, seat.principal().clone())?;
     let mut found = Vec::new();
     read_queue(&reader, seat, seat, room, &mut found)?;
-    for group in seat.groups() {
+    for group in seat.member_of() {
         if found.len() < room {
             read_queue(&reader, group.as_ref(), seat, room, &mut found)?;
         }
@@ -107,6 +107,16 @@ fn gone() -> Message {
     Message::new(publish, 0, Origin::Topic("".into()), Time(0))
 }
 
+/// Whom a message is for that was read.
+enum For {
+    /// The session that reads, which gets it like this.
+    This(Delivery),
+    /// Another member of the group: this one may not hear it.
+    Another(Arc<Seat>),
+    /// Nobody.
+    Nobody,
+}
+
 /// What has a place in the log: a session, and a group for one of its members.
 trait Queue {
     /// The number under which segments are marked for it; none where they are not.
@@ -115,8 +125,11 @@ trait Queue {
     /// Does something with how far it has come.
     fn track<T>(&self, then: impl FnOnce(&mut Track) -> T) -> T;
 
-    /// Returns a message as the member gets it; nothing where it is not for it.
-    fn delivery(&self, seat: &Seat, offset: u64, message: Message) -> Option<Delivery>;
+    /// Returns whom a message is for, of those whose queue it is.
+    fn whose(&self, seat: &Seat, offset: u64, message: Message) -> For;
+
+    /// Keeps for another a message that was taken for it.
+    fn keep(&self, other: &Seat, offset: u64);
 }
 
 impl Queue for Seat {
@@ -128,11 +141,14 @@ impl Queue for Seat {
         self.with_track(then)
     }
 
-    fn delivery(&self, seat: &Seat, offset: u64, message: Message) -> Option<Delivery> {
-        let merged = seat.merged(&message, Some(offset))?;
+    fn whose(&self, seat: &Seat, offset: u64, message: Message) -> For {
+        let Some(merged) = seat.merged(&message, Some(offset)) else { return For::Nobody };
         let delivery = merged.delivery(Arc::new(message), Place::Log(offset));
-        (delivery.qos != Qos::AtMostOnce).then_some(delivery)
+        if delivery.qos == Qos::AtMostOnce { For::Nobody } else { For::This(delivery) }
     }
+
+    /// A session's own queue is for nobody else.
+    fn keep(&self, _other: &Seat, _offset: u64) {}
 }
 
 impl Queue for Group {
@@ -144,14 +160,20 @@ impl Queue for Group {
         self.with_track(then)
     }
 
-    fn delivery(&self, seat: &Seat, offset: u64, message: Message) -> Option<Delivery> {
+    fn whose(&self, seat: &Seat, offset: u64, message: Message) -> For {
         let is_for = super::topic::matches(super::topic::plain(self.filter()), &message.topic);
         if !is_for || offset < self.from() {
-            return None;
+            return For::Nobody;
         }
-        let merged = seat.merged_shared(self.filter(), &message)?;
+        let Some(merged) = seat.merged_shared(self.filter(), &message) else {
+            return self.member_for(&message).map_or(For::Nobody, For::Another);
+        };
         let place = Place::Group { group: self.number(), offset };
-        Some(merged.delivery(Arc::new(message), place))
+        For::This(merged.delivery(Arc::new(message), place))
+    }
+
+    fn keep(&self, other: &Seat, offset: u64) {
+        self.keep_for(other, offset);
     }
 }
 
@@ -185,7 +207,7 @@ fn read_queue<Q: Queue>(
                     queue.track(|track| track.read_upto(offset));
                     return Ok(());
                 }
-                take(queue, seat, offset, message, found);
+                take(queue, seat, offset, (queue.whose(seat, offset, message), Track::read), found);
             }
             let end = chunk.offset + u64::from(chunk.count);
             queue.track(|track| track.read_upto(end));
@@ -194,24 +216,36 @@ fn read_queue<Q: Queue>(
     Ok(())
 }
 
-/// Takes a message that was read, where it is for the session and nobody else has it.
+/// How a message is taken out of a queue, for a session. Returns false where it is not to be had.
+type Take = fn(&mut Track, u64, u64) -> bool;
+
+/// Takes a message that was read for whom it is for, where nobody else has it.
 fn take<Q: Queue>(
     queue: &Q,
     seat: &Seat,
     offset: u64,
-    message: Message,
+    (whose, how): (For, Take),
     found: &mut Vec<Delivery>,
 ) {
-    let Some(delivery) = queue.delivery(seat, offset, message) else { return };
-    if queue.track(|track| track.read(offset, seat.session())) {
-        if delivery.place == Place::None {
-            queue.track(|track| track.handled(offset));
+    match whose {
+        For::Nobody => {}
+        For::Another(other) => {
+            if queue.track(|track| how(track, offset, other.session())) {
+                queue.keep(&other, offset);
+            }
         }
-        found.push(delivery);
+        For::This(delivery) => {
+            if queue.track(|track| how(track, offset, seat.session())) {
+                if delivery.place == Place::None {
+                    queue.track(|track| track.handled(offset));
+                }
+                found.push(delivery);
+            }
+        }
     }
 }
 
-/// Reads what was taken by a connection that has gone without acknowledging it.
+/// Reads what was taken by a connection that has gone without acknowledging it, or is kept for the session.
 fn read_given_back<Q: Queue>(
     reader: &Reader,
     queue: &Q,
@@ -220,18 +254,19 @@ fn read_given_back<Q: Queue>(
     found: &mut Vec<Delivery>,
 ) -> Result<(), Problem> {
     let mut log = Single::new(reader);
-    let offsets = queue.track(|track| track.given_back(room.saturating_sub(found.len())));
-    for offset in offsets {
-        let delivery = log.at(offset)?.and_then(|message| queue.delivery(seat, offset, message));
-        let Some(delivery) = delivery else {
-            queue.track(|track| track.handled(offset));
-            continue;
+    let count = room.saturating_sub(found.len());
+    for offset in queue.track(|track| track.given_back(seat.session(), count)) {
+        let whose = match log.at(offset)? {
+            Some(message) => queue.whose(seat, offset, message),
+            None => For::Nobody,
         };
-        if queue.track(|track| track.take_again(offset, seat.session())) {
-            if delivery.place == Place::None {
+        if matches!(whose, For::Nobody) {
+            // Where another was quicker it is his.
+            if queue.track(|track| track.take_again(offset, seat.session())) {
                 queue.track(|track| track.handled(offset));
             }
-            found.push(delivery);
+        } else {
+            take(queue, seat, offset, (whose, Track::take_again), found);
         }
     }
     Ok(())

@@ -80,6 +80,7 @@ impl Group {
             state.track.handled(*offset);
         }
         state.track.leave(session, &BTreeSet::new());
+        state.track.part(session);
         let has_members = !state.members.is_empty();
         drop(state);
         self.shared.note_dirty(self.number);
@@ -91,7 +92,11 @@ impl Group {
     pub(crate) fn unsubscribe(&self, session: u64) -> bool {
         let mut state = self.lock();
         state.members.retain(|held| held.upgrade().is_some_and(|held| held.session() != session));
-        !state.members.is_empty()
+        state.track.part(session);
+        let has_members = !state.members.is_empty();
+        drop(state);
+        self.wake_members();
+        has_members
     }
 
     /// Takes note that a connection has gone, or another has come: what its client does not have goes to another member.
@@ -135,8 +140,34 @@ impl Group {
     }
 
     /// Returns whether something waits for a member that has room.
-    pub(crate) fn is_waiting(&self) -> bool {
-        self.lock().track.is_waiting()
+    pub(crate) fn is_waiting_for(&self, session: u64) -> bool {
+        self.lock().track.is_waiting_for(session)
+    }
+
+    /// Returns a member that may hear a message: one that is there before one that is away.
+    pub(crate) fn member_for(&self, message: &Message) -> Option<Arc<Seat>> {
+        let may_hear = |seat: &Arc<Seat>| seat.merged_shared(&self.filter, message).is_some();
+        let members: Vec<Arc<Seat>> = self.members().into_iter().filter(may_hear).collect();
+        members.iter().find(|seat| seat.is_attached()).or(members.first()).cloned()
+    }
+
+    /// Keeps a message, which another has taken who may not hear it, for a member that may.
+    pub(crate) fn keep_for(&self, seat: &Seat, offset: u64) {
+        let number = seat.session();
+        let is_it = |held: &Weak<Seat>| held.upgrade().is_some_and(|held| held.session() == number);
+        let mut state = self.lock();
+        if state.members.iter().any(is_it) {
+            let gone = state.track.keep(offset, number, self.shared.session_messages_max);
+            drop(state);
+            self.shared.dropped_old.fetch_add(gone, Ordering::Relaxed);
+            seat.wake();
+        } else {
+            // It has gone meanwhile.
+            state.track.put_back(offset);
+            drop(state);
+            self.wake_members();
+        }
+        self.shared.note_dirty(self.number);
     }
 
     pub(crate) fn progress(&self) -> Progress {

@@ -1,7 +1,8 @@
 //! A session as doors see it: what waits for its client in memory, how far it has come in the log, who is to be woken.
 //!
 //! A seat is there as long as its session is. It is changed after commits, by the router and by its connection; a lock is held for a few
-//! instructions, never while somebody is woken and never together with that of a group.
+//! instructions, never while somebody is woken and never together with that of a group. That of its subscriptions may be taken under that
+//! of its state, never the other way round.
 
 use super::Broker;
 use super::audience::{Entry, Routed};
@@ -245,7 +246,7 @@ impl Seat {
         let groups: Vec<Arc<Group>> = state.groups.values().cloned().collect();
         drop(state);
         if let Some(keeps) = keeps {
-            groups.iter().for_each(|group| group.left(self.session, &keeps));
+            self.left_groups(&groups, &keeps);
         }
         left
     }
@@ -270,8 +271,16 @@ impl Seat {
         let groups: Vec<Arc<Group>> = state.groups.values().cloned().collect();
         drop(state);
         if is_current {
-            groups.iter().for_each(|group| group.left(self.session, &keeps));
+            self.left_groups(&groups, &keeps);
             self.shared.note_dirty(self.session);
+        }
+    }
+
+    /// What a connection had of groups and its client does not have is given back to them.
+    fn left_groups(&self, groups: &[Arc<Group>], keeps: &BTreeSet<Place>) {
+        for group in groups {
+            group.left(self.session, keeps);
+            self.part(group);
         }
     }
 
@@ -294,9 +303,9 @@ impl Seat {
         if may_lag && state.track.is_waiting() {
             return Taken { is_lagging: true };
         }
-        let groups: Vec<Arc<Group>> = state.groups.values().cloned().collect();
         drop(state);
-        Taken { is_lagging: may_lag && groups.iter().any(|group| group.is_waiting()) }
+        let is_waiting = |group: &Arc<Group>| group.is_waiting_for(self.session);
+        Taken { is_lagging: may_lag && self.member_of().iter().any(is_waiting) }
     }
 
     /// Takes note that these need not be delivered again.
@@ -320,6 +329,7 @@ impl Seat {
         }
         for (group, offset) in shared_out {
             group.handled(offset);
+            self.part(&group);
         }
     }
 
@@ -438,8 +448,33 @@ impl Seat {
         std::mem::take(&mut self.lock().groups).into_values().collect()
     }
 
+    /// Returns the groups of which its client may have something.
     pub(crate) fn groups(&self) -> Vec<Arc<Group>> {
         self.lock().groups.values().cloned().collect()
+    }
+
+    /// Returns the groups that it is a member of: those that it may read.
+    pub(crate) fn member_of(&self) -> Vec<Arc<Group>> {
+        let mut groups = self.groups();
+        groups.retain(|group| self.is_member(group));
+        groups
+    }
+
+    fn is_member(&self, group: &Group) -> bool {
+        let held = self.subscriptions.read().unwrap_or_else(PoisonError::into_inner);
+        held.contains_key(group.filter())
+    }
+
+    /// Lets go of a group that it is no member of any more and of which its client has nothing.
+    pub(crate) fn part(&self, group: &Group) {
+        if self.is_member(group) || group.with_track(|track| track.holds(self.session)) {
+            return;
+        }
+        let mut state = self.lock();
+        // Under the lock: who subscribes anew joins after his subscription is there.
+        if !self.is_member(group) {
+            state.groups.remove(&group.number());
+        }
     }
 
     /// Takes the subscriptions that stand in the store, in place of those that it has.
@@ -584,7 +619,11 @@ impl Seat {
     /// Takes a message of a group, where there is room.
     pub(crate) fn push_shared(&self, delivery: Delivery) -> bool {
         let mut state = self.lock();
-        if !state.has_room(&self.shared) {
+        let is_known = match delivery.place {
+            Place::Group { group, .. } => state.groups.contains_key(&group),
+            _ => true,
+        };
+        if !is_known || !state.has_room(&self.shared) {
             return false;
         }
         let wake = state.push(delivery);

@@ -3,6 +3,7 @@
 //! Before `next` everything was taken, or was not for it. What was taken is *under way* until it is acknowledged; what was taken by a
 //! connection that has gone without it is *given back*, and comes before all else. Where something came that could not be taken at once,
 //! because nobody was there or his queue was full, the log is *behind*: it is read from `next` on until it is past the last such message.
+//! What only some members of a group may hear is *kept* for one of them: it holds up no other.
 
 use super::rows::Progress;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,8 @@ pub(crate) struct Track {
     /// What was taken, by which session.
     under_way: BTreeMap<u64, u64>,
     given_back: BTreeSet<u64>,
+    /// What is kept for one session, by sessions; none of the lists is empty.
+    kept: BTreeMap<u64, BTreeSet<u64>>,
     skip: u64,
     dropped: u64,
     queued: u64,
@@ -46,6 +49,7 @@ impl Track {
             missed,
             under_way: BTreeMap::new(),
             given_back: open,
+            kept: BTreeMap::new(),
             skip,
             dropped,
             queued,
@@ -101,23 +105,69 @@ impl Track {
         (self.next < self.missed).then_some(self.next)
     }
 
-    /// Returns whether something waits, in the log or given back.
+    /// Returns whether something waits for whoever comes first, in the log or given back.
     pub(crate) fn is_waiting(&self) -> bool {
         self.next < self.missed || !self.given_back.is_empty()
     }
 
-    /// Returns what was given back, so much at most.
-    pub(crate) fn given_back(&self, count: usize) -> Vec<u64> {
-        self.given_back.iter().take(count).copied().collect()
+    /// Returns whether something waits for a session, or for whoever comes first.
+    pub(crate) fn is_waiting_for(&self, by: u64) -> bool {
+        self.is_waiting() || self.kept.contains_key(&by)
     }
 
-    /// Takes again what was given back. Returns false where another has it.
+    /// Returns what a session can take again, kept for it or given back, so much at most.
+    pub(crate) fn given_back(&self, by: u64, count: usize) -> Vec<u64> {
+        let kept = self.kept.get(&by).into_iter().flatten().take(count);
+        let mut offsets: Vec<u64> =
+            kept.chain(self.given_back.iter().take(count)).copied().collect();
+        offsets.sort_unstable();
+        offsets.truncate(count);
+        offsets
+    }
+
+    /// Takes again what was given back, or kept for this session. Returns false where another has it.
     pub(crate) fn take_again(&mut self, offset: u64, by: u64) -> bool {
-        let is_mine = self.given_back.remove(&offset);
+        let is_mine = self.given_back.remove(&offset) || self.take_kept(offset, by);
         if is_mine {
             self.under_way.insert(offset, by);
         }
         is_mine
+    }
+
+    fn take_kept(&mut self, offset: u64, by: u64) -> bool {
+        let Some(kept) = self.kept.get_mut(&by) else { return false };
+        let was_kept = kept.remove(&offset);
+        if kept.is_empty() {
+            self.kept.remove(&by);
+        }
+        was_kept
+    }
+
+    /// Keeps what was taken for one session, because nobody else may hear it. Where that are more than `most`, the oldest make way;
+    /// returns how many have.
+    pub(crate) fn keep(&mut self, offset: u64, by: u64, most: u64) -> u64 {
+        if self.under_way.remove(&offset).is_none() {
+            return 0;
+        }
+        let kept = self.kept.entry(by).or_default();
+        kept.insert(offset);
+        let most = usize::try_from(most.max(1)).unwrap_or(usize::MAX);
+        let mut gone = 0;
+        while most < kept.len() && kept.pop_first().is_some() {
+            gone += 1;
+        }
+        self.dropped += gone;
+        gone
+    }
+
+    /// Gives back what is kept for a session: it is no member any more.
+    pub(crate) fn part(&mut self, by: u64) {
+        self.given_back.extend(self.kept.remove(&by).unwrap_or_default());
+    }
+
+    /// Returns whether a session has something under way.
+    pub(crate) fn holds(&self, by: u64) -> bool {
+        self.under_way.values().any(|held| *held == by)
     }
 
     /// Takes note that a message is done, or cannot be had any more.
@@ -152,6 +202,10 @@ impl Track {
     /// Takes note that a client has a message, whatever was known of it.
     pub(crate) fn hold(&mut self, offset: u64, by: u64) {
         self.given_back.remove(&offset);
+        self.kept.retain(|_, kept| {
+            kept.remove(&offset);
+            !kept.is_empty()
+        });
         self.under_way.insert(offset, by);
     }
 
@@ -174,29 +228,41 @@ impl Track {
         self.dropped
     }
 
-    /// Returns how many are under way or given back.
+    /// Returns how many are under way, given back or kept.
     pub(crate) fn open(&self) -> usize {
-        self.under_way.len() + self.given_back.len()
+        let kept: usize = self.kept.values().map(BTreeSet::len).sum();
+        self.under_way.len() + self.given_back.len() + kept
     }
 
     /// Takes note that the log begins at an offset now.
     pub(crate) fn trimmed(&mut self, offset: u64) {
         self.under_way = self.under_way.split_off(&offset);
         self.given_back = self.given_back.split_off(&offset);
+        self.kept.retain(|_, kept| {
+            *kept = kept.split_off(&offset);
+            !kept.is_empty()
+        });
         self.read_upto(offset);
     }
 
     /// Returns the first offset that is still needed. `routed` is how far messages were offered to everybody.
     pub(crate) fn least(&self, routed: u64) -> u64 {
         let open = self.under_way.keys().next().into_iter().chain(self.given_back.first());
-        open.copied().chain([self.cursor(routed)]).min().unwrap_or_default()
+        let kept = self.kept.values().filter_map(BTreeSet::first);
+        open.chain(kept).copied().chain([self.cursor(routed)]).min().unwrap_or_default()
     }
 
     /// Returns how far it has come, as it is stored.
     pub(crate) fn progress(&self, routed: u64) -> Progress {
         Progress {
             cursor: self.cursor(routed),
-            open: self.under_way.keys().chain(&self.given_back).copied().collect(),
+            open: self
+                .under_way
+                .keys()
+                .chain(&self.given_back)
+                .chain(self.kept.values().flatten())
+                .copied()
+                .collect(),
             skip: self.skip,
             dropped: self.dropped,
             queued: self.queued,
@@ -273,13 +339,13 @@ mod tests {
             track.offer(offset, 7, true);
         }
         track.leave(7, &BTreeSet::from([1]));
-        assert_eq!(track.given_back(9), [0, 2, 3]);
+        assert_eq!(track.given_back(7, 9), [0, 2, 3]);
         assert_eq!(track.offer(4, 7, true), Offered::Missed);
         assert!(track.take_again(0, 7) && !track.take_again(0, 8));
         track.handled(2);
         // The connection has said late what its client has.
         track.leave(7, &BTreeSet::from([0, 1, 3]));
-        assert_eq!(track.given_back(9), Vec::<u64>::new());
+        assert_eq!(track.given_back(7, 9), Vec::<u64>::new());
         assert_eq!(progress(&track, 5), (4, vec![0, 1, 3]));
     }
 
@@ -291,7 +357,7 @@ mod tests {
         track.offer(2, 7, false);
         track.handled(0);
         let mut again = Track::stored(track.progress(9), 9);
-        assert_eq!((again.given_back(9), again.behind(), again.queued()), (vec![1], Some(2), 1));
+        assert_eq!((again.given_back(7, 9), again.behind(), again.queued()), (vec![1], Some(2), 1));
         again.leave(7, &NONE);
         assert!(again.take_again(1, 7) && again.read(2, 7));
     }
@@ -304,6 +370,40 @@ mod tests {
         assert_eq!(read, [0, 2]);
         track.handled(1);
         assert_eq!(progress(&track, 3), (3, vec![0, 2]));
+    }
+
+    #[test]
+    fn what_only_one_may_hear_is_kept_for_it_and_holds_up_no_other() {
+        let mut track = Track::at(0);
+        for offset in 0..3 {
+            track.offer(offset, 7, true);
+            assert_eq!(track.keep(offset, 8, 2), u64::from(offset == 2));
+        }
+        assert_eq!(track.keep(1, 9, 2), 0, "it is not under way");
+        assert!(!track.is_waiting_for(7) && track.is_waiting_for(8));
+        assert_eq!((track.given_back(7, 9), track.given_back(8, 1)), (vec![], vec![1]));
+        assert_eq!(track.offer(3, 7, true), Offered::Taken, "nobody waits for 8");
+        assert_eq!((progress(&track, 4), track.least(4)), ((4, vec![1, 2, 3]), 1));
+        assert_eq!((track.open(), track.dropped()), (3, 1));
+        assert!(!track.take_again(1, 7) && track.take_again(1, 8));
+        assert!(track.holds(8) && !track.holds(9));
+        // What it was kept for is a member no more: another may be.
+        track.part(8);
+        assert_eq!(track.given_back(7, 9), [2]);
+        assert!(track.take_again(2, 7) && !track.is_waiting_for(8));
+    }
+
+    #[test]
+    fn what_is_kept_goes_with_the_log_and_to_who_has_it_already() {
+        let mut track = Track::at(0);
+        for offset in 0..4 {
+            track.offer(offset, 7, true);
+            track.keep(offset, 8, 9);
+        }
+        track.trimmed(1);
+        track.leave(8, &BTreeSet::from([2]));
+        assert_eq!(track.given_back(8, 9), [1, 3]);
+        assert!(track.handled(2) && !track.is_waiting());
     }
 
     #[test]

@@ -584,6 +584,75 @@ fn what_a_member_has_not_acknowledged_goes_to_another_but_not_at_qos_2() {
 }
 
 #[test]
+fn who_is_no_member_any_more_reads_nothing_of_what_waits_for_the_others() {
+    let mut world = world();
+    let gone = Client::durable(&mut world, OWNER, "gone");
+    gone.subscribe(&mut world, "$share/g/a", 1);
+    gone.subscribe(&mut world, "b", 1);
+    let member = Client::durable(&mut world, OWNER, "member");
+    member.subscribe(&mut world, "$share/g/a", 1);
+    member.quit(&mut world);
+    let speaker = Client::clean(&mut world, OWNER, "speaker");
+    speaker.say(&mut world, "a", "1", 1);
+    let has = gone.take(&world);
+    assert_eq!(texts(&has), ["a 1 1"]);
+    assert!(gone.unsubscribe(&mut world, "$share/g/a"));
+    speaker.say(&mut world, "a", "2", 1);
+    speaker.say(&mut world, "b", "3", 1);
+    assert_eq!(gone.hear(&world), ["b 3 1"]);
+    // What it has already it acknowledges.
+    gone.acknowledge(&has);
+    let member = Client::durable(&mut world, OWNER, "member");
+    assert_eq!(member.hear(&world), ["a 2 1"]);
+    world.verify();
+}
+
+#[test]
+fn what_one_member_may_not_hear_waits_for_one_that_may() {
+    let mut world = world();
+    let policies = "permit (principal in Role::\"listener\", action == Action::\"topic.subscribe\", resource in Kind::\"topic\") \
+                    when { resource.name == \"open\" };";
+    world
+        .apply(json!([
+            manifest("Role", "listener", json!({"summary": "Listens", "policies": policies})),
+            manifest("User", "lena", json!({"roles": ["listener"]})),
+            manifest("Topic", "all", json!({"filter": "all/#"})),
+            manifest("Topic", "open", json!({"filter": "open/+"})),
+            manifest("Topic", "closed", json!({"filter": "closed/+"})),
+        ]))
+        .expect("roles and topics");
+    let lena = Client::durable(&mut world, "user:lena", "lena");
+    lena.subscribe(&mut world, "$share/g/#", 1);
+    let olga = Client::durable(&mut world, OWNER, "olga");
+    olga.subscribe(&mut world, "$share/g/#", 1);
+    olga.quit(&mut world);
+    let speak = |world: &mut World, topic: &str, payload: &str| {
+        assert_eq!(say(world, OWNER, (0, 0), (topic, payload, 1, false)), Ok(Value::Null));
+    };
+    for number in ["1", "2"] {
+        speak(&mut world, "closed/a", number);
+        speak(&mut world, "open/a", number);
+    }
+    assert_eq!(lena.hear(&world), ["open/a 1 1", "open/a 2 1"]);
+    // What waits for another does not hold it up.
+    speak(&mut world, "open/a", "3");
+    assert_eq!(lena.hear(&world), ["open/a 3 1"]);
+    let olga = Client::durable(&mut world, OWNER, "olga");
+    let first = olga.take(&world);
+    assert_eq!(texts(&first), ["closed/a 1 1", "closed/a 2 1"]);
+    olga.acknowledge(&first[..1]);
+    olga.quit(&mut world);
+    assert_eq!(lena.hear(&world), Vec::<String>::new());
+    record(&mut world);
+    let mut world = world.again();
+    let lena = Client::durable(&mut world, "user:lena", "lena");
+    assert_eq!(lena.hear(&world), Vec::<String>::new());
+    let olga = Client::durable(&mut world, OWNER, "olga");
+    assert_eq!(olga.hear(&world), ["closed/a 2 1"], "also over a restart");
+    world.verify();
+}
+
+#[test]
 fn a_client_hears_what_its_roles_permit_from_the_commit_on_that_says_so() {
     let mut world = world();
     let policies = "permit (principal in Role::\"listener\", action == Action::\"topic.subscribe\", resource in Kind::\"topic\") \
