@@ -17,7 +17,7 @@ use super::packet::{AckKind, Connect, Packet, Version, reason};
 use base::Time;
 use bytes::BytesMut;
 use incoming::Gate;
-use outgoing::Flight;
+use outgoing::{Flight, OUT_BYTES_MAX};
 use std::time::Duration;
 
 /// How far off a tick is where nothing is waited for.
@@ -207,7 +207,8 @@ impl Machine {
                 // In MQTT 5 one more is read: who sends it breaks what was advertised, and is told.
                 let limit = usize::from(self.limits.receive_max.max(1));
                 let more = usize::from(self.codec.version() == Some(Version::V5));
-                self.gate.len() < limit + more
+                // Who takes no answers is not asked for more of what is answered.
+                self.gate.len() < limit + more && self.out.len() < OUT_BYTES_MAX
             }
         }
     }

@@ -9,8 +9,8 @@ use crate::mqtt::publish_out::Head;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-/// How many bytes may be unwritten before nothing more is taken.
-const OUT_BYTES_MAX: usize = 256 * 1024;
+/// How many bytes may be unwritten before nothing more is taken: no delivery for the client, and no packet of it.
+pub(super) const OUT_BYTES_MAX: usize = 256 * 1024;
 
 /// How many deliveries are taken at once: what one read of a queue may bring is bounded, whatever the client takes.
 const ROOM_MAX: usize = 64;

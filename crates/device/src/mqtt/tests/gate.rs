@@ -100,6 +100,25 @@ fn at_the_limit_nothing_more_is_read() {
 }
 
 #[test]
+fn who_takes_no_answers_is_not_asked_for_more() {
+    for version in BOTH {
+        let mut talk = Talk::open(version);
+        let mut input = BytesMut::from(&[0xC0_u8, 0].repeat(200_000)[..]);
+        talk.machine.receive(&mut input, talk.now, &Rooms);
+        assert!(!talk.machine.wants_bytes());
+        assert_eq!(talk.machine.out().len() + input.len(), 400_000, "the rest stays where it is");
+        assert_eq!(talk.machine.out().len(), 256 << 10);
+        // That is no silence of its own.
+        talk.machine.tick(Duration::from_secs(1_000));
+        assert!(!talk.is_over());
+        talk.machine.out().clear();
+        assert!(talk.machine.wants_bytes());
+        talk.machine.receive(&mut input, talk.now, &Rooms);
+        assert!(input.is_empty());
+    }
+}
+
+#[test]
 fn publishes_behind_a_subscribe_wait_for_it() {
     for version in BOTH {
         let mut talk = Talk::open(version);
