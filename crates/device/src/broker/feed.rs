@@ -16,6 +16,12 @@ use std::sync::Arc;
 
 pub use retained::{retained, retained_for};
 
+/// So many bytes of messages are read at once, about.
+pub(crate) const FOUND_BYTES_MAX: usize = 1 << 20;
+
+/// Identifiers farther apart than half of all have one that begins anew between them.
+const PACKETS_HALF: u16 = u16::MAX / 2;
+
 /// Reads on in the log, for the session and for its groups; `room` messages at most.
 ///
 /// # Errors
@@ -30,7 +36,7 @@ pub fn read_on(
     let mut found = Vec::new();
     read_queue(&reader, seat, seat, room, &mut found)?;
     for group in seat.member_of() {
-        if found.len() < room {
+        if !is_full(&found, room) {
             read_queue(&reader, group.as_ref(), seat, room, &mut found)?;
         }
     }
@@ -67,9 +73,21 @@ pub fn held(
         };
         let delivery = delivery_of(seat, group, *place, message);
         outgoing.held.insert(*packet, Held { delivery, stage: *stage });
-        outgoing.next = outgoing.next.max(packet.wrapping_add(1).max(1));
     }
+    outgoing.next = match seat.packet_next() {
+        0 => behind_newest(&outgoing.held.keys().copied().collect::<Vec<u16>>()),
+        next => next,
+    };
     Ok(outgoing)
+}
+
+/// Returns the packet identifier behind the newest of those that are in use, which are sorted: they are given one after the other, from 1
+/// again behind the last.
+fn behind_newest(packets: &[u16]) -> u16 {
+    let (Some(first), Some(last)) = (packets.first(), packets.last()) else { return 0 };
+    let has_wrapped = PACKETS_HALF < last - first;
+    let newest = packets.iter().rfind(|packet| !has_wrapped || **packet <= PACKETS_HALF);
+    newest.map_or(0, |newest| newest.wrapping_add(1).max(1))
 }
 
 /// Returns a message as it was on its way: with the quality of service of its subscription, where that is still there.
@@ -185,7 +203,7 @@ fn read_queue<Q: Queue>(
     found: &mut Vec<Delivery>,
 ) -> Result<(), Problem> {
     read_given_back(reader, queue, seat, room, found)?;
-    while found.len() < room {
+    while !is_full(found, room) {
         let Some(next) = queue.track(|track| track.behind()) else { return Ok(()) };
         let from = match queue.marked() {
             Some(number) => first_marked(reader, number, next)?,
@@ -203,7 +221,7 @@ fn read_queue<Q: Queue>(
         for chunk in chunks {
             for read in messages(&chunk, from.unwrap_or(next)) {
                 let (offset, message) = read?;
-                if room <= found.len() {
+                if is_full(found, room) {
                     queue.track(|track| track.read_upto(offset));
                     return Ok(());
                 }
@@ -214,6 +232,12 @@ fn read_queue<Q: Queue>(
         }
     }
     Ok(())
+}
+
+/// Returns whether enough was found: messages for all the room, or a good many bytes.
+fn is_full(found: &[Delivery], room: usize) -> bool {
+    let bytes = || found.iter().map(|delivery| delivery.message.size()).sum::<usize>();
+    room <= found.len() || FOUND_BYTES_MAX <= bytes()
 }
 
 /// How a message is taken out of a queue, for a session. Returns false where it is not to be had.
@@ -256,6 +280,9 @@ fn read_given_back<Q: Queue>(
     let mut log = Single::new(reader);
     let count = room.saturating_sub(found.len());
     for offset in queue.track(|track| track.given_back(seat.session(), count)) {
+        if is_full(found, room) {
+            break;
+        }
         let whose = match log.at(offset)? {
             Some(message) => queue.whose(seat, offset, message),
             None => For::Nobody,
@@ -279,4 +306,18 @@ fn first_marked(read: &dyn Read, number: u64, from: u64) -> Result<Option<u64>, 
     let pairs = read.scan(first.as_ref(), &end, 1, false)?;
     let segment = pairs.first().and_then(|(stored, _)| key::last(stored));
     Ok(segment.map(|segment| from.max(segment << SEGMENT)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_go_on_behind_the_newest() {
+        assert_eq!(behind_newest(&[]), 0);
+        assert_eq!(behind_newest(&[1, 2, 9]), 10);
+        assert_eq!(behind_newest(&[65_534, 65_535]), 1);
+        assert_eq!(behind_newest(&[1, 2, 65_534, 65_535]), 3, "they have begun anew");
+        assert_eq!(behind_newest(&[1, 40_000]), 2);
+    }
 }

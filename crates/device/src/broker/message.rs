@@ -101,7 +101,8 @@ impl Message {
     /// Returns about how many bytes of memory it holds.
     pub(crate) fn size(&self) -> usize {
         const BESIDE: usize = 160;
-        BESIDE + self.topic.len() + self.payload.len()
+        let properties = self.properties.as_ref().map_or(0, |held| held.size());
+        BESIDE + self.topic.len() + self.payload.len() + properties
     }
 
     /// Writes the stored form: its length, then version, flags, time, publisher, and the parts with their lengths.

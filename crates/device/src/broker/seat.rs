@@ -15,7 +15,7 @@ use super::topic;
 use super::track::{Offered, Track};
 use super::tree::Subscription;
 use crate::config::Config;
-use crate::mqtt::{Delivery, Left, Place, Qos, Version, reason};
+use crate::mqtt::{Delivery, Held, Left, Place, Qos, Version, reason};
 use base::{Problem, Time};
 use kernel::{Kernel, Principal, Reader};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -140,6 +140,8 @@ struct State {
     /// Whether an older connection has still to leave.
     is_awaited: bool,
     left: Option<Left>,
+    /// The packet identifier with which a client that is away goes on; 0 where that is not known.
+    packet_next: u16,
     wake: Option<Wake>,
     is_woken: bool,
     queue: VecDeque<Delivery>,
@@ -179,6 +181,7 @@ impl Seat {
                 is_attached: false,
                 is_awaited: false,
                 left: None,
+                packet_next: 0,
                 wake: None,
                 is_woken: false,
                 queue: VecDeque::new(),
@@ -392,6 +395,10 @@ impl Seat {
         let mut state = self.lock();
         state.version = row.version;
         state.opened = row.generation;
+        if state.connected {
+            // What the connection before has left was not kept.
+            state.packet_next = 0;
+        }
         state.connected = true;
         state.since = row.since;
         self.has_held.store(!held.is_empty(), Ordering::SeqCst);
@@ -412,6 +419,18 @@ impl Seat {
         state.since = row.since;
         self.has_held.store(!held.is_empty(), Ordering::SeqCst);
         state.held = held;
+        state.packet_next = state.left.as_ref().map_or(0, |left| left.outgoing.next);
+        // What the store has need not stay in memory: who comes next finds it there.
+        let is_stored =
+            |held: &Held| matches!(held.delivery.place, Place::Log(_) | Place::Group { .. });
+        if state.left.as_ref().is_some_and(|left| left.outgoing.held.values().all(is_stored)) {
+            state.left = None;
+        }
+    }
+
+    /// Returns the packet identifier that comes next for a client that has come back, 0 where that is not known.
+    pub(crate) fn packet_next(&self) -> u16 {
+        self.lock().packet_next
     }
 
     /// Takes note that the session is no more, or its connection is to end.

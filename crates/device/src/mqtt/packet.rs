@@ -124,10 +124,25 @@ pub struct Properties {
     pub user: Vec<(Box<str>, Box<str>)>,
 }
 
+/// What a part of a packet costs beside its texts, about.
+const BESIDE: usize = 64;
+
 impl Properties {
     /// Returns whether they say nothing.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Returns about how many bytes of memory they hold.
+    pub(crate) fn size(&self) -> usize {
+        let text = |text: &Option<Box<str>>| text.as_deref().map_or(0, str::len);
+        let user = self.user.iter().map(|(name, value)| BESIDE + name.len() + value.len());
+        let correlation = self.correlation.as_ref().map_or(0, Bytes::len);
+        BESIDE
+            + text(&self.content_type)
+            + text(&self.response_topic)
+            + correlation
+            + user.sum::<usize>()
     }
 }
 
@@ -150,6 +165,14 @@ pub struct Publish {
     pub alias: Option<u16>,
     /// What MQTT 5 says beside it, where it says anything.
     pub properties: Option<Box<Properties>>,
+}
+
+impl Publish {
+    /// Returns about how many bytes of memory it holds.
+    pub(crate) fn size(&self) -> usize {
+        let properties = self.properties.as_ref().map_or(0, |held| held.size());
+        BESIDE + self.topic.len() + self.payload.len() + properties
+    }
 }
 
 /// The message that is published when a client is gone without a word.
@@ -207,6 +230,13 @@ pub struct SubscribeTo {
     pub retain_as_published: bool,
     /// When retained messages are sent: 0 always, 1 where the subscription is new, 2 never.
     pub retain_handling: u8,
+}
+
+impl SubscribeTo {
+    /// Returns about how many bytes of memory it holds.
+    pub(crate) fn size(&self) -> usize {
+        BESIDE + self.filter.len()
+    }
 }
 
 /// One packet of a client.

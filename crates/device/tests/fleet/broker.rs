@@ -130,10 +130,10 @@ impl Client {
             outgoing.held.insert(packet, Held { delivery, stage: Stage::Sent });
             outgoing.next = packet + 1;
         }
-        let more = json!({"is_will_wanted": is_will_wanted, "held": kept});
-        self.ask(world, "close", more).expect("it is closed");
         let left = Left { outgoing, incoming: BTreeSet::new(), is_will_wanted, expiry: None };
         self.seat.left(self.opened.generation, left);
+        let more = json!({"is_will_wanted": is_will_wanted, "held": kept});
+        self.ask(world, "close", more).expect("it is closed");
     }
 
     fn quit(&self, world: &mut World) {
@@ -324,6 +324,29 @@ fn an_older_connection_of_a_client_is_ended_and_says_nothing_more() {
     // A clean start takes over too, and what was there goes.
     let clean = Client::clean(&mut world, OWNER, "c");
     assert!(!clean.opened.is_present);
+    world.verify();
+}
+
+#[test]
+fn what_an_absent_client_may_have_stands_in_the_store_alone() {
+    let mut world = world();
+    let client = Client::durable(&mut world, OWNER, "c");
+    client.subscribe(&mut world, "a", 1);
+    let speaker = Client::clean(&mut world, OWNER, "speaker");
+    for payload in ["1", "2", "3"] {
+        speaker.say(&mut world, "a", payload, 1);
+    }
+    let mut has = client.take(&world);
+    client.acknowledge(&has.split_off(2));
+    client.leave(&mut world, has, false);
+    let args = json!({"is_clean": false, "expiry": 3_600});
+    let opened = open(&mut world, OWNER, "c", args).expect("it is let in");
+    let left = client.seat.attach(opened.generation, Arc::new(|_| {}));
+    assert!(left.is_none(), "nothing of it is in memory");
+    let outgoing = held(&world.kernel, &client.seat, &opened.held).expect("what it has");
+    let has: Vec<Delivery> = outgoing.held.into_values().map(|held| held.delivery).collect();
+    assert_eq!((texts(&has), outgoing.next), (vec!["a 1 1".into(), "a 2 1".into()], 3));
+    assert_eq!(client.hear(&world), Vec::<String>::new(), "it is on its way");
     world.verify();
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Gate {
     /// QoS 2 identifiers among the entries, and how often each is there.
     at_gate: BTreeMap<u16, usize>,
     queue: VecDeque<Queued>,
+    /// Bytes of what is in the queue, about.
+    bytes: usize,
     calls: Vec<Call>,
     ticket_next: u64,
     /// The SUBSCRIBE or UNSUBSCRIBE that is being answered.
@@ -60,10 +62,39 @@ enum Queued {
     Unsubscribe { packet: u16, filters: Vec<Box<str>> },
 }
 
+impl Queued {
+    /// Returns about how many bytes of memory it holds.
+    fn size(&self) -> usize {
+        match self {
+            Self::Publish { publish, .. } => publish.size(),
+            Self::Subscribe { to, .. } => to.iter().map(SubscribeTo::size).sum(),
+            Self::Unsubscribe { filters, .. } => {
+                filters.iter().map(|filter| size_of_val(filter) + filter.len()).sum()
+            }
+        }
+    }
+}
+
 impl Gate {
     /// Returns how many packets wait here: each of them is either at the gate or in the queue.
     pub(super) fn len(&self) -> usize {
         self.entries.len().max(self.queue.len())
+    }
+
+    /// Returns how many bytes wait to be handed in, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn enqueue(&mut self, queued: Queued) {
+        self.bytes += queued.size();
+        self.queue.push_back(queued);
+    }
+
+    fn dequeue(&mut self) -> Option<Queued> {
+        let queued = self.queue.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(queued.size());
+        Some(queued)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -142,7 +173,7 @@ impl Gate {
             if !messages.is_empty() && (is_full || is_other) {
                 break;
             }
-            if let Some(Queued::Publish { entry, target: next, publish }) = self.queue.pop_front() {
+            if let Some(Queued::Publish { entry, target: next, publish }) = self.dequeue() {
                 entries.push(entry);
                 messages.push(publish);
                 target = target.or(Some(next));
@@ -245,7 +276,7 @@ impl Machine {
                 }
                 Ok(target) => {
                     let entry = self.gate.push(&publish, Answer::Unknown);
-                    self.gate.queue.push_back(Queued::Publish { entry, target, publish });
+                    self.gate.enqueue(Queued::Publish { entry, target, publish });
                 }
             }
         }
@@ -271,11 +302,11 @@ impl Machine {
     }
 
     pub(super) fn take_subscribe(&mut self, packet: u16, id: Option<u32>, to: Vec<SubscribeTo>) {
-        self.gate.queue.push_back(Queued::Subscribe { packet, id, to });
+        self.gate.enqueue(Queued::Subscribe { packet, id, to });
     }
 
     pub(super) fn take_unsubscribe(&mut self, packet: u16, filters: Vec<Box<str>>) {
-        self.gate.queue.push_back(Queued::Unsubscribe { packet, filters });
+        self.gate.enqueue(Queued::Unsubscribe { packet, filters });
     }
 
     /// Lets out what may leave, and hands in what may go on.
@@ -301,13 +332,14 @@ impl Machine {
     /// Hands in all messages that are here, whatever is under way: the client will send nothing more, and waits for nothing.
     pub(super) fn flush(&mut self) {
         self.gate.queue.retain(|queued| matches!(queued, Queued::Publish { .. }));
+        self.gate.bytes = self.gate.queue.iter().map(Queued::size).sum();
         while let Some(act) = self.gate.next_call(self.limits.messages_max, self.limits.bytes_max) {
             self.acts.push(act);
         }
     }
 
     fn next_barrier(&mut self) -> Option<Act> {
-        let act = match self.gate.queue.pop_front()? {
+        let act = match self.gate.dequeue()? {
             Queued::Subscribe { packet, id, to } => Act::Subscribe { packet, id, to },
             Queued::Unsubscribe { packet, filters } => Act::Unsubscribe { packet, filters },
             Queued::Publish { .. } => return None,

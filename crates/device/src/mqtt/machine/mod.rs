@@ -208,7 +208,9 @@ impl Machine {
                 let limit = usize::from(self.limits.receive_max.max(1));
                 let more = usize::from(self.codec.version() == Some(Version::V5));
                 // Who takes no answers is not asked for more of what is answered.
-                self.gate.len() < limit + more && self.out.len() < OUT_BYTES_MAX
+                self.gate.len() < limit + more
+                    && self.gate.bytes() < self.limits.waiting_bytes_max()
+                    && self.out.len() < OUT_BYTES_MAX
             }
         }
     }

@@ -12,6 +12,9 @@ use std::time::Duration;
 /// How many bytes may be unwritten before nothing more is taken: no delivery for the client, and no packet of it.
 pub(super) const OUT_BYTES_MAX: usize = 256 * 1024;
 
+/// How many bytes of messages may be without acknowledgement before no more are taken.
+const HELD_BYTES_MAX: usize = 1 << 20;
+
 /// How many deliveries are taken at once: what one read of a queue may bring is bounded, whatever the client takes.
 const ROOM_MAX: usize = 64;
 
@@ -19,6 +22,8 @@ const ROOM_MAX: usize = 64;
 #[derive(Default)]
 pub(super) struct Flight {
     outgoing: Outgoing,
+    /// Bytes of the messages in it, about.
+    bytes: usize,
     /// Identifiers that are to be sent, in their order, and whether that is again.
     unsent: VecDeque<(u16, bool)>,
     /// Identifiers that are being kept before PUBLISH is sent.
@@ -38,6 +43,7 @@ impl Flight {
         let older = outgoing.held.range(outgoing.next..);
         let newer = outgoing.held.range(..outgoing.next);
         self.unsent = older.chain(newer).map(|(packet, _)| (*packet, true)).collect();
+        self.bytes = outgoing.held.values().map(|held| held.delivery.message.size()).sum();
         self.outgoing = outgoing;
     }
 
@@ -46,6 +52,9 @@ impl Flight {
     }
 
     fn room(&self) -> usize {
+        if HELD_BYTES_MAX <= self.bytes {
+            return 0;
+        }
         let awaited = self.unsent.len() + self.to_send.len();
         usize::from(self.quota).saturating_sub(awaited).min(ROOM_MAX)
     }
@@ -94,6 +103,7 @@ impl Machine {
             return;
         };
         let (qos, place) = (delivery.qos, delivery.place);
+        self.flight.bytes += delivery.message.size();
         self.flight.outgoing.held.insert(packet, Held { delivery, stage: Stage::Sent });
         if self.is_durable && qos == Qos::ExactlyOnce {
             self.flight.to_send.insert(packet);
@@ -240,6 +250,7 @@ impl Machine {
         let Some(held) = self.flight.outgoing.held.remove(&packet) else {
             return;
         };
+        self.flight.bytes = self.flight.bytes.saturating_sub(held.delivery.message.size());
         self.handled(held.delivery.place);
         if !self.is_durable || held.delivery.qos != Qos::ExactlyOnce {
             return;

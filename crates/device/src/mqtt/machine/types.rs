@@ -56,6 +56,13 @@ impl From<&Config> for Limits {
     }
 }
 
+impl Limits {
+    /// Returns how many bytes may wait to be handed in: as many as all calls have that may be under way, and one more.
+    pub(super) fn waiting_bytes_max(&self) -> usize {
+        self.bytes_max.saturating_mul(self.calls_max.saturating_add(1))
+    }
+}
+
 /// Says whose a topic is. Asked for every message; it looks at nothing but memory.
 pub trait Targets {
     /// Returns who takes a message with this topic name.

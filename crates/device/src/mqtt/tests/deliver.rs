@@ -328,3 +328,32 @@ fn the_length_that_is_said_is_the_length_that_is_written() {
         }
     }
 }
+
+#[test]
+fn who_acknowledges_nothing_is_sent_so_many_bytes_at_most() {
+    for version in BOTH {
+        let mut talk = Talk::with(version, Limits { receive_max: 1_000, ..LIMITS });
+        talk.say(&hello(version));
+        talk.accept(Accepted::default());
+        let mut count = 0;
+        while talk.machine.room() != 0 {
+            let message = message("all/x", &[0; 100_000], None);
+            let qos = Qos::AtLeastOnce;
+            let place = Place::Log(count);
+            let delivery = Delivery { message, place, qos, retain: false, ids: Box::default() };
+            talk.machine.deliver(delivery, talk.now);
+            assert_eq!(talk.heard().len(), 1);
+            count += 1;
+        }
+        assert_eq!(count, 11, "some more than a mebibyte");
+        talk.say(&ack(0x40, 1));
+        assert_ne!(talk.machine.room(), 0);
+        // What a session goes on with counts too.
+        let left = talk.machine.leave();
+        let accepted = Accepted { outgoing: left.outgoing, ..Accepted::default() };
+        let mut talk = Talk::with(version, Limits { receive_max: 1_000, ..LIMITS });
+        talk.say(&hello(version));
+        assert_eq!(talk.accept(accepted).len(), 11, "CONNACK, and ten again");
+        assert_ne!(talk.machine.room(), 0);
+    }
+}

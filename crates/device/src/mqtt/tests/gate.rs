@@ -119,6 +119,27 @@ fn who_takes_no_answers_is_not_asked_for_more() {
 }
 
 #[test]
+fn what_waits_to_be_handed_in_has_a_bound_in_bytes() {
+    for version in BOTH {
+        let mut talk = Talk::with(version, Limits { receive_max: 1_000, ..LIMITS });
+        talk.say(&hello(version));
+        talk.accept(Accepted::default());
+        talk.acts.clear();
+        talk.say(&subscribe(version, 1, &[("a", 0)]));
+        let large =
+            packet(0x30, &[&text("all/x")[..], &properties(version, &[]), &[0; 500]].concat());
+        talk.say(&large.repeat(10));
+        assert!(!talk.machine.wants_bytes());
+        assert_eq!(talk.unread.len(), 7 * large.len(), "the rest stays where it is");
+        talk.acts.clear();
+        talk.machine.subscribed(1, &[0]);
+        assert!(talk.machine.wants_bytes());
+        talk.say(&[]);
+        assert!(talk.unread.len() < 7 * large.len());
+    }
+}
+
+#[test]
 fn publishes_behind_a_subscribe_wait_for_it() {
     for version in BOTH {
         let mut talk = Talk::open(version);
