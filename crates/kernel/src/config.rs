@@ -116,7 +116,7 @@ impl Default for Config {
             bytes_second_max: 1 << 30,
             bytes_burst_max: 4 << 30,
             owed_seconds_max: 60,
-            principals_max: 10_000,
+            principals_max: 100_000,
             storage_ms: 1_000,
             turn_bytes: 8 << 10,
             batch_ms_max: 10,
