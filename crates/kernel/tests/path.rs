@@ -391,6 +391,32 @@ fn a_token_works_until_it_is_revoked() {
 }
 
 #[test]
+fn who_was_looked_at_again_is_refused_once_his_token_is_revoked() {
+    let (kernel, mut writer) = with_people();
+    let made =
+        call(&mut writer, "user:olga", "token.create", ("token", ""), json!({"user": "vera"}))
+            .expect("a token");
+    let secret = made["token"].as_str().expect("a secret");
+    let identity = kernel.authenticate(&Credential::Bearer(secret)).expect("known");
+    let another = json!([manifest("User", "ana", json!({"roles": []}))]);
+    apply(&mut writer, "user:olga", another).expect("rights change");
+    let seen = kernel.rights_changes() & !1;
+    let reader = Reader::new(&kernel, identity.principal.clone()).expect("a reader");
+    kernel.holds(&reader, &identity).expect("it holds");
+    let identity = identity.as_of(seen);
+    let ask = || {
+        let who = identity.principal.clone();
+        let mut call = Call::new("unit.whoami", ResourceRef::new("unit", ""), who);
+        call.stamp.clone_from(&identity.stamp);
+        code(kernel.read(&call).map(kernel::Reply::into_value))
+    };
+    assert_eq!(ask(), "ok");
+    let id = ("token", made["id"].as_str().expect("an id"));
+    call(&mut writer, "user:olga", "token.delete", id, json!({})).expect("revoked");
+    assert_eq!(ask(), "token.invalid");
+}
+
+#[test]
 fn a_call_with_a_key_happens_once() {
     let (_, mut writer) = with_people();
     let declare = |name: &str| {

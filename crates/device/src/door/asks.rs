@@ -108,6 +108,11 @@ impl Asks {
         &self.asker
     }
 
+    /// Takes over who asks, as he was found to hold of late.
+    pub(super) fn renew(&mut self, identity: &Identity) {
+        self.asker.identity = identity.clone();
+    }
+
     /// Hands messages in.
     pub(super) fn publish(
         &mut self,

@@ -123,9 +123,11 @@ impl Client {
         }
         machine.accepted(accepted, now);
         sitting.accept();
+        let mut asks = Asks::new(door, &mailbox, asker);
+        asks.renew(&rights.identity);
         Self {
             door: Arc::clone(door),
-            asks: Asks::new(door, &mailbox, asker),
+            asks,
             machine,
             mailbox,
             finds,
@@ -242,6 +244,7 @@ impl Client {
                 if let Some(limits) = rights.limits {
                     self.budget.limit(limits);
                 }
+                self.asks.renew(&rights.identity);
                 self.rights = rights;
             }
             Err(problem) => self.fail(&problem),

@@ -23,6 +23,8 @@ pub(super) struct Rights {
     seen: u64,
     topics: Arc<Topics>,
     sent: Option<Sent>,
+    /// Who it is, as it was found to hold.
+    pub identity: Identity,
     /// How much its device may say, where it is one.
     pub limits: Option<DeviceLimits>,
 }
@@ -41,8 +43,9 @@ impl Rights {
         kernel.holds(&reader, identity)?;
         scopes_anew(kernel, &fleet.broker, seat)?;
         let topics = fleet.broker.topics(&reader)?;
+        let found = identity.clone().as_of(seen);
         let Principal::Device(device) = who else {
-            return Ok(Self { seen, topics, sent: None, limits: None });
+            return Ok(Self { seen, topics, sent: None, identity: found, limits: None });
         };
         let of = registry::type_of(fleet, &reader, device)?;
         let own = ResourceRef::new("device", device.as_str());
@@ -55,7 +58,7 @@ impl Rights {
             kernel.is_allowed(&reader, "stream.append", &stream, &by, None)?;
         }
         let sent: Sent = Box::new(sent(fleet, &reader, device)?);
-        Ok(Self { seen, topics, sent: Some(sent), limits: Some(of.limits) })
+        Ok(Self { seen, topics, sent: Some(sent), identity: found, limits: Some(of.limits) })
     }
 
     /// Returns whether rights have changed since.

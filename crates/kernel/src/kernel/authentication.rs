@@ -26,6 +26,16 @@ impl Identity {
     pub fn of(principal: Principal) -> Self {
         Self { principal, scope: Vec::new(), stamp: None }
     }
+
+    /// Returns it as it stands after so many changes of rights, for who has asked [`Kernel::holds`] in a look that was opened after he had
+    /// read that number: until rights change again its calls need no look at the credential.
+    #[must_use]
+    pub fn as_of(mut self, rights: u64) -> Self {
+        if let Some(stamp) = &mut self.stamp {
+            stamp.rights = rights;
+        }
+        self
+    }
 }
 
 /// A credential as it was recognised: by it the kernel sees whether it was revoked before a call ran.
