@@ -137,8 +137,8 @@ struct State {
     /// The connection that sits here.
     generation: u64,
     is_attached: bool,
-    /// Whether an older connection has still to leave.
-    is_awaited: bool,
+    /// The older connection that has still to leave.
+    awaited: Option<u64>,
     left: Option<Left>,
     /// The packet identifier with which a client that is away goes on; 0 where that is not known.
     packet_next: u16,
@@ -179,7 +179,7 @@ impl Seat {
                 since: row.since,
                 generation: 0,
                 is_attached: false,
-                is_awaited: false,
+                awaited: None,
                 left: None,
                 packet_next: 0,
                 wake: None,
@@ -224,14 +224,17 @@ impl Seat {
 
     /// Seats a connection. What waits in memory goes back to the log, which is read again from where the client has it. Returns the state
     /// that the last connection has left, where it has left. Where [`Seat::is_left`] says that one has still to leave, a connection waits
-    /// for that, and calls this again.
+    /// for that, and calls this again: what is left from then on comes too late.
     pub fn attach(&self, generation: u64, wake: Wake) -> Option<Left> {
         let mut state = self.lock();
-        if generation < state.generation {
+        if generation < state.generation.max(state.opened) {
             return None;
         }
         let left = state.left.take();
         let is_new = state.generation < generation;
+        if !is_new {
+            state.awaited = None;
+        }
         let mut keeps = None;
         if is_new || left.is_some() {
             let held = match &left {
@@ -258,7 +261,7 @@ impl Seat {
     pub fn left(&self, generation: u64, left: Left) {
         let mut state = self.lock();
         let is_current = generation == state.generation;
-        if !is_current && !state.is_awaited {
+        if !is_current && state.awaited != Some(generation) {
             return;
         }
         let keeps = places(&left);
@@ -270,7 +273,9 @@ impl Seat {
             self.make_way(&mut state);
         }
         state.left = Some(left);
-        state.is_awaited = false;
+        if state.awaited == Some(generation) {
+            state.awaited = None;
+        }
         let groups: Vec<Arc<Group>> = state.groups.values().cloned().collect();
         drop(state);
         if is_current {
@@ -289,7 +294,7 @@ impl Seat {
 
     /// Returns whether no older connection has still to leave.
     pub fn is_left(&self) -> bool {
-        !self.lock().is_awaited
+        self.lock().awaited.is_none()
     }
 
     /// Takes messages that wait in memory, `room` at most.
@@ -403,8 +408,13 @@ impl Seat {
         state.since = row.since;
         self.has_held.store(!held.is_empty(), Ordering::SeqCst);
         state.held = held;
-        state.is_awaited = state.is_attached && state.generation < row.generation;
-        let wake = state.wake.clone().filter(|_| state.is_awaited);
+        let is_taken = state.is_attached && state.generation < row.generation;
+        state.awaited = is_taken.then_some(state.generation);
+        if is_taken {
+            // Whatever stands here an earlier one has left: the present one went on without it.
+            state.left = None;
+        }
+        let wake = state.wake.clone().filter(|_| is_taken);
         drop(state);
         self.is_durable.store(row.is_durable, Ordering::SeqCst);
         if let Some(wake) = wake {

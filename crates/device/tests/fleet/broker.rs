@@ -328,6 +328,42 @@ fn an_older_connection_of_a_client_is_ended_and_says_nothing_more() {
 }
 
 #[test]
+fn who_leaves_too_late_leaves_nothing_to_the_next_but_one() {
+    let mut world = world();
+    let left = |packet: u16, delivery: &Delivery| {
+        let held = Held { delivery: delivery.clone(), stage: Stage::Sent };
+        let outgoing = Outgoing { next: packet + 1, held: [(packet, held)].into() };
+        Left { outgoing, incoming: BTreeSet::new(), is_will_wanted: true, expiry: None }
+    };
+    let first = Client::durable(&mut world, OWNER, "c");
+    first.subscribe(&mut world, "a", 1);
+    let speaker = Client::clean(&mut world, OWNER, "speaker");
+    speaker.say(&mut world, "a", "1", 1);
+    let has = first.take(&world);
+    let second = Client::durable(&mut world, OWNER, "c");
+    // It waits for the first no longer, and goes on with what stands in the store.
+    assert!(second.seat.attach(2, Arc::new(|_| {})).is_none());
+    assert!(second.seat.is_left());
+    let again = second.take(&world);
+    assert_eq!(texts(&again), ["a 1 1"]);
+    first.seat.left(1, left(7, &has[0]));
+    let third = Client::durable(&mut world, OWNER, "c");
+    assert!(!third.seat.is_left(), "the second has still to leave");
+    first.seat.left(1, left(7, &has[0]));
+    assert!(!third.seat.is_left());
+    third.seat.left(2, left(8, &again[0]));
+    let found = third.seat.attach(3, Arc::new(|_| {})).expect("what the second has left");
+    assert_eq!(found.outgoing.held.into_keys().collect::<Vec<u16>>(), [8]);
+    // One that was taken over before it sat down takes nothing away.
+    third.seat.left(3, left(9, &again[0]));
+    let late = open(&mut world, OWNER, "c", json!({"is_clean": false, "expiry": 60})).expect("in");
+    let last = open(&mut world, OWNER, "c", json!({"is_clean": false, "expiry": 60})).expect("in");
+    assert!(third.seat.attach(late.generation, Arc::new(|_| {})).is_none());
+    let found = third.seat.attach(last.generation, Arc::new(|_| {})).expect("what was left");
+    assert_eq!(found.outgoing.held.into_keys().collect::<Vec<u16>>(), [9]);
+}
+
+#[test]
 fn what_an_absent_client_may_have_stands_in_the_store_alone() {
     let mut world = world();
     let client = Client::durable(&mut world, OWNER, "c");
