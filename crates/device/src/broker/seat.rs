@@ -553,23 +553,30 @@ impl Seat {
     pub(crate) fn scoped_anew(&self) {
         self.scopes.fetch_add(1, Ordering::SeqCst);
         let queue = std::mem::take(&mut self.lock().queue);
-        let (kept, gone): (VecDeque<Delivery>, VecDeque<Delivery>) =
-            queue.into_iter().partition(|delivery| self.may_hear(delivery));
+        let before = bytes(&queue);
+        let kept = self.sift(queue);
+        let gone = before - bytes(&kept);
         let mut state = self.lock();
         let since = std::mem::replace(&mut state.queue, kept);
         state.queue.extend(since);
-        let bytes: usize = gone.iter().map(|delivery| delivery.message.size()).sum();
-        state.bytes = state.bytes.saturating_sub(bytes);
+        state.bytes = state.bytes.saturating_sub(gone);
         drop(state);
+        self.wake();
+    }
+
+    /// Returns what of these may still be heard. The rest needs not be delivered any more; what another member of a group may hear goes
+    /// back to that.
+    pub(crate) fn sift(&self, queue: VecDeque<Delivery>) -> VecDeque<Delivery> {
+        let (kept, gone): (VecDeque<Delivery>, VecDeque<Delivery>) =
+            queue.into_iter().partition(|delivery| self.may_hear(delivery));
         let places: Vec<Place> = gone.iter().map(|delivery| delivery.place).collect();
         let (of_groups, own): (Vec<Place>, Vec<Place>) =
             places.into_iter().partition(|place| matches!(place, Place::Group { .. }));
         self.handled(&own);
-        // Another member may hear it.
         for group in self.groups() {
             group.give_back(&of_groups);
         }
-        self.wake();
+        kept
     }
 
     fn may_hear(&self, delivery: &Delivery) -> bool {
@@ -748,6 +755,10 @@ impl State {
         self.queue = VecDeque::new();
         self.bytes = 0;
     }
+}
+
+fn bytes(queue: &VecDeque<Delivery>) -> usize {
+    queue.iter().map(|delivery| delivery.message.size()).sum()
 }
 
 /// Returns where all that stands that a client may have.

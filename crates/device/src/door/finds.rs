@@ -189,7 +189,11 @@ impl Finds {
     ) -> Result<Option<Rights>, Problem> {
         (self.is_looking_at_rights, self.is_reading_on) = (false, false);
         match found? {
-            Found::Rights(rights) => return Ok(Some(rights)),
+            Found::Rights(rights) => {
+                // What was found before may be something that is not heard any more.
+                self.ready = self.seat.sift(std::mem::take(&mut self.ready));
+                return Ok(Some(rights));
+            }
             Found::Retained { deliveries, next } => {
                 self.ready.extend(deliveries);
                 if let Some(next) = next {

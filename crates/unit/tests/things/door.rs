@@ -3,7 +3,7 @@
 use crate::world::{Unit, Web, end, manifest, message, stream};
 use device::client::{Client, Incoming, Options};
 use device::mqtt::Version;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -130,17 +130,9 @@ fn who_has_used_up_his_quota_leaves_all_the_same() {
 #[test]
 fn who_may_not_hear_any_more_hears_nothing_more() {
     let unit = Unit::new();
-    let hears = "permit (principal in Role::\"listener\", action == Action::\"topic.subscribe\", resource);";
-    let role = |policies: &str| {
-        manifest("Role", "listener", json!({"summary": "Hears", "policies": policies}))
-    };
-    let apply = |manifests: Value| {
-        unit.done("resource.apply", "resource/", json!({ "manifests": manifests }));
-    };
-    apply(json!([role(hears), manifest("User", "ned", json!({"roles": ["listener"]}))]));
-    let made = unit.done("token.create", "token/", json!({"user": "ned"}));
-    let token = made["token"].as_str().expect("a secret");
-    let mut ned = unit.connect(token, Options { client: "ned", ..Options::default() }).expect("in");
+    let token = listener(&unit);
+    let options = Options { client: "ned", ..Options::default() };
+    let mut ned = unit.connect(&token, options).expect("in");
     let owner = unit.owner_token();
     let mut olga =
         unit.connect(&owner, Options { client: "olga", ..Options::default() }).expect("in");
@@ -148,12 +140,62 @@ fn who_may_not_hear_any_more_hears_nothing_more() {
     olga.publish("plant/line", b"before", 1).expect("sent");
     olga.flush().expect("acknowledged");
     assert_eq!(message(&mut ned).payload, b"before");
-    apply(json!([role("")]));
+    listens(&unit, "");
     olga.publish("plant/line", b"after", 1).expect("sent");
     olga.flush().expect("acknowledged");
     ned.ping().expect("asked");
     assert_eq!(ned.next(), Ok(Incoming::Pong));
     assert!(ned.subscribe("plant/#", 1).is_err());
+}
+
+/// Says what the role `listener` may do.
+fn listens(unit: &Unit, policies: &str) {
+    let spec = json!({"summary": "Hears", "policies": policies});
+    let manifests = json!([manifest("Role", "listener", spec)]);
+    unit.done("resource.apply", "resource/", json!({ "manifests": manifests }));
+}
+
+/// Returns a token of the user `ned`, who may hear all topics by his role `listener`.
+fn listener(unit: &Unit) -> String {
+    listens(
+        unit,
+        "permit (principal in Role::\"listener\", action == Action::\"topic.subscribe\", resource);",
+    );
+    let manifests = json!([manifest("User", "ned", json!({"roles": ["listener"]}))]);
+    unit.done("resource.apply", "resource/", json!({ "manifests": manifests }));
+    let made = unit.done("token.create", "token/", json!({"user": "ned"}));
+    made["token"].as_str().expect("a secret").to_owned()
+}
+
+#[test]
+fn what_was_found_for_a_slow_client_goes_with_its_right() {
+    let unit = Unit::new();
+    let token = listener(&unit);
+    let options = Options { client: "ned", ..Options::default() };
+    let mut ned = unit.connect(&token, options).expect("in");
+    ned.subscribe("plant/#", 1).expect("he may");
+    let owner = unit.owner_token();
+    let mut olga =
+        unit.connect(&owner, Options { client: "olga", ..Options::default() }).expect("in");
+    let large = vec![b'x'; 60_000];
+    for _ in 0..100 {
+        olga.publish("plant/line", &large, 1).expect("sent");
+    }
+    olga.flush().expect("acknowledged");
+    listens(&unit, "");
+    let mut heard = 0;
+    // What he acknowledges makes room for more, where there is more.
+    for _ in 0..3 {
+        ned.ping().expect("asked");
+        loop {
+            match ned.next().expect("something comes") {
+                Incoming::Message(_) => heard += 1,
+                Incoming::Pong => break,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    assert!(heard < 20, "a mebibyte is on its way without acknowledgement: {heard} messages");
 }
 
 #[test]
