@@ -536,12 +536,10 @@ impl Seat {
     /// Changes what a subscription may hear. Returns whether there is such a one.
     pub(crate) fn rescope(&self, filter: &str, change: &mut dyn FnMut(&mut Subscription)) -> bool {
         let mut held = self.subscriptions.write().unwrap_or_else(PoisonError::into_inner);
-        let found = held.get_mut(filter);
-        let is_there = found.is_some();
-        if let Some(subscription) = found {
-            change(subscription);
-        }
-        is_there
+        let Some(subscription) = held.get_mut(filter) else { return false };
+        change(subscription);
+        self.scopes.fetch_add(1, Ordering::SeqCst);
+        true
     }
 
     /// Returns the number that rises whenever its subscriptions may hear something else.
@@ -550,8 +548,7 @@ impl Seat {
     }
 
     /// Takes note that its subscriptions may hear something else: what waits in memory and may not be heard any more goes.
-    pub(crate) fn scoped_anew(&self) {
-        self.scopes.fetch_add(1, Ordering::SeqCst);
+    fn scoped_anew(&self) {
         let queue = std::mem::take(&mut self.lock().queue);
         let before = bytes(&queue);
         let kept = self.sift(queue);
@@ -782,13 +779,17 @@ pub(crate) fn offsets(places: &BTreeSet<Place>) -> BTreeSet<u64> {
 pub fn scopes_anew(kernel: &Arc<Kernel>, broker: &Broker, seat: &Seat) -> Result<(), Problem> {
     let reader = Reader::new(kernel, seat.principal().clone())?;
     let topics = broker.topics(&reader)?;
+    let mut is_other = false;
     for subscription in seat.subscriptions() {
         let filter = topic::plain(&subscription.filter);
         let (scope, _) = rights::scope(&reader, &topics, seat.principal(), filter)?;
         if scope != subscription.scope {
+            is_other = true;
             broker.rescope(seat, &subscription.filter, &mut |held| held.scope = scope.clone());
         }
     }
-    seat.scoped_anew();
+    if is_other {
+        seat.scoped_anew();
+    }
     Ok(())
 }

@@ -7,7 +7,7 @@ use super::enter::Seated;
 use super::finds::{self, Finds, Found, Job};
 use super::leave::{Sitting, leave};
 use super::mailbox::{Answer, Asked, Mailbox};
-use super::rights::Rights;
+use super::rights::{Looked, Rights};
 use super::wire::{Moved, Wire};
 use super::{Door, Peer, broken, until};
 use crate::broker::Subscribed;
@@ -151,12 +151,12 @@ impl Client {
             if !input.is_empty() && self.is_reading(now) {
                 self.machine.receive(input, now, &self.rights);
             }
-            let is_stale = self.rights.is_stale(&self.door);
-            if !is_stale {
+            let stale = self.rights.stale(&self.door);
+            if stale.is_none() {
                 self.finds.deliver(&mut self.machine, now);
             }
             if !self.act(now) {
-                self.finds.look(is_stale, self.machine.room());
+                self.finds.look(stale, self.machine.room());
                 break;
             }
         }
@@ -240,7 +240,11 @@ impl Client {
     fn found(&mut self, found: Result<Found, Problem>) {
         match self.finds.found(found) {
             Ok(None) => {}
-            Ok(Some(rights)) => {
+            Ok(Some(Looked::Same { seen, identity })) => {
+                self.asks.renew(&identity);
+                self.rights.renew(seen, identity);
+            }
+            Ok(Some(Looked::Anew(rights))) => {
                 if let Some(limits) = rights.limits {
                     self.budget.limit(limits);
                 }

@@ -3,7 +3,7 @@
 
 use super::Door;
 use super::mailbox::Nudges;
-use super::rights::Rights;
+use super::rights::{Looked, Rights};
 use crate::broker::feed::{read_on, retained_for};
 use crate::broker::{Message, Seat, Subscribed, Taken, topic};
 use crate::commands::{desired_of, open_of};
@@ -27,7 +27,7 @@ pub(super) type Job = JoinHandle<Result<Found, Problem>>;
 /// What was found.
 pub(super) enum Found {
     /// What the client may.
-    Rights(Rights),
+    Rights(Looked),
     /// Retained messages, and where to go on.
     Retained { deliveries: Vec<Delivery>, next: Option<Page> },
     /// What its device is to hear of the unit.
@@ -158,15 +158,16 @@ impl Finds {
         }
     }
 
-    /// Begins to look for what is wanted first, where nothing is being looked for. `room`: how much the client can take.
-    pub(super) fn look(&mut self, is_stale: bool, room: usize) {
+    /// Begins to look for what is wanted first, where nothing is being looked for. `stale`: as of which epoch it is known what the client
+    /// may, where that may have changed. `room`: how much the client can take.
+    pub(super) fn look(&mut self, stale: Option<u64>, room: usize) {
         if self.job.is_some() {
             return;
         }
         let is_free = room != 0 && self.ready.is_empty();
-        self.job = if is_stale {
+        self.job = if let Some(epoch) = stale {
             self.is_looking_at_rights = true;
-            Some(self.look_at_rights())
+            Some(self.look_at_rights(epoch))
         } else if is_free && let Some(page) = self.pages.pop_front() {
             Some(self.look_for_retained(page))
         } else if is_free && (self.wants_commands || self.wants_desired) {
@@ -186,13 +187,15 @@ impl Finds {
     pub(super) fn found(
         &mut self,
         found: Result<Found, Problem>,
-    ) -> Result<Option<Rights>, Problem> {
+    ) -> Result<Option<Looked>, Problem> {
         (self.is_looking_at_rights, self.is_reading_on) = (false, false);
         match found? {
-            Found::Rights(rights) => {
-                // What was found before may be something that is not heard any more.
-                self.ready = self.seat.sift(std::mem::take(&mut self.ready));
-                return Ok(Some(rights));
+            Found::Rights(looked) => {
+                if matches!(looked, Looked::Anew(_)) {
+                    // What was found before may be something that is not heard any more.
+                    self.ready = self.seat.sift(std::mem::take(&mut self.ready));
+                }
+                return Ok(Some(looked));
             }
             Found::Retained { deliveries, next } => {
                 self.ready.extend(deliveries);
@@ -257,11 +260,11 @@ impl Finds {
         true
     }
 
-    fn look_at_rights(&self) -> Job {
+    fn look_at_rights(&self, epoch: u64) -> Job {
         let (door, seat) = (Arc::clone(&self.door), Arc::clone(&self.seat));
         let identity = self.identity.clone();
         tokio::task::spawn_blocking(move || {
-            Rights::look(&door, &identity, &seat).map(Found::Rights)
+            Rights::look_again(&door, &identity, &seat, epoch).map(Found::Rights)
         })
     }
 

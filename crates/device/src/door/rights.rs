@@ -17,10 +17,25 @@ use std::sync::Arc;
 /// Reads a device's own clock out of its messages.
 type Sent = Box<dyn Fn(&Publish) -> Option<Time> + Send + Sync>;
 
+/// What a look has found, after a change of rights.
+pub(super) enum Looked {
+    /// What the client may now.
+    Anew(Rights),
+    /// That it may what it might: only credentials have changed, and its own holds.
+    Same {
+        /// As of so many changes of rights.
+        seen: u64,
+        /// Who it is, as it was found to hold.
+        identity: Identity,
+    },
+}
+
 /// What a client may.
 pub(super) struct Rights {
     /// As of so many changes of rights.
     seen: u64,
+    /// As of so many changes of policies and resources.
+    epoch: u64,
     topics: Arc<Topics>,
     sent: Option<Sent>,
     /// Who it is, as it was found to hold.
@@ -35,41 +50,81 @@ impl Rights {
     /// # Errors
     /// `token.invalid` where its credential does not hold any more; where the store cannot be read.
     pub(super) fn look(door: &Door, identity: &Identity, seat: &Seat) -> Result<Self, Problem> {
+        let (seen, reader) = held(door, identity)?;
+        Self::found(door, identity.clone().as_of(seen), seat, (seen, &reader))
+    }
+
+    /// Looks again, after a change of rights. Where somebody was signed out there is nothing to look at but whether this one was, and
+    /// things do not stand still for it. `epoch` is the one of the look before. May wait for the store.
+    ///
+    /// # Errors
+    /// As [`Rights::look`].
+    pub(super) fn look_again(
+        door: &Door,
+        identity: &Identity,
+        seat: &Seat,
+        epoch: u64,
+    ) -> Result<Looked, Problem> {
+        let (seen, reader) = held(door, identity)?;
+        let identity = identity.clone().as_of(seen);
+        if door.kernel().epoch(&reader)? == epoch {
+            return Ok(Looked::Same { seen, identity });
+        }
+        Self::found(door, identity, seat, (seen, &reader)).map(Looked::Anew)
+    }
+
+    fn found(
+        door: &Door,
+        identity: Identity,
+        seat: &Seat,
+        (seen, reader): (u64, &Reader),
+    ) -> Result<Self, Problem> {
         let (kernel, fleet) = (door.kernel(), &door.fleet);
-        let who = &identity.principal;
-        // Read first: a change in between is seen at the next look.
-        let seen = seen(door);
-        let reader = Reader::new(kernel, who.clone())?;
-        kernel.holds(&reader, identity)?;
+        let epoch = kernel.epoch(reader)?;
         scopes_anew(kernel, &fleet.broker, seat)?;
-        let topics = fleet.broker.topics(&reader)?;
-        let found = identity.clone().as_of(seen);
-        let Principal::Device(device) = who else {
-            return Ok(Self { seen, topics, sent: None, identity: found, limits: None });
+        let topics = fleet.broker.topics(reader)?;
+        let who = identity.principal.clone();
+        let Principal::Device(device) = &who else {
+            return Ok(Self { seen, epoch, topics, sent: None, identity, limits: None });
         };
-        let of = registry::type_of(fleet, &reader, device)?;
+        let of = registry::type_of(fleet, reader, device)?;
         let own = ResourceRef::new("device", device.as_str());
-        kernel.is_allowed(&reader, "device.publish", &own, who, None)?;
+        kernel.is_allowed(reader, "device.publish", &own, &who, None)?;
         let by = Principal::DeviceType(of.name.clone());
         let channels = of.channels.values().chain(of.events.values());
         let streams: BTreeSet<&str> = channels.map(|channel| channel.stream.as_str()).collect();
         for stream in streams {
             let stream = ResourceRef::new("stream", stream);
-            kernel.is_allowed(&reader, "stream.append", &stream, &by, None)?;
+            kernel.is_allowed(reader, "stream.append", &stream, &by, None)?;
         }
-        let sent: Sent = Box::new(sent(fleet, &reader, device)?);
-        Ok(Self { seen, topics, sent: Some(sent), identity: found, limits: Some(of.limits) })
+        let sent: Sent = Box::new(sent(fleet, reader, device)?);
+        let limits = Some(of.limits);
+        Ok(Self { seen, epoch, topics, sent: Some(sent), identity, limits })
     }
 
-    /// Returns whether rights have changed since.
-    pub(super) fn is_stale(&self, door: &Door) -> bool {
-        self.seen != seen(door)
+    /// Takes over that nothing has changed but credentials.
+    pub(super) fn renew(&mut self, seen: u64, identity: Identity) {
+        (self.seen, self.identity) = (seen, identity);
+    }
+
+    /// Returns as of how many changes of policies and resources it was looked at, where rights have changed since.
+    pub(super) fn stale(&self, door: &Door) -> Option<u64> {
+        (self.seen != seen(door)).then_some(self.epoch)
     }
 
     /// Returns what the device's own clock says of a message.
     pub(super) fn sent(&self, message: &Publish) -> Option<Time> {
         self.sent.as_ref().and_then(|sent| sent(message))
     }
+}
+
+/// Finds that a credential holds. Returns as of how many changes of rights, and a look in which they are seen.
+fn held(door: &Door, identity: &Identity) -> Result<(u64, Reader), Problem> {
+    // Read first: a change in between is seen at the next look.
+    let seen = seen(door);
+    let reader = Reader::new(door.kernel(), identity.principal.clone())?;
+    door.kernel().holds(&reader, identity)?;
+    Ok((seen, reader))
 }
 
 /// The number of changes that can be seen: one that is being made does not count yet.

@@ -756,6 +756,23 @@ fn a_client_hears_what_its_roles_permit_from_the_commit_on_that_says_so() {
 }
 
 #[test]
+fn who_may_hear_what_he_might_is_not_woken_for_it() {
+    let mut world = world();
+    let hearer = Client::durable(&mut world, OWNER, "hearer");
+    hearer.subscribe(&mut world, "a/#", 1);
+    hearer.nudges();
+    let anew = |world: &World| {
+        let broker = world.fleet.broker();
+        device::broker::scopes_anew(&world.kernel, broker, &hearer.seat).expect("asked anew");
+    };
+    anew(&world);
+    assert!(hearer.nudges().is_empty());
+    world.apply(json!([manifest("Topic", "all", json!({"filter": "b/#"}))])).expect("a topic");
+    anew(&world);
+    assert_eq!(hearer.nudges(), [Nudge::News]);
+}
+
+#[test]
 fn a_topic_that_is_declared_later_is_heard_by_who_may() {
     let mut world = World::new();
     let waits = Client::durable(&mut world, OWNER, "waits");

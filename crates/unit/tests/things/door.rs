@@ -105,6 +105,30 @@ fn a_credential_that_is_revoked_ends_its_connection() {
 }
 
 #[test]
+fn a_credential_of_somebody_else_that_is_revoked_harms_nobody() {
+    let unit = Unit::new();
+    let mut van = unit.device("van-7");
+    van.subscribe("devices/van-7/commands/#", 1).expect("its own");
+    for _ in 0..3 {
+        let (id, _) = unit.token("van-8");
+        unit.done("device.revoke_credential", "device/van-8", json!({ "id": id }));
+        van.publish(POSITION, br#"{"lat": 1.0}"#, 1).expect("sent");
+        van.flush().expect("acknowledged");
+    }
+    let args = json!({"command": "unlock", "input": {"seconds": 5}});
+    unit.done("device.command", "device/van-7", args);
+    assert_eq!(message(&mut van).payload, br#"{"seconds":5}"#);
+}
+
+#[test]
+fn every_client_that_may_be_connected_is_remembered_by_its_quota() {
+    let most = kernel::Config::default().principals_max;
+    let clients = device::Config::default().connections_max;
+    // They are spread over tables that are not all equally full.
+    assert!(2 * clients <= most, "{clients} clients, {most} principals");
+}
+
+#[test]
 fn who_has_used_up_his_quota_leaves_all_the_same() {
     let unit = Unit::new();
     unit.done(
