@@ -148,10 +148,7 @@ fn order(fleet: &Fleet, tx: &mut Tx<'_>, device: &str) -> Result<(), Problem> {
 ///
 /// # Errors
 /// Where the store cannot be read.
-pub(super) fn standing(
-    tx: &Tx<'_>,
-    device: &Resource,
-) -> Result<BTreeSet<index::Entry>, Problem> {
+pub(super) fn standing(tx: &Tx<'_>, device: &Resource) -> Result<BTreeSet<index::Entry>, Problem> {
     let Some(side) = twin::side(tx, &device.name, SideName::Reported)? else {
         return Ok(BTreeSet::new());
     };

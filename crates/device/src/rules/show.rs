@@ -53,9 +53,7 @@ pub(crate) fn get(_: &Fleet, reader: &Reader, call: &Call) -> Result<Reply, Prob
     answer["spec"] = resource.spec.clone();
     let mut states = Vec::new();
     let remembered = match run::begun(reader, name)? {
-        Some(begun) => {
-            reader.scan_prefix(key::states_of(name, begun.run).as_ref(), STATES_MAX)?
-        }
+        Some(begun) => reader.scan_prefix(key::states_of(name, begun.run).as_ref(), STATES_MAX)?,
         None => Vec::new(),
     };
     for (found, bytes) in remembered {
