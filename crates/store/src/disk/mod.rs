@@ -14,6 +14,10 @@ pub use model::LeftOut;
 use model::Model;
 use std::ffi::CStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long a dropped store may take to close its files.
+const CLOSE_MS_MAX: u32 = 10_000;
 
 /// A disk in memory that can lose power. Clones share the disk.
 #[derive(Clone)]
@@ -34,6 +38,13 @@ impl SimulatedDisk {
     /// # Panics
     /// Where a store on this disk is still open.
     pub fn crash(&self, seed: u64) {
+        // A thread that reads for a store which was just dropped gives its files back a moment later.
+        for _ in 0..CLOSE_MS_MAX {
+            if self.model().handles_open == 0 {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
         self.model().crash(seed);
     }
 
