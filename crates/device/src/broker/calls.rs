@@ -1,6 +1,6 @@
 //! What a door asks of sessions, and what it is answered: the parameters of the operations `mqtt_session.*`.
 
-use super::rows::{Progress, ProgressOf};
+use super::rows::Progress;
 use crate::mqtt::{Connect, Place, Stage, SubscribeTo, Version, Will};
 use serde::{Deserialize, Serialize};
 
@@ -165,8 +165,8 @@ pub struct Hold {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
-    /// How far each has come.
-    pub sessions: Vec<ProgressOf>,
+    /// The numbers of which. How far each has come its seat says.
+    pub sessions: Vec<u64>,
 }
 
 /// Ends a connection by hand.

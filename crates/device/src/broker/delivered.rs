@@ -122,13 +122,13 @@ pub(crate) fn record(fleet: &Fleet, tx: &mut Tx<'_>, call: &Call) -> Result<Repl
     let record: Record = call.parameters()?;
     fleet.broker.ensure(tx)?;
     let mut sessions = Vec::new();
-    for of in &record.sessions {
-        let Some(numbered) = rows::numbered(tx, of.number)? else { continue };
-        let progress = newest(fleet, of.number, Some(&of.progress)).unwrap_or_default();
-        tx.put(key::progress(of.number), wire::write(&progress)?);
-        forget_marks(tx, of.number, &progress)?;
+    for number in record.sessions {
+        let Some(numbered) = rows::numbered(tx, number)? else { continue };
+        let Some(progress) = newest(fleet, number, None) else { continue };
+        tx.put(key::progress(number), wire::write(&progress)?);
+        forget_marks(tx, number, &progress)?;
         if !numbered.is_group {
-            sessions.push((of.number, progress));
+            sessions.push((number, progress));
         }
     }
     // Groups first: what a session has of them is looked for there.

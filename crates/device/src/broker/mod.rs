@@ -52,7 +52,7 @@ pub use calls::{
 };
 pub use message::{Message, Origin};
 pub use router::Router;
-pub use rows::{Progress, ProgressOf};
+pub use rows::Progress;
 pub use seat::{Nudge, Seat, SeatShown, Taken, Wake, scopes_anew};
 pub use topics::{Topic, Topics};
 
@@ -231,23 +231,16 @@ impl Broker {
         Ok(first.first().and_then(|(stored, _)| key::of_due(stored)).map(|(at, _, _)| at))
     }
 
-    /// Takes the sessions and groups that have come on since they were written down, `limit` at most.
-    pub fn dirty(&self, limit: usize) -> Vec<ProgressOf> {
-        let numbers: Vec<u64> = {
-            let mut dirty = self.shared.dirty.lock().unwrap_or_else(PoisonError::into_inner);
-            let taken: Vec<u64> = dirty.iter().take(limit).copied().collect();
-            taken.iter().for_each(|number| {
-                dirty.remove(number);
-            });
-            taken
-        };
+    /// Takes the numbers of sessions and groups that have come on since they were written down, `limit` at most. Of sessions that end with
+    /// their connection nothing is written down.
+    pub fn dirty(&self, limit: usize) -> Vec<u64> {
         let state = self.read_state();
-        let progress = |number: u64| match (state.seats.get(&number), state.groups.get(&number)) {
-            (Some(seat), _) => seat.is_durable().then(|| seat.progress()),
-            (None, group) => group.map(|group| group.progress()),
+        let is_kept = |number: &u64| match state.seats.get(number) {
+            Some(seat) => seat.is_durable(),
+            None => state.groups.contains_key(number),
         };
-        let of = |number| Some(ProgressOf { number, progress: progress(number)? });
-        numbers.into_iter().filter_map(of).collect()
+        let mut dirty = self.shared.dirty.lock().unwrap_or_else(PoisonError::into_inner);
+        std::iter::from_fn(|| dirty.pop_first()).filter(is_kept).take(limit).collect()
     }
 
     /// Forgets what was made of a commit that did not happen. Who sits here stays; what he hears is read anew.

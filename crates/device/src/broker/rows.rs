@@ -182,15 +182,6 @@ pub struct Progress {
     pub queued: u64,
 }
 
-/// The progress of a session or group, to be written down.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProgressOf {
-    /// The number of the session or group.
-    pub number: u64,
-    /// How far it has come.
-    pub progress: Progress,
-}
-
 /// How many messages are retained.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RetainedCount {

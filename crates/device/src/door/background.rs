@@ -17,8 +17,9 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How often it is swept where nothing is known to be due: retained messages have times of their own.
 const SWEEP_EVERY: Period = Period::seconds(60);
 
-/// Sessions and groups whose progress one call writes down.
-const RECORD_MAX: usize = 1_000;
+/// Sessions and groups whose progress one call writes down. Each may have thousands of messages under way, and nobody else has his turn
+/// meanwhile.
+const RECORD_MAX: usize = 64;
 
 /// Sweeps in one go: each takes some of what is due.
 const SWEEPS_MAX: usize = 100;

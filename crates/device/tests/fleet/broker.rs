@@ -292,6 +292,18 @@ fn what_is_said_while_a_client_is_away_waits_for_it_also_over_a_restart() {
     world.verify();
 }
 
+#[test]
+fn progress_is_written_down_of_sessions_that_stay() {
+    let mut world = world();
+    let clean = Client::clean(&mut world, OWNER, "clean");
+    let kept = Client::durable(&mut world, OWNER, "kept");
+    assert!(clean.opened.session < kept.opened.session);
+    clean.quit(&mut world);
+    kept.quit(&mut world);
+    assert_eq!(world.fleet.broker().dirty(1), [kept.opened.session]);
+    assert!(world.fleet.broker().dirty(1).is_empty());
+}
+
 /// V3 3.1.4-2; V5 3.1.4-3.
 #[test]
 fn an_older_connection_of_a_client_is_ended_and_says_nothing_more() {
