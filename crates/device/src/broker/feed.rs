@@ -14,7 +14,7 @@ use bytes::Bytes;
 use kernel::{Kernel, Read, Reader};
 use std::sync::Arc;
 
-pub use retained::{retained, retained_for};
+pub use retained::retained_for;
 
 /// So many bytes of messages are read at once, about.
 pub(crate) const FOUND_BYTES_MAX: usize = 1 << 20;

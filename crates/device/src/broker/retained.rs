@@ -1,20 +1,29 @@
 //! Retained messages: the last one of each topic, for who subscribes later.
 
+use super::feed::FOUND_BYTES_MAX;
 use super::message::{Message, Origin};
-use super::rows::{RetainedCount, get};
+use super::rows::{RetainedCount, Scope, get};
 use super::seat::Seat;
 use super::{Broker, key, topic};
 use crate::mqtt::{Delivery, Place};
 use crate::{Error, wire};
 use base::{Period, Problem, Time, prefix_end};
 use kernel::{Read, Reader, Tx};
+use std::borrow::Cow;
 use std::sync::{Arc, PoisonError};
 
 /// The version of the stored form, before the message.
 const VERSION: u8 = 1;
 
-/// Retained messages that are read, or looked at, in one go.
-const PAGE: usize = 256;
+/// Retained messages of which one sweep looks whether they are still worth something.
+const SWEPT_MAX: usize = 256;
+
+/// Retained messages that are read in one go.
+const PAGE: usize = 64;
+
+/// How many one look goes through, and how many bytes of them; whoever wants more looks again, and others do meanwhile.
+const LOOKS_MAX: usize = 4_096;
+const LOOKED_BYTES_MAX: usize = 8 << 20;
 
 impl Broker {
     /// Retains a message, in place of the one before. One without a payload removes it.
@@ -78,8 +87,8 @@ impl Broker {
         let end = prefix_end(first.as_ref());
         let from = self.swept.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let from = from.unwrap_or_else(|| first.bytes());
-        let pairs = tx.scan(&from, &end, PAGE, false)?;
-        let next = pairs.last().filter(|_| pairs.len() == PAGE);
+        let pairs = tx.scan(&from, &end, SWEPT_MAX, false)?;
+        let next = pairs.last().filter(|_| pairs.len() == SWEPT_MAX);
         let next = next.map(|(last, _)| [last.as_slice(), &[0]].concat());
         *self.swept.lock().unwrap_or_else(PoisonError::into_inner) = next;
         let (wall, topics) = (tx.wall(), self.topics(tx)?);
@@ -127,19 +136,6 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Message, Problem> {
     }
 }
 
-/// Returns retained messages whose topics a filter matches, whoever may hear them: in the order of topics, `limit` at most.
-///
-/// # Errors
-/// Where the store cannot be read.
-pub fn retained(read: &dyn Read, filter: &str, limit: usize) -> Result<Vec<Message>, Problem> {
-    let mut found = Vec::new();
-    each(read, filter, None, &mut |message| {
-        found.push(message);
-        Ok(found.len() < limit)
-    })?;
-    Ok(found)
-}
-
 /// Returns the retained messages that a session gets by one of its filters, `limit` at most, and behind which topic to go on, where there
 /// may be more. A shared filter gets none.
 ///
@@ -157,48 +153,62 @@ pub fn retained_for(
         return Ok((Vec::new(), None));
     };
     let mut found: Vec<Delivery> = Vec::new();
-    let mut next = None;
+    let mut size = 0;
     let wall = reader.kernel().clock().wall();
-    each(reader, filter, after, &mut |message| {
+    let next = each(reader, &narrowed(filter, &subscription.scope), after, &mut |message| {
         let may = subscription.scope.allows(&message.origin) == Some(true);
         if may && message.remaining(wall).is_some() {
-            let topic = message.topic.clone();
             let qos = message.qos.min(subscription.qos);
             let ids = subscription.identifier.into_iter().collect();
+            size += message.size();
             let message = Arc::new(message);
             found.push(Delivery { message, place: Place::Retained, qos, retain: true, ids });
-            next = Some(topic);
         }
-        Ok(found.len() < limit)
+        Ok(found.len() < limit && size < FOUND_BYTES_MAX)
     })?;
-    let is_all = found.len() < limit;
-    Ok((found, next.filter(|_| !is_all)))
+    Ok((found, next))
 }
 
-/// Gives the retained messages that a filter matches, behind a topic, until `give` has enough.
+/// Returns a filter that matches what one with this scope may hear, and begins with as much text as can be known: who may hear no topic
+/// but those of devices need not look through all the others.
+fn narrowed<'f>(filter: &'f str, scope: &Scope) -> Cow<'f, str> {
+    let is_of_devices = !scope.topics.values().any(|is_allowed| *is_allowed);
+    match filter.split_once('/') {
+        Some(("+", rest)) if is_of_devices => Cow::Owned(format!("devices/{rest}")),
+        None if is_of_devices && filter == "#" => Cow::Borrowed("devices/#"),
+        _ => Cow::Borrowed(filter),
+    }
+}
+
+/// Gives the retained messages that a filter matches, behind a topic, until `give` has enough or many were looked at. Returns behind which
+/// topic to go on, where there may be more.
 fn each(
     read: &dyn Read,
     filter: &str,
     after: Option<&str>,
     give: &mut dyn FnMut(Message) -> Result<bool, Problem>,
-) -> Result<(), Problem> {
+) -> Result<Option<Box<str>>, Problem> {
     let below = key::retained_below(topic::literal(filter));
     let end = prefix_end(&below);
     let mut from = match after {
         Some(topic) => [key::retained(topic).as_ref(), &[0]].concat(),
         None => below,
     };
+    let (mut looks, mut looked_bytes) = (0, 0);
     loop {
         let pairs = read.scan(&from, &end, PAGE, false)?;
         for (stored, bytes) in &pairs {
             let topic = key::of_retained(stored).unwrap_or_default();
-            if topic::matches(filter, &topic) && !give(self::read(bytes)?)? {
-                return Ok(());
+            looks += 1;
+            looked_bytes += bytes.len();
+            let has_enough = topic::matches(filter, &topic) && !give(self::read(bytes)?)?;
+            if has_enough || LOOKS_MAX <= looks || LOOKED_BYTES_MAX <= looked_bytes {
+                return Ok(Some(topic.into()));
             }
         }
         match pairs.last() {
             Some((last, _)) if pairs.len() == PAGE => from = [last.as_slice(), &[0]].concat(),
-            _ => return Ok(()),
+            _ => return Ok(None),
         }
     }
 }
@@ -207,4 +217,26 @@ fn each(
 pub(crate) fn expires(message: &Message) -> Option<Time> {
     let seconds = message.properties.as_ref()?.expiry_secs?;
     Some(message.at.plus(Period::seconds(seconds.into())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_hears_devices_alone_looks_below_them_alone() {
+        let of_devices = Scope { topics: [("all".to_owned(), false)].into(), ..Scope::default() };
+        for (filter, expected) in [
+            ("+/van-7/x", "devices/van-7/x"),
+            ("+/#", "devices/#"),
+            ("#", "devices/#"),
+            ("+", "+"),
+            ("devices/van-7/#", "devices/van-7/#"),
+        ] {
+            assert_eq!(narrowed(filter, &of_devices), expected);
+        }
+        let of_all = Scope { topics: [("all".to_owned(), true)].into(), ..Scope::default() };
+        assert_eq!(narrowed("+/van-7/x", &of_all), "+/van-7/x");
+        assert_eq!(narrowed("#", &of_all), "#");
+    }
 }

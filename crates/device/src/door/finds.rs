@@ -133,6 +133,8 @@ impl Finds {
                 _ => false,
             };
             if wants_retained && topic::share(&to.filter).is_none() {
+                // Who asks again gets all of it again, from the beginning, once.
+                self.pages.retain(|page| page.filter != to.filter);
                 self.pages.push_back(Page { filter: to.filter.clone(), after: None });
             }
             let Some(device) = &self.device else { continue };
@@ -199,7 +201,9 @@ impl Finds {
             }
             Found::Retained { deliveries, next } => {
                 self.ready.extend(deliveries);
-                if let Some(next) = next {
+                let is_asked =
+                    |next: &Page| self.pages.iter().any(|page| page.filter == next.filter);
+                if let Some(next) = next.filter(|next| !is_asked(next)) {
                     self.pages.push_front(next);
                 }
             }

@@ -507,6 +507,56 @@ fn the_last_retained_message_of_a_topic_waits_for_new_subscribers() {
     world.verify();
 }
 
+#[test]
+fn a_device_gets_what_is_retained_of_its_own_by_a_filter_that_begins_wild() {
+    let mut world = world();
+    world.apply(json!(vans())).expect("a type");
+    world.apply(json!([device("van-1", "van"), device("van-2", "van")])).expect("devices");
+    for name in ["van-1", "van-2"] {
+        let publish = Publish {
+            topic: format!("devices/{name}/telemetry/weight").into(),
+            payload: b"12.5".to_vec().into(),
+            qos: Qos::AtLeastOnce,
+            retain: true,
+            is_dup: false,
+            packet: 1,
+            alias: None,
+            properties: None,
+        };
+        let mut call = of("device.publish", &format!("device/{name}"), &format!("device:{name}"));
+        call.media = batch::MEDIA.into();
+        call.body = batch::encode(0, 0, &[publish], |_| None);
+        assert_eq!(world.made(call), Ok(Value::Null));
+    }
+    retain(&mut world, "x/van-1/telemetry/weight", "1");
+    let van = Client::clean(&mut world, "device:van-1", "van-1");
+    assert_eq!(van.subscribe(&mut world, "+/van-1/telemetry/+", 1), (1, true));
+    let expected = ["devices/van-1/telemetry/weight 12.5 1"];
+    assert_eq!(retained(&world, &van, "+/van-1/telemetry/+"), expected);
+}
+
+#[test]
+fn many_retained_messages_are_looked_for_in_several_looks() {
+    let mut world = world();
+    for number in 0..30 {
+        retain(&mut world, &format!("a/{number:02}"), &"x".repeat(60_000));
+    }
+    let hearer = Client::clean(&mut world, OWNER, "hearer");
+    hearer.subscribe(&mut world, "a/+", 1);
+    let (mut topics, mut after, mut looks) = (Vec::new(), None::<Box<str>>, 0);
+    loop {
+        let found = retained_for(&world.reader(), &hearer.seat, "a/+", after.as_deref(), 1_000);
+        let (found, next) = found.expect("retained messages");
+        topics.extend(found.iter().map(|delivery| delivery.message.topic.to_string()));
+        (after, looks) = (next, looks + 1);
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(looks, 2, "a mebibyte at once");
+    assert_eq!(topics, (0..30).map(|number| format!("a/{number:02}")).collect::<Vec<String>>());
+}
+
 /// V5 3.3.1-12, 3.3.1-13.
 #[test]
 fn the_retain_flag_stays_where_the_subscription_wants_it() {
