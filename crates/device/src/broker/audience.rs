@@ -77,6 +77,11 @@ pub(crate) struct Routed {
 }
 
 impl Routed {
+    /// Returns to how many it is offered.
+    pub(crate) fn hearers(&self) -> usize {
+        self.audience.direct.len() + self.audience.groups.len()
+    }
+
     /// Offers the message to all who hear it.
     pub(crate) fn offer(&self) {
         for entry in &self.audience.direct {

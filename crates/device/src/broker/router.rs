@@ -10,6 +10,9 @@ use tokio::sync::{Notify, watch};
 /// Above so many messages whoever commits brings them himself: the inbox cannot grow without end.
 const BACKLOG_MAX: usize = 1_000_000;
 
+/// So many times messages are offered in one go, about: whoever runs the router has other things to do too.
+const OFFERS_MAX: usize = 4_096;
+
 /// The way of messages from commits to seats. Where nobody runs it, each commit does it itself.
 pub struct Router {
     inbox: Mutex<VecDeque<Vec<Routed>>>,
@@ -86,16 +89,30 @@ impl Router {
         }
     }
 
-    /// Brings what one commit has left. Returns false where nothing waits.
+    /// Brings what one commit has left, of much a part. Returns false where nothing waits.
     fn route_some(&self) -> bool {
         let _alone = self.routing.lock().unwrap_or_else(PoisonError::into_inner);
-        let batch = self.inbox.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        let Some(batch) = batch else { return false };
+        let Some(batch) = self.next() else { return false };
         batch.iter().for_each(Routed::offer);
         if let Some(last) = batch.iter().rev().find_map(|routed| routed.offset) {
             self.shared.routed.fetch_max(last + 1, Ordering::SeqCst);
         }
         self.backlog.fetch_sub(batch.len(), Ordering::SeqCst);
         true
+    }
+
+    fn next(&self) -> Option<Vec<Routed>> {
+        let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut batch = inbox.pop_front()?;
+        let mut offers = 0;
+        let rest = batch.iter().position(|routed| {
+            let is_enough = OFFERS_MAX <= offers;
+            offers += routed.hearers();
+            is_enough
+        });
+        if let Some(rest) = rest {
+            inbox.push_front(batch.split_off(rest));
+        }
+        Some(batch)
     }
 }

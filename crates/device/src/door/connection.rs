@@ -28,7 +28,7 @@ const WRITE_STALL: Duration = Duration::from_secs(30);
 
 /// While so many messages are on their way to their hearers, nothing is read, and it is looked again after a while.
 const BACKLOG_MAX: usize = 100_000;
-const BACKLOG_LOOK: Duration = Duration::from_millis(20);
+const BACKLOG_LOOK: Duration = Duration::from_millis(250);
 
 /// Who has sent so much at once lets others have their turn.
 const MUCH_BYTES: usize = 16 << 10;

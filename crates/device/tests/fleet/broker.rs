@@ -592,6 +592,38 @@ fn every_session_that_matches_gets_a_message_once_with_the_qos_that_fits() {
     assert_eq!(none.hear(&world), Vec::<String>::new());
 }
 
+#[test]
+fn many_messages_for_many_hearers_come_in_their_order() {
+    let mut world = world();
+    let hearers: Vec<Client> = (0..30)
+        .map(|number| {
+            let hearer = Client::clean(&mut world, OWNER, &format!("hearer-{number}"));
+            hearer.subscribe(&mut world, "a", 1);
+            hearer
+        })
+        .collect();
+    let publish = |number: u32| Publish {
+        topic: "a".into(),
+        payload: number.to_string().into_bytes().into(),
+        qos: Qos::AtLeastOnce,
+        retain: false,
+        is_dup: false,
+        packet: 1,
+        alias: None,
+        properties: None,
+    };
+    let messages: Vec<Publish> = (0..300).map(publish).collect();
+    let mut call = of("topic.publish", "topic/all", OWNER);
+    call.media = batch::MEDIA.into();
+    call.body = batch::encode(0, 0, &messages, |_| None);
+    assert_eq!(world.made(call), Ok(Value::Null));
+    assert_eq!(world.fleet.broker().router().backlog(), 0);
+    let expected: Vec<String> = (0..300).map(|number| format!("a {number} 1")).collect();
+    for hearer in &hearers {
+        assert_eq!(hearer.hear(&world), expected);
+    }
+}
+
 /// V3 3.8.4-3; V5 3.8.4-3, 3.8.4-4.
 #[test]
 fn the_same_filter_replaces_a_subscription_and_loses_nothing() {
