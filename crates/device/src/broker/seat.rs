@@ -15,7 +15,7 @@ use super::topic;
 use super::track::{Offered, Track};
 use super::tree::Subscription;
 use crate::config::Config;
-use crate::mqtt::{Delivery, Held, Left, Place, Qos, Version, reason};
+use crate::mqtt::{Delivery, Held, Left, Place, Qos, Stage, Version, reason};
 use base::{Problem, Time};
 use kernel::{Kernel, Principal, Reader};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -259,27 +259,37 @@ impl Seat {
 
     /// Takes what a connection leaves to the next one.
     pub fn left(&self, generation: u64, left: Left) {
+        self.gone(generation, &places(&left), Some(left));
+    }
+
+    /// Takes note that a connection has gone before it has begun: its client has what stands in the store.
+    pub fn vacate(&self, generation: u64, held: &[(u16, Place, Stage)]) {
+        self.gone(generation, &held.iter().map(|(_, place, _)| *place).collect(), None);
+    }
+
+    fn gone(&self, generation: u64, keeps: &BTreeSet<Place>, left: Option<Left>) {
         let mut state = self.lock();
         let is_current = generation == state.generation;
         if !is_current && state.awaited != Some(generation) {
             return;
         }
-        let keeps = places(&left);
         if is_current {
             state.is_attached = false;
             state.wake = None;
             state.clear();
-            state.track.leave(self.session, &offsets(&keeps));
+            state.track.leave(self.session, &offsets(keeps));
             self.make_way(&mut state);
         }
-        state.left = Some(left);
+        if left.is_some() {
+            state.left = left;
+        }
         if state.awaited == Some(generation) {
             state.awaited = None;
         }
         let groups: Vec<Arc<Group>> = state.groups.values().cloned().collect();
         drop(state);
         if is_current {
-            self.left_groups(&groups, &keeps);
+            self.left_groups(&groups, keeps);
             self.shared.note_dirty(self.session);
         }
     }

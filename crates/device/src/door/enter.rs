@@ -135,10 +135,21 @@ async fn sit(door: &Arc<Door>, peer: &Peer, connect: &Connect) -> Result<Seated,
         Arc::new(move |nudge: Nudge| mailbox.nudge(nudge))
     };
     let left = attach(&seat, opened.generation, &wake).await;
-    if seat.opened() != opened.generation {
-        return Err(taken_over());
-    }
-    let (rights, held) = look(door, &asker, &seat, &opened, left.is_some()).await?;
+    let looked = match seat.opened() == opened.generation {
+        true => look(door, &asker, &seat, &opened, left.is_some()).await.map_err(Refused::from),
+        false => Err(taken_over()),
+    };
+    let (rights, held) = match looked {
+        Ok(looked) => looked,
+        Err(refused) => {
+            // Whoever comes next goes on from where this one would have.
+            match left {
+                Some(left) => seat.left(opened.generation, left),
+                None => seat.vacate(opened.generation, &opened.held),
+            }
+            return Err(refused);
+        }
+    };
     let is_durable = 0 < opened.expiry;
     let (outgoing, incoming) = match left {
         Some(left) => (left.outgoing, left.incoming),

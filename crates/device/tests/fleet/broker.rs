@@ -376,6 +376,28 @@ fn who_leaves_too_late_leaves_nothing_to_the_next_but_one() {
 }
 
 #[test]
+fn who_is_turned_away_at_his_seat_leaves_it_as_it_was() {
+    let mut world = world();
+    let client = Client::durable(&mut world, OWNER, "c");
+    client.subscribe(&mut world, "a", 1);
+    let speaker = Client::clean(&mut world, OWNER, "speaker");
+    speaker.say(&mut world, "a", "1", 1);
+    let has = client.take(&world);
+    client.leave(&mut world, has, false);
+    let again = json!({"is_clean": false, "expiry": 3_600});
+    let opened = open(&mut world, OWNER, "c", again.clone()).expect("it is let in");
+    assert!(client.seat.attach(opened.generation, Arc::new(|_| {})).is_none());
+    client.seat.vacate(opened.generation, &opened.held);
+    speaker.say(&mut world, "a", "2", 1);
+    let opened = open(&mut world, OWNER, "c", again).expect("it is let in");
+    assert!(client.seat.is_left(), "nobody is waited for");
+    assert!(client.seat.attach(opened.generation, Arc::new(|_| {})).is_none());
+    assert_eq!(opened.held, [(1, Place::Log(0), Stage::Sent)]);
+    assert_eq!(client.hear(&world), ["a 2 1"]);
+    world.verify();
+}
+
+#[test]
 fn what_an_absent_client_may_have_stands_in_the_store_alone() {
     let mut world = world();
     let client = Client::durable(&mut world, OWNER, "c");
