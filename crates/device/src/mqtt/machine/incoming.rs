@@ -254,7 +254,8 @@ impl Machine {
     pub(super) fn take_publish(&mut self, mut publish: Publish, topics: &dyn Targets) {
         if let Some(alias) = publish.alias.take() {
             if !publish.topic.is_empty() {
-                self.gate.aliases.insert(alias, publish.topic.clone());
+                let kept = kept_of(&publish.topic, self.limits.topic_bytes_max);
+                self.gate.aliases.insert(alias, kept.into());
             } else if let Some(topic) = self.gate.aliases.get(&alias) {
                 publish.topic = topic.clone();
             } else {
@@ -412,4 +413,11 @@ impl Machine {
             self.codec.ack(&mut self.out, AckKind::Pubcomp, packet, reason::SUCCESS, None);
         }
     }
+}
+
+/// Returns what is kept of a topic under its alias: of one that is too long as much as is too long still.
+fn kept_of(topic: &str, most: usize) -> &str {
+    let mut ends = topic.char_indices().map(|(at, _)| at);
+    let end = ends.find(|at| most < *at).unwrap_or(topic.len());
+    topic.get(..end).unwrap_or(topic)
 }

@@ -442,3 +442,13 @@ fn what_no_statement_names_holds_too() {
     }
     a_payload_is_what_it_says(Version::V5);
 }
+
+#[test]
+fn an_alias_of_a_topic_that_is_too_long_is_too_long() {
+    let mut talk = Talk::open(Version::V5);
+    for (id, topic) in [(1, "x".repeat(500)), (2, String::new())] {
+        let said = talk.say(&publish_as(Version::V5, 0b10, id, &topic, &[0x23, 0, 1]));
+        assert_eq!((said[0][0], said[0][4]), (0x40, reason::TOPIC));
+    }
+    assert!(talk.acts.is_empty() && !talk.is_over());
+}
