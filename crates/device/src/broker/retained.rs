@@ -156,7 +156,8 @@ pub fn retained_for(
     let mut size = 0;
     let wall = reader.kernel().clock().wall();
     let next = each(reader, &narrowed(filter, &subscription.scope), after, &mut |message| {
-        let may = subscription.scope.allows(&message.origin) == Some(true);
+        let is_own = subscription.no_local && message.publisher == seat.session();
+        let may = !is_own && subscription.scope.allows(&message.origin) == Some(true);
         if may && message.remaining(wall).is_some() {
             let qos = message.qos.min(subscription.qos);
             let ids = subscription.identifier.into_iter().collect();

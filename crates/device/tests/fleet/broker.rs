@@ -675,6 +675,11 @@ fn who_does_not_want_his_own_words_is_spared_them() {
     assert_eq!((one.hear(&world), other.hear(&world)), (vec![], vec!["a x 1".to_owned()]));
     other.say(&mut world, "a", "y", 1);
     assert_eq!(one.hear(&world), ["a y 1"]);
+    // Nor does he get what he had retained, when he subscribes again.
+    let session = (one.opened.session, one.opened.generation);
+    assert_eq!(say(&mut world, OWNER, session, ("a", "z", 1, true)), Ok(Value::Null));
+    assert_eq!(retained(&world, &one, "a"), Vec::<String>::new());
+    assert_eq!(retained(&world, &other, "a"), ["a z 1"]);
 }
 
 /// V3 3.10.4-1, 3.10.4-2, 3.10.4-3; V5 3.10.4-1, 3.10.4-2, 3.10.4-3.
