@@ -62,6 +62,10 @@ impl Track {
             return Offered::Known;
         }
         if self.is_waiting() || !has_room {
+            if self.missed <= self.next {
+                // Nothing before it waits in the log: what came since was taken, or was for others.
+                self.next = self.next.max(offset);
+            }
             self.missed = offset + 1;
             self.queued += 1;
             return Offered::Missed;
@@ -72,6 +76,8 @@ impl Track {
 
     /// Takes a message: it is under way.
     pub(crate) fn take(&mut self, offset: u64, by: u64) {
+        // Whoever was about to take it may have gone, and given it back.
+        self.given_back.remove(&offset);
         self.next = self.next.max(offset + 1);
         self.under_way.insert(offset, by);
     }
@@ -307,7 +313,7 @@ mod tests {
         let mut track = Track::at(0);
         assert_eq!(track.offer(3, 1, false), Offered::Missed);
         assert_eq!(track.offer(5, 1, true), Offered::Missed, "3 comes first");
-        assert_eq!((track.behind(), track.queued(), track.least(9)), (Some(0), 2, 0));
+        assert_eq!((track.behind(), track.queued(), track.least(9)), (Some(3), 2, 3));
         assert!(track.read(3, 1));
         track.read_upto(4);
         assert_eq!((track.behind(), progress(&track, 9)), (Some(4), (4, vec![3])));
@@ -317,6 +323,26 @@ mod tests {
         assert_eq!((track.queued(), track.dropped()), (0, 0));
         assert_eq!(track.offer(8, 1, true), Offered::Known, "the log was read past it");
         assert_eq!(track.offer(9, 1, true), Offered::Taken);
+    }
+
+    #[test]
+    fn the_log_is_read_from_the_first_that_was_missed_on() {
+        let mut track = Track::at(0);
+        track.offer(2, 1, true);
+        track.handled(2);
+        // What stood between was for others, or not wanted like that.
+        assert_eq!(track.offer(9, 1, false), Offered::Missed);
+        assert_eq!(track.offer(11, 1, true), Offered::Missed);
+        assert_eq!(track.behind(), Some(9));
+    }
+
+    #[test]
+    fn what_is_given_back_while_it_is_taken_is_there_once() {
+        let mut track = Track::at(0);
+        track.take(0, 7);
+        track.leave(7, &NONE);
+        track.take(0, 8);
+        assert!(!track.is_waiting() && track.holds(8));
     }
 
     #[test]
