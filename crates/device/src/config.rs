@@ -64,6 +64,10 @@ pub struct Config {
     pub device_messages_second_max: u64,
     /// Bytes a second of one device, where its type does not say.
     pub device_bytes_second_max: u64,
+    /// Messages a second of one user.
+    pub user_messages_second_max: u64,
+    /// Bytes a second of one user.
+    pub user_bytes_second_max: u64,
     /// Messages a second of all clients.
     pub messages_second_max: u64,
     /// Bytes of the payload of telemetry or an event.
@@ -141,6 +145,8 @@ impl Default for Config {
             will_bytes_max: 64 << 10,
             device_messages_second_max: 1_000,
             device_bytes_second_max: 1 << 20,
+            user_messages_second_max: 100_000,
+            user_bytes_second_max: 64 << 20,
             messages_second_max: 200_000,
             payload_bytes_max: 64 << 10,
             rows_message_max: 1_000,

@@ -1,5 +1,5 @@
-//! How much clients may say: messages and bytes a second, of one device and of all clients. Who has said more is not read for a while,
-//! which his system notices by itself; nothing is dropped.
+//! How much clients may say: messages and bytes a second, of one device or user and of all clients. Who has said more is not read for a
+//! while, which his system notices by itself; nothing is dropped.
 
 use crate::config::Config;
 use crate::registry::DeviceLimits;
@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// With so many more devices those that owe nothing and have no connection are forgotten.
+/// With so many more clients those that owe nothing and have no connection are forgotten.
 const LOOK_EVERY: usize = 4_096;
 
 /// A bucket, kept as the moment at which nothing is owed any more, in nanoseconds: what was said already is charged, and a pause follows.
@@ -42,7 +42,7 @@ fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// What one device has said, over all its connections.
+/// What one device or user has said, over all its connections.
 #[derive(Debug, Default)]
 struct Own {
     messages: Bucket,
@@ -57,13 +57,20 @@ impl Own {
     }
 }
 
+/// How much one client may say.
+#[derive(Debug, Clone, Copy)]
+struct Rates {
+    messages: Rate,
+    bytes: Rate,
+}
+
 /// What all clients may say.
 #[derive(Debug)]
 pub(super) struct Budgets {
     all: Bucket,
     all_rate: Rate,
-    messages: Rate,
-    bytes: Rate,
+    of_device: Rates,
+    of_user: Rates,
     own: Mutex<HashMap<Principal, Arc<Own>>>,
 }
 
@@ -73,20 +80,28 @@ impl Budgets {
         Arc::new(Self {
             all: Bucket::default(),
             all_rate: rate(config.messages_second_max),
-            messages: rate(config.device_messages_second_max),
-            bytes: rate(config.device_bytes_second_max),
+            of_device: Rates {
+                messages: rate(config.device_messages_second_max),
+                bytes: rate(config.device_bytes_second_max),
+            },
+            of_user: Rates {
+                messages: rate(config.user_messages_second_max),
+                bytes: rate(config.user_bytes_second_max),
+            },
             own: Mutex::default(),
         })
     }
 
-    /// Returns what a client may say. People and programs have no limit of their own here: their quotas are the kernel's.
+    /// Returns what a client may say.
     pub(super) fn of(self: &Arc<Self>, who: &Principal, now: Duration) -> Budget {
-        let own = matches!(who, Principal::Device(_)).then(|| self.own(who, now));
-        let (messages, bytes) = (self.messages, self.bytes);
-        Budget { all: Arc::clone(self), own, messages, bytes }
+        let rates = match who {
+            Principal::Device(_) => self.of_device,
+            _ => self.of_user,
+        };
+        Budget { all: Arc::clone(self), own: self.own(who, now), rates }
     }
 
-    /// To connect anew forgives nothing: what a device owes is known for as long as it owes it.
+    /// To connect anew forgives nothing: what a client owes is known for as long as it owes it.
     fn own(&self, who: &Principal, now: Duration) -> Arc<Own> {
         let mut held = self.own.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(own) = held.get(who) {
@@ -105,40 +120,38 @@ impl Budgets {
 #[derive(Debug)]
 pub(super) struct Budget {
     all: Arc<Budgets>,
-    own: Option<Arc<Own>>,
-    messages: Rate,
-    bytes: Rate,
+    own: Arc<Own>,
+    rates: Rates,
 }
 
 impl Budget {
     /// Takes over what the type of the device says.
     pub(super) fn limit(&mut self, limits: DeviceLimits) {
-        let messages = limits.messages.unwrap_or(self.all.messages.per_second);
-        let bytes = limits.bytes.unwrap_or(self.all.bytes.per_second);
-        self.messages = Rate { per_second: messages, burst: limits.burst.unwrap_or(messages) };
-        self.bytes = Rate { per_second: bytes, burst: bytes };
+        let usual = self.all.of_device;
+        let messages = limits.messages.unwrap_or(usual.messages.per_second);
+        let bytes = limits.bytes.unwrap_or(usual.bytes.per_second);
+        self.rates = Rates {
+            messages: Rate { per_second: messages, burst: limits.burst.unwrap_or(messages) },
+            bytes: Rate { per_second: bytes, burst: bytes },
+        };
     }
 
     /// Charges bytes that have come.
     pub(super) fn charge_bytes(&self, now: Duration, count: usize) {
-        if let Some(own) = &self.own {
-            own.bytes.charge(now, count as u64, self.bytes);
-        }
+        self.own.bytes.charge(now, count as u64, self.rates.bytes);
     }
 
     /// Charges messages.
     pub(super) fn charge_messages(&self, now: Duration, count: usize) {
         self.all.all.charge(now, count as u64, self.all.all_rate);
-        if let Some(own) = &self.own {
-            own.messages.charge(now, count as u64, self.messages);
-        }
+        self.own.messages.charge(now, count as u64, self.rates.messages);
     }
 
     /// Returns when the client may say more.
     pub(super) fn free_at(&self) -> Duration {
         let all = self.all.all.free_at(self.all.all_rate);
-        let Some(own) = &self.own else { return all };
-        all.max(own.messages.free_at(self.messages)).max(own.bytes.free_at(self.bytes))
+        let messages = self.own.messages.free_at(self.rates.messages);
+        all.max(messages).max(self.own.bytes.free_at(self.rates.bytes))
     }
 }
 
@@ -163,9 +176,21 @@ mod tests {
         // The other connection has not heard of the limit, and owes the same.
         assert!(now < two.free_at());
         assert!(budgets.of(&device("b"), now).free_at() <= now);
-        let person = budgets.of(&Principal::User("ana".into()), now);
-        person.charge_bytes(now, usize::MAX);
-        assert!(person.free_at() <= now);
+    }
+
+    #[test]
+    fn a_user_pays_for_a_flood_before_it_is_all_that_the_unit_takes() {
+        let config = Config::default();
+        let (budgets, now) = (Budgets::new(&config), Duration::from_secs(100));
+        let ana = budgets.of(&Principal::User("ana".into()), now);
+        let messages = usize::try_from(config.messages_second_max).expect("a number");
+        ana.charge_messages(now, messages);
+        assert!(now < ana.free_at());
+        assert!(budgets.of(&device("a"), now).free_at() <= now);
+        assert!(budgets.of(&Principal::User("bob".into()), now).free_at() <= now);
+        let carl = budgets.of(&Principal::User("carl".into()), now);
+        carl.charge_bytes(now, 1 << 30);
+        assert!(now < carl.free_at());
     }
 
     #[test]
