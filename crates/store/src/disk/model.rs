@@ -82,7 +82,7 @@ pub(super) struct Model {
     /// File locks by file and handle, as SQLite's levels.
     levels: HashMap<String, HashMap<u64, i32>>,
     handles: u64,
-    handles_open: u64,
+    pub handles_open: u64,
     pub faults: Faults,
     pub left_out: LeftOut,
     pub is_off: bool,
