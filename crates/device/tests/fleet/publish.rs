@@ -1,10 +1,11 @@
 //! What devices and clients say: rows, reported state, messages; each message by itself, in one turn with all others.
 
+use crate::registry::rows;
 use crate::world::{BEGIN, OWNER, World, code, device, manifest, of, stream, vans};
 use base::{Problem, Time};
 use device::mqtt::{Publish, Qos};
 use device::publish::batch;
-use kernel::{Call, Reply};
+use kernel::{Call, Cell, Reply, Scan};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use store::{Faults, FaultyStore, MemoryStore, Store};
@@ -391,9 +392,9 @@ fn a_message_that_finds_no_room_among_the_retained_leaves_no_rows() {
     assert_eq!(said(&mut world, &[(position, "")]), (Ok(vec![]), 0, 2));
     // Where two of one turn are after the last place, both are kept, and one is retained.
     assert_eq!(said(&mut world, &[(weight, "1"), (position, "{}")]), (Ok(vec![]), 1, 3));
-    let held = device::broker::feed::retained(&world.reader(), "devices/#", 9).expect("a look");
-    let held: Vec<&str> = held.iter().map(|message| &*message.topic).collect();
-    assert_eq!(held, [weight]);
+    let held = rows(&world, OWNER, "retained", &Scan { columns: vec![0], ..Scan::default() });
+    let held: Vec<&Cell> = held.iter().filter_map(|row| row.first()).collect();
+    assert_eq!(held, [&Cell::Text(weight.into())]);
     world.verify();
 }
 
