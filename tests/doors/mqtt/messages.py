@@ -2,9 +2,6 @@
 
 import time
 
-from paho.mqtt.packettypes import PacketTypes
-
-from client import properties
 from scene import exchange
 
 IDENTIFIERS, RETAIN_SEND, RETAIN_NEW, RETAIN_NEVER = "SubscriptionIdentifier", 0, 1, 2
@@ -291,7 +288,3 @@ def shared(at):
     for number in range(30):
         writer.say(at.topic(f"x/{number}"), f"{number:02}")
     at.sees("the last member has all", at.heard(members[0]), wanted)
-
-
-def will_about(**values):
-    return properties(PacketTypes.WILLMESSAGE, values)

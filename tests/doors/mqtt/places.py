@@ -1,6 +1,7 @@
 """Where clients go: a real unit with its doors for things, and mosquitto, where it is installed, beside it."""
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -16,7 +17,7 @@ sys.path.insert(0, str(ROOT / "benches"))
 from unit import Unit, free_port, listen  # noqa: E402
 
 # How long anything may take before the test has failed.
-PATIENCE = 60
+PATIENCE = int(os.environ.get("PATIENCE", 60))
 SETTINGS = "\n[device]\nconnections_principal_max = 1000\n"
 
 
@@ -59,7 +60,7 @@ class Plant:
         settings = self.folder / "unit.toml"
         settings.write_text(settings.read_text() + SETTINGS)
         self.ports = {door: int(listen(settings, f"listen_{door}").rsplit(":", 1)[1])
-                      for door in ("peers", "mqtt", "mqtts", "mqtt_ws")}
+                      for door in ("peers", "postgres", "mqtt", "mqtts", "mqtt_ws")}
         self.unit = Unit(binary, self.folder)
         apply = [self.binary, "--unit", str(folder), "apply", "-f", str(HERE / "plant")]
         subprocess.run(apply, check=True, stdout=subprocess.DEVNULL)

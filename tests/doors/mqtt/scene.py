@@ -16,10 +16,10 @@ EXCHANGES = []
 BESIDE = 24
 
 
-def exchange(*versions, is_raw=False):
-    """Declares an exchange for these versions of the protocol; a raw one knows no WebSocket."""
+def exchange(*versions, is_raw=False, is_own=False):
+    """Declares an exchange for these versions of the protocol; a raw one knows no WebSocket, one of our own is for the unit alone."""
     def declare(function):
-        EXCHANGES.append((function, versions, is_raw))
+        EXCHANGES.append((function, versions, lambda place: not (is_raw and place.is_web) and (place.is_unit or not is_own)))
         return function
     return declare
 
@@ -98,8 +98,8 @@ class Scene:
 
 def play(places, restart, chosen=None):
     """Plays all exchanges at all places, restarts the brokers in between, and returns the scenes."""
-    scenes = [Scene(function, place, version) for function, versions, is_raw in EXCHANGES for version in versions
-              for place in places if not (is_raw and place.is_web) and chosen in (None, function.__name__)]
+    scenes = [Scene(function, place, version) for function, versions, is_for in EXCHANGES for version in versions
+              for place in places if is_for(place) and chosen in (None, function.__name__)]
     with ThreadPoolExecutor(BESIDE) as pool:
         list(pool.map(Scene.go, scenes))
         restart()

@@ -2,7 +2,9 @@
 
 import time
 
-from client import Refused
+from paho.mqtt.packettypes import PacketTypes
+
+from client import Client, Refused, properties
 from scene import exchange
 
 
@@ -104,18 +106,11 @@ def session_expiry(at):
     found = {name: at.client(name, clean=False, expiry=600).is_present for name in ("short", "longer", "ended")}
     at.sees("sessions", found, {"short": False, "longer": True, "ended": False})
     reader = at.client("none", clean=False)
-    reader.paho.disconnect(properties=at_end(600))
+    reader.paho.disconnect(properties=properties(PacketTypes.DISCONNECT, {"SessionExpiryInterval": 600}))
     at.sees("one that was to end is not prolonged", reader.ended()[0] in (0x82, "closed"), True)
     yield
     found = {name: at.client(name, clean=False, expiry=600).is_present for name in ("short", "none")}
     at.sees("sessions after a restart", found, {"short": True, "none": False})
-
-
-def at_end(expiry):
-    from paho.mqtt.packettypes import PacketTypes
-
-    from client import properties
-    return properties(PacketTypes.DISCONNECT, {"SessionExpiryInterval": expiry})
 
 
 @exchange(3, 5)
@@ -171,7 +166,6 @@ def delayed_wills(at):
 @exchange(3, 5, is_raw=True)
 def names(at):
     """A client without an identifier is given one where it begins anew (MQTT-3.1.3-6 to -8; 5: 3.2.2-16)."""
-    from client import Client
     if at.version == 3:
         one = at.raw()
         answer = one.connect("", clean=False)
@@ -193,3 +187,52 @@ def long_names(at):
             at.client(name)
         except Refused as refused:
             at.sees(f"`{name}` comes in", str(refused), None)
+
+
+@exchange(3, 5, is_own=True)
+def wills_of_the_killed(at):
+    """Who is connected when the unit is killed has not said goodbye: his will is published when it is back."""
+    watcher = at.client("watcher", is_durable=True)
+    watcher.listen(at.topic("#"), 2)
+    watcher.leave()
+    at.client("lost", will=(at.topic("lost"), "of lost", 2, True))
+    yield
+    watcher = at.client("watcher", is_durable=True)
+    at.sees("heard", at.heard(watcher), ["lost of lost q2"])
+    late = at.client("late")
+    late.listen(at.topic("#"), 1)
+    at.sees("retained", at.heard(late), ["lost of lost q1 r"])
+
+
+@exchange(5, is_own=True)
+def wills_that_wait(at):
+    """A will whose delay runs over a kill is published when it is over; not where its client is back before."""
+    watcher = at.client("watcher", is_durable=True)
+    watcher.listen(at.topic("#"), 1)
+    watcher.leave()
+    gone = {}
+    for name, delay in [("back", 600), ("late", 6)]:
+        will = (at.topic(name), f"of {name}", 1, False, {"WillDelayInterval": delay})
+        gone[name] = at.client(name, is_durable=True, will=will).drop()
+    yield
+    at.sees("a session", at.client("back", is_durable=True).is_present, True)
+    watcher = at.client("watcher", is_durable=True)
+    watcher.heard(1)
+    at.sees("when the delay is over", 5.5 <= time.monotonic() - gone["late"], True)
+    at.sees("heard", at.heard(watcher), ["late of late q1"])
+
+
+@exchange(3, 5, is_own=True)
+def shared_by_the_absent(at):
+    """What comes for a shared subscription whose members are all away waits for them, over a restart, and is for one of them (MQTT 5, 4.8.2)."""
+    group, writer = "$share/group/" + at.topic("x"), at.client("writer")
+    for name in ("one", "other"):
+        member = at.client(name, is_durable=True)
+        member.listen(group, 2)
+        member.leave()
+    for number in range(10):
+        writer.say(at.topic("x"), str(number), 1 + number % 2)
+    yield
+    members = [at.client(name, is_durable=True) for name in ("one", "other")]
+    heard = sum((at.heard(one) for one in members), [])
+    at.sees("all of it, once", sorted(heard), [f"x {number} q{1 + number % 2}" for number in range(10)])
