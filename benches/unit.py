@@ -50,7 +50,8 @@ class Unit:
             settings.write_text(f"{settings.read_text()}\n{tables}\n")
             listen(settings, "listen_peers")
         self.address = listen(settings, "listen")
-        self.postgres = listen(settings, "listen_postgres") if has_postgres else None
+        postgres = listen(settings, "listen_postgres")
+        self.postgres = postgres if has_postgres else None
         self.token = (self.folder / "owner.token").read_text().strip()
         self.start()
 

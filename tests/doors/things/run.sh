@@ -86,7 +86,16 @@ declare -A port=([logistics]=${ports[0]} [retail]=${ports[3]} [lab]=${ports[6]})
 start logistics "${ports[@]:0:3}"
 start retail "${ports[@]:3:3}"
 say logistics apply -f "$root/examples/commerce/logistics" > /dev/null
-say retail apply -f "$root/examples/commerce/retail" > /dev/null
+# What the shop asks of tables that other units lend it needs contracts that are not tried here.
+mkdir apps
+cp -r "$root/examples/commerce/retail" apps/retail
+rm apps/retail/answers.yaml apps/retail/queries.yaml
+"$python" - apps/retail/screens.yaml <<'PYTHON'
+import pathlib, sys
+file = pathlib.Path(sys.argv[1])
+file.write_text("---\n".join(part for part in file.read_text().split("---\n") if "kind: Form" in part))
+PYTHON
+say retail apply -f apps/retail > /dev/null
 say logistics peer add retail retail > /dev/null
 say retail peer add logistics logistics > /dev/null
 say logistics contract propose retail --peer retail --offer claim > /dev/null
