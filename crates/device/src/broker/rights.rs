@@ -28,8 +28,8 @@ pub(crate) fn scope(
         scope.topics.insert(declared.name.to_string(), is_allowed);
     }
     let has_some = scope.devices != Devices::None || scope.topics.values().any(|allowed| *allowed);
-    // Who may hear all topics may wait for one that is not declared yet.
-    let is_allowed = has_some || may_hear(read, who, "")?;
+    // Who may hear all topics may wait for one that is not declared yet; not by a filter whose topics are all closed to him.
+    let is_allowed = has_some || (scope.topics.is_empty() && may_hear(read, who, "")?);
     Ok((scope, is_allowed))
 }
 

@@ -837,10 +837,14 @@ fn a_client_hears_what_its_roles_permit_from_the_commit_on_that_says_so() {
     let mut world = world();
     let policies = "permit (principal in Role::\"listener\", action == Action::\"topic.subscribe\", resource in Kind::\"topic\") \
                     when { resource.name == \"open\" };";
+    let most = "permit (principal in Role::\"most\", action == Action::\"topic.subscribe\", resource in Kind::\"topic\") \
+                unless { resource.name == \"closed\" };";
     world
         .apply(json!([
             manifest("Role", "listener", json!({"summary": "Listens", "policies": policies})),
             manifest("User", "lena", json!({"roles": ["listener"]})),
+            manifest("Role", "most", json!({"summary": "Hears most", "policies": most})),
+            manifest("User", "mona", json!({"roles": ["most"]})),
             manifest("Topic", "all", json!({"filter": "all/#"})),
             manifest("Topic", "open", json!({"filter": "open/+"})),
             manifest("Topic", "closed", json!({"filter": "closed/+"})),
@@ -851,6 +855,11 @@ fn a_client_hears_what_its_roles_permit_from_the_commit_on_that_says_so() {
     assert_eq!(lena.subscribe(&mut world, "nowhere", 1).0, 0x87);
     assert_eq!(lena.subscribe(&mut world, "devices/+/telemetry/#", 1).0, 0x87);
     assert_eq!(lena.subscribe(&mut world, "#", 1), (1, true));
+    // Who may hear all but what is closed to him is told, and may wait for what is not declared yet.
+    let mona = Client::clean(&mut world, "user:mona", "mona");
+    assert_eq!(mona.subscribe(&mut world, "closed/+", 1).0, 0x87);
+    assert_eq!(mona.subscribe(&mut world, "nowhere", 1).0, 1);
+    mona.quit(&mut world);
     let old = Client::with(&mut world, "user:lena", "old", json!({"version": "v3"}));
     assert_eq!(old.subscribe(&mut world, "closed/+", 1).0, 0x80, "3.1.1 knows one reason");
     let speak = |world: &mut World, topic: &str| {
