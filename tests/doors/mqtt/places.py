@@ -132,12 +132,15 @@ class Mosquitto:
             f"user root\nlog_dest file {self.folder}/mosquitto.log\nlog_type all\n")
         self.start()
 
-    def place(self):
-        return Place("mosquitto", self.port, is_unit=False)
+    def place(self, door="mosquitto"):
+        """Returns the door without TLS, or `mosquitto_ws`, that for WebSocket."""
+        if door == "mosquitto":
+            return Place(door, self.port, is_unit=False)
+        return Place(door, self.port_web, transport="websockets", is_unit=False)
 
     def start(self):
         self.process = subprocess.Popen([self.PROGRAM, "-c", str(self.folder / "mosquitto.conf")])
-        until("mosquitto listens", lambda: self.process.poll() is not None or is_open(self.port))
+        until("mosquitto listens", lambda: self.process.poll() is not None or is_open(self.port) and is_open(self.port_web))
         assert self.process.poll() is None, "mosquitto has ended"
 
     def restart(self):

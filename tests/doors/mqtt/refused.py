@@ -233,6 +233,11 @@ def what_may_not_be_heard(plant, van):
         sees(filter, one.subscribe(filter, 1).body[-1], 0x87)
         sees(f"{filter} in 3.1.1", three.subscribe(filter, 1).body[-1], 0x80)
     sees("its own", one.subscribe("devices/van-bad/#", 1).body[-1], 1)
+    # Who may hear all but one topic is told of that one.
+    tina = Raw(plant.place(), 5)
+    assert tina.connect("tina").code == 0
+    for filter, code in [("closed/#", 0x87), ("closed/x", 0x87), ("open/#", 1), ("#", 1), ("devices/#", 0x87), ("$SYS/#", 0x87)]:
+        sees(f"{filter} for a user", tina.subscribe(filter, 1).body[-1], code)
     # One of several is refused by itself.
     filters = b"".join(text(each) + b"\1" for each in ("devices/van-good/#", "devices/van-bad/#"))
     answer = three.ask(frame(SUBSCRIBE, 2, struct.pack("!H", 3) + filters))
