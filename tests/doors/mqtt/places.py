@@ -21,7 +21,7 @@ PATIENCE = int(os.environ.get("PATIENCE", 60))
 SETTINGS = "\n[device]\nconnections_principal_max = 1000\n"
 
 
-def until(what, is_so):
+def until(what, is_so, pause=0.02):
     """Waits until something is so, and returns it."""
     deadline = time.monotonic() + PATIENCE
     while True:
@@ -29,7 +29,7 @@ def until(what, is_so):
         if found:
             return found
         assert time.monotonic() < deadline, f"in vain: {what}"
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,8 @@ class Mosquitto:
         return Place(door, self.port_web, transport="websockets", is_unit=False)
 
     def start(self):
-        self.process = subprocess.Popen([self.PROGRAM, "-c", str(self.folder / "mosquitto.conf")])
+        with open(self.folder / "mosquitto.err", "a") as file:
+            self.process = subprocess.Popen([self.PROGRAM, "-c", str(self.folder / "mosquitto.conf")], stderr=file)
         until("mosquitto listens", lambda: self.process.poll() is not None or is_open(self.port) and is_open(self.port_web))
         assert self.process.poll() is None, "mosquitto has ended"
 
