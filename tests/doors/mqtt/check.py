@@ -25,6 +25,8 @@ from places import Mosquitto, Plant
 MOSQUITTO = {
     ("overlapping", "heard"): "a copy for each subscription in MQTT 5, which may be; in 3.1.1 the quality of whichever comes first",
     ("flow", "under way"): "two more for each acknowledgement: more than the client takes",
+    ("shared_beside", "retained"): "it is sent",
+    ("shared_beside", "one of each"): "one in 3.1.1",
     ("takeover", "the first hears"): "it closes without a word",
     ("too_many", "one more"): "it takes more than it has said",
     ("keep_alive", "the end"): "it closes without a word",

@@ -288,3 +288,57 @@ def shared(at):
     for number in range(30):
         writer.say(at.topic(f"x/{number}"), f"{number:02}")
     at.sees("the last member has all", at.heard(members[0]), wanted)
+
+
+@exchange(3, 5)
+def shared_beside(at):
+    """A shared subscription begins with what is said from then on, no retained message (MQTT 5, 3.8.4); another of the same client is its own."""
+    writer, both = at.client("writer"), at.client("both")
+
+    def new():
+        heard = at.heard(both)
+        both.messages.clear()
+        return heard
+
+    writer.say(at.topic("x"), "old", 1, retain=True)
+    both.listen("$share/group/" + at.topic("x"), 1)
+    at.sees("retained", new(), [])
+    both.listen(at.topic("x"), 2)
+    at.sees("retained of the other", new(), ["x old q1 r"])
+    writer.say(at.topic("x"), "new", 1)
+    at.sees("one of each", new(), ["x new q1", "x new q1"])
+    both.unlisten(at.topic("x"))
+    writer.say(at.topic("x"), "last", 1)
+    at.sees("the share alone", new(), ["x last q1"])
+
+
+@exchange(3, 5)
+def own(at):
+    """Who subscribes hears himself too, in the order in which he speaks, and at once behind SUBACK."""
+    one = at.client("one")
+    for number in range(20):
+        one.listen(at.topic(f"x{number}"), number % 3)
+        one.say(at.topic(f"x{number}"), str(number), 2)
+    wanted = [f"x{number} {number} q{number % 3}" for number in range(20)]
+    at.sees("heard", sorted(at.heard(one)), sorted(wanted))
+    for number in range(20):
+        one.unlisten(at.topic(f"x{number}"))
+        one.say(at.topic(f"x{number}"), "more", 1)
+    at.sees("heard after", len(at.heard(one)), 20)
+
+
+@exchange(3, 5)
+def left_behind(at):
+    """What waits for a client comes although it has unsubscribed since, nothing new does (MQTT-3.10.4-2, -3); other quality from then on."""
+    reader, writer = at.client("reader", is_durable=True, is_manual=True), at.client("writer")
+    reader.listen([(at.topic("a"), 1), (at.topic("b"), 1)])
+    writer.say(at.topic("a"), "1")
+    first = reader.heard(1)[0]
+    reader.unlisten(at.topic("a"))
+    writer.say(at.topic("a"), "2")
+    writer.say(at.topic("b"), "3")
+    reader.heard(2)
+    reader.drop()
+    reader = at.client("reader", is_durable=True)
+    at.sees("again", at.heard(reader), ["a 1 q1", "b 3 q1"])
+    at.sees("the same", reader.messages[0].payload, first.payload)
