@@ -112,7 +112,11 @@ class Raw:
 
     def subscribe(self, filter, qos, id=1):
         body = struct.pack("!H", id) + self.about(SUBSCRIBE, {}) + text(filter) + bytes([qos])
-        return self.ask(frame(SUBSCRIBE, 2, body))
+        packet = self.ask(frame(SUBSCRIBE, 2, body))
+        # What it hears by an older subscription may come in between.
+        while packet and packet.kind != SUBACK:
+            packet = self.next()
+        return packet
 
     def next(self):
         """Returns the next packet, or nothing where the other side has closed."""

@@ -147,10 +147,7 @@ async function refused(at, writer) {
   await assert.rejects(at.client("stranger", { password: "craton_no" }), (error) => error.code === code);
   if (at.version === 5) {
     await assert.rejects(writer.publishAsync("closed/x", "1", { qos: 1 }), (error) => error.code === 0x87);
-    // SUBACK, since mqtt.js keeps it to itself.
-    const answer = new Promise((resolve) => writer.on("packetreceive", ({ cmd, granted }) => cmd === "suback" && resolve(granted)));
-    await writer.subscribeAsync("closed/x", { qos: 1 });
-    assert.deepEqual(await answer, [0x87]);
+    await assert.rejects(writer.subscribeAsync("closed/x", { qos: 1 }), /Not authorized/);
   }
 }
 
