@@ -234,7 +234,11 @@ def offline(things: Things) -> dict:
         while sent < AWAY_MESSAGES:
             keys = {"topic": "plant/line", "seconds": 1, "bytes": BYTES}
             sent += things.generate("publish", unit.mqtt, sender, **keys)["acknowledged"]
-        waiting = unit.sql("SELECT min(queued + dropped) AS least, max(queued) AS most FROM system.mqtt_sessions WHERE client <> 'sender'")[0]
+        # Each message is noted for each client after its commit.
+        deadline, waiting = time.monotonic() + 120, {"least": -1, "most": 0}
+        while waiting["least"] != sent and time.monotonic() < deadline:
+            waiting = unit.sql("SELECT min(queued + dropped) AS least, max(queued) AS most FROM system.mqtt_sessions WHERE client <> 'sender'")[0]
+            time.sleep(0.2)
         if waiting["least"] != sent or AWAY_MESSAGES < waiting["most"]:
             faults.append(f"{sent} were sent, and {waiting} wait")
         after = unit.memory()

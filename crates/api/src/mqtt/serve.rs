@@ -78,12 +78,13 @@ impl Door {
         let wire = Arc::new(Wire::default());
         wire.belongs_to(&self.traffic);
         let time = self.options.config.handshake_time_max();
-        let secured = timeout(time, self.secure(stream, wire)).await;
+        // What is needed to come in alone has its memory only then: most connections are quiet for years.
+        let secured = timeout(time, Box::pin(self.secure(stream, wire))).await;
         let Ok(Some((stream, certificate))) = secured else { return };
         let peer = Peer { address, certificate };
         let stream: Box<dyn Stream> = match self.options.is_web {
             false => stream,
-            true => match web::upgrade(stream, &self.options).await {
+            true => match Box::pin(web::upgrade(stream, &self.options)).await {
                 Some(stream) => Box::new(stream),
                 None => return,
             },

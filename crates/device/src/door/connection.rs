@@ -47,7 +47,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Serves it to its end.
     pub(super) async fn serve(mut self) {
         self.run().await;
-        leave(self).await;
+        // What is needed for leaving alone has its memory only then.
+        Box::pin(leave(self)).await;
     }
 
     async fn run(&mut self) {
