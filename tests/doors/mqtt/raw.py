@@ -111,12 +111,12 @@ class Raw:
         self.send(frame(kind, 2 if kind == PUBREL else 0, struct.pack("!H", id)))
 
     def subscribe(self, filter, qos, id=1):
+        """Subscribes and returns the answer. What is heard before it is of other subscriptions."""
         body = struct.pack("!H", id) + self.about(SUBSCRIBE, {}) + text(filter) + bytes([qos])
-        packet = self.ask(frame(SUBSCRIBE, 2, body))
-        # What it hears by an older subscription may come in between.
-        while packet and packet.kind != SUBACK:
-            packet = self.next()
-        return packet
+        answer = self.ask(frame(SUBSCRIBE, 2, body))
+        while answer and answer.kind == PUBLISH:
+            answer = self.next()
+        return answer
 
     def next(self):
         """Returns the next packet, or nothing where the other side has closed."""

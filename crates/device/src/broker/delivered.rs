@@ -111,7 +111,8 @@ pub(crate) fn is_over(read: &dyn Read, progress: &Progress, place: Place) -> Res
 }
 
 fn is_done(progress: &Progress, offset: u64) -> bool {
-    offset < progress.cursor && !progress.open.contains(&offset)
+    let is_passed = offset < progress.cursor && !progress.open.contains(&offset);
+    is_passed || progress.done.contains(&offset)
 }
 
 /// Writes down how far sessions and groups have come. What is no more by now is left out.

@@ -180,6 +180,9 @@ pub struct Progress {
     pub dropped: u64,
     /// How many wait from the cursor on, those that make way left out.
     pub queued: u64,
+    /// What is done from the cursor on: a client had it already when the unit was started again.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub done: BTreeSet<u64>,
 }
 
 /// How many messages are retained.

@@ -19,6 +19,8 @@ pub(crate) struct Track {
     given_back: BTreeSet<u64>,
     /// What is kept for one session, by sessions; none of the lists is empty.
     kept: BTreeMap<u64, BTreeSet<u64>>,
+    /// What is done from `next` on: its client had it already when the unit was started again. It is not read again.
+    done: BTreeSet<u64>,
     skip: u64,
     dropped: u64,
     queued: u64,
@@ -43,13 +45,14 @@ impl Track {
 
     /// Returns the track that stands in the store. `missed` is behind the last message that may be for it.
     pub(crate) fn stored(progress: Progress, missed: u64) -> Self {
-        let Progress { cursor, open, skip, dropped, queued } = progress;
+        let Progress { cursor, open, skip, dropped, queued, done } = progress;
         Self {
             next: cursor,
             missed,
             under_way: BTreeMap::new(),
             given_back: open,
             kept: BTreeMap::new(),
+            done,
             skip,
             dropped,
             queued,
@@ -64,7 +67,7 @@ impl Track {
         if self.is_waiting() || !has_room {
             if self.missed <= self.next {
                 // Nothing before it waits in the log: what came since was taken, or was for others.
-                self.next = self.next.max(offset);
+                self.pass(offset);
             }
             self.missed = offset + 1;
             self.queued += 1;
@@ -78,7 +81,7 @@ impl Track {
     pub(crate) fn take(&mut self, offset: u64, by: u64) {
         // Whoever was about to take it may have gone, and given it back.
         self.given_back.remove(&offset);
-        self.next = self.next.max(offset + 1);
+        self.pass(offset + 1);
         self.under_way.insert(offset, by);
     }
 
@@ -89,7 +92,7 @@ impl Track {
         }
         if 0 < self.skip {
             self.skip -= 1;
-            self.next = offset + 1;
+            self.pass(offset + 1);
             return false;
         }
         self.queued = self.queued.saturating_sub(1);
@@ -99,10 +102,18 @@ impl Track {
 
     /// Takes note that the log was read up to an offset. What waited and was not found has gone.
     pub(crate) fn read_upto(&mut self, offset: u64) {
-        self.next = self.next.max(offset);
+        self.pass(offset);
         if self.missed <= self.next {
             self.dropped += std::mem::take(&mut self.queued);
             self.skip = 0;
+        }
+    }
+
+    /// Goes on to an offset: nothing before it is read any more.
+    fn pass(&mut self, offset: u64) {
+        self.next = self.next.max(offset);
+        while self.done.first().is_some_and(|done| *done < self.next) {
+            self.done.pop_first();
         }
     }
 
@@ -178,7 +189,11 @@ impl Track {
 
     /// Takes note that a message is done, or cannot be had any more.
     pub(crate) fn handled(&mut self, offset: u64) -> bool {
-        self.under_way.remove(&offset).is_some() | self.given_back.remove(&offset)
+        let was_open = self.under_way.remove(&offset).is_some() | self.given_back.remove(&offset);
+        if was_open && self.next <= offset {
+            self.done.insert(offset);
+        }
+        was_open
     }
 
     /// Gives back what was taken, for whoever takes it next.
@@ -272,6 +287,7 @@ impl Track {
             skip: self.skip,
             dropped: self.dropped,
             queued: self.queued,
+            done: self.done.clone(),
         }
     }
 
@@ -282,7 +298,8 @@ impl Track {
 
     /// Returns whether a message was taken, or passed by.
     pub(crate) fn is_known(&self, offset: u64) -> bool {
-        offset < self.next || self.under_way.contains_key(&offset)
+        let is_had = || self.under_way.contains_key(&offset) || self.done.contains(&offset);
+        offset < self.next || is_had()
     }
 }
 
@@ -396,6 +413,18 @@ mod tests {
         assert_eq!(read, [0, 2]);
         track.handled(1);
         assert_eq!(progress(&track, 3), (3, vec![0, 2]));
+    }
+
+    #[test]
+    fn what_a_client_has_is_not_read_again_once_it_is_done() {
+        let mut track = Track::stored(Progress::default(), 3);
+        track.hold(1, 7);
+        assert!(track.handled(1));
+        // Killed again, before the log was read so far.
+        let mut track = Track::stored(track.progress(3), 3);
+        let read: Vec<u64> = (0..3).filter(|offset| track.read(*offset, 8)).collect();
+        assert_eq!(read, [0, 2]);
+        assert!(track.progress(3).done.is_empty(), "the log was read past it");
     }
 
     #[test]
