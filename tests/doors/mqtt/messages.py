@@ -40,7 +40,8 @@ def filters(at):
         "sport/#": {"sport", "sport/", "sport/tennis", "sport/tennis/player1", "sport/tennis/player1/ranking"},
         "sport/tennis/player1/#": {"sport/tennis/player1", "sport/tennis/player1/ranking"},
         "sport/tennis/+": {"sport/tennis/player1"}, "sport/+": {"sport/", "sport/tennis"}, "+": {"sport", "Sport", "a b"},
-        "+/+": {"sport/", "sport/tennis", "/finance", "ü/☃"}, "/+": {"/finance"}, "+/tennis/#": {"sport/tennis", "sport/tennis/player1", "sport/tennis/player1/ranking"},
+        "+/+": {"sport/", "sport/tennis", "/finance", "ü/☃"}, "/+": {"/finance"},
+        "+/tennis/#": {"sport/tennis", "sport/tennis/player1", "sport/tennis/player1/ranking"},
         "#": set(names), "sport": {"sport"}, "ü/☃": {"ü/☃"}, "sport/+/player1": {"sport/tennis/player1"},
     }
     readers = {filter: at.client(f"reader{number}") for number, filter in enumerate(wanted)}

@@ -1,7 +1,6 @@
 """Where clients go: a real unit with its doors for things, and mosquitto, where it is installed, beside it."""
 
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -17,7 +16,7 @@ sys.path.insert(0, str(ROOT / "benches"))
 from unit import Unit, free_port, listen  # noqa: E402
 
 # How long anything may take before the test has failed.
-PATIENCE = int(os.environ.get("PATIENCE", 60))
+PATIENCE = 60
 SETTINGS = "\n[device]\nconnections_principal_max = 1000\n"
 
 
