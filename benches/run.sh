@@ -13,8 +13,7 @@ echo "--- a unit with Olist loaded: until it is ready, and its memory after a mi
 python=$(benches/venv.sh)/bin/python
 mkdir -p target/tmp
 echo "--- one-task processes by each way in, beside others, in a full store and in PostgreSQL; decisions; revocations"
-cargo build --release --quiet -p unit --examples
-cargo build --release --quiet -p kernel --example decisions
+cargo build --release --quiet --workspace --examples
 "$python" benches/floor.py target/release/craton --report target/floor.json "$@"
 echo "--- TPC-H at scale 1: the official answers, and times beside DuckDB and DataFusion"
 "$python" benches/tpch/run.py target/release/craton --fresh --report target/tpch.json \

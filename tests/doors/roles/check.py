@@ -196,20 +196,21 @@ def shipped(role, operation, kind):
     if role == "owner":
         return True
     if role == "operator":
-        managed = {"contract", "peer", "instance", "incident", "bulk", "clock", "running"}
+        managed = {"contract", "peer", "instance", "incident", "bulk", "clock", "running", "device", "mqtt_session"}
         return right == "Read" or (right in ("Run", "Write") and kind != "secret") or (right == "Manage" and kind in managed)
     if role == "developer":
         worked = {"stream", "view", "query", "metric", "kpi", "quality", "process", "decision", "form", "screen", "instance", "job",
-                  "incident", "signal", "bulk"}
+                  "incident", "signal", "bulk", "device", "device_type", "command", "topic", "rule", "mqtt_session"}
         return (right == "Read" and kind not in ("user", "token", "session", "file")) or (right != "Read" and kind in worked) \
             or name == "resource.apply"
     if role == "analyst":
-        read = {"stream", "view", "query", "metric", "kpi", "quality", "relation", "table", "sql", "process", "decision", "form"}
+        read = {"stream", "view", "query", "metric", "kpi", "quality", "relation", "table", "sql", "process", "decision", "form", "device",
+                "device_type", "command", "rule"}
         return (right == "Read" and kind in read) or name in ("query.save", "query.delete")
     if role == "approver":
         return (right != "Manage" and kind == "task") or (right == "Read" and kind == "file")
     if role == "viewer":
-        read = {"process", "decision", "form", "view", "query", "metric", "kpi"}
+        read = {"process", "decision", "form", "view", "query", "metric", "kpi", "device", "device_type"}
         return (right == "Read" and kind in read) or name in ("relation.list", "relation.get")
     return False
 
