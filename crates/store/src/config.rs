@@ -40,7 +40,7 @@ impl Default for Config {
             checkpoint_pages: 4_000,
             wal_pages_max: 32_000,
             copy_wal_pages_max: 262_144,
-            drain_timeout_ms: 50,
+            drain_timeout_ms: 5,
             postgres: None,
         }
     }

@@ -37,7 +37,7 @@ const FOLD_BYTES_REMOTE: usize = 32 << 20;
 const LARGE_BYTES: usize = 2 << 20;
 
 /// Records after which they are folded whatever their size: while they stand in the log of the store below, it cannot begin anew.
-const RECORDS_MAX: usize = 1_000;
+const RECORDS_MAX: usize = 200;
 
 /// Snapshots that may be open at a time; one more is refused. Each may keep what was folded since alive.
 const SNAPSHOTS_MAX: usize = 1_024;
