@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { listening, mocked } from './mocked.mjs';
-import { devices } from './mock/things.mjs';
+import { devices, keep } from './mock/things.mjs';
 
 const here = mocked();
 const { visit, close } = here;
@@ -58,6 +58,21 @@ test('what is desired is changed as its type wants it; the device has yet to rep
   await page.getByText('What is desired has changed').waitFor();
   await page.getByRole('row', { name: /interval_s.*45 s.*not yet reported/ }).waitFor();
   await page.getByRole('row', { name: /eco.*Yes.*not yet reported/ }).waitFor();
+  await close(page);
+});
+
+test('of an object that is desired goes what its field has no more, and what was reported beside it does not matter', async () => {
+  keep('van-1', 'desired', { warns: { low: 5, high: 90 } }, 'user:ana');
+  keep('van-1', 'reported', { warns: { low: 5, high: 90 } }, 'device:van-1');
+  const page = await visit('/devices/van-1');
+  await page.getByRole('button', { name: 'Change what is desired' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('warns').fill('{"high": 90}');
+  await dialog.getByRole('button', { name: 'Change what is desired' }).click();
+  await page.getByText('What is desired has changed').waitFor();
+  const row = page.getByRole('row', { name: /warns.*\{"low":5,"high":90\}.*\{"high":90\}/ });
+  await row.waitFor();
+  assert.equal(await row.getByText('not yet reported').count(), 0);
   await close(page);
 });
 

@@ -12,6 +12,7 @@ export const types = [
         { name: 'battery', type: 'float', unit: '%', indexed: true },
         { name: 'interval_s', type: 'int', unit: 's', desired: true, min: 1, max: 3_600, summary: 'Between two positions' },
         { name: 'eco', type: 'bool', desired: true, summary: 'Drive gently' },
+        { name: 'warns', type: 'json', desired: true, summary: 'Beyond which speeds it warns' },
       ],
       telemetry: [{ name: 'position', stream: 'van_positions' }],
       events: [{ name: 'door_opened', stream: 'van_events' }],
@@ -121,9 +122,19 @@ export const actionsOf = (rule) =>
 /** The numbers of a device's last rows, the newest first. */
 export const pastOf = (columns) => Array.from({ length: 40 }, (_, at) => Object.fromEntries(columns.map((name, which) => [name, 40 + 8 * Math.sin((at + which * 5) / 4)])));
 
-const keep = (name, which, patch, by) => {
+const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** A state with a merge patch in it (RFC 7396). */
+function merge(state, patch) {
+  if (!isObject(patch)) return patch;
+  const kept = Object.entries({ ...(isObject(state) ? state : {}), ...patch }).filter(([, value]) => value !== null);
+  return Object.fromEntries(kept.map(([key, value]) => [key, key in patch ? merge(state?.[key], value) : value]));
+}
+
+/** Keeps what is said of a side of a twin, as a version. */
+export const keep = (name, which, patch, by) => {
   const before = side(name, which);
-  const state = Object.fromEntries(Object.entries({ ...before.state, ...patch }).filter(([, value]) => value !== null));
+  const state = merge(before.state, patch);
   versions.get(name).push({ side: which, version: before.version + 1, at: ago(0), state, changed: Object.keys(patch), by });
   return { version: before.version + 1, desired: state };
 };

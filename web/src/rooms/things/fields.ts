@@ -1,12 +1,37 @@
 // Fields of what goes with a command, and of what is desired, as people type them: each is read as its type wants it.
 
 import type { Key } from '../../i18n/index.svelte';
-import type { FieldSpec } from './answers';
+import type { FieldSpec, FieldType } from './answers';
 
-/** How a value stands in a field. */
-export function typed(value: unknown): string {
+/** How a value stands in the field for its type. */
+export function typed(value: unknown, type: FieldType): string {
   if (value === null || value === undefined) return '';
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  if (typeof value !== 'string' || type === 'json') return JSON.stringify(value);
+  return type === 'time' ? local(value) : value;
+}
+
+/** An instant as the field for it has it: in the reader's own zone. */
+export function local(instant: string): string {
+  const time = new Date(instant);
+  if (Number.isNaN(time.getTime())) return '';
+  return new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The merge patch (RFC 7396) that makes one value of another: objects are merged, so what is to go from one is named. */
+export function patchOf(from: unknown, to: unknown): unknown {
+  if (!isObject(from) || !isObject(to)) return to;
+  const names = [...new Set([...Object.keys(from), ...Object.keys(to)])];
+  const differing = names.filter((name) => !(name in to) || JSON.stringify(from[name]) !== JSON.stringify(to[name]));
+  return Object.fromEntries(differing.map((name) => [name, name in to ? patchOf(from[name], to[name]) : null]));
+}
+
+/** Says whether what is desired was reported, as the unit has it: what is desired of an object is a part of it. */
+export function isInStep(desired: unknown, reported: unknown): boolean {
+  if (Array.isArray(desired)) return Array.isArray(reported) && desired.length === reported.length && desired.every((each, at) => isInStep(each, reported[at]));
+  if (isObject(desired)) return isObject(reported) && Object.entries(desired).every(([name, value]) => name in reported && isInStep(value, reported[name]));
+  return desired === reported;
 }
 
 export interface Read {
