@@ -29,6 +29,7 @@ pub enum Answer {
 
 /// An answer as it comes over HTTP.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Answered {
     /// What came of it.
     #[serde(default)]
@@ -41,7 +42,7 @@ pub(crate) struct Answered {
 /// `command.answer`.
 ///
 /// # Errors
-/// `command.not_found`, `command.ended`, `device.disabled`.
+/// `call.invalid`, `command.not_found`, `command.ended`, `device.disabled`.
 pub(crate) fn answer(fleet: &Fleet, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, Problem> {
     let parameters: Answered = call.parameters()?;
     let command = state::require(tx, &call.resource.name)?;
@@ -49,7 +50,11 @@ pub(crate) fn answer(fleet: &Fleet, tx: &mut Tx<'_>, call: &Call) -> Result<Repl
         enabled(tx, name)?;
     }
     let answer = match (parameters.error, parameters.output) {
-        (Some(error), _) => Answer::Error(error),
+        (Some(_), Some(_)) => {
+            let reason = "an answer is either `output` or `error`".to_owned();
+            return Err(kernel::Error::Parameters { reason }.into());
+        }
+        (Some(error), None) => Answer::Error(error),
         (None, output) => Answer::Output(output.unwrap_or_default()),
     };
     let (number, at) = (command.number, tx.time_of(call));

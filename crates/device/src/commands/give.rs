@@ -18,6 +18,7 @@ const WAITS: Period = Period::days(1);
 
 /// A command as it is given.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Give {
     /// Which of the commands of the device's type.
     pub command: String,

@@ -84,6 +84,10 @@ fn a_command_waits_for_its_device_and_brings_its_answer_back() {
         assert_eq!(get(&mut world, number)["state"], state, "{actor}");
     }
     let name = format!("command/{number}");
+    for wrong in [json!({"ouput": {"ok": true}}), json!({"output": {}, "error": "it is stuck"})] {
+        let refused = world.call("command.answer", &name, "device:van-7", wrong);
+        assert_eq!(code(refused), "call.invalid");
+    }
     let told = world.call("command.answer", &name, "device:van-7", json!({"output": {"ok": true}}));
     assert_eq!(told.expect("it is taken"), json!({"command": number, "state": "answered"}));
     let shown = get(&mut world, number);
@@ -178,6 +182,7 @@ fn a_command_that_cannot_be_is_refused_with_its_place() {
         format!("{} {place}", problem.code)
     };
     for (args, expected) in [
+        (json!({"command": "unlock", "inptu": input}), "call.invalid "),
         (json!({"command": "unlokc", "input": input}), "command.invalid /command"),
         (json!({"command": "unlock"}), "command.invalid /input/seconds"),
         (json!({"command": "unlock", "input": {"seconds": "5"}}), "command.invalid /input/seconds"),
