@@ -118,8 +118,7 @@ fn device_gone(fleet: &Fleet, tx: &mut Tx<'_>, device: &Resource) -> Result<(), 
     fleet.broker.end_sessions_of(tx, &Principal::Device(name.clone()), ENDED_BY_HAND)?;
     let mut entries = index::declared(device, &types::spec_of(device)?);
     entries.extend(pieces::standing(tx, device)?);
-    let states = ["connected", "offline", "never"];
-    entries.extend(states.map(|state| ("state".to_owned(), state.to_owned())));
+    entries.extend(index::STATES.map(|state| ("state".to_owned(), state.to_owned())));
     index::move_to(tx, name, &entries, &BTreeSet::new());
     credentials::end_all(tx, name)?;
     commands::cancel_all(tx, name)?;

@@ -23,6 +23,9 @@ pub(crate) type Entry = (String, String);
 /// The index of all devices.
 pub(crate) const ALL: &str = "name";
 
+/// How a device can stand, each in a word.
+pub(crate) const STATES: [&str; 3] = ["connected", "offline", "never"];
+
 /// Moves a device in an index from one value to another; nothing is no place in it.
 pub(crate) fn reindex(
     tx: &mut Tx<'_>,
@@ -84,7 +87,7 @@ pub(crate) fn of_label(label: &str) -> String {
     format!("label:{label}")
 }
 
-/// Returns how a device stands, in a word: `connected`, `offline` or `never`.
+/// Returns how a device stands, in a word: one of [`STATES`].
 pub(crate) fn state_of(presence: Option<&Presence>) -> &'static str {
     match presence {
         Some(presence) if presence.connected => "connected",

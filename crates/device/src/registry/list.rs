@@ -7,7 +7,7 @@ use super::{credentials, pieces, types};
 use crate::engine::Fleet;
 use crate::presence::Presence;
 use crate::{Error, key, presence, twin};
-use base::Problem;
+use base::{Problem, nearest};
 use kernel::{Call, Found, Read, Reader, Reply, Resource};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -170,6 +170,12 @@ impl Wanted {
             },
             None => None,
         };
+        let state = text("state");
+        if let Some(state) = &state
+            && !index::STATES.contains(&state.as_str())
+        {
+            return Err(unknown("state", state, index::STATES));
+        }
         let type_name = text("type");
         let property = match (text("property"), call.args.get("value").and_then(written)) {
             (Some(property), Some(value)) => {
@@ -186,7 +192,7 @@ impl Wanted {
             type_name,
             group: text("group"),
             owner: text("owner"),
-            state: text("state"),
+            state,
             place: text("place"),
             label,
             text: text("text").map(|text| text.to_lowercase()),
@@ -354,13 +360,17 @@ fn asked(
     value: &str,
 ) -> Result<Option<String>, Problem> {
     let names: Vec<String> = match type_name {
+        Some(name) if read.resource("device_type", name)?.is_none() => return Ok(None),
         Some(name) => vec![name.to_owned()],
         None => read.resources("device_type")?.iter().map(|found| found.name.clone()).collect(),
     };
-    let mut found: Option<Option<String>> = None;
+    let (mut found, mut others): (Option<Option<String>>, Vec<String>) = (None, Vec::new());
     for name in names {
         let Ok(of_type) = fleet.types.of(read, &name) else { continue };
-        let Some(held) = of_type.property(property) else { continue };
+        let Some(held) = of_type.property(property) else {
+            others.extend(of_type.properties.iter().map(|other| other.name.clone()));
+            continue;
+        };
         if !held.indexed {
             let reason = format!("`{property}` of device type `{name}` is not indexed");
             return Err(parameter(&reason));
@@ -373,7 +383,7 @@ fn asked(
         }
         found = Some(text);
     }
-    Ok(found.flatten())
+    found.ok_or_else(|| unknown("property", property, others.iter().map(String::as_str)))
 }
 
 /// Returns a parameter as text: a query brings text, an engine may bring a number or a truth value.
@@ -382,6 +392,16 @@ fn written(value: &Value) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         Value::Bool(_) | Value::Number(_) => Some(value.to_string()),
         _ => None,
+    }
+}
+
+/// Returns that something is asked for which is not there, with the nearest that is.
+fn unknown<'n>(what: &str, word: &str, known: impl IntoIterator<Item = &'n str>) -> Problem {
+    let shown: String = word.chars().take(80).collect();
+    let problem = parameter(&format!("there is no {what} `{shown}`"));
+    match nearest(word, known) {
+        Some(nearest) => problem.with_hint(format!("did you mean `{nearest}`?")),
+        None => problem,
     }
 }
 

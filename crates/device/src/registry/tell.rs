@@ -22,7 +22,7 @@ const FINDINGS_MAX: usize = 100;
 /// # Errors
 /// Where the store cannot be read.
 pub(crate) fn tell(_: &Fleet, reader: &Reader, out: &mut Exposition) -> Result<(), Problem> {
-    for state in ["connected", "offline", "never"] {
+    for state in index::STATES {
         let count = reader.scan_prefix(key::indexed("state", state).as_ref(), COUNT_MAX)?.len();
         let help = "Devices that are registered, by whether they are there.";
         out.gauge("craton_devices", help, &[("state", state)], count as f64);

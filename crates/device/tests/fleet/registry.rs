@@ -203,6 +203,14 @@ fn lists_find_devices_by_all_that_is_said_of_them() {
     ] {
         assert_eq!(code(world.call("device.list", "device/", OWNER, args)), refused);
     }
+    for (args, meant) in [
+        (json!({"state": "conected"}), "connected"),
+        (json!({"property": "batery", "value": "20"}), "battery"),
+    ] {
+        let refused = world.call("device.list", "device/", OWNER, args).expect_err("no such word");
+        assert_eq!(refused.code, "call.invalid");
+        assert_eq!(refused.hint, Some(format!("did you mean `{meant}`?")));
+    }
     world.verify();
 }
 
