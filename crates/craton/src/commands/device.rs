@@ -5,7 +5,7 @@ use crate::{
     arguments::Globals, client::Client, connect, error::Error, output, output::Column,
     output::Format, routes, simulate,
 };
-use base::{Clock, Name, Problem, SystemClock, Time};
+use base::{Clock, Code, Kind, Name, Problem, SystemClock, Time};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -82,7 +82,7 @@ enum DeviceCommand {
     },
     /// Gives a device a command, which waits for a device that sleeps
     #[command(
-        after_help = "Examples:\n  craton device command van-7 unlock\n  craton device command van-7 unlock --input seconds=10 --deadline PT5M --wait 30\n  craton device command van-7 route --input @route.json\n\nWith `--wait` the answer is shown; the exit status is 6 where the device could not do it, 8 where its time is up."
+        after_help = "Examples:\n  craton device command van-7 unlock\n  craton device command van-7 unlock --input seconds=10 --deadline PT5M --wait 30\n  craton device command van-7 route --input @route.json\n\nWith `--wait` the answer is shown; the exit status is 6 where the device could not do it, 8 where its time is up or no answer has come so long."
     )]
     Command(Given),
     /// Shows the commands that a device was given, the newest first
@@ -340,7 +340,12 @@ fn give(format: Format, client: &Client, given: Given) -> Result<(), Problem> {
     let number = answer["command"].to_string();
     let row = answered(client, &number, Duration::from_secs(seconds.into()))?;
     output::one(format, &row)?;
-    let command = given.command;
+    done(&row)
+}
+
+/// Says whether a device has done a command, as it stands.
+fn done(row: &Value) -> Result<(), Problem> {
+    let command = row["name"].as_str().unwrap_or_default().to_owned();
     match row["state"].as_str().unwrap_or_default() {
         "failed" => {
             let reason = row["problem"].as_str().unwrap_or("it did not say why").to_owned();
@@ -348,6 +353,11 @@ fn give(format: Format, client: &Client, given: Given) -> Result<(), Problem> {
         }
         "expired" => Err(device::Error::Expired { command }.into()),
         "cancelled" => Err(device::Error::CommandOver { state: "cancelled".into() }.into()),
+        "waiting" | "sent" => {
+            let message = format!("command {}, `{command}`, is not answered yet", row["command"]);
+            let hint = "`craton device commands NAME` shows the answer when it has come";
+            Err(Problem::new(Code("cli.late", Kind::Unavailable), message).with_hint(hint))
+        }
         _ => Ok(()),
     }
 }
@@ -481,6 +491,19 @@ mod tests {
         let texts = ["{\"seconds\": 5, \"door\": \"rear\"}", "seconds=10"].map(str::to_owned);
         let read = Value::Object(input_of(&texts).expect("reads"));
         assert_eq!(read, json!({"seconds": 10, "door": "rear"}));
+    }
+
+    #[test]
+    fn only_a_command_that_was_done_is_a_success() {
+        let code = |state: &str| {
+            let row = json!({"command": 42, "name": "unlock", "state": state, "problem": null});
+            done(&row).map_or_else(|problem| problem.code, |()| "ok".into())
+        };
+        let states = ["answered", "failed", "expired", "cancelled", "waiting", "sent"];
+        assert_eq!(
+            states.map(code),
+            ["ok", "command.failed", "command.expired", "command.ended", "cli.late", "cli.late"]
+        );
     }
 
     #[test]
