@@ -237,7 +237,8 @@ impl Explain for Error {
             Self::Command { .. } => Code("command.invalid", Kind::Invalid),
             Self::CommandNotFound { .. } => Code("command.not_found", Kind::NotFound),
             Self::CommandOver { .. } => Code("command.ended", Kind::Conflict),
-            Self::Expired { .. } => Code("command.expired", Kind::Unavailable),
+            // Nobody knows whether the device has done it: a process that waits for it does not give it again by itself.
+            Self::Expired { .. } => Code("command.expired", Kind::Conflict),
             Self::Failed { .. } => Code("command.failed", Kind::Conflict),
             Self::Topic { .. } => Code("topic.invalid", Kind::Invalid),
             Self::TopicInUse { .. } => Code("topic.in_use", Kind::Conflict),

@@ -82,7 +82,7 @@ enum DeviceCommand {
     },
     /// Gives a device a command, which waits for a device that sleeps
     #[command(
-        after_help = "Examples:\n  craton device command van-7 unlock\n  craton device command van-7 unlock --input seconds=10 --deadline PT5M --wait 30\n  craton device command van-7 route --input @route.json\n\nWith `--wait` the answer is shown; the exit status is 6 where the device could not do it, 8 where its time is up or no answer has come so long."
+        after_help = "Examples:\n  craton device command van-7 unlock\n  craton device command van-7 unlock --input seconds=10 --deadline PT5M --wait 30\n  craton device command van-7 route --input @route.json\n\nWith `--wait` the answer is shown; the exit status is 6 where the device could not do it or its time is up, 8 where no answer has come so long."
     )]
     Command(Given),
     /// Shows the commands that a device was given, the newest first

@@ -3,12 +3,37 @@
 use crate::world::{Unit, Web, end, manifest, message, stream};
 use device::client::{Client, Incoming, Options};
 use device::mqtt::Version;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 const POSITION: &str = "devices/van-7/telemetry/position";
+
+/// A process that tells a van to unlock, and waits for its answer.
+const OPENS: &str = r#"<?xml version="1.0"?>
+<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" id="definitions">
+  <bpmn:process id="opens" isExecutable="true">
+    <bpmn:startEvent id="begin"/>
+    <bpmn:sequenceFlow id="f1" sourceRef="begin" targetRef="unlock"/>
+    <bpmn:serviceTask id="unlock">
+      <bpmn:extensionElements>
+        <zeebe:taskDefinition type="craton:device.command"/>
+        <zeebe:taskHeaders>
+          <zeebe:header key="resource" value="device/van-7"/>
+          <zeebe:header key="command" value="unlock"/>
+        </zeebe:taskHeaders>
+        <zeebe:ioMapping>
+          <zeebe:input source="={seconds: 5}" target="input"/>
+          <zeebe:input source="=deadline" target="deadline"/>
+          <zeebe:input source="=true" target="wait"/>
+        </zeebe:ioMapping>
+      </bpmn:extensionElements>
+    </bpmn:serviceTask>
+    <bpmn:sequenceFlow id="f2" sourceRef="unlock" targetRef="end"/>
+    <bpmn:endEvent id="end"/>
+  </bpmn:process>
+</bpmn:definitions>"#;
 
 #[test]
 fn what_is_acknowledged_is_a_row_and_in_the_twin() {
@@ -320,6 +345,39 @@ fn a_command_waits_for_its_device_and_its_answer_comes_back() {
     // The answer that came before it is given once.
     van.ping().expect("asked");
     assert_eq!(van.next(), Ok(Incoming::Pong));
+}
+
+#[test]
+fn a_process_tells_a_device_once_and_waits_for_what_comes_of_it() {
+    let unit = Unit::new();
+    let policies =
+        "permit (principal in Role::\"opener\", action == Action::\"device.command\", resource);";
+    let role = manifest("Role", "opener", json!({"summary": "Opens", "policies": policies}));
+    let process = manifest("Process", "opens", json!({"source": OPENS, "roles": ["opener"]}));
+    unit.done("resource.apply", "resource/", json!({ "manifests": [role, process] }));
+    let start = |deadline: &str| {
+        let args = json!({"variables": {"deadline": deadline}});
+        unit.done("process.start", "process/opens", args);
+    };
+    let answer = |answer: Value| {
+        let waiting = "SELECT command FROM system.commands WHERE state = 'waiting'";
+        unit.until("the command is given", || !unit.sql(waiting).is_empty());
+        let command = format!("command/{}", unit.sql(waiting));
+        unit.call("device:van-7", "command.answer", &command, answer).expect("it is its own");
+    };
+    start("PT5M");
+    answer(json!({"output": {"ok": true}}));
+    let completed = "SELECT count(*) FROM system.process_instances WHERE state = 'completed'";
+    unit.until("the process goes on", || unit.sql(completed) == "1");
+    start("PT5M");
+    answer(json!({"error": "the lock is stuck"}));
+    let incidents = "SELECT code FROM system.incidents ORDER BY code";
+    unit.until("it stands still", || unit.sql(incidents) == "command.failed");
+    start("PT1S");
+    let both = "command.expired\ncommand.failed";
+    unit.until("its time is up", || unit.sql(incidents) == both);
+    // Whether the device has done it nobody knows: it is not told again.
+    assert_eq!(unit.sql("SELECT count(*) FROM system.commands"), "3");
 }
 
 #[test]
