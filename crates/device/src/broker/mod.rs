@@ -56,6 +56,7 @@ pub use rows::Progress;
 pub use seat::{Nudge, Seat, SeatShown, Taken, Wake, scopes_anew};
 pub use topics::{Topic, Topics};
 
+pub(crate) use key::incoming;
 pub(crate) use operations::{kinds, operations};
 pub(crate) use relations::relations;
 pub(crate) use sweep::work;

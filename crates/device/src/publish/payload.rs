@@ -43,10 +43,6 @@ fn write(
     let text = text.trim_matches(is_space);
     match text.as_bytes().first() {
         None => Err("the payload is empty".into()),
-        Some(b'{') => {
-            row(text, injected, out)?;
-            Ok(1)
-        }
         Some(b'[') => {
             let items: Vec<&RawValue> = serde_json::from_str(text).map_err(no_json)?;
             if rows_max < items.len() {

@@ -11,13 +11,13 @@ use super::payload::Injected;
 use super::route::{self, Way};
 use super::{SET_ASIDE, reason};
 use crate::broker::topic::device_of;
-use crate::broker::{Message, Origin, Staged, Topics};
+use crate::broker::{Message, Origin, Staged, Topics, incoming};
 use crate::commands::{self, Answer};
 use crate::engine::Fleet;
 use crate::mqtt::{Publish, Qos};
 use crate::registry::{Channel, Type};
 use crate::{Error, key, presence, twin};
-use base::{Key, Kind, Problem, Time, nearest};
+use base::{Kind, Problem, Time, nearest};
 use kernel::{Principal, Read, Tx};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -238,7 +238,7 @@ impl<'a> Run<'a> {
         let id = (taken.batch.session, one.packet);
         let said = match self.packets.get(&id) {
             Some(first) => Said::As(*first),
-            None if read.get(incoming(id).as_ref())?.is_some() => Said::Known,
+            None if read.get(incoming(id.0, id.1).as_ref())?.is_some() => Said::Known,
             None => {
                 self.packets.insert(id, at);
                 return Ok(false);
@@ -543,7 +543,7 @@ impl<'a> Run<'a> {
                 let taken = &self.taken[batch];
                 if taken.is_remembered(message) {
                     let packet = self.one(at).packet;
-                    tx.put(incoming((taken.batch.session, packet)), Vec::new());
+                    tx.put(incoming(taken.batch.session, packet), Vec::new());
                 }
             }
         }
@@ -593,11 +593,6 @@ impl<'a> Run<'a> {
             }
         }
     }
-}
-
-/// Returns the key under which an identifier of QoS 2 is remembered until the client releases it: a key of the broker's.
-fn incoming((session, packet): (u64, u16)) -> Key {
-    kernel::key(b'C').text("q").number(session).number(packet.into())
 }
 
 /// Whether a message takes away what was retained on its topic, and says nothing else.
