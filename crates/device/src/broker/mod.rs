@@ -9,7 +9,7 @@
 //! | `topic`, `spec`, `topics` | names and filters; declared topics |
 //! | `tree`, `merged`, `audience` | which subscriptions match, what they say together, who hears a topic |
 //! | `message`, `log`, `track` | one message, the log of them, how far somebody has come in it |
-//! | `seat`, `group`, `router`, `feed` | a session and a group as doors see them; the way of messages to them; what is read from the log |
+//! | `seat`, `group`, `shared`, `router`, `feed` | a session and a group as doors see them, and what they share; the way of messages to them; what is read from the log |
 //! | `rows`, `key`, `load` | what is stored, where, and how memory is made of it |
 //! | `calls`, `sessions`, `ending`, `subscribe`, `rights`, `delivered`, `wills`, `sweep` | what doors ask for; sessions from their beginning to their end |
 //! | `operations`, `lists`, `relations`, `tell`, `verify` | the table; what is shown |
@@ -36,6 +36,7 @@ mod router;
 mod rows;
 mod seat;
 mod sessions;
+mod shared;
 mod spec;
 mod subscribe;
 mod sweep;
@@ -71,7 +72,7 @@ use audience::{Audience, LogState};
 use base::{Problem, Time};
 use group::Group;
 use kernel::{Found, Principal, Read, Site, Tx};
-use seat::Shared;
+use shared::Shared;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};

@@ -1,7 +1,7 @@
 //! Brings committed messages to those who hear them, in the order of commits, off the partition's thread.
 
 use super::audience::Routed;
-use super::seat::Shared;
+use super::shared::Shared;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
