@@ -308,14 +308,14 @@ def listed(things: Things) -> dict:
         names = [f"meter-{number:06}" for number in range(LISTED)]
         declare(unit, names, lambda name: {"type": "meter", "groups": [f"group-{int(name[-6:]) % 100}"],
                                            "place": {"name": f"place-{int(name[-6:]) % 1_000}"}})
-        # Each hundredth has said something.
-        def tell(name):
-            body = json.dumps({"reported": {"battery": int(name[-6:]) % 97}})
-            status, text = unit.call("POST", f"/v1/devices/{name}/tell", body)
+        # All have a twin.
+        for start in range(0, LISTED, APPLY_MAX):
+            calls = [{"operation": "device.tell", "name": name, "args": {"reported": {"battery": int(name[-6:]) % 97}}}
+                     for name in names[start:start + APPLY_MAX]]
+            status, text = unit.call("POST", "/v1/units/batch", json.dumps({"calls": calls}))
             assert status == 200, text
-
-        with ThreadPoolExecutor(16) as pool:
-            list(pool.map(tell, names[::100]))
+        twins = unit.sql("SELECT count(*) AS n FROM system.twins WHERE reported_version = 1")[0]["n"]
+        assert twins == LISTED, f"{twins} devices have a twin"
         asked = {
             "all": "limit=100", "far behind": f"limit=100&after={names[LISTED // 2]}", "group": "limit=100&group=group-7",
             "place": "limit=100&place=place-77", "group and place": "limit=100&group=group-7&place=place-107",
