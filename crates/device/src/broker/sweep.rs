@@ -82,7 +82,6 @@ pub(crate) fn sweep(fleet: &Fleet, tx: &mut Tx<'_>, _call: &Call) -> Result<Repl
     let first = key::dues();
     let upto = key::dues().signed(tx.wall().0.saturating_add(1));
     let due = tx.scan(first.as_ref(), upto.as_ref(), DUES_MAX, false)?;
-    let has_more = due.len() == DUES_MAX;
     for (stored, _) in due {
         tx.delete(stored.clone());
         let Some((at, what, session)) = key::of_due(&stored) else { continue };
@@ -99,7 +98,7 @@ pub(crate) fn sweep(fleet: &Fleet, tx: &mut Tx<'_>, _call: &Call) -> Result<Repl
         }
     }
     keep_house(fleet, tx)?;
-    Ok(Reply::Value(json!({ "has_more": has_more })))
+    Ok(Reply::Value(json!({})))
 }
 
 fn keep_house(fleet: &Fleet, tx: &mut Tx<'_>) -> Result<(), Problem> {
