@@ -23,9 +23,13 @@ pub(crate) const QUERY: &[(&str, &str)] = &[
 const PAGE: usize = 100;
 
 /// Lists sessions that the caller may see.
+///
+/// # Errors
+/// `call.invalid`; where the store cannot be read.
 pub(crate) fn list(fleet: &Fleet, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
     let limit = call.number("limit")?.map_or(100, |limit| usize::try_from(limit).unwrap_or(100));
-    let limit = limit.clamp(1, fleet.config.list_max);
+    let limit = limit.clamp(1, fleet.config.list_max.max(1));
+    let connected = connected(call)?;
     let mut after = call.number("after")?.unwrap_or(0);
     let (mut items, mut looks, mut is_all) = (Vec::new(), fleet.config.list_looks_max, false);
     while items.len() < limit && 0 < looks && !is_all {
@@ -40,7 +44,8 @@ pub(crate) fn list(fleet: &Fleet, reader: &Reader, call: &Call) -> Result<Reply,
             }
             looks -= 1;
             after = key::last(stored).unwrap_or(after);
-            let row = rows::session(reader, after)?.filter(|row| is_wanted(call, row));
+            let row = rows::session(reader, after)?;
+            let row = row.filter(|row| is_wanted(call, connected, row));
             if let Some(row) = row
                 && may_see(reader, &row)?
             {
@@ -55,15 +60,25 @@ pub(crate) fn list(fleet: &Fleet, reader: &Reader, call: &Call) -> Result<Reply,
     Ok(Reply::Value(page))
 }
 
-fn is_wanted(call: &Call, row: &SessionRow) -> bool {
+fn is_wanted(call: &Call, connected: Option<bool>, row: &SessionRow) -> bool {
     let is = |name: &str, value: &str| call.text(name).is_none_or(|wanted| wanted == value);
-    let connected = call.args.get("connected").filter(|wanted| !wanted.is_null());
-    let is_so = match connected {
-        Some(Value::Bool(wanted)) => *wanted == row.connected,
-        Some(Value::String(wanted)) => wanted == if row.connected { "true" } else { "false" },
-        _ => true,
+    connected.is_none_or(|wanted| wanted == row.connected)
+        && is("principal", &row.principal.to_string())
+        && is("client", &row.client)
+}
+
+/// Returns whether sessions with a connection are wanted, or those without; a query brings it as text.
+fn connected(call: &Call) -> Result<Option<bool>, Problem> {
+    let wanted = match call.args.get("connected") {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::Bool(wanted)) => Some(*wanted),
+        Some(other) => other.as_str().and_then(|text| text.parse().ok()),
     };
-    is_so && is("principal", &row.principal.to_string()) && is("client", &row.client)
+    if wanted.is_none() {
+        let reason = "`connected` must be true or false".to_owned();
+        return Err(kernel::Error::Parameters { reason }.into());
+    }
+    Ok(wanted)
 }
 
 /// Returns whether the caller may see a session.

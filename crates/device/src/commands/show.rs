@@ -114,7 +114,7 @@ fn wait(
 pub(crate) fn list(fleet: &Fleet, reader: &Reader, call: &Call) -> Result<Reply, Problem> {
     let wanted = Wanted::of(call)?;
     let limit = call.number("limit")?.unwrap_or(PAGE);
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(fleet.config.list_max);
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX).clamp(1, fleet.config.list_max.max(1));
     let (mut items, mut next) = (Vec::new(), None);
     let (mut before, mut looks) = (call.number("after")?, fleet.config.list_looks_max);
     'pages: loop {

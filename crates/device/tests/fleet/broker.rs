@@ -1219,6 +1219,8 @@ fn sessions_are_seen_by_who_may_and_ended_by_hand() {
     };
     assert_eq!(list(&mut world, OWNER, json!({})), Ok(2));
     assert_eq!(list(&mut world, OWNER, json!({"client": "two"})), Ok(1));
+    assert_eq!(list(&mut world, OWNER, json!({"connected": "true"})), Ok(2));
+    assert_eq!(code(list(&mut world, OWNER, json!({"connected": "yes"}))), "call.invalid");
     let page = world.call("mqtt_session.list", "mqtt_session/", OWNER, json!({"limit": 1}));
     let page = page.expect("a page");
     assert_eq!(page["items"][0]["client"], "one");
