@@ -133,6 +133,7 @@ fn the_help_of_every_command_has_examples() {
         "device set",
         "device command",
         "device commands",
+        "device certificate",
         "device cancel",
         "device events",
         "device create",

@@ -8,6 +8,7 @@ use crate::{
 use base::{Clock, Code, Kind, Name, Problem, SystemClock, Time};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 /// How long the unit is let wait for the next event before it is asked again, in milliseconds.
@@ -138,6 +139,23 @@ enum DeviceCommand {
         #[arg(long, value_name = "TIME")]
         expires: Option<String>,
     },
+    /// Has a client certificate of TLS stand for a device
+    #[command(
+        after_help = "Examples:\n  craton device certificate van-7 van-7.pem\n  craton device certificate van-7 sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 --summary workshop\n\nIt may be signed by anybody, or by itself: its fingerprint is what is believed."
+    )]
+    Certificate {
+        /// The device
+        name: String,
+        /// The file of the certificate, as PEM, or its fingerprint: `sha256:` and 64 hexadecimal digits
+        #[arg(value_name = "FILE|FINGERPRINT")]
+        certificate: String,
+        /// What it is for
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        summary: String,
+        /// When it ends; never where absent
+        #[arg(long, value_name = "TIME")]
+        expires: Option<String>,
+    },
     /// Ends a token or a certificate of a device: whoever is connected by it is let go
     #[command(
         after_help = "Examples:\n  craton device revoke van-7 c1f3\n\n`craton device get van-7` shows the ids."
@@ -258,10 +276,14 @@ impl Device {
             }
             DeviceCommand::Create(created) => create(globals.output, &client, created),
             DeviceCommand::Token { name, summary, expires } => {
-                let expires = expires.map(|expires| Time::parse(&expires)).transpose()?;
-                let body = json!({"kind": "token", "summary": summary, "expires": expires});
-                let answer = client.send(&routes::device_add_credential(&name).json(&body))?;
-                output::one(globals.output, &answer)
+                let body = json!({"kind": "token", "summary": summary});
+                known_by(globals.output, &client, &name, body, expires)
+            }
+            DeviceCommand::Certificate { name, certificate, summary, expires } => {
+                let certificate = certificate_of(&certificate)?;
+                let body =
+                    json!({"kind": "certificate", "certificate": certificate, "summary": summary});
+                known_by(globals.output, &client, &name, body, expires)
             }
             DeviceCommand::Revoke { name, id } => {
                 let request = routes::device_revoke_credential(&name).json(&json!({ "id": id }));
@@ -440,6 +462,28 @@ fn create(format: Format, client: &Client, created: Created) -> Result<(), Probl
     }
 }
 
+/// Gives a device a credential.
+fn known_by(
+    format: Format,
+    client: &Client,
+    name: &str,
+    mut body: Value,
+    expires: Option<String>,
+) -> Result<(), Problem> {
+    body["expires"] = json!(expires.map(|expires| Time::parse(&expires)).transpose()?);
+    let answer = client.send(&routes::device_add_credential(name).json(&body))?;
+    output::one(format, &answer)
+}
+
+/// Returns what is sent of a certificate: what its file holds, or the fingerprint that stands in its place.
+fn certificate_of(text: &str) -> Result<String, Problem> {
+    if text.starts_with("sha256:") {
+        return Ok(text.to_owned());
+    }
+    let path = Path::new(text);
+    std::fs::read_to_string(path).map_err(|error| Error::unreadable(path, error).into())
+}
+
 /// Reads `NAME=VALUE`.
 fn parts(text: &str) -> Result<(&str, &str), Problem> {
     text.split_once('=').ok_or_else(|| {
@@ -491,6 +535,13 @@ mod tests {
         let texts = ["{\"seconds\": 5, \"door\": \"rear\"}", "seconds=10"].map(str::to_owned);
         let read = Value::Object(input_of(&texts).expect("reads"));
         assert_eq!(read, json!({"seconds": 10, "door": "rear"}));
+    }
+
+    #[test]
+    fn a_certificate_is_a_file_or_a_fingerprint() {
+        assert_eq!(certificate_of("sha256:9f86").expect("as it is"), "sha256:9f86");
+        let absent = certificate_of("craton-no-such-certificate.pem").expect_err("refused");
+        assert_eq!(absent.code, "cli.file");
     }
 
     #[test]
