@@ -11,7 +11,7 @@ use base::{Kind, Period, Problem, Time};
 use kernel::{Age, Read, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// How long it takes until somebody looks again at a rule that cannot be compiled.
@@ -19,6 +19,9 @@ const LOOK_AGAIN: Period = Period::seconds(60);
 
 /// Devices of which a rule that is over forgets in one turn what it remembers.
 const FORGOTTEN_MAX: usize = 1_000;
+
+/// Crossings of a rule that are found again without a search: its last ones.
+const LAST_MAX: usize = 20;
 
 /// The log of crossings.
 pub(crate) const LOG: &str = "system/crossings";
@@ -52,6 +55,9 @@ pub(crate) struct Counts {
     /// Why, the last time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) problem: Option<String>,
+    /// Where its last crossings stand in the log, the newest last.
+    #[serde(skip_serializing_if = "VecDeque::is_empty")]
+    pub(crate) last: VecDeque<u64>,
 }
 
 /// A crossing as it stands in the log.
@@ -232,12 +238,13 @@ impl Batch<'_> {
         }
         counts.late += state.late - late;
         for crossing in crossings {
-            counts.crossings += 1;
             // What a row causes belongs to the trace of who appended it.
             let trace = tx.carried_by(&rule.log, offset);
             let (fleet, run) = (self.fleet, self.run);
-            let found = (offset, row);
-            tx.within(trace, |tx| cross(fleet, tx, (rule, run), device, &crossing, Some(found)))?;
+            let found = Some((offset, row));
+            let written =
+                tx.within(trace, |tx| cross(fleet, tx, (rule, run), device, &crossing, found));
+            counts.crossed(written?);
         }
         Ok(())
     }
@@ -263,6 +270,15 @@ impl Batch<'_> {
 }
 
 impl Counts {
+    /// Counts a crossing that stands at a place in the log.
+    fn crossed(&mut self, at: u64) {
+        self.crossings += 1;
+        if LAST_MAX <= self.last.len() {
+            self.last.pop_front();
+        }
+        self.last.push_back(at);
+    }
+
     fn fail(&mut self, problem: &Problem) {
         self.failed += 1;
         self.problem = Some(format!("{} [{}]", problem.message, problem.code));
@@ -340,11 +356,10 @@ fn look_at(
     tx.put(key::state(name, run, device), wire::write(&state)?);
     let (Some(rule), false) = (rule, crossings.is_empty()) else { return Ok(()) };
     let mut counts = counts(tx, name)?;
-    counts.crossings += crossings.len() as u64;
-    tx.put(key::counts(name), wire::write(&counts)?);
     for crossing in &crossings {
-        cross(fleet, tx, (rule.as_ref(), run), device, crossing, None)?;
+        counts.crossed(cross(fleet, tx, (rule.as_ref(), run), device, crossing, None)?);
     }
+    tx.put(key::counts(name), wire::write(&counts)?);
     Ok(())
 }
 
@@ -373,7 +388,7 @@ fn pass_over(
     }
 }
 
-/// Writes a crossing down and sets going what is to be done.
+/// Writes a crossing down and sets going what is to be done. Returns where it stands in the log.
 fn cross(
     fleet: &Fleet,
     tx: &mut Tx<'_>,
@@ -381,7 +396,7 @@ fn cross(
     device: &str,
     crossing: &Crossing,
     found: Option<(u64, &Map<String, Value>)>,
-) -> Result<(), Problem> {
+) -> Result<u64, Problem> {
     // Silence is the same whether the clock or the next row has told it: of no row.
     let found = found.filter(|_| !rule.judges_ahead());
     let row = Row {
@@ -396,7 +411,7 @@ fn cross(
         business: tx.business(),
         actions: rule.actions.len(),
     };
-    tx.record(LOG, &row)?;
+    let written = tx.record(LOG, &row)?;
     tx.count(CROSSINGS, &rule.name);
     if tx.resource("device", device)?.is_some() {
         let detail = json!({"rule": rule.name, "crossing": crossing.number, "at": crossing.at, "value": crossing.value});
@@ -411,7 +426,7 @@ fn cross(
         "detail": crossing.detail,
         "rule": rule.name,
     });
-    let Value::Object(variables) = variables else { return Ok(()) };
+    let Value::Object(variables) = variables else { return Ok(written) };
     let crossed = Crossed {
         rule: &rule.name,
         run,
@@ -423,7 +438,7 @@ fn cross(
     for action in rule.actions.iter().enumerate() {
         actions::act(tx, &crossed, action)?;
     }
-    Ok(())
+    Ok(written)
 }
 
 /// Drops crossings, and what became of actions, after the days that the configuration says.

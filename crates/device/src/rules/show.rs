@@ -11,15 +11,6 @@ use serde_json::{Value, json};
 /// Devices of which it is shown what a rule remembers.
 const STATES_MAX: usize = 100;
 
-/// Crossings of a rule that are shown.
-const CROSSINGS_MAX: usize = 20;
-
-/// Crossings of all rules among which those of one are looked for.
-const LOOKS_MAX: u64 = 1_000;
-
-/// Bytes of a log that are read in one go.
-const BYTES_MAX: usize = 1 << 20;
-
 /// What is forgotten.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,7 +61,7 @@ pub(crate) fn get(_: &Fleet, reader: &Reader, call: &Call) -> Result<Reply, Prob
         }
     }
     answer["states"] = Value::Array(states);
-    answer["last"] = last(reader, name)?;
+    answer["last"] = last(reader, &run::counts(reader, name)?)?;
     Ok(Reply::Value(answer))
 }
 
@@ -125,25 +116,27 @@ fn shown(reader: &Reader, resource: &Resource) -> Result<Value, Problem> {
     }))
 }
 
-/// Returns the last crossings of a rule, the newest first.
-fn last(reader: &Reader, rule: &str) -> Result<Value, Problem> {
-    let end = reader.log_end(run::LOG)?;
-    let (mut from, mut found) = (end.saturating_sub(LOOKS_MAX), Vec::new());
-    while from < end {
-        let chunks = reader.chunks(run::LOG, from, BYTES_MAX)?;
-        let Some(next) = chunks.last().map(|chunk| chunk.offset + u64::from(chunk.count)) else {
-            break;
-        };
-        for chunk in &chunks {
-            for line in kernel::rows(&chunk.bytes) {
-                let row: run::Row = serde_json::from_slice(line).map_err(crate::Error::internal)?;
-                if row.rule == rule && is_shown(reader, &row.device)? {
-                    found.push(row);
-                }
-            }
+/// Returns the last crossings of a rule since it began, the newest first.
+fn last(reader: &Reader, counts: &run::Counts) -> Result<Value, Problem> {
+    let mut found = Vec::new();
+    for at in counts.last.iter().rev() {
+        let Some(row) = crossing(reader, *at)? else { continue };
+        if is_shown(reader, &row.device)? {
+            found.push(written(&row)?);
         }
-        from = next.max(from + 1);
     }
-    let newest = found.iter().rev().take(CROSSINGS_MAX).map(written);
-    newest.collect::<Result<Vec<Value>, Problem>>().map(Value::Array)
+    Ok(Value::Array(found))
+}
+
+/// Returns a crossing by its place in the log; nothing where it is so old that it has gone.
+fn crossing(reader: &Reader, at: u64) -> Result<Option<run::Row>, Problem> {
+    let chunks = reader.chunks(run::LOG, at, 1)?;
+    let Some(chunk) = chunks.first().filter(|chunk| chunk.offset <= at) else { return Ok(None) };
+    let skip = usize::try_from(at - chunk.offset).unwrap_or(usize::MAX);
+    match kernel::rows(&chunk.bytes).nth(skip) {
+        Some(line) => serde_json::from_slice(line)
+            .map(Some)
+            .map_err(|error| crate::Error::internal(error).into()),
+        None => Ok(None),
+    }
 }

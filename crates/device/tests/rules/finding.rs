@@ -250,6 +250,27 @@ fn late_rows_rows_ahead_and_rows_that_fail_are_counted() {
 }
 
 #[test]
+fn the_last_crossings_of_a_rule_are_shown_however_often_others_are_crossed() {
+    let mut world = World::new();
+    let noisy = json!({"on": {"stream": "readings"}, "when": {"becomes": "=temperature > 8"}});
+    let noisy = manifest("Rule", "noisy", noisy);
+    let when = json!({"becomes": "=temperature > 100"});
+    world.apply(json!([readings(), rule(&when, &json!([])), noisy])).expect("the rules");
+    let [cool, warm, hot] = [4.0, 9.0, 101.0].map(|value| row(&world, "a", value));
+    append(&mut world, &[hot, cool.clone()]);
+    let often: Vec<Value> = [warm, cool].into_iter().cycle().take(2_400).collect();
+    append(&mut world, &often);
+    world.settle();
+    let mut last = |rule: &str| {
+        let shown = world.call("rule.get", rule, OWNER, json!({})).expect("the rule");
+        let last = shown["last"].as_array().expect("a list");
+        (shown["crossings"].clone(), last.len(), last[0]["offset"].clone())
+    };
+    assert_eq!(last("rule/watched"), (json!(1), 1, json!(0)));
+    assert_eq!(last("rule/noisy"), (json!(1_201), 20, json!(2_400)));
+}
+
+#[test]
 fn a_rule_that_judges_otherwise_begins_anew_and_one_that_does_otherwise_goes_on() {
     let mut world = World::new();
     let when = json!({"becomes": "=temperature > 8"});
