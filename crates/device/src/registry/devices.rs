@@ -119,8 +119,9 @@ pub(crate) fn update(_: &Fleet, tx: &mut Tx<'_>, call: &Call) -> Result<Reply, P
     if before.type_name != spec.type_name {
         kernel::may_grant(tx, call, &Principal::Device(name.clone()))?;
     }
-    if before.type_name != spec.type_name || before.disabled != spec.disabled {
-        // What it may do was decided by the type that it had.
+    let is_let_in_alike = before.type_name == spec.type_name && before.disabled == spec.disabled;
+    if !is_let_in_alike || before.groups != spec.groups {
+        // What it may do was decided by the type that it had, and who may hear it by its groups.
         tx.raise_epoch()?;
     }
     Ok(Reply::Value(json!({ "version": version })))

@@ -217,6 +217,33 @@ fn listener(unit: &Unit) -> String {
 }
 
 #[test]
+fn who_hears_a_device_by_its_group_hears_it_no_more_once_it_has_left_that() {
+    let unit = Unit::new();
+    let token = listener(&unit);
+    listens(
+        &unit,
+        "permit (principal in Role::\"listener\", action == Action::\"device.subscribe\", resource in Kind::\"device\") \
+         when { resource.groups.contains(\"night\") };",
+    );
+    let belong = |groups: Value| {
+        unit.done("device.update", "device/van-7", json!({ "groups": groups }));
+    };
+    let options = Options { client: "ned", ..Options::default() };
+    let mut ned = unit.connect(&token, options).expect("in");
+    let mut van = unit.device("van-7");
+    belong(json!(["night"]));
+    ned.subscribe("devices/van-7/telemetry/#", 1).expect("he may");
+    van.publish(POSITION, br#"{"lat": -22.9, "lon": -47.1}"#, 1).expect("sent");
+    van.flush().expect("acknowledged");
+    assert_eq!(message(&mut ned).topic, POSITION);
+    belong(json!([]));
+    van.publish(POSITION, br#"{"lat": -22.8, "lon": -47.1}"#, 1).expect("sent");
+    van.flush().expect("acknowledged");
+    ned.ping().expect("asked");
+    assert_eq!(ned.next(), Ok(Incoming::Pong));
+}
+
+#[test]
 fn what_was_found_for_a_slow_client_goes_with_its_right() {
     let unit = Unit::new();
     let token = listener(&unit);
