@@ -44,8 +44,7 @@ pub(crate) fn list(fleet: &Fleet, reader: &Reader, call: &Call) -> Result<Reply,
             }
             looks -= 1;
             after = key::last(stored).unwrap_or(after);
-            let row = rows::session(reader, after)?;
-            let row = row.filter(|row| is_wanted(call, connected, row));
+            let row = rows::session(reader, after)?.filter(|row| is_wanted(call, connected, row));
             if let Some(row) = row
                 && may_see(reader, &row)?
             {
