@@ -1,4 +1,4 @@
-# The long forms. Sourced by `./x soak`.
+# The long forms. Sourced by `./x soak [PART...]`, which runs all of them, or those that are named.
 need
 python_tools
 export CRATON_SHARED; CRATON_SHARED=$(shared)
@@ -36,56 +36,102 @@ browser_full() {
     )
 }
 
+binary=target/release/craton
+olist=$CRATON_SHARED/data/olist
+has_olist() { [ -d "$olist" ] || { echo "no real data at $CRATON_SHARED/data: it is left out"; return 1; }; }
+
+power_cuts() {
+    echo "--- power cuts at $CRATON_SEEDS points"
+    cargo test --release --workspace --test power_cut --test failures
+}
+
+tables() {
+    echo "--- tables after power cuts, as deltalake and DuckDB read them: $CRATON_SEEDS seeds"
+    tests/doors/delta/run.sh "$CRATON_SEEDS" --release
+}
+
+simulation() {
+    echo "--- simulation of three units, $CRATON_SEEDS seeds"
+    cargo test --release --workspace --test simulation
+}
+
+killed() {
+    echo "--- the units killed 30 times: the same answers"
+    kills $binary 3000 30
+    if has_olist; then kills_olist $binary; fi
+}
+
+postgres() {
+    echo "--- the same in PostgreSQL"
+    if has_olist; then tests/doors/pgstore/run.sh $binary "$olist"; fi
+}
+
+restored() {
+    echo "--- each unit back to an old backup in mid-replay: ledgers end equal, nothing runs twice"
+    if has_olist; then
+        for unit in payment logistics retail; do
+            setback $binary "$unit" 3000 "$olist" --source olist --data "$olist"
+        done
+    fi
+}
+
+canary() {
+    echo "--- secrets are in nothing that a unit writes or answers"
+    tests/doors/canary/run.sh $binary
+}
+
+endure() {
+    echo "--- 30 minutes at half load, 100 kills in them"
+    tests/doors/endure/run.sh $binary 1800 100
+}
+
+mqtt() {
+    echo "--- clients of MQTT: all readings of a machine at QoS 1 and 2, while the unit is killed again and again"
+    tests/doors/mqtt/run.sh $binary 22695 10
+}
+
+things() {
+    echo "--- things of the example, and the rules over series with labels"
+    tests/doors/things/run.sh $binary
+}
+
+# Looks at what `killed` has left behind.
+same() {
+    echo "--- every door gives the same"
+    local played=target/replay-kills
+    if [ -d "$olist" ]; then played=target/replay-olist-kills; fi
+    tests/doors/same/run.sh $binary "$played/units" "$played/expected.json"
+}
+
+tpch() {
+    echo "--- TPC-H at scale 1 and lookups in a million rows: the answers are right"
+    local python
+    python=$(benches/venv.sh)/bin/python
+    "$python" benches/tpch/run.py $binary --fresh --repeats 1
+    "$python" benches/lookup.py $binary --fresh --rows 1000000 --lookups 500
+}
+
+strangers() {
+    echo "--- a caller who sends anything: schemathesis against a real unit"
+    tests/doors/schemathesis/run.sh $binary
+    echo "--- 10,000 random statements of somebody who sees a part of the rows"
+    if command -v sqlsmith > /dev/null; then
+        tests/doors/sqlsmith/run.sh $binary 10000
+    else
+        echo "sqlsmith is not installed: they are left out"
+    fi
+}
+
+console() {
+    echo "--- the console in a browser"
+    if has_browser; then browser_full $binary; else echo "no Chromium, or no console: it is left out"; fi
+}
+
+parts=(power_cuts tables simulation killed postgres restored canary endure mqtt things same tpch strangers console)
+for part in "$@"; do
+    [[ " ${parts[*]} " == *" $part "* ]] || { echo "error: there is no part \`$part\`; there are: ${parts[*]}" >&2; exit 2; }
+done
+if [ $# -eq 0 ]; then set -- "${parts[@]}"; fi
 web_if_possible
 cargo build --release --workspace --bin craton
-echo "--- power cuts at $CRATON_SEEDS points"
-cargo test --release --workspace --test power_cut --test failures
-echo "--- tables after power cuts, as deltalake and DuckDB read them: $CRATON_SEEDS seeds"
-tests/doors/delta/run.sh "$CRATON_SEEDS" --release
-echo "--- simulation of three units, $CRATON_SEEDS seeds"
-cargo test --release --workspace --test simulation
-echo "--- the units killed 30 times: the same answers"
-kills target/release/craton 3000 30
-if [ -d "$CRATON_SHARED/data/olist" ]; then
-    kills_olist target/release/craton
-    echo "--- the same in PostgreSQL"
-    tests/doors/pgstore/run.sh target/release/craton "$CRATON_SHARED/data/olist"
-fi
-echo "--- each unit back to an old backup in mid-replay: ledgers end equal, nothing runs twice"
-if [ -d "$CRATON_SHARED/data/olist" ]; then
-    for unit in payment logistics retail; do
-        setback target/release/craton "$unit" 3000 "$CRATON_SHARED/data/olist" --source olist --data "$CRATON_SHARED/data/olist"
-    done
-else
-    echo "no real data at $CRATON_SHARED/data: it is left out"
-fi
-echo "--- secrets are in nothing that a unit writes or answers"
-tests/doors/canary/run.sh target/release/craton
-echo "--- 30 minutes at half load, 100 kills in them"
-tests/doors/endure/run.sh target/release/craton 1800 100
-echo "--- clients of MQTT: all readings of a machine at QoS 1 and 2, while the unit is killed again and again"
-tests/doors/mqtt/run.sh target/release/craton 22695 10
-echo "--- things of the example, and the rules over series with labels"
-tests/doors/things/run.sh target/release/craton
-echo "--- every door gives the same"
-played=target/replay-kills
-if [ -d "$CRATON_SHARED/data/olist" ]; then played=target/replay-olist-kills; fi
-tests/doors/same/run.sh target/release/craton "$played/units" "$played/expected.json"
-echo "--- TPC-H at scale 1 and lookups in a million rows: the answers are right"
-python=$(benches/venv.sh)/bin/python
-"$python" benches/tpch/run.py target/release/craton --fresh --repeats 1
-"$python" benches/lookup.py target/release/craton --fresh --rows 1000000 --lookups 500
-echo "--- a caller who sends anything: schemathesis against a real unit"
-tests/doors/schemathesis/run.sh target/release/craton
-echo "--- 10,000 random statements of somebody who sees a part of the rows"
-if command -v sqlsmith > /dev/null; then
-    tests/doors/sqlsmith/run.sh target/release/craton 10000
-else
-    echo "sqlsmith is not installed: they are left out"
-fi
-echo "--- the console in a browser"
-if has_browser; then
-    browser_full target/release/craton
-else
-    echo "no Chromium, or no console: it is left out"
-fi
+for part in "$@"; do $part; done
