@@ -12,7 +12,7 @@ use crate::holders::Holders;
 use crate::levels::Levels;
 use crate::metrics::{Meters, Outcome, call_span};
 use crate::operation::{Handler, Look};
-use crate::policy::{Decision, Policies};
+use crate::policy::{Decision, Policies, Reach};
 use crate::quota::{Limits, Quotas};
 use crate::read::{Read, Reader};
 use crate::secrets::{Secrets, Vault};
@@ -534,6 +534,20 @@ impl Kernel {
     ) -> Result<Through, Problem> {
         let found = self.find(read, resource)?.unwrap_or_default();
         self.policies(read)?.through(read, actor, on_behalf_of, operation, resource, &found)
+    }
+
+    /// Returns on how many resources of its kind a principal may do something that nobody else has started: on all of them, on some or none
+    /// as each of them is, or certainly on none.
+    ///
+    /// # Errors
+    /// `operation.not_found`; where the store cannot be read.
+    pub fn reach(
+        &self,
+        read: &dyn Read,
+        operation: &str,
+        actor: &Principal,
+    ) -> Result<Option<Reach>, Problem> {
+        self.policies(read)?.reach_of(read, actor, self.operation(operation)?)
     }
 
     /// Returns the roles that a principal holds, for what is shown to some roles only. What they may do the policies say.

@@ -71,7 +71,7 @@ pub use operation::{
     Address, Body, Call, DecideMany, Handler, Operation, Prepared, Reply, Right, Target, alone,
     decide, many, operation, read,
 };
-pub use policy::Decision;
+pub use policy::{Decision, Reach};
 pub use principal::Principal;
 pub use quota::{Limits, QueryLimits};
 pub use read::{Read, Reader};

@@ -8,12 +8,13 @@ mod who;
 mod why;
 
 pub(crate) use analysis::warnings;
+pub use mine::Reach;
 pub(crate) use mine::mine;
 pub(crate) use who::{question as who_question, who};
 pub(crate) use why::{can, why};
 
 use self::cache::{Asked, Cache};
-use self::mine::Reaches;
+use self::mine::{Reached, Reaches};
 use self::slice::Slice;
 use crate::engine::Found;
 use crate::excerpt::{self, Excerpts, Through};
@@ -66,6 +67,7 @@ pub(crate) struct Policies {
     decisions: Cache<Decision>,
     through: Cache<Through>,
     reaches: Reaches,
+    reached: Reached,
     counted: Arc<Decisions>,
 }
 
@@ -107,6 +109,7 @@ impl Policies {
             decisions: Cache::new(kernel.config().decisions_max),
             through: Cache::new(kernel.config().decisions_max),
             reaches: Reaches::new(kernel.config().reaches_max),
+            reached: Reached::new(kernel.config().reaches_max),
             counted: Arc::clone(&kernel.meters().decisions),
         })
     }

@@ -15,12 +15,13 @@ use cedar_policy::{Effect, EntityUid, Policy, PolicySet, PrincipalConstraint};
 use serde::Serialize;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::Hash;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// On how many resources somebody may do something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Reach {
+pub enum Reach {
     /// On all.
     All,
     /// On some, or none; it depends on the resource.
@@ -30,9 +31,15 @@ pub(crate) enum Reach {
 /// By operation; what is not in it nobody need try.
 type ByOperation = BTreeMap<&'static str, Reach>;
 
-/// What was worked out already, by principal.
-pub(crate) struct Reaches {
-    held: RwLock<HashMap<Principal, Arc<ByOperation>>>,
+/// What was worked out already: what each may do at all, by principal.
+pub(crate) type Reaches = Known<Principal, Arc<ByOperation>>;
+
+/// What was worked out already of single operations, by who does them; nothing where it need not be tried.
+pub(crate) type Reached = Known<(Principal, &'static str), Option<Reach>>;
+
+/// What was worked out already, as much as may be kept.
+pub(crate) struct Known<K, V> {
+    held: RwLock<HashMap<K, V>>,
     entries_max: usize,
 }
 
@@ -44,25 +51,24 @@ enum Applies {
     Perhaps,
 }
 
-impl Reaches {
+impl<K: Eq + Hash, V: Clone> Known<K, V> {
     pub(crate) fn new(entries_max: usize) -> Self {
         Self { held: RwLock::default(), entries_max }
     }
 
-    fn get(&self, who: &Principal) -> Option<Arc<ByOperation>> {
-        self.held.read().unwrap_or_else(PoisonError::into_inner).get(who).cloned()
+    fn get(&self, key: &K) -> Option<V> {
+        self.held.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
-    fn keep(&self, who: &Principal, reaches: ByOperation) -> Arc<ByOperation> {
-        let reaches = Arc::new(reaches);
+    fn keep(&self, key: K, value: V) -> V {
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
         if self.entries_max <= held.len() {
             held.clear();
         }
         if 0 < self.entries_max {
-            held.insert(who.clone(), Arc::clone(&reaches));
+            held.insert(key, value.clone());
         }
-        reaches
+        value
     }
 }
 
@@ -101,7 +107,25 @@ impl Policies {
                 reaches.insert(operation.name, reach);
             }
         }
-        Ok(self.reaches.keep(who, reaches))
+        Ok(self.reaches.keep(who.clone(), Arc::new(reaches)))
+    }
+
+    /// Returns on how many resources of its kind somebody may do one thing; remembers it.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub(crate) fn reach_of(
+        &self,
+        read: &dyn Read,
+        who: &Principal,
+        operation: &Operation,
+    ) -> Result<Option<Reach>, Problem> {
+        let key = (who.clone(), operation.name);
+        if let Some(reach) = self.reached.get(&key) {
+            return Ok(reach);
+        }
+        let reach = self.reach(read, (who, &self.roles(read, who)?), operation)?;
+        Ok(self.reached.keep(key, reach))
     }
 
     fn reach(
