@@ -4,15 +4,16 @@ use super::group::Group;
 use super::log::{FORMAT_MESSAGES, LOG, SEGMENT};
 use super::merged::Merged;
 use super::message::{Message, Origin};
-use super::rows::LogPlace;
+use super::rights::{self, Hears};
+use super::rows::{Devices, LogPlace};
 use super::seat::Seat;
 use super::tree::Subscription;
-use super::{Broker, State, key, rights, topic};
+use super::{Broker, State, key, topic};
 use crate::mqtt::Qos;
 use crate::wire;
 use base::{Period, Problem};
 use kernel::{Read, Tx};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
@@ -47,6 +48,11 @@ impl Entry {
     pub(crate) fn merged(&self, message: &Message, session: u64) -> Option<&Merged> {
         if message.publisher == session { self.own.as_ref() } else { Some(&self.all) }
     }
+
+    /// Returns whether messages wait for it in the log.
+    pub(crate) fn is_logged(&self) -> bool {
+        self.all.qos != Qos::AtMostOnce
+    }
 }
 
 /// Who hears a topic.
@@ -54,6 +60,10 @@ impl Entry {
 pub(crate) struct Audience {
     /// Of which state of all subscriptions this tells.
     version: u64,
+    /// As of how many changes of rights and devices the policies were asked of the device, where a subscription wants to know that.
+    asked: Option<u64>,
+    /// What they said, by sessions.
+    answers: HashMap<u64, bool>,
     origin: Origin,
     direct: Vec<Entry>,
     groups: Vec<(Arc<Group>, Qos)>,
@@ -82,6 +92,17 @@ impl Routed {
         self.audience.direct.len() + self.audience.groups.len()
     }
 
+    /// Returns whether nothing has changed for a session since it was found who hears the message, as far as the policies were asked of its
+    /// device.
+    pub(crate) fn is_as_of(&self, seat: &Seat) -> bool {
+        self.audience.asked.is_none_or(|asked| seat.asked() <= asked)
+    }
+
+    /// Returns whether a session hears the message's device, where that was asked and still holds.
+    pub(crate) fn answer(&self, seat: &Seat) -> Option<bool> {
+        self.audience.answers.get(&seat.session()).copied().filter(|_| self.is_as_of(seat))
+    }
+
     /// Offers the message to all who hear it.
     pub(crate) fn offer(&self) {
         for entry in &self.audience.direct {
@@ -99,6 +120,19 @@ pub struct Staged {
     messages: Vec<(Arc<Message>, Arc<Audience>)>,
     /// How many messages came, by their quality of service.
     received: [u64; 3],
+    /// How often rights and devices have changed, once somebody wants to know that.
+    epoch: Option<u64>,
+}
+
+impl Staged {
+    fn epoch(&mut self, read: &dyn Read) -> Result<u64, Problem> {
+        let epoch = match self.epoch {
+            Some(epoch) => epoch,
+            None => read.kernel().epoch(read)?,
+        };
+        self.epoch = Some(epoch);
+        Ok(epoch)
+    }
 }
 
 /// How far the log of messages is.
@@ -124,7 +158,7 @@ impl Broker {
         qos: Qos,
     ) -> Result<bool, Problem> {
         self.ensure(read)?;
-        let is_unheard = self.audience(read, topic, origin)?.is_empty();
+        let is_unheard = self.audience(read, staged, topic, origin)?.is_empty();
         if is_unheard {
             staged.received[usize::from(qos as u8)] += 1;
         }
@@ -143,7 +177,7 @@ impl Broker {
     ) -> Result<(), Problem> {
         self.ensure(read)?;
         staged.received[usize::from(message.qos as u8)] += 1;
-        let audience = self.audience(read, &message.topic, &message.origin)?;
+        let audience = self.audience(read, staged, &message.topic, &message.origin)?;
         if !audience.is_empty() {
             staged.messages.push((Arc::new(message), audience));
         }
@@ -155,7 +189,7 @@ impl Broker {
     /// # Errors
     /// Where the store cannot be read.
     pub(crate) fn commit(&self, tx: &mut Tx<'_>, staged: Staged) -> Result<(), Problem> {
-        let Staged { messages, received } = staged;
+        let Staged { messages, received, .. } = staged;
         let is_logged = |message: &Message, audience: &Audience| {
             audience.is_logged && message.qos != Qos::AtMostOnce
         };
@@ -203,7 +237,7 @@ impl Broker {
             }
             for entry in &audience.direct {
                 let seat = &entry.seat;
-                let is_kept = seat.is_durable() && entry.all.qos != Qos::AtMostOnce;
+                let is_kept = seat.is_durable() && entry.is_logged();
                 if is_kept && seat.is_unmarked(segment) {
                     tx.put(key::mark(seat.session(), segment), Vec::new());
                     seats.push((Arc::clone(seat), segment));
@@ -248,10 +282,12 @@ impl Broker {
         Ok(())
     }
 
-    /// Returns who hears a topic. It is remembered until a subscription changes, or what one may hear.
+    /// Returns who hears a topic. It is remembered until a subscription changes, or what one may hear; where the policies were asked of the
+    /// device, until a right or a device changes.
     fn audience(
         &self,
         read: &dyn Read,
+        staged: &mut Staged,
         topic: &str,
         origin: &Origin,
     ) -> Result<Arc<Audience>, Problem> {
@@ -260,10 +296,12 @@ impl Broker {
             self.audiences.lock().unwrap_or_else(PoisonError::into_inner).get(topic).cloned();
         if let Some(audience) =
             held.filter(|held| held.version == version && held.origin == *origin)
+            && (audience.asked.is_none() || audience.asked == Some(staged.epoch(read)?))
         {
             return Ok(audience);
         }
-        let audience = Arc::new(self.gather(read, topic, origin)?);
+        let epoch = staged.epoch(read)?;
+        let audience = Arc::new(self.gather(read, epoch, topic, origin)?);
         let mut audiences = self.audiences.lock().unwrap_or_else(PoisonError::into_inner);
         if self.config.audiences_max <= audiences.len() {
             audiences.clear();
@@ -272,9 +310,15 @@ impl Broker {
         Ok(audience)
     }
 
-    fn gather(&self, read: &dyn Read, topic: &str, origin: &Origin) -> Result<Audience, Problem> {
-        let mut unknown = Vec::new();
-        let audience = self.gather_known(topic, origin, &mut unknown);
+    fn gather(
+        &self,
+        read: &dyn Read,
+        epoch: u64,
+        topic: &str,
+        origin: &Origin,
+    ) -> Result<Audience, Problem> {
+        let (mut hears, mut unknown) = (Hears::new(read), Vec::new());
+        let audience = self.gather_known((&mut hears, epoch), topic, origin, &mut unknown)?;
         let (Origin::Topic(name), false) = (origin, unknown.is_empty()) else {
             return Ok(audience);
         };
@@ -286,24 +330,35 @@ impl Broker {
                 held.scope.topics.insert(name.to_string(), is_allowed);
             });
         }
-        Ok(self.gather_known(topic, origin, &mut Vec::new()))
+        self.gather_known((&mut hears, epoch), topic, origin, &mut Vec::new())
     }
 
-    /// Returns who hears a topic, as far as it is known who may. The others are added to `unknown`.
+    /// Returns who hears a topic, as far as it is known who may, or the policies say it of the device. The others are added to `unknown`.
     fn gather_known(
         &self,
+        (hears, epoch): (&mut Hears<'_>, u64),
         name: &str,
         origin: &Origin,
         unknown: &mut Vec<(u64, Box<str>)>,
-    ) -> Audience {
+    ) -> Result<Audience, Problem> {
         let version = self.version.load(Ordering::SeqCst);
         let state = self.read_state();
         let mut found = Vec::new();
         state.tree.matching(name, &mut found);
         let mut direct: BTreeMap<u64, Vec<&Subscription>> = BTreeMap::new();
         let mut shared: BTreeMap<u64, Qos> = BTreeMap::new();
+        let mut answers = HashMap::new();
         for subscription in found {
-            match (subscription.scope.allows(origin), subscription.group) {
+            let answer = match origin {
+                Origin::Device(device) if subscription.scope.devices == Devices::Each => {
+                    let Some(seat) = state.seats.get(&subscription.session) else { continue };
+                    let is_heard = hears.device(seat.principal(), device)?;
+                    answers.insert(subscription.session, is_heard);
+                    Some(is_heard)
+                }
+                _ => None,
+            };
+            match (subscription.scope.allows(origin, answer), subscription.group) {
                 (Some(false), _) => {}
                 (None, _) => unknown.push((subscription.session, subscription.filter.clone())),
                 (Some(true), None) => {
@@ -318,9 +373,11 @@ impl Broker {
         let direct = entries(&state, name, &direct);
         let group = |(number, qos): (u64, Qos)| Some((Arc::clone(state.groups.get(&number)?), qos));
         let groups: Vec<(Arc<Group>, Qos)> = shared.into_iter().filter_map(group).collect();
-        let is_logged = direct.iter().any(|entry| entry.all.qos != Qos::AtMostOnce)
+        let is_logged = direct.iter().any(Entry::is_logged)
             || groups.iter().any(|(_, qos)| *qos != Qos::AtMostOnce);
-        Audience { version, origin: origin.clone(), direct, groups, is_logged }
+        let asked = (!answers.is_empty()).then_some(epoch);
+        let origin = origin.clone();
+        Ok(Audience { version, asked, answers, origin, direct, groups, is_logged })
     }
 }
 

@@ -5,6 +5,7 @@ use super::Broker;
 use super::group::Group;
 use super::log::{LOG, READ_BYTES, SEGMENT, Single, messages};
 use super::message::{Message, Origin};
+use super::rights::Hears;
 use super::seat::Seat;
 use super::track::Track;
 use super::{key, retained};
@@ -33,11 +34,12 @@ pub fn read_on(
     room: usize,
 ) -> Result<Vec<Delivery>, Problem> {
     let reader = Reader::new(kernel, seat.principal().clone())?;
+    let mut hears = Hears::new(&reader);
     let mut found = Vec::new();
-    read_queue(&reader, seat, seat, room, &mut found)?;
+    read_queue(&reader, &mut hears, seat, seat, room, &mut found)?;
     for group in seat.member_of() {
         if !is_full(&found, room) {
-            read_queue(&reader, group.as_ref(), seat, room, &mut found)?;
+            read_queue(&reader, &mut hears, group.as_ref(), seat, room, &mut found)?;
         }
     }
     Ok(found)
@@ -54,6 +56,7 @@ pub fn held(
 ) -> Result<Outgoing, Problem> {
     let reader = Reader::new(kernel, seat.principal().clone())?;
     let mut log = Single::new(&reader);
+    let mut hears = Hears::new(&reader);
     let mut outgoing = Outgoing::default();
     for (packet, place, stage) in held {
         let (offset, group) = match place {
@@ -71,7 +74,7 @@ pub fn held(
                 continue;
             }
         };
-        let delivery = delivery_of(seat, group, *place, message);
+        let delivery = delivery_of(&mut hears, seat, group, *place, message)?;
         outgoing.held.insert(*packet, Held { delivery, stage: *stage });
     }
     outgoing.next = match seat.packet_next() {
@@ -91,23 +94,30 @@ fn behind_newest(packets: &[u16]) -> u16 {
 }
 
 /// Returns a message as it was on its way: with the quality of service of its subscription, where that is still there.
-fn delivery_of(seat: &Seat, group: Option<u64>, place: Place, message: Message) -> Delivery {
-    let merged = match group {
-        None => seat.merged(&message, None),
-        Some(number) => {
-            let group = seat.groups().into_iter().find(|group| group.number() == number);
-            group.and_then(|group| seat.merged_shared(group.filter(), &message))
-        }
-    };
+fn delivery_of(
+    hears: &mut Hears<'_>,
+    seat: &Seat,
+    group: Option<u64>,
+    place: Place,
+    message: Message,
+) -> Result<Delivery, Problem> {
+    let of_group = |number: u64| seat.groups().into_iter().find(|group| group.number() == number);
+    let merged = hears.answer(seat.principal(), &message.origin, |asked| match group {
+        None => seat.merged(&message, None, asked),
+        Some(number) => match of_group(number) {
+            Some(group) => seat.merged_shared(group.filter(), &message, asked),
+            None => Ok(None),
+        },
+    })?;
     let qos = merged.as_ref().map_or(message.qos, |merged| merged.qos.min(message.qos));
     let ids = merged.map(|merged| merged.ids).unwrap_or_default();
-    Delivery {
+    Ok(Delivery {
         message: Arc::new(message),
         place,
         qos: qos.max(Qos::AtLeastOnce),
         retain: false,
         ids,
-    }
+    })
 }
 
 /// Returns a message of which nothing is left.
@@ -144,7 +154,16 @@ trait Queue {
     fn track<T>(&self, then: impl FnOnce(&mut Track) -> T) -> T;
 
     /// Returns whom a message is for, of those whose queue it is.
-    fn whose(&self, seat: &Seat, offset: u64, message: Message) -> For;
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    fn whose(
+        &self,
+        hears: &mut Hears<'_>,
+        seat: &Seat,
+        offset: u64,
+        message: Message,
+    ) -> Result<For, Problem>;
 
     /// Keeps for another a message that was taken for it.
     fn keep(&self, other: &Seat, offset: u64);
@@ -159,10 +178,20 @@ impl Queue for Seat {
         self.with_track(then)
     }
 
-    fn whose(&self, seat: &Seat, offset: u64, message: Message) -> For {
-        let Some(merged) = seat.merged(&message, Some(offset)) else { return For::Nobody };
+    fn whose(
+        &self,
+        hears: &mut Hears<'_>,
+        seat: &Seat,
+        offset: u64,
+        message: Message,
+    ) -> Result<For, Problem> {
+        let merged = hears.answer(seat.principal(), &message.origin, |asked| {
+            seat.merged(&message, Some(offset), asked)
+        })?;
+        let Some(merged) = merged else { return Ok(For::Nobody) };
         let delivery = merged.delivery(Arc::new(message), Place::Log(offset));
-        if delivery.qos == Qos::AtMostOnce { For::Nobody } else { For::This(delivery) }
+        let is_kept = delivery.qos != Qos::AtMostOnce;
+        Ok(if is_kept { For::This(delivery) } else { For::Nobody })
     }
 
     /// A session's own queue is for nobody else.
@@ -178,16 +207,25 @@ impl Queue for Group {
         self.with_track(then)
     }
 
-    fn whose(&self, seat: &Seat, offset: u64, message: Message) -> For {
+    fn whose(
+        &self,
+        hears: &mut Hears<'_>,
+        seat: &Seat,
+        offset: u64,
+        message: Message,
+    ) -> Result<For, Problem> {
         let is_for = super::topic::matches(super::topic::plain(self.filter()), &message.topic);
         if !is_for || offset < self.from() {
-            return For::Nobody;
+            return Ok(For::Nobody);
         }
-        let Some(merged) = seat.merged_shared(self.filter(), &message) else {
-            return self.member_for(&message).map_or(For::Nobody, For::Another);
+        let merged = hears.answer(seat.principal(), &message.origin, |asked| {
+            seat.merged_shared(self.filter(), &message, asked)
+        })?;
+        let Some(merged) = merged else {
+            return Ok(self.member_for(hears, &message)?.map_or(For::Nobody, For::Another));
         };
         let place = Place::Group { group: self.number(), offset };
-        For::This(merged.delivery(Arc::new(message), place))
+        Ok(For::This(merged.delivery(Arc::new(message), place)))
     }
 
     fn keep(&self, other: &Seat, offset: u64) {
@@ -197,12 +235,13 @@ impl Queue for Group {
 
 fn read_queue<Q: Queue>(
     reader: &Reader,
+    hears: &mut Hears<'_>,
     queue: &Q,
     seat: &Seat,
     room: usize,
     found: &mut Vec<Delivery>,
 ) -> Result<(), Problem> {
-    read_given_back(reader, queue, seat, room, found)?;
+    read_given_back(reader, hears, queue, seat, room, found)?;
     while !is_full(found, room) {
         let Some(next) = queue.track(|track| track.behind()) else { return Ok(()) };
         let from = match queue.marked() {
@@ -225,7 +264,8 @@ fn read_queue<Q: Queue>(
                     queue.track(|track| track.read_upto(offset));
                     return Ok(());
                 }
-                take(queue, seat, offset, (queue.whose(seat, offset, message), Track::read), found);
+                let whose = queue.whose(hears, seat, offset, message)?;
+                take(queue, seat, offset, (whose, Track::read), found);
             }
             let end = chunk.offset + u64::from(chunk.count);
             queue.track(|track| track.read_upto(end));
@@ -272,6 +312,7 @@ fn take<Q: Queue>(
 /// Reads what was taken by a connection that has gone without acknowledging it, or is kept for the session.
 fn read_given_back<Q: Queue>(
     reader: &Reader,
+    hears: &mut Hears<'_>,
     queue: &Q,
     seat: &Seat,
     room: usize,
@@ -284,7 +325,7 @@ fn read_given_back<Q: Queue>(
             break;
         }
         let whose = match log.at(offset)? {
-            Some(message) => queue.whose(seat, offset, message),
+            Some(message) => queue.whose(hears, seat, offset, message)?,
             None => For::Nobody,
         };
         if matches!(whose, For::Nobody) {

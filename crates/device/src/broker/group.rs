@@ -3,11 +3,13 @@
 use super::audience::Routed;
 use super::merged::Merged;
 use super::message::Message;
+use super::rights::Hears;
 use super::rows::Progress;
 use super::seat::Seat;
 use super::shared::Shared;
 use super::track::Track;
 use crate::mqtt::{Place, Qos};
+use base::Problem;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -146,10 +148,26 @@ impl Group {
     }
 
     /// Returns a member that may hear a message: one that is there before one that is away.
-    pub(crate) fn member_for(&self, message: &Message) -> Option<Arc<Seat>> {
-        let may_hear = |seat: &Arc<Seat>| seat.merged_shared(&self.filter, message).is_some();
-        let members: Vec<Arc<Seat>> = self.members().into_iter().filter(may_hear).collect();
-        members.iter().find(|seat| seat.is_attached()).or(members.first()).cloned()
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub(crate) fn member_for(
+        &self,
+        hears: &mut Hears<'_>,
+        message: &Message,
+    ) -> Result<Option<Arc<Seat>>, Problem> {
+        let mut first = None;
+        for seat in self.members() {
+            let merged = hears.answer(seat.principal(), &message.origin, |asked| {
+                seat.merged_shared(&self.filter, message, asked)
+            })?;
+            match merged {
+                Some(_) if seat.is_attached() => return Ok(Some(seat)),
+                Some(_) => first = first.or(Some(seat)),
+                None => {}
+            }
+        }
+        Ok(first)
     }
 
     /// Keeps a message, which another has taken who may not hear it, for a member that may.
@@ -191,11 +209,10 @@ impl Group {
 
     /// Offers a message that was committed to one of the members: those that are there, in turn, as far as they have room.
     pub(crate) fn offer(&self, routed: &Routed) {
-        let message = &routed.message;
         let members: Vec<Arc<Seat>> =
             self.in_turn().into_iter().filter(|seat| seat.is_attached()).collect();
         let Some(offset) = routed.offset else {
-            self.give(&members, message, None);
+            self.give(&members, routed, None);
             return;
         };
         let mut state = self.lock();
@@ -216,16 +233,18 @@ impl Group {
         // Before somebody has it, so that he cannot acknowledge it earlier.
         state.track.take(offset, 0);
         drop(state);
-        if !self.give(&members, message, Some(offset)) {
+        if !self.give(&members, routed, Some(offset)) {
             self.lock().track.put_back(offset);
             members.iter().for_each(|seat| seat.wake());
         }
     }
 
-    /// Gives a message to the first member that may hear it and has room.
-    fn give(&self, members: &[Arc<Seat>], message: &Arc<Message>, offset: Option<u64>) -> bool {
+    /// Gives a message to the first member that may hear it, as far as that was asked, and has room.
+    fn give(&self, members: &[Arc<Seat>], routed: &Routed, offset: Option<u64>) -> bool {
+        let message = &routed.message;
         for seat in members {
-            let Some(merged) = seat.merged_shared(&self.filter, message) else { continue };
+            let merged = seat.merged_shared(&self.filter, message, routed.answer(seat));
+            let Ok(Some(merged)) = merged else { continue };
             if self.give_to(seat, &merged, message, offset) {
                 return true;
             }

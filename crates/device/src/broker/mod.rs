@@ -9,7 +9,7 @@
 //! | `topic`, `spec`, `topics` | names and filters; declared topics |
 //! | `tree`, `merged`, `audience` | which subscriptions match, what they say together, who hears a topic |
 //! | `message`, `log`, `track` | one message, the log of them, how far somebody has come in it |
-//! | `seat`, `group`, `shared`, `router`, `feed` | a session and a group as doors see them, and what they share; the way of messages to them; what is read from the log |
+//! | `seat`, `group`, `shared`, `router`, `feed` | a session and a group as doors see them, what a session hears, and what they share; the way of messages to them; what is read from the log |
 //! | `rows`, `key`, `load` | what is stored, where, and how memory is made of it |
 //! | `calls`, `sessions`, `ending`, `subscribe`, `rights`, `delivered`, `wills`, `sweep` | what doors ask for; sessions from their beginning to their end |
 //! | `operations`, `lists`, `relations`, `tell`, `verify` | the table; what is shown |
@@ -60,6 +60,7 @@ pub use topics::{Topic, Topics};
 pub(crate) use key::incoming;
 pub(crate) use operations::{kinds, operations};
 pub(crate) use relations::relations;
+pub(crate) use seat::{hears_itself, still_heard};
 pub(crate) use sweep::work;
 pub(crate) use tell::{edges, tell};
 pub(crate) use topics::changed;

@@ -2,6 +2,7 @@
 
 use super::feed::FOUND_BYTES_MAX;
 use super::message::{Message, Origin};
+use super::rights::Hears;
 use super::rows::{RetainedCount, Scope, get};
 use super::seat::Seat;
 use super::{Broker, key, topic};
@@ -155,9 +156,13 @@ pub fn retained_for(
     let mut found: Vec<Delivery> = Vec::new();
     let mut size = 0;
     let wall = reader.kernel().clock().wall();
+    let mut hears = Hears::new(reader);
     let next = each(reader, &narrowed(filter, &subscription.scope), after, &mut |message| {
         let is_own = subscription.no_local && message.publisher == seat.session();
-        let may = !is_own && subscription.scope.allows(&message.origin) == Some(true);
+        let may = !is_own
+            && hears.answer(seat.principal(), &message.origin, |asked| {
+                subscription.scope.hears(&message.origin, asked)
+            })?;
         if may && message.remaining(wall).is_some() {
             let qos = message.qos.min(subscription.qos);
             let ids = subscription.identifier.into_iter().collect();

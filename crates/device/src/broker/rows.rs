@@ -123,9 +123,15 @@ pub(crate) enum Devices {
     None,
     /// Of this one.
     One(String),
+    /// Of those of which the policies say so, asked for each.
+    Each,
     /// Of all.
     All,
 }
+
+/// That a subscription hears single devices, and nobody has asked whether the one that a message is of is among them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unasked;
 
 /// Whose messages a subscription may hear, as the policies said when they were asked last.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,13 +143,27 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
-    /// Returns whether messages of an origin may be heard; nothing where nobody has asked.
-    pub(crate) fn allows(&self, origin: &Origin) -> Option<bool> {
+    /// Returns whether messages of an origin may be heard; nothing where nobody has asked. `asked`: what the policies say of the device that
+    /// they are of, where somebody has.
+    pub(crate) fn allows(&self, origin: &Origin, asked: Option<bool>) -> Option<bool> {
         match (origin, &self.devices) {
             (Origin::Device(_), Devices::All) => Some(true),
             (Origin::Device(device), Devices::One(name)) => Some(**device == **name),
+            (Origin::Device(_), Devices::Each) => asked,
             (Origin::Device(_), Devices::None) => Some(false),
             (Origin::Topic(topic), _) => self.topics.get(&**topic).copied(),
+        }
+    }
+
+    /// Returns whether messages of an origin are heard: those of a topic of which nobody has asked are not.
+    ///
+    /// # Errors
+    /// [`Unasked`]
+    pub(crate) fn hears(&self, origin: &Origin, asked: Option<bool>) -> Result<bool, Unasked> {
+        match (self.allows(origin, asked), origin) {
+            (Some(is_allowed), _) => Ok(is_allowed),
+            (None, Origin::Device(_)) => Err(Unasked),
+            (None, Origin::Topic(_)) => Ok(false),
         }
     }
 }
@@ -289,9 +309,22 @@ mod tests {
     fn a_scope_says_what_it_was_asked_for() {
         let topics = BTreeMap::from([("open".to_owned(), true), ("closed".to_owned(), false)]);
         let scope = Scope { devices: Devices::One("van-7".into()), topics };
-        let device = |name: &str| scope.allows(&Origin::Device(name.into()));
-        let topic = |name: &str| scope.allows(&Origin::Topic(name.into()));
+        let device = |name: &str| scope.allows(&Origin::Device(name.into()), None);
+        let topic = |name: &str| scope.allows(&Origin::Topic(name.into()), None);
         assert_eq!((device("van-7"), device("van-8")), (Some(true), Some(false)));
         assert_eq!((topic("open"), topic("closed"), topic("new")), (Some(true), Some(false), None));
+    }
+
+    #[test]
+    fn a_scope_of_single_devices_wants_to_know_what_is_said_of_each() {
+        let scope = Scope { devices: Devices::Each, ..Scope::default() };
+        let hears = |asked| scope.hears(&Origin::Device("van-7".into()), asked);
+        assert_eq!((hears(Some(true)), hears(Some(false))), (Ok(true), Ok(false)));
+        assert_eq!(hears(None), Err(Unasked));
+        assert_eq!(scope.hears(&Origin::Topic("new".into()), None), Ok(false));
+        // As it was stored before there were single devices.
+        let stored = r#"{"devices":"all","topics":{}}"#;
+        let all = Scope { devices: Devices::All, ..Scope::default() };
+        assert_eq!(serde_json::from_str::<Scope>(stored).ok(), Some(all));
     }
 }

@@ -4,20 +4,21 @@
 //! instructions, never while somebody is woken and never together with that of a group. That of its subscriptions may be taken under that
 //! of its state, never the other way round.
 
-use super::Broker;
+mod hearing;
+
+pub use hearing::scopes_anew;
+pub(crate) use hearing::{hears_itself, still_heard};
+
 use super::audience::{Entry, Routed};
 use super::group::Group;
-use super::merged::{Merged, is_for};
 use super::message::Message;
-use super::rights;
-use super::rows::{Progress, SessionRow};
+use super::rows::{Progress, SessionRow, Unasked};
 use super::shared::Shared;
-use super::topic;
 use super::track::{Offered, Track};
 use super::tree::Subscription;
 use crate::mqtt::{Delivery, Held, Left, Place, Qos, Stage, Version, reason};
-use base::{Problem, Time};
-use kernel::{Kernel, Principal, Reader};
+use base::Time;
+use kernel::Principal;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -80,6 +81,8 @@ pub struct Seat {
     has_held: AtomicBool,
     /// Rises whenever its subscriptions may hear something else than before.
     scopes: AtomicU64,
+    /// As of how many changes of rights and devices it was looked at what its client may hear.
+    asked: AtomicU64,
     /// The segment of the log, plus one, that was marked last.
     marked: AtomicU64,
     /// By their filters, as they were sent.
@@ -129,6 +132,7 @@ impl Seat {
             is_durable: AtomicBool::new(row.is_durable),
             has_held: AtomicBool::new(false),
             scopes: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
             marked: AtomicU64::new(0),
             subscriptions: RwLock::default(),
             state: Mutex::new(State {
@@ -314,20 +318,6 @@ impl Seat {
     pub fn progress(&self) -> Progress {
         let routed = self.shared.routed();
         self.lock().track.progress(routed)
-    }
-
-    /// Returns the quality of service and the identifiers with which the client itself hears a topic, where it does: for commands and desired
-    /// state of its device.
-    pub fn wants(&self, topic: &str) -> Option<(Qos, Box<[u32]>)> {
-        let device = topic::device_of(topic)?;
-        let origin = super::message::Origin::Device(device.into());
-        let held = self.subscriptions.read().unwrap_or_else(PoisonError::into_inner);
-        let matching = held.values().filter(|subscription| {
-            subscription.group.is_none()
-                && topic::matches(&subscription.filter, topic)
-                && subscription.scope.allows(&origin) == Some(true)
-        });
-        Merged::of(matching).map(|merged| (merged.qos, merged.ids))
     }
 
     /// Returns the session as it is shown.
@@ -516,75 +506,19 @@ impl Seat {
         self.scopes.load(Ordering::SeqCst)
     }
 
-    /// Takes note that its subscriptions may hear something else: what waits in memory and may not be heard any more goes.
-    fn scoped_anew(&self) {
-        let queue = std::mem::take(&mut self.lock().queue);
-        let before = bytes(&queue);
-        let kept = self.sift(queue);
-        let gone = before - bytes(&kept);
-        let mut state = self.lock();
-        let since = std::mem::replace(&mut state.queue, kept);
-        state.queue.extend(since);
-        state.bytes = state.bytes.saturating_sub(gone);
-        drop(state);
-        self.wake();
-    }
-
-    /// Returns what of these may still be heard. The rest needs not be delivered any more; what another member of a group may hear goes
-    /// back to that.
-    pub(crate) fn sift(&self, queue: VecDeque<Delivery>) -> VecDeque<Delivery> {
-        let (kept, gone): (VecDeque<Delivery>, VecDeque<Delivery>) =
-            queue.into_iter().partition(|delivery| self.may_hear(delivery));
-        let places: Vec<Place> = gone.iter().map(|delivery| delivery.place).collect();
-        let (of_groups, own): (Vec<Place>, Vec<Place>) =
-            places.into_iter().partition(|place| matches!(place, Place::Group { .. }));
-        self.handled(&own);
-        for group in self.groups() {
-            group.give_back(&of_groups);
-        }
-        kept
-    }
-
-    fn may_hear(&self, delivery: &Delivery) -> bool {
-        let message = &delivery.message;
-        let held = self.subscriptions.read().unwrap_or_else(PoisonError::into_inner);
-        held.values().any(|subscription| {
-            is_for(subscription, message, None)
-                && subscription.scope.allows(&message.origin) == Some(true)
-        })
-    }
-
-    /// Returns what its own subscriptions, shared ones left out, say of a message; nothing where it does not hear it.
-    pub(crate) fn merged(&self, message: &Message, offset: Option<u64>) -> Option<Merged> {
-        if topic::by_unit(&message.topic).is_some_and(|device| self.device() == Some(device)) {
-            return None;
-        }
-        let held = self.subscriptions.read().unwrap_or_else(PoisonError::into_inner);
-        let matching = held.values().filter(|subscription| {
-            subscription.group.is_none()
-                && is_for(subscription, message, offset)
-                && subscription.scope.allows(&message.origin) == Some(true)
-        });
-        Merged::of(matching)
-    }
-
-    /// Returns what its subscription in a group says of a message; nothing where it may not hear it.
-    pub(crate) fn merged_shared(&self, filter: &str, message: &Message) -> Option<Merged> {
-        let held = self.subscriptions.read().unwrap_or_else(PoisonError::into_inner);
-        let subscription = held.get(filter)?;
-        let is_allowed = subscription.scope.allows(&message.origin) == Some(true);
-        Merged::of(is_allowed.then_some(subscription).into_iter())
-    }
-
     /// Offers a message that was committed.
     pub(crate) fn offer(&self, routed: &Routed, entry: &Entry) {
         let message = &routed.message;
-        let found = if entry.scoped == self.scopes() {
-            entry.merged(message, self.session).cloned()
+        let found = if entry.scoped == self.scopes() && routed.is_as_of(self) {
+            Ok(entry.merged(message, self.session).cloned())
         } else {
-            self.merged(message, routed.offset)
+            self.merged(message, routed.offset, routed.answer(self))
         };
-        let Some(merged) = found else { return };
+        let merged = match found {
+            Ok(Some(merged)) => merged,
+            Ok(None) => return,
+            Err(Unasked) => return self.defer(routed, entry),
+        };
         let qos = message.qos.min(merged.qos);
         let offset = routed.offset.filter(|_| qos != Qos::AtMostOnce);
         let mut state = self.lock();
@@ -615,6 +549,15 @@ impl Seat {
         drop(state);
         if let Some(wake) = wake {
             wake(Nudge::News);
+        }
+    }
+
+    /// Has a message wait in the log of which it is to be asked anew whether it is heard: whoever reads the log asks.
+    fn defer(&self, routed: &Routed, entry: &Entry) {
+        let Some(offset) = routed.offset.filter(|_| entry.is_logged()) else { return };
+        let mut state = self.lock();
+        if state.track.offer(offset, self.session, false) == Offered::Missed {
+            self.missed(state, &routed.message);
         }
     }
 
@@ -739,26 +682,4 @@ pub(crate) fn offsets(places: &BTreeSet<Place>) -> BTreeSet<u64> {
         _ => None,
     };
     places.iter().filter_map(offset).collect()
-}
-
-/// Asks anew what the subscriptions of a session may hear, after a change of rights.
-///
-/// # Errors
-/// Where the store cannot be read.
-pub fn scopes_anew(kernel: &Arc<Kernel>, broker: &Broker, seat: &Seat) -> Result<(), Problem> {
-    let reader = Reader::new(kernel, seat.principal().clone())?;
-    let topics = broker.topics(&reader)?;
-    let mut is_other = false;
-    for subscription in seat.subscriptions() {
-        let filter = topic::plain(&subscription.filter);
-        let (scope, _) = rights::scope(&reader, &topics, seat.principal(), filter)?;
-        if scope != subscription.scope {
-            is_other = true;
-            broker.rescope(seat, &subscription.filter, &mut |held| held.scope = scope.clone());
-        }
-    }
-    if is_other {
-        seat.scoped_anew();
-    }
-    Ok(())
 }

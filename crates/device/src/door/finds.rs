@@ -5,7 +5,7 @@ use super::Door;
 use super::mailbox::Nudges;
 use super::rights::{Looked, Rights};
 use crate::broker::feed::{read_on, retained_for};
-use crate::broker::{Message, Seat, Subscribed, Taken, topic};
+use crate::broker::{Message, Seat, Subscribed, Taken, hears_itself, still_heard, topic};
 use crate::commands::{desired_of, open_of};
 use crate::mqtt::{Delivery, Machine, Outgoing, Place, Qos, SubscribeTo};
 use base::Problem;
@@ -26,8 +26,8 @@ pub(super) type Job = JoinHandle<Result<Found, Problem>>;
 
 /// What was found.
 pub(super) enum Found {
-    /// What the client may.
-    Rights(Looked),
+    /// What the client may, and what waited for room and may still be heard.
+    Rights { looked: Looked, ready: VecDeque<Delivery> },
     /// Retained messages, and where to go on.
     Retained { deliveries: Vec<Delivery>, next: Option<Page> },
     /// What its device is to hear of the unit.
@@ -36,6 +36,8 @@ pub(super) enum Found {
         /// Whether these are all that are open.
         is_all: bool,
         desired: Option<(u64, Message)>,
+        /// Whether the policies say that it hears itself.
+        is_heard: bool,
     },
     /// Messages of the log.
     Log(Vec<Delivery>),
@@ -192,11 +194,8 @@ impl Finds {
     ) -> Result<Option<Looked>, Problem> {
         (self.is_looking_at_rights, self.is_reading_on) = (false, false);
         match found? {
-            Found::Rights(looked) => {
-                if matches!(looked, Looked::Anew(_)) {
-                    // What was found before may be something that is not heard any more.
-                    self.ready = self.seat.sift(std::mem::take(&mut self.ready));
-                }
+            Found::Rights { looked, ready } => {
+                self.ready = ready;
                 return Ok(Some(looked));
             }
             Found::Retained { deliveries, next } => {
@@ -207,9 +206,9 @@ impl Finds {
                     self.pages.push_front(next);
                 }
             }
-            Found::OfDevice { commands, is_all, desired } => {
-                self.take_commands(commands, is_all);
-                self.take_desired(desired);
+            Found::OfDevice { commands, is_all, desired, is_heard } => {
+                self.take_commands(commands, is_all, is_heard);
+                self.take_desired(desired, is_heard);
             }
             Found::Log(deliveries) => {
                 self.is_lagging = false;
@@ -234,41 +233,51 @@ impl Finds {
         !self.ready.is_empty()
     }
 
-    fn take_commands(&mut self, commands: Vec<Message>, is_all: bool) {
+    fn take_commands(&mut self, commands: Vec<Message>, is_all: bool, is_heard: bool) {
         if is_all {
             let open: BTreeSet<u64> = commands.iter().filter_map(number).collect();
             self.commands.retain(|number| open.contains(number));
         }
         for message in commands {
             let Some(number) = number(&message) else { continue };
-            if !self.commands.contains(&number) && self.push(message, Place::Command(number)) {
+            if !self.commands.contains(&number)
+                && self.push(message, Place::Command(number), is_heard)
+            {
                 self.commands.insert(number);
             }
         }
     }
 
-    fn take_desired(&mut self, desired: Option<(u64, Message)>) {
+    fn take_desired(&mut self, desired: Option<(u64, Message)>, is_heard: bool) {
         let Some((version, message)) = desired else { return };
         let is_news = self.desired.is_none_or(|known| known < version);
-        if is_news && self.push(message, Place::Desired(version)) {
+        if is_news && self.push(message, Place::Desired(version), is_heard) {
             self.desired = Some(version);
         }
     }
 
     /// Has a message of the unit delivered, where the client has subscribed to it.
-    fn push(&mut self, message: Message, place: Place) -> bool {
-        let Some((qos, ids)) = self.seat.wants(&message.topic) else { return false };
+    fn push(&mut self, message: Message, place: Place, is_heard: bool) -> bool {
+        let Some((qos, ids)) = self.seat.wants(&message.topic, is_heard) else { return false };
         let qos: Qos = qos.min(message.qos);
         let message = Arc::new(message);
         self.ready.push_back(Delivery { message, place, qos, retain: false, ids });
         true
     }
 
-    fn look_at_rights(&self, epoch: u64) -> Job {
+    fn look_at_rights(&mut self, epoch: u64) -> Job {
         let (door, seat) = (Arc::clone(&self.door), Arc::clone(&self.seat));
         let identity = self.identity.clone();
+        // Nothing is delivered meanwhile.
+        let ready = std::mem::take(&mut self.ready);
         tokio::task::spawn_blocking(move || {
-            Rights::look_again(&door, &identity, &seat, epoch).map(Found::Rights)
+            let looked = Rights::look_again(&door, &identity, &seat, epoch)?;
+            let ready = match looked {
+                // What was found before may be something that is not heard any more.
+                Looked::Anew(_) => still_heard(door.kernel(), &seat, ready)?,
+                Looked::Same { .. } => ready,
+            };
+            Ok(Found::Rights { looked, ready })
         })
     }
 
@@ -300,7 +309,8 @@ impl Finds {
                 true => desired_of(&door.fleet, &reader, &device)?,
                 false => None,
             };
-            Ok(Found::OfDevice { commands, is_all, desired })
+            let is_heard = hears_itself(&reader, &seat)?;
+            Ok(Found::OfDevice { commands, is_all, desired, is_heard })
         })
     }
 

@@ -185,6 +185,43 @@ fn retain(world: &mut World, topic: &str, payload: &str) {
     assert_eq!(say(world, OWNER, (0, 0), (topic, payload, 1, true)), Ok(Value::Null));
 }
 
+/// Has a van say its weight at QoS 1.
+fn weighs(world: &mut World, name: &str, weight: &str) {
+    let topic = format!("devices/{name}/telemetry/weight");
+    let call = world.messages(name, 0, &[(&topic, weight, 1)]);
+    assert_eq!(world.made(call), Ok(Value::Null));
+}
+
+/// Has vans say the same weight, one after the other.
+fn weigh(world: &mut World, names: &[&str], weight: &str) {
+    for name in names {
+        weighs(world, name, weight);
+    }
+}
+
+/// Has a van say its weight, to be retained.
+fn weighs_for_later(world: &mut World, name: &str, weight: &str) {
+    let publish = Publish {
+        topic: format!("devices/{name}/telemetry/weight").into(),
+        payload: weight.as_bytes().to_vec().into(),
+        qos: Qos::AtLeastOnce,
+        retain: true,
+        is_dup: false,
+        packet: 1,
+        alias: None,
+        properties: None,
+    };
+    let mut call = of("device.publish", &format!("device/{name}"), &format!("device:{name}"));
+    call.media = batch::MEDIA.into();
+    call.body = batch::encode(0, 0, &[publish], |_| None);
+    assert_eq!(world.made(call), Ok(Value::Null));
+}
+
+/// Returns how a message of [`weighs`] is shown.
+fn weight(name: &str, weight: &str) -> String {
+    format!("devices/{name}/telemetry/weight {weight} 1")
+}
+
 fn texts(deliveries: &[Delivery]) -> Vec<String> {
     let text = |delivery: &Delivery| {
         let payload = String::from_utf8_lossy(&delivery.message.payload).into_owned();
@@ -535,20 +572,7 @@ fn a_device_gets_what_is_retained_of_its_own_by_a_filter_that_begins_wild() {
     world.apply(json!(vans())).expect("a type");
     world.apply(json!([device("van-1", "van"), device("van-2", "van")])).expect("devices");
     for name in ["van-1", "van-2"] {
-        let publish = Publish {
-            topic: format!("devices/{name}/telemetry/weight").into(),
-            payload: b"12.5".to_vec().into(),
-            qos: Qos::AtLeastOnce,
-            retain: true,
-            is_dup: false,
-            packet: 1,
-            alias: None,
-            properties: None,
-        };
-        let mut call = of("device.publish", &format!("device/{name}"), &format!("device:{name}"));
-        call.media = batch::MEDIA.into();
-        call.body = batch::encode(0, 0, &[publish], |_| None);
-        assert_eq!(world.made(call), Ok(Value::Null));
+        weighs_for_later(&mut world, name, "12.5");
     }
     retain(&mut world, "x/van-1/telemetry/weight", "1");
     let van = Client::clean(&mut world, "device:van-1", "van-1");
@@ -925,16 +949,8 @@ fn a_device_hears_its_own_topics_and_nothing_else() {
     assert_eq!(van.subscribe(&mut world, "#", 1).0, 0x87);
     let watcher = Client::clean(&mut world, OWNER, "watcher");
     assert_eq!(watcher.subscribe(&mut world, "devices/+/telemetry/weight", 1), (1, true));
-    let said = |world: &mut World, name: &str| {
-        let topic = format!("devices/{name}/telemetry/weight");
-        let call = world.messages(name, 0, &[(&topic, "12.5", 1)]);
-        assert_eq!(
-            world.turn(vec![call]).remove(0).map(kernel::Reply::into_value),
-            Ok(Value::Null)
-        );
-    };
-    said(&mut world, "van-1");
-    said(&mut world, "van-2");
+    weighs(&mut world, "van-1", "12.5");
+    weighs(&mut world, "van-2", "12.5");
     assert_eq!(van.hear(&world), ["devices/van-1/telemetry/weight 12.5 1"]);
     assert_eq!(
         watcher.hear(&world),
@@ -945,9 +961,187 @@ fn a_device_hears_its_own_topics_and_nothing_else() {
     world.call("device.set", "device/van-1", OWNER, desired).expect("it is set");
     assert!(van.nudges().contains(&Nudge::Desired));
     assert!(van.hear(&world).iter().all(|text| !text.contains("desired")));
-    assert!(van.seat.wants("devices/van-1/commands/unlock/1").is_some());
-    assert!(van.seat.wants("devices/van-2/commands/unlock/1").is_none());
+    assert!(van.seat.wants("devices/van-1/commands/unlock/1", true).is_some());
+    assert!(van.seat.wants("devices/van-2/commands/unlock/1", true).is_none());
     world.verify();
+}
+
+/// What all vans weigh.
+const WEIGHTS: &str = "devices/+/telemetry/weight";
+
+/// The vans of [`listeners`].
+const VANS: &[&str] = &["van-1", "van-2", "van-3"];
+
+/// Permits listeners the devices of one group.
+const BY_GROUP: &str = "permit (principal in Role::\"listener\", action == Action::\"device.subscribe\", resource in Kind::\"device\") \
+                        when { resource.groups.contains(\"night\") };";
+
+/// Permits listeners all devices, and forbids everybody those of one group.
+const BUT_SECRET: &str = "permit (principal in Role::\"listener\", action == Action::\"device.subscribe\", resource in Kind::\"device\"); \
+                          forbid (principal, action == Action::\"device.subscribe\", resource in Kind::\"device\") \
+                          when { resource.groups.contains(\"secret\") };";
+
+/// A unit where lena may hear what these policies say, with `van-1` in the group `night`, `van-2` in the group `secret` and `van-3` in none.
+fn listeners(policies: &str) -> World {
+    let mut world = world();
+    listen(&mut world, policies);
+    world.apply(json!([manifest("User", "lena", json!({"roles": ["listener"]}))])).expect("a user");
+    world.apply(json!(vans())).expect("a type");
+    let van = |name: &str, groups: Value| {
+        manifest("Device", name, json!({"type": "van", "groups": groups}))
+    };
+    let vans = [van("van-1", json!(["night"])), van("van-2", json!(["secret"]))];
+    world.apply(json!(vans)).expect("devices");
+    world.apply(json!([device("van-3", "van")])).expect("a device");
+    world
+}
+
+fn listen(world: &mut World, policies: &str) {
+    let spec = json!({"summary": "Listens", "policies": policies});
+    world.apply(json!([manifest("Role", "listener", spec)])).expect("a role");
+}
+
+fn belong(world: &mut World, name: &str, groups: Value) {
+    let change = json!({ "groups": groups });
+    world.call("device.update", &format!("device/{name}"), OWNER, change).expect("it is updated");
+}
+
+/// What a door does for a client that is there once rights have changed.
+fn look_anew(world: &World, client: &Client) {
+    let broker = world.fleet.broker();
+    device::broker::scopes_anew(&world.kernel, broker, &client.seat).expect("asked anew");
+}
+
+#[test]
+fn by_a_wildcard_each_device_is_heard_of_which_the_policies_say_so() {
+    for filter in [WEIGHTS, "devices/#", "#", "+/+/telemetry/weight"] {
+        let mut world = listeners(BY_GROUP);
+        let lena = Client::durable(&mut world, "user:lena", "lena");
+        assert_eq!(lena.subscribe(&mut world, filter, 1), (1, true));
+        weigh(&mut world, VANS, "1");
+        assert_eq!(lena.hear(&world), [weight("van-1", "1")], "{filter}");
+        // From the commit on that changes the groups, also before anybody has looked.
+        belong(&mut world, "van-1", json!([]));
+        belong(&mut world, "van-3", json!(["night"]));
+        weigh(&mut world, VANS, "2");
+        assert_eq!(lena.hear(&world), [weight("van-3", "2")], "{filter}");
+        look_anew(&world, &lena);
+        weigh(&mut world, VANS, "3");
+        assert_eq!(lena.hear(&world), [weight("van-3", "3")], "{filter}");
+        world.verify();
+    }
+}
+
+#[test]
+fn by_a_wildcard_no_device_is_heard_that_the_policies_forbid() {
+    let mut world = listeners(BUT_SECRET);
+    let lena = Client::durable(&mut world, "user:lena", "lena");
+    let olga = Client::clean(&mut world, OWNER, "olga");
+    for client in [&lena, &olga] {
+        assert_eq!(client.subscribe(&mut world, WEIGHTS, 1), (1, true));
+        // A filter that names it is refused.
+        assert_eq!(client.subscribe(&mut world, "devices/van-2/#", 1).0, 0x87);
+    }
+    weigh(&mut world, VANS, "1");
+    for client in [&lena, &olga] {
+        assert_eq!(client.hear(&world), [weight("van-1", "1"), weight("van-3", "1")]);
+    }
+    // The policies change while they are there: what has come is not delivered any more, and what comes is heard by who may.
+    weighs(&mut world, "van-1", "2");
+    listen(&mut world, &BUT_SECRET.replace("secret", "night"));
+    for client in [&lena, &olga] {
+        look_anew(&world, client);
+    }
+    weigh(&mut world, &["van-1", "van-2"], "3");
+    for client in [&lena, &olga] {
+        assert_eq!(client.hear(&world), [weight("van-2", "3")]);
+    }
+    listen(&mut world, "");
+    for client in [&lena, &olga] {
+        look_anew(&world, client);
+    }
+    weigh(&mut world, &["van-1", "van-2"], "4");
+    assert_eq!(lena.hear(&world), Vec::<String>::new());
+    assert_eq!(olga.hear(&world), [weight("van-1", "4"), weight("van-2", "4")]);
+    world.verify();
+}
+
+#[test]
+fn what_waits_for_an_absent_client_is_delivered_of_devices_that_he_may_hear_then() {
+    let mut world = listeners(BY_GROUP);
+    belong(&mut world, "van-2", json!(["night"]));
+    let lena = Client::durable(&mut world, "user:lena", "lena");
+    lena.subscribe(&mut world, WEIGHTS, 1);
+    lena.quit(&mut world);
+    weigh(&mut world, VANS, "1");
+    belong(&mut world, "van-1", json!([]));
+    weighs(&mut world, "van-2", "2");
+    record(&mut world);
+    let mut world = world.again();
+    let lena = Client::durable(&mut world, "user:lena", "lena");
+    assert_eq!(lena.hear(&world), [weight("van-2", "1"), weight("van-2", "2")]);
+    // Of a device that is no more nobody knows who may hear it.
+    lena.quit(&mut world);
+    weighs(&mut world, "van-2", "3");
+    world.call("device.delete", "device/van-2", OWNER, json!({})).expect("it is deleted");
+    let lena = Client::durable(&mut world, "user:lena", "lena");
+    assert_eq!(lena.hear(&world), Vec::<String>::new());
+    world.verify();
+}
+
+#[test]
+fn what_is_retained_is_sent_of_devices_that_a_subscriber_may_hear() {
+    let mut world = listeners(BY_GROUP);
+    for name in VANS {
+        weighs_for_later(&mut world, name, "1");
+    }
+    let lena = Client::clean(&mut world, "user:lena", "lena");
+    lena.subscribe(&mut world, WEIGHTS, 1);
+    assert_eq!(retained(&world, &lena, WEIGHTS), [weight("van-1", "1")]);
+    belong(&mut world, "van-2", json!(["night"]));
+    assert_eq!(retained(&world, &lena, WEIGHTS), [weight("van-1", "1"), weight("van-2", "1")]);
+    listen(&mut world, "");
+    assert_eq!(retained(&world, &lena, WEIGHTS), Vec::<String>::new());
+}
+
+#[test]
+fn of_a_group_each_member_gets_what_it_may_hear_of_devices() {
+    let mut world = listeners(BY_GROUP);
+    let filter = format!("$share/g/{WEIGHTS}");
+    let lena = Client::durable(&mut world, "user:lena", "lena");
+    assert_eq!(lena.subscribe(&mut world, &filter, 1), (1, true));
+    let olga = Client::durable(&mut world, OWNER, "olga");
+    assert_eq!(olga.subscribe(&mut world, &filter, 1), (1, true));
+    olga.quit(&mut world);
+    for payload in ["1", "2"] {
+        weighs(&mut world, "van-2", payload);
+        weighs(&mut world, "van-1", payload);
+    }
+    assert_eq!(lena.hear(&world), [weight("van-1", "1"), weight("van-1", "2")]);
+    // What she has not taken goes to another once she may not hear it any more.
+    weighs(&mut world, "van-1", "3");
+    belong(&mut world, "van-1", json!([]));
+    look_anew(&world, &lena);
+    assert_eq!(lena.hear(&world), Vec::<String>::new());
+    let olga = Client::durable(&mut world, OWNER, "olga");
+    let expected = [weight("van-2", "1"), weight("van-2", "2"), weight("van-1", "3")];
+    assert_eq!(olga.hear(&world), expected);
+    world.verify();
+}
+
+#[test]
+fn a_device_hears_others_by_a_wildcard_where_it_has_the_right_on_devices_as_a_whole() {
+    let policies =
+        BUT_SECRET.replace("principal in Role::\"listener\"", "principal == Device::\"van-3\"");
+    let mut world = listeners(&policies);
+    let van = Client::durable(&mut world, "device:van-3", "van-3");
+    assert_eq!(van.subscribe(&mut world, "devices/#", 1), (1, true));
+    weigh(&mut world, VANS, "1");
+    assert_eq!(van.hear(&world), [weight("van-1", "1"), weight("van-3", "1")]);
+    assert!(van.seat.wants("devices/van-3/commands/unlock/1", true).is_some());
+    assert!(van.seat.wants("devices/van-3/commands/unlock/1", false).is_none());
+    let other = Client::durable(&mut world, "device:van-1", "van-1");
+    assert_eq!(other.subscribe(&mut world, "devices/#", 1).0, 0x87);
 }
 
 #[test]
