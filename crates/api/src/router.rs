@@ -116,7 +116,7 @@ async fn answer(State(edge): State<Arc<Edge>>, mut request: Request) -> Response
     visit.end(&tracer, method.as_str(), route.as_deref(), &mut response);
     answer::secure(&mut response);
     if let Some(rest) = rest
-        && !rest.is_over().await
+        && !rest.drain().await
     {
         answer::put(&mut response, header::CONNECTION, "close");
     }

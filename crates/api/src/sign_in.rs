@@ -144,7 +144,7 @@ impl Edge {
         let found = self.blocking(Some(Principal::Anonymous), find).await?;
         // One that is over needs no end.
         let Ok(Identity { principal, scope, stamp: Some(stamp) }) = found else { return Ok(()) };
-        let session = ResourceRef::new("session", &stamp.id());
+        let session = ResourceRef::new("session", stamp.id());
         let mut call = Call::new("session.end", session, principal);
         (call.scope, call.source) = (scope, source(head));
         match self.ask(call).await {

@@ -74,7 +74,7 @@ pub(crate) fn lend(body: Body, headers: &HeaderMap) -> (Body, Option<Rest>) {
 
 impl Rest {
     /// Takes what has come back; returns whether the connection can go on.
-    pub(crate) async fn is_over(mut self) -> bool {
+    pub(crate) async fn drain(mut self) -> bool {
         let Ok(body) = self.body.try_recv() else { return true };
         self.is_taken && tokio::time::timeout(TIME_MAX, skip(body)).await.unwrap_or(false)
     }

@@ -114,7 +114,7 @@ impl std::fmt::Display for Period {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let sign = if self.0 < 0 { "-" } else { "" };
         let millis = self.0.unsigned_abs();
-        if millis != 0 && millis % 86_400_000 == 0 {
+        if millis != 0 && millis.is_multiple_of(86_400_000) {
             return write!(f, "{sign}P{}D", millis / 86_400_000);
         }
         let (seconds, rest) = (millis / 1_000, millis % 1_000);

@@ -133,7 +133,7 @@ pub(crate) enum Source {
         /// The relations that it names.
         tables: Vec<Table>,
         /// What is kept of it, where it is materialised.
-        kept: Option<Kept>,
+        kept: Option<Box<Kept>>,
         /// What the caller sees of its rows, where it is not all of them or they are sealed off from what they stand on.
         excerpt: Option<Arc<Excerpt>>,
     },
@@ -197,7 +197,7 @@ impl<'a> Catalog<'a> {
     }
 
     /// Returns this catalogue with logs that end where they ended before.
-    pub(crate) fn as_of(mut self, ends: BTreeMap<String, u64>) -> Self {
+    pub(crate) fn with_ends(mut self, ends: BTreeMap<String, u64>) -> Self {
         self.ends = ends;
         self
     }
@@ -475,7 +475,7 @@ impl<'a> Catalog<'a> {
         }
     }
 
-    fn kept(&self, view: &Resource, spec: &ViewSpec) -> Result<Option<Kept>, Problem> {
+    fn kept(&self, view: &Resource, spec: &ViewSpec) -> Result<Option<Box<Kept>>, Problem> {
         // Without a reader a view is only planned; what is kept is of now.
         let (Some(materialized), Some(_), true) =
             (&spec.materialized, &self.reader, self.ends.is_empty())
@@ -484,11 +484,11 @@ impl<'a> Catalog<'a> {
         };
         let digest = derived::state::digest(self.read, view)?;
         let derived = derived::state::derived(self.read, &view.name)?;
-        Ok(Some(Kept {
+        Ok(Some(Box::new(Kept {
             folder: derived::state::folder(&view.name),
             derived: derived.filter(|derived| derived.digest == digest),
             is_scheduled: materialized.every.is_some(),
-        }))
+        })))
     }
 
     fn metric_source(

@@ -113,6 +113,7 @@ fn lay_out(digits: &str, point: i32) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test ends where a promise is broken")]
 mod tests {
     use super::*;
 

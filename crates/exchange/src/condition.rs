@@ -196,6 +196,7 @@ fn within(what: &str, count: usize, limit: usize) -> Result<(), Error> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test ends where a promise is broken")]
 mod tests {
     use super::*;
 

@@ -591,6 +591,7 @@ pub(crate) fn row(
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test ends where a promise is broken")]
 mod tests {
     use super::*;
     use crate::terms::{Document, OfferSpec};

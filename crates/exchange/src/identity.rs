@@ -538,6 +538,7 @@ fn signature_of(text: &str) -> Option<Signature> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test ends where a promise is broken")]
 mod tests {
     use super::*;
     use base::SeededEntropy;

@@ -226,6 +226,7 @@ impl Exchange {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test ends where a promise is broken")]
 mod tests {
     use super::*;
     use base::SeededEntropy;

@@ -140,6 +140,7 @@ fn shape(value: &Value) -> &'static str {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test ends where a promise is broken")]
 mod tests {
     use super::*;
     use serde_json::json;

@@ -12,6 +12,7 @@ use crate::state::{self, Mark, mark_key, number};
 use base::Problem;
 use kernel::{Call, Kernel, Read, Reader, Reply, ResourceRef, Span, SpanKind, Trace};
 use serde_json::{Value, json};
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -311,14 +312,13 @@ impl Sender {
             let peers = state::peers(&self.reader()?)?;
             threads.retain(|_, thread: &mut std::thread::JoinHandle<()>| !thread.is_finished());
             for peer in peers.into_iter().filter(|peer| peer.url.is_some()) {
-                let unit = peer.card.unit.clone();
-                if !threads.contains_key(&unit) {
-                    let (sender, name) = (Arc::clone(self), unit.clone());
+                if let Entry::Vacant(place) = threads.entry(peer.card.unit.clone()) {
+                    let (sender, name) = (Arc::clone(self), place.key().clone());
                     let thread = std::thread::Builder::new()
                         .name(format!("to {}", peer.name))
                         .spawn(move || sender.serve(&name))
                         .map_err(Error::internal)?;
-                    threads.insert(unit, thread);
+                    place.insert(thread);
                 }
             }
             self.exchange.bell.wait(PEERS, count, Duration::from_secs(60));

@@ -270,6 +270,7 @@ pub(crate) fn random_id(entropy: &dyn base::Entropy) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test ends where a promise is broken")]
 mod tests {
     use super::*;
     use base::SeededEntropy;

@@ -489,7 +489,7 @@ pub(crate) fn scale(text: &str) -> Option<u8> {
     let inner = text.strip_prefix("decimal(")?.strip_suffix(')')?;
     let (precision, scale) = inner.split_once(',').unwrap_or((inner, "0"));
     let (precision, scale): (u8, u8) = (precision.trim().parse().ok()?, scale.trim().parse().ok()?);
-    (1 <= precision && precision <= 38 && scale <= precision).then_some(scale)
+    ((1..=38).contains(&precision) && scale <= precision).then_some(scale)
 }
 
 fn is_of(field_type: &str, value: &Value) -> bool {
@@ -525,6 +525,7 @@ fn text_or_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, 
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test ends where a promise is broken")]
 mod tests {
     use super::*;
     use serde_json::json;

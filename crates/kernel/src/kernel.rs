@@ -445,7 +445,7 @@ impl Kernel {
         // A resource that the caller may not see at all looks as if it were not there.
         let is_visible = call.resource.name.is_empty()
             || self.is_allowed_found(read, "resource.get", &call.resource, found.as_ref(), call)?;
-        if found.is_none() && is_visible || !is_visible {
+        if found.is_none() || !is_visible {
             return Err(Error::NotFound { resource: call.resource.to_string() }.into());
         }
         Err(Error::Forbidden {

@@ -85,7 +85,7 @@ pub enum NodeKind {
     /// A `scriptTask` with `zeebe:script`.
     Script(Script),
     /// A person does it.
-    UserTask(UserTask),
+    UserTask(Box<UserTask>),
     /// Waits: a `receiveTask` or an intermediate catch event.
     Catch(Trigger),
     /// Undoes finished activities of its scope, then goes on.

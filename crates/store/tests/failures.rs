@@ -197,7 +197,7 @@ fn a_main_file_that_has_no_room_to_grow_is_not_tried_with_every_commit() {
     (0..COMMITS).for_each(|_| commit("key", 10));
     let syncs = disk.syncs() - syncs;
     // Each commit is a sync, and so is each try: it syncs the log before it copies.
-    assert!(COMMITS <= syncs && syncs < COMMITS + COMMITS / 2, "{syncs} syncs");
+    assert!((COMMITS..COMMITS + COMMITS / 2).contains(&syncs), "{syncs} syncs");
     assert_eq!(disk.size("store").unwrap(), size);
     disk.set_full(None);
     (0..COMMITS).for_each(|_| commit("key", 10));

@@ -113,7 +113,7 @@ impl Van {
         if self.step == 0 {
             self.report(&[("firmware", json!("2.4.1")), ("doors", json!("closed"))]);
         }
-        if self.step % REPORT_STEPS == 0 {
+        if self.step.is_multiple_of(REPORT_STEPS) {
             self.report(&[("battery", json!(self.battery.round() as i64))]);
         }
         let speed = self.drive();

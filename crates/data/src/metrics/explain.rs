@@ -170,7 +170,7 @@ fn pick(
 
 /// A value that was written on a command line is text, whatever the dimension is.
 fn is_same(held: &Value, wanted: &Value) -> bool {
-    held == wanted || matches!(wanted, Value::String(text) if *text == held.to_string())
+    held == wanted || wanted.as_str() == Some(held.to_string().as_str())
 }
 
 /// Returns the shape that has this one value.
@@ -200,7 +200,7 @@ fn rows_of(
     let own = Arc::new(Reader::new(reader.kernel(), reader.caller().clone())?);
     let behalf = call.on_behalf_of.clone();
     let catalog = Catalog::new(&data.shared, own.as_ref(), Some(Arc::clone(&own)), behalf)
-        .as_of(evaluation.sources.clone());
+        .with_ends(evaluation.sources.clone());
     let asked = catalog.tables(crate::sql::guard::Text::own(&text.sql), reader.caller()).and_then(
         |tables| {
             let question = Question {

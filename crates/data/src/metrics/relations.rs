@@ -117,15 +117,15 @@ fn breaches(shared: &Arc<Shared>) -> Relation {
         loop {
             let chunks = reader.chunks(LOG_BREACHES, offset, PAGE_BYTES)?;
             let Some(last) = chunks.last() else { return Ok(()) };
-            let mut place = chunks.first().map_or(offset, |chunk| chunk.offset);
+            let first = chunks.first().map_or(offset, |chunk| chunk.offset);
             offset = last.offset + u64::from(last.count);
-            for line in chunks.iter().flat_map(|chunk| kernel::rows(&chunk.bytes)) {
+            let lines = chunks.iter().flat_map(|chunk| kernel::rows(&chunk.bytes));
+            for (place, line) in (first..).zip(lines) {
                 let breach: Breach = wire::read(line)?;
                 let is_shown = viewer.sees(&breach.kpi, &breach.metric)?;
                 if is_shown && !row(cells_of_breach(reader, place, breach)?)? {
                     return Ok(());
                 }
-                place += 1;
             }
         }
     };

@@ -278,7 +278,7 @@ fn fault_of(rule: &RuleSpec) -> Option<(&'static str, &'static str)> {
         }
         Check::Range if !is_bound(&rule.min) => Some(("a bound is a number or a text", "min")),
         Check::Range if !is_bound(&rule.max) => Some(("a bound is a number or a text", "max")),
-        Check::Unique if has_column == !rule.columns.is_empty() => {
+        Check::Unique if has_column != rule.columns.is_empty() => {
             Some(("`column` or `columns` is needed, and not both", "column"))
         }
         Check::Reference if !is_reference(rule.to.as_deref()) => {

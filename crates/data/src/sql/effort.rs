@@ -129,6 +129,7 @@ impl<T: Send + 'static> Moving<T> {
         if !self.effort.is_short() {
             return None;
         }
+        #[expect(clippy::disallowed_methods, reason = "only the lane depends on what a poll took")]
         let begin = Instant::now();
         let effort = Arc::clone(&self.effort);
         let polled = EFFORT.sync_scope(effort, || work.as_mut().poll(context));
@@ -207,6 +208,7 @@ mod tests {
     /// Keeps a processor busy for so many milliseconds, and gives way after each.
     async fn work(millis: u64) {
         for _ in 0..millis {
+            #[expect(clippy::disallowed_methods, reason = "a test of the time taken")]
             let begin = Instant::now();
             while begin.elapsed() < Duration::from_millis(1) {
                 std::hint::spin_loop();

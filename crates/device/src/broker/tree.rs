@@ -170,16 +170,17 @@ mod tests {
             let (mut tree, mut held) = (Tree::default(), BTreeSet::new());
             for session in 0..40_u64 {
                 let mut filter = text(&entropy, &["a", "b", "+", "", "$x"]);
-                if entropy.number() % 3 == 0 {
+                if entropy.number().is_multiple_of(3) {
                     filter.push_str("/#");
                 }
-                if entropy.number() % 5 == 0 {
+                if entropy.number().is_multiple_of(5) {
                     filter = format!("$share/g/{filter}");
                 }
                 tree.insert(subscription(session % 10, &filter));
                 held.insert((session % 10, filter));
             }
-            let gone: Vec<_> = held.iter().filter(|_| entropy.number() % 3 == 0).cloned().collect();
+            let gone: Vec<_> =
+                held.iter().filter(|_| entropy.number().is_multiple_of(3)).cloned().collect();
             for (session, filter) in gone {
                 tree.remove(&filter, session);
                 held.remove(&(session, filter));

@@ -183,7 +183,8 @@ impl Asks {
             let args = Release { session, generation, packets: packets.clone() };
             self.ask("mqtt_session.release", &args, Asked::Release(packets));
         }
-        if !self.is_holding && !(self.put.is_empty() && self.done.is_empty()) {
+        let is_empty = self.put.is_empty() && self.done.is_empty();
+        if !self.is_holding && !is_empty {
             self.is_holding = true;
             let (put, done) = (std::mem::take(&mut self.put), std::mem::take(&mut self.done));
             let args = Hold { session, generation, put: put.clone(), done, progress: None };

@@ -317,7 +317,7 @@ fn lowest(state: &mut State, at: Time, value: f64, within: Period, readings_max:
 
 /// Adds a row to the window that is open; `found` is its value where a column is named.
 fn gather(state: &mut State, start: Time, found: Option<Option<f64>>) {
-    let open = state.window.get_or_insert_with(|| Open {
+    let open = state.window.get_or_insert(Open {
         start,
         count: 0,
         sum: Real(0.0),

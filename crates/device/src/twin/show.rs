@@ -142,7 +142,7 @@ fn history(reader: &Reader, device: &str, limit: u64) -> Result<Value, Problem> 
             versions.push((name, side, changed));
         }
     }
-    versions.sort_by(|(_, left, _), (_, right, _)| right.at.cmp(&left.at));
+    versions.sort_by_key(|(_, side, _)| std::cmp::Reverse(side.at));
     let shown = versions.into_iter().map(|(name, side, changed)| {
         json!({
             "side": name.as_str(),

@@ -220,7 +220,7 @@ fn a_list_goes_on_where_it_stopped_whatever_it_looks_at() {
     let mut world = World::with(config);
     world.apply(json!(vans())).expect("the vans are applied");
     let create = |number: usize| {
-        let groups = if number % 7 == 0 { json!(["seventh"]) } else { json!([]) };
+        let groups = if number.is_multiple_of(7) { json!(["seventh"]) } else { json!([]) };
         let args = json!({"name": format!("van-{number:04}"), "type": "van", "groups": groups});
         of("device.create", "device/", "user:oskar").with(args)
     };

@@ -18,7 +18,7 @@ const ALL_TOLD: Round = Round { told: 1, left: 0 };
 
 fn refusal(world: &World, unit: &str) -> String {
     let problem = world.look(unit, "ledger.list", ("ledger", ""), json!({})).unwrap_err();
-    (problem.kind == base::Kind::Unavailable).then_some(problem.code).unwrap_or_default()
+    if problem.kind == base::Kind::Unavailable { problem.code } else { String::new() }
 }
 
 /// Returns what a unit says about its only peer.
@@ -319,7 +319,9 @@ fn step(world: &Arc<World>, entropy: &dyn Entropy, made: &mut u64, at: i64) {
             let args = json!({"contract": "pay", "token": order(entropy.number()), "at": at});
             world.call("retail", "process.stop", ("process", ""), args).unwrap();
         }
-        56..59 => world.kill(["retail", "payment"][usize::from(entropy.number() % 2 == 0)]),
+        56..59 => {
+            world.kill(["retail", "payment"][usize::from(entropy.number().is_multiple_of(2))])
+        }
         59..62 => {
             let fates = [Fate::Arrives, Fate::Arrives, Fate::Lost, Fate::AnswerLost];
             let fate = usize::try_from(entropy.number() % 4).unwrap();
@@ -328,7 +330,7 @@ fn step(world: &Arc<World>, entropy: &dyn Entropy, made: &mut u64, at: i64) {
         62..65 => world.acknowledge("payment", "retail"),
         65..68 => world.acknowledge("retail", "payment"),
         68 if at % 40 == 0 => {
-            let unit = ["retail", "payment"][usize::from(entropy.number() % 2 == 0)];
+            let unit = ["retail", "payment"][usize::from(entropy.number().is_multiple_of(2))];
             let _ = world.call(unit, "contract.revoke", ("contract", "pay"), json!({}));
         }
         69..84 => {
@@ -351,7 +353,7 @@ struct Backup {
 fn go_back(world: &Arc<World>, unit: &str, backup: &Backup, made: u64, seed: u64) {
     world.restore(unit, &backup.store);
     *world.fate.lock().unwrap() = Fate::Arrives;
-    if seed % 3 == 0 {
+    if seed.is_multiple_of(3) {
         break_pages(world);
         world.reconcile(unit);
         *world.mangle.lock().unwrap() = None;
@@ -367,7 +369,7 @@ fn go_back(world: &Arc<World>, unit: &str, backup: &Backup, made: u64, seed: u64
 
 fn play(seed: u64) -> Vec<String> {
     let entropy = SeededEntropy::new(7_000 + seed);
-    let unit = ["retail", "payment"][usize::from(seed % 2 == 0)];
+    let unit = ["retail", "payment"][usize::from(seed.is_multiple_of(2))];
     let on_revoke = if seed % 4 < 2 { "finish" } else { "cancel" };
     let batch_messages_max = 1 + usize::try_from(seed % 5).unwrap();
     let config = Config { batch_messages_max, ..Config::default() };

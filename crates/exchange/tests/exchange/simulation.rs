@@ -18,7 +18,8 @@ fn step(world: &Arc<World>, entropy: &dyn Entropy, made: &mut u64, at: i64) {
     match entropy.number() % 100 {
         0..25 => {
             *made += 1;
-            let capability = if entropy.number() % 4 == 0 { "refund" } else { "authorise" };
+            let capability =
+                if entropy.number().is_multiple_of(4) { "refund" } else { "authorise" };
             // After the contract has ended this is refused; that is part of the play.
             let _ = world.ask("retail", "pay", capability, &format!("o-{made}"), at);
         }
@@ -61,7 +62,7 @@ fn step(world: &Arc<World>, entropy: &dyn Entropy, made: &mut u64, at: i64) {
 
 fn play(seed: u64) -> Vec<String> {
     let entropy = SeededEntropy::new(seed);
-    let revoke = if seed % 2 == 0 { "finish" } else { "cancel" };
+    let revoke = if seed.is_multiple_of(2) { "finish" } else { "cancel" };
     let config = Config { batch_messages_max: 1 + (seed % 5) as usize, ..Config::default() };
     let world = market(json!({"on_revoke": revoke}), &config);
     let mut made = 0;
@@ -149,7 +150,7 @@ impl Queries {
             76..79 => {
                 world.clock.wall.fetch_add(2_000, Ordering::SeqCst);
             }
-            79 if entropy.number() % 4 == 0 => {
+            79 if entropy.number().is_multiple_of(4) => {
                 let unit = ["retail", "payment"][usize::try_from(entropy.number() % 2).unwrap()];
                 let _ = world.call(unit, "contract.revoke", ("contract", "lent"), json!({}));
             }

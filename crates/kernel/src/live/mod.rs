@@ -245,8 +245,9 @@ mod tests {
     #[test]
     fn a_topic_is_there_for_as_long_as_somebody_watches() {
         let live = Live::default();
-        let (one, two) = (watch(&live, "task", "a").unwrap(), watch(&live, "task", "a").unwrap());
-        let named = watch(&live, "task/1", "a").unwrap();
+        let one = watch(&live, "task", "a").expect("a topic");
+        let two = watch(&live, "task", "a").expect("the same");
+        let named = watch(&live, "task/1", "a").expect("a name");
         assert!(watch(&live, "task/2", "a").is_none(), "there may be one name");
         assert_eq!(live.topics(), 2);
         live.leave("task", one);

@@ -194,7 +194,7 @@ fn user_task<'a, 'i>(reader: &mut Reader<'a, 'i, '_, '_>, node: Xml<'a, 'i>) -> 
         }
     }
     let task = UserTask { title, assignee, candidate_groups, due, priority, form, description };
-    Some(NodeKind::UserTask(task))
+    Some(NodeKind::UserTask(Box::new(task)))
 }
 
 /// Returns the form that an element names.

@@ -361,7 +361,7 @@ impl World {
         call.body = request.body;
         call.media = "application/json".into();
         let Ok(reply) = self.nodes[to].running.writer.turn(&[call]).remove(0) else { return };
-        if self.trouble == Trouble::All && self.entropy.number() % 10 == 0 {
+        if self.trouble == Trouble::All && self.entropy.number().is_multiple_of(10) {
             self.outcome.lost += 1;
             return;
         }

@@ -211,7 +211,7 @@ impl Evaluator<'_> {
             "current_schemas" => {
                 let is_all = args.first().and_then(Value::truth) == Some(true);
                 let names = if is_all { &[SYSTEM, PUBLIC][..] } else { &[PUBLIC][..] };
-                Value::list(names.iter().map(|name| Value::text(name)).collect())
+                Value::list(names.iter().map(Value::text).collect())
             }
             "current_user" | "session_user" | "user" | "current_role" => {
                 self.catalogue.user.as_str().into()
