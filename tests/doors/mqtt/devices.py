@@ -176,4 +176,4 @@ def shown(plant):
     sees("the session", (session["principal"], session["connected"], session["subscriptions"], session["queued"]), ("user:tina", False, 2, 3))
     found = plant.sql(f"SELECT filter, qos FROM system.mqtt_subscriptions WHERE session = {session['session']} ORDER BY qos")
     sees("its subscriptions", [row["qos"] for row in found], [1, 2])
-    sees("what is retained", plant.sql("SELECT qos FROM system.retained WHERE topic = 'open/shown/y'"), [{"qos": 1}])
+    sees("what is retained", plant.sql("SELECT qos FROM system.mqtt_retained WHERE topic = 'open/shown/y'"), [{"qos": 1}])

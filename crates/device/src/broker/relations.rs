@@ -1,4 +1,4 @@
-//! What the broker shows to SQL: `system.mqtt_sessions`, `mqtt_subscriptions` and `retained`.
+//! What the broker shows to SQL: `system.mqtt_sessions`, `mqtt_subscriptions` and `mqtt_retained`.
 
 use super::lists::{may_see, protocol};
 use super::message::Origin;
@@ -70,7 +70,7 @@ fn retained_messages(fleet: &Arc<Fleet>) -> Relation {
         Column::new("at", Time, "When it came, wall time."),
         Column::new("expires", Time, "Until when it is kept, where that ends, wall time."),
     ];
-    relation(fleet, "retained", "Retained messages.", columns, retained_rows)
+    relation(fleet, "mqtt_retained", "Retained messages.", columns, retained_rows)
 }
 
 /// Gives the sessions that the reader may see and the query can mean, until `give` has enough.

@@ -1478,6 +1478,6 @@ fn sql_sees_sessions_what_they_hear_and_what_is_retained() {
     let subscriptions = rows("mqtt_subscriptions");
     let expected = [Text("a".into()), Int(1), Text("g".into()), Int(9)];
     assert_eq!(subscriptions[0][1..5], expected);
-    let retained = rows("retained");
+    let retained = rows("mqtt_retained");
     assert_eq!(retained[0][..3], [Text("a/b".into()), Int(3), Int(1)]);
 }

@@ -392,7 +392,7 @@ fn a_message_that_finds_no_room_among_the_retained_leaves_no_rows() {
     assert_eq!(said(&mut world, &[(position, "")]), (Ok(vec![]), 0, 2));
     // Where two of one turn are after the last place, both are kept, and one is retained.
     assert_eq!(said(&mut world, &[(weight, "1"), (position, "{}")]), (Ok(vec![]), 1, 3));
-    let held = rows(&world, OWNER, "retained", &Scan { columns: vec![0], ..Scan::default() });
+    let held = rows(&world, OWNER, "mqtt_retained", &Scan { columns: vec![0], ..Scan::default() });
     let held: Vec<&Cell> = held.iter().filter_map(|row| row.first()).collect();
     assert_eq!(held, [&Cell::Text(weight.into())]);
     world.verify();
