@@ -7,7 +7,7 @@ use super::codec::Refusal;
 use super::machine::Limits;
 use super::packet::{Connect, Packet, Publish, SubscribeTo, Version, reason};
 
-/// The longest client identifier in bytes.
+/// The longest client identifier in bytes; `docs/guides/mqtt.md` says it, too.
 const CLIENT_BYTES_MAX: usize = 128;
 
 /// Checks a packet of a client, whichever state its connection is in.
