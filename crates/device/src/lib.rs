@@ -20,6 +20,7 @@
 //! | `door/`, `client` | connections of clients over any stream of bytes; a small client that waits |
 //! | `relations`, `lineage`, `metrics`, `live`, `running`, `verify` | what SQL, `craton lineage`, `/metrics`, live views, `craton ps` and `craton verify` see |
 //! | `engine`, `operations`, `config`, `error`, `wire`, `key` | the fleet as the kernel sees it, what can be done with it, its limits, why it refuses, what is stored and where |
+//! | `faults` | one item among many that cannot be worked on keeps no other waiting |
 
 pub mod broker;
 pub mod client;
@@ -32,6 +33,7 @@ pub mod rules;
 mod config;
 mod engine;
 mod error;
+mod faults;
 mod key;
 mod lineage;
 mod live;

@@ -236,7 +236,10 @@ pub(crate) fn forget_some(tx: &mut Tx<'_>, device: &str, limit: usize) -> Result
 }
 
 /// Returns the command to which a key leads.
-fn found_at(read: &dyn Read, found: &[u8]) -> Result<Option<Command>, Problem> {
+///
+/// # Errors
+/// Where the store cannot be read.
+pub(crate) fn found_at(read: &dyn Read, found: &[u8]) -> Result<Option<Command>, Problem> {
     key::last(found).map_or(Ok(None), |number| load(read, number))
 }
 

@@ -3,9 +3,10 @@
 use super::key;
 use super::state::{self, State};
 use crate::engine::Fleet;
-use crate::registry;
+use crate::{faults, registry};
 use base::{Key, Period, Problem, Time};
 use kernel::{Exposition, Read, Reader, Tx};
+use serde_json::json;
 
 /// Commands that expire, or are forgotten, in one step.
 const STEP: usize = 100;
@@ -13,7 +14,7 @@ const STEP: usize = 100;
 /// Open commands that are counted for metrics; of more, so many are told.
 const COUNTED_MAX: usize = 100_000;
 
-/// Ends commands whose deadline has passed, and forgets those that ended long ago.
+/// Ends commands whose deadline has passed, and forgets those that ended long ago. One that cannot be read keeps no other waiting.
 ///
 /// # Errors
 /// Where the store cannot be read.
@@ -21,24 +22,37 @@ pub(crate) fn work(fleet: &Fleet, tx: &mut Tx<'_>, budget: usize) -> Result<usiz
     let now = tx.business();
     let due = past(tx, &key::deadlines(), now, budget.min(STEP))?;
     for found in &due {
-        let open = key::last(found).map(|number| state::load(tx, number)).transpose()?.flatten();
-        match open.filter(|command| command.state.is_open()) {
-            Some(command) => {
-                let deadline = command.deadline;
-                state::end(fleet, tx, command, State::Expired, deadline)?;
-            }
-            None => tx.delete(found.clone()),
-        }
+        tx.delete(found.clone());
+        let expired = tx.attempt(|tx| expire(fleet, tx, found));
+        faults::go_on(tx, expired, json!({ "command": key::last(found) }))?;
     }
     let long_ago = now.plus(Period(-Period::days(fleet.config.command_days.into()).0));
     let old = past(tx, &key::ends(), long_ago, budget.saturating_sub(due.len()).min(STEP))?;
     for found in &old {
-        match key::last(found).map(|number| state::load(tx, number)).transpose()?.flatten() {
-            Some(command) => state::remove(tx, &command),
-            None => tx.delete(found.clone()),
-        }
+        tx.delete(found.clone());
+        let forgotten = tx.attempt(|tx| forget(tx, found));
+        faults::go_on(tx, forgotten, json!({ "command": key::last(found) }))?;
     }
     Ok(due.len() + old.len())
+}
+
+/// Ends the command to whose deadline a key leads.
+fn expire(fleet: &Fleet, tx: &mut Tx<'_>, found: &[u8]) -> Result<(), Problem> {
+    match state::found_at(tx, found)?.filter(|command| command.state.is_open()) {
+        Some(command) => {
+            let deadline = command.deadline;
+            state::end(fleet, tx, command, State::Expired, deadline)
+        }
+        None => Ok(()),
+    }
+}
+
+/// Removes the command to whose end a key leads.
+fn forget(tx: &mut Tx<'_>, found: &[u8]) -> Result<(), Problem> {
+    if let Some(command) = state::found_at(tx, found)? {
+        state::remove(tx, &command);
+    }
+    Ok(())
 }
 
 /// Returns keys that begin with a time that is not later than one.

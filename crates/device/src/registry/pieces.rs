@@ -6,8 +6,8 @@
 use super::index;
 use crate::engine::Fleet;
 use crate::twin::{self, SideName};
-use crate::{Error, commands, key};
-use base::{Kind, Problem, prefix_end};
+use crate::{Error, commands, faults, key};
+use base::{Problem, prefix_end};
 use kernel::{Read, Resource, Tx};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -99,13 +99,10 @@ pub(crate) fn work(fleet: &Fleet, tx: &mut Tx<'_>, budget: usize) -> Result<usiz
             let after = String::from_utf8_lossy(&after);
             order_some(fleet, tx, &name, &after)?
         }
-        _ => match tx.attempt(|tx| remove_some(tx, &name)) {
-            Err(problem) if problem.kind != Kind::Unavailable => {
-                fault(tx, &name, &problem)?;
-                true
-            }
-            removed => removed?,
-        },
+        _ => {
+            let removed = tx.attempt(|tx| remove_some(tx, &name));
+            faults::go_on(tx, removed, json!({ "device": name }))?.unwrap_or(true)
+        }
     };
     if done {
         tx.delete(found);
@@ -122,10 +119,8 @@ fn order_some(
 ) -> Result<bool, Problem> {
     let devices = index::names(tx, ("type", type_name), after, DEVICES)?;
     for device in &devices {
-        match tx.attempt(|tx| order(fleet, tx, device)) {
-            Err(problem) if problem.kind != Kind::Unavailable => fault(tx, device, &problem)?,
-            ordered => ordered?,
-        }
+        let ordered = tx.attempt(|tx| order(fleet, tx, device));
+        faults::go_on(tx, ordered, json!({ "device": device }))?;
     }
     match devices.last().filter(|_| devices.len() == DEVICES) {
         Some(last) => {
@@ -180,10 +175,4 @@ fn remove_some(tx: &mut Tx<'_>, device: &str) -> Result<bool, Problem> {
         }
     }
     Ok(false)
-}
-
-/// Writes down what could not be done of a device, which is a defect: nothing else waits for it.
-fn fault(tx: &mut Tx<'_>, device: &str, problem: &Problem) -> Result<(), Problem> {
-    let fault = json!({"device": device, "problem": problem, "wall": tx.wall()});
-    tx.record("system/faults", &fault).map(|_| ())
 }

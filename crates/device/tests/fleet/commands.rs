@@ -172,6 +172,27 @@ fn a_deadline_ends_a_command_and_what_ended_long_ago_is_forgotten() {
 }
 
 #[test]
+fn a_command_that_cannot_be_read_keeps_no_other_from_its_end() {
+    let mut world = world();
+    let [lost, early, late] = ["van-7", "van-7", "van-8"].map(|device| unlock(&mut world, device));
+    let commands = kernel::key(b'B').text("c");
+    let mut world = world.damaged(&commands, &lost.to_be_bytes());
+    world.clock.pass(5 * MINUTE);
+    world.settle();
+    for number in [early, late] {
+        assert_eq!(get(&mut world, number)["state"], "expired");
+    }
+    let mut world = world.damaged(&commands, &early.to_be_bytes());
+    world.clock.pass(200 * 24 * 60 * MINUTE);
+    world.settle();
+    let gone = world.call("command.get", &format!("command/{late}"), OWNER, json!({}));
+    assert_eq!(code(gone), "resource.not_found");
+    let faults = world.log("system/faults");
+    let faults: Vec<&Value> = faults.iter().map(|fault| &fault["command"]).collect();
+    assert_eq!(faults, [&json!(lost), &json!(early)]);
+}
+
+#[test]
 fn a_command_that_cannot_be_is_refused_with_its_place() {
     let mut world =
         with(device::Config { commands_open_device_max: 2, ..device::Config::default() });

@@ -1,6 +1,6 @@
 //! A unit with the fleet, and an engine that stands in for streams, processes and tasks: it keeps what it is given.
 
-use base::{Clock, Code, Kind, Problem, SeededEntropy, Time};
+use base::{Clock, Code, Key, Kind, Problem, SeededEntropy, Time, prefix_end};
 use device::mqtt::{Publish, Qos};
 use device::publish::batch;
 use device::{Config, Fleet};
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
-use store::{MemoryStore, Store};
+use store::{Batch, MemoryStore, Store};
 
 /// Who may do anything in these units.
 pub const OWNER: &str = "user:olga";
@@ -292,6 +292,21 @@ impl World {
         let Self { kernel, writer, fleet, store, clock, seen, config } = self;
         drop((kernel, writer, fleet));
         Self::over(seen, store, clock, config)
+    }
+
+    /// Returns the unit after a restart, with what stands at one key damaged: the one with this beginning that holds a part.
+    pub fn damaged(self, beginning: &Key, part: &[u8]) -> Self {
+        let (from, end) = (beginning.as_ref(), prefix_end(beginning.as_ref()));
+        let snapshot = self.store.snapshot().expect("a look");
+        let held = snapshot.scan(from, &end, usize::MAX, false).expect("keys");
+        drop(snapshot);
+        let is_it = |key: &[u8]| key.windows(part.len()).any(|found| found == part);
+        let found = held.into_iter().map(|(key, _)| key).filter(|key| is_it(key));
+        let writes: Vec<_> = found.map(|key| (key, Some(b"damaged".to_vec()))).collect();
+        assert_eq!(writes.len(), 1);
+        let epoch = self.store.open_epoch(0).expect("an epoch");
+        self.store.commit(0, &Batch { epoch, writes, ..Batch::default() }).expect("it is written");
+        self.again()
     }
 
     /// Applies manifests as an owner.

@@ -9,7 +9,6 @@ mod naive;
 mod world;
 
 use serde_json::{Value, json};
-use store::{Batch, Store};
 use world::{OWNER, World, manifest, stream};
 
 /// The log of crossings.
@@ -42,18 +41,7 @@ fn append(world: &mut World, rows: &[Value]) {
 
 /// Returns the unit after a restart, with what stands in a section of the rules' keys of one device damaged.
 fn damaged(world: World, section: &str, device: &str) -> World {
-    let prefix = kernel::key(b'D').text(section);
-    let (from, end) = (prefix.as_ref(), base::prefix_end(prefix.as_ref()));
-    let snapshot = world.store.snapshot().expect("a look");
-    let held = snapshot.scan(from, &end, usize::MAX, false).expect("keys");
-    drop(snapshot);
-    let is_its = |key: &[u8]| key.windows(device.len()).any(|part| part == device.as_bytes());
-    let its = held.into_iter().map(|(key, _)| key).filter(|key| is_its(key));
-    let writes: Vec<_> = its.map(|key| (key, Some(b"damaged".to_vec()))).collect();
-    assert_eq!(writes.len(), 1);
-    let epoch = world.store.open_epoch(0).expect("an epoch");
-    world.store.commit(0, &Batch { epoch, writes, ..Batch::default() }).expect("it is written");
-    world.again()
+    world.damaged(&kernel::key(b'D').text(section), device.as_bytes())
 }
 
 /// Returns a row of a logger that was measured when it arrives, now.
