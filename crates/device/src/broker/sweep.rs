@@ -8,8 +8,8 @@ use super::sessions::{Ends, finish, write};
 use super::{Broker, key, wills};
 use crate::engine::Fleet;
 use crate::mqtt::reason;
-use crate::wire;
-use base::{Period, Problem, Time, prefix_end};
+use crate::{faults, wire};
+use base::{Kind, Period, Problem, Time, prefix_end};
 use kernel::{Call, Read, Reply, Tx};
 use serde_json::json;
 use std::sync::atomic::Ordering;
@@ -61,8 +61,9 @@ fn recover(fleet: &Fleet, tx: &mut Tx<'_>, budget: usize) -> Result<usize, Probl
             let is_here = is_here || fleet.broker.is_opening(&row);
             if row.connected && !is_here && done < budget {
                 let ends = Ends { is_will_wanted: true, ..Ends::default() };
-                finish(fleet, tx, row, ends, "unit_stopped")?;
-                done += 1;
+                let session = json!({ "session": row.number });
+                let closed = tx.attempt(|tx| finish(fleet, tx, row, ends, "unit_stopped"));
+                done += usize::from(faults::go_on(tx, closed, session)?.is_some());
             }
         }
         match pairs.last() {
@@ -73,7 +74,7 @@ fn recover(fleet: &Fleet, tx: &mut Tx<'_>, budget: usize) -> Result<usize, Probl
     Ok(done)
 }
 
-/// Publishes wills that are due, and ends sessions whose time is over.
+/// Publishes wills that are due, and ends sessions whose time is over. One that cannot be read keeps no other waiting.
 ///
 /// # Errors
 /// Where the store cannot be read.
@@ -84,21 +85,29 @@ pub(crate) fn sweep(fleet: &Fleet, tx: &mut Tx<'_>, _call: &Call) -> Result<Repl
     let due = tx.scan(first.as_ref(), upto.as_ref(), DUES_MAX, false)?;
     for (stored, _) in due {
         tx.delete(stored.clone());
-        let Some((at, what, session)) = key::of_due(&stored) else { continue };
-        let Some(row) = rows::session(tx, session)? else { continue };
-        match what {
-            key::Due::Will if row.will_due == Some(at) => {
-                wills::publish(fleet, tx, &row)?;
-                write(tx, &SessionRow { has_will: false, will_due: None, ..row })?;
-            }
-            key::Due::End if row.expires == Some(at) => {
-                end(fleet, tx, &row, reason::SUCCESS)?;
-            }
-            key::Due::Will | key::Due::End => {}
-        }
+        let Some(due) = key::of_due(&stored) else { continue };
+        let done = tx.attempt(|tx| fall_due(fleet, tx, due));
+        faults::go_on(tx, done, json!({ "session": due.2 }))?;
     }
     keep_house(fleet, tx)?;
     Ok(Reply::Value(json!({})))
+}
+
+/// Does what is due for a session, where it is due still.
+fn fall_due(
+    fleet: &Fleet,
+    tx: &mut Tx<'_>,
+    (at, what, session): (Time, key::Due, u64),
+) -> Result<(), Problem> {
+    let Some(row) = rows::session(tx, session)? else { return Ok(()) };
+    match what {
+        key::Due::Will if row.will_due == Some(at) => {
+            wills::publish(fleet, tx, &row)?;
+            write(tx, &SessionRow { has_will: false, will_due: None, ..row })
+        }
+        key::Due::End if row.expires == Some(at) => end(fleet, tx, &row, reason::SUCCESS),
+        key::Due::Will | key::Due::End => Ok(()),
+    }
 }
 
 fn keep_house(fleet: &Fleet, tx: &mut Tx<'_>) -> Result<(), Problem> {
@@ -107,8 +116,14 @@ fn keep_house(fleet: &Fleet, tx: &mut Tx<'_>) -> Result<(), Problem> {
     if last.is_some_and(|last| wall < last.plus(CUT_EVERY)) {
         return Ok(());
     }
-    broker.sweep_retained(tx)?;
-    broker.cut(tx)?;
+    let kept = [tx.attempt(|tx| broker.sweep_retained(tx)), tx.attempt(|tx| broker.cut(tx))];
+    for problem in kept.into_iter().filter_map(Result::err) {
+        if problem.kind == Kind::Unavailable {
+            return Err(problem);
+        }
+        // It stays as it is and is found again each time: a line is enough. Nothing else waits for it.
+        log::error!(target: "mqtt", "kept messages could not be looked through: {problem}");
+    }
     // Not only after a commit: where nothing is to be done there is none.
     *broker.kept_house.lock().unwrap_or_else(PoisonError::into_inner) = Some(wall);
     Ok(())

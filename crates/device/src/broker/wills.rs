@@ -4,18 +4,22 @@
 use super::rows::{self, SessionRow};
 use super::{key, topic};
 use crate::engine::Fleet;
+use crate::faults;
 use crate::mqtt::Will;
 use crate::publish::batch;
 use base::Problem;
 use kernel::{Call, ResourceRef, Tx};
+use serde_json::json;
 
 /// Publishes the will of a session, where it has one, and forgets it.
 ///
 /// # Errors
-/// Where the store cannot be read. A will that is refused is refused by itself.
+/// Where the store cannot be read. A will that is refused, or damaged, is so by itself: its session goes on, or ends, all the same.
 pub(crate) fn publish(fleet: &Fleet, tx: &mut Tx<'_>, row: &SessionRow) -> Result<(), Problem> {
-    let Some(will) = rows::get::<Will>(tx, &key::will(row.number))? else { return Ok(()) };
+    let found = rows::get::<Will>(tx, &key::will(row.number));
     tx.delete(key::will(row.number));
+    let found = faults::go_on(tx, found, json!({"session": row.number, "what": "will"}))?;
+    let Some(will) = found.flatten() else { return Ok(()) };
     let name = &will.publish.topic;
     let (operation, resource) = match topic::device_of(name) {
         Some(device) => ("device.publish", ResourceRef::new("device", device)),

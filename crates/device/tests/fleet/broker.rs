@@ -528,6 +528,38 @@ fn a_will_waits_for_its_delay_and_a_session_ends_when_its_time_is_over() {
     world.verify();
 }
 
+#[test]
+fn a_session_that_cannot_be_read_keeps_no_other_from_being_swept() {
+    let mut world = world();
+    retain(&mut world, "kept", "x");
+    let [lost, silent, good] = ["lost", "silent", "good"].map(|name| {
+        let publish = json!({"topic": format!("wills/{name}"), "payload": [120], "qos": 0, "retain": false,
+            "is_dup": false, "packet": 0, "alias": null, "properties": null});
+        let args = json!({"is_clean": false, "expiry": 100, "will": {"publish": publish, "delay_secs": 60}});
+        let client = Client::with(&mut world, OWNER, name, args);
+        client.leave(&mut world, Vec::new(), true);
+        client.opened.session
+    });
+    let rows = |section: &str| kernel::key(b'C').text(section);
+    let world = world.damaged(&rows("n"), &lost.to_be_bytes());
+    let world = world.damaged(&rows("t"), b"kept");
+    let mut world = world.damaged(&rows("w"), &silent.to_be_bytes());
+    let hearer = Client::clean(&mut world, OWNER, "hearer");
+    hearer.subscribe(&mut world, "wills/#", 0);
+    world.clock.pass(60_000);
+    sweep(&mut world);
+    assert_eq!(hearer.hear(&world), ["wills/good x 0"]);
+    world.clock.pass(40_000);
+    sweep(&mut world);
+    for ended in [silent, good] {
+        assert!(world.fleet.broker().seat(ended).is_none());
+    }
+    let faults = world.log("system/faults");
+    let faults: Vec<&Value> = faults.iter().map(|fault| &fault["session"]).collect();
+    assert_eq!(faults, [&json!(lost), &json!(silent), &json!(lost)]);
+    assert_eq!(world.fleet.broker().next_due(&world.reader()).expect("a look"), None);
+}
+
 /// V3 3.3.1-5, 3.3.1-6, 3.3.1-7, 3.3.1-10, 3.3.1-11, 3.1.2-7; V5 3.3.1-5, 3.3.1-6, 3.3.1-7, 3.3.1-9, 3.3.1-10, 3.3.1-11.
 #[test]
 fn the_last_retained_message_of_a_topic_waits_for_new_subscribers() {
