@@ -297,6 +297,11 @@ pub fn device_create() -> Request {
     Request::post(&["devices"])
 }
 
+/// `device.update`
+pub fn device_update(name: &str) -> Request {
+    Request::post(&["devices", name, "update"])
+}
+
 /// `device.twin`
 pub fn device_twin(name: &str) -> Request {
     Request::get(&["devices", name, "twin"])

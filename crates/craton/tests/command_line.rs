@@ -137,6 +137,7 @@ fn the_help_of_every_command_has_examples() {
         "device cancel",
         "device events",
         "device create",
+        "device update",
         "device token",
         "device revoke",
         "device simulate",

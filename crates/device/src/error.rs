@@ -272,8 +272,8 @@ impl Explain for Error {
             Self::TypeInUse { .. } | Self::TopicInUse { .. } => {
                 Some("change that first, or apply both together".into())
             }
-            Self::Disabled { .. } => {
-                Some("`device.update` with `disabled: false` lets it in".into())
+            Self::Disabled { name } => {
+                Some(format!("`craton device update {name} --disabled false` lets it in"))
             }
             Self::NotYet { .. } => Some("ask again in a moment".into()),
             Self::Certificate { .. } => {

@@ -125,6 +125,11 @@ enum DeviceCommand {
         after_help = "Examples:\n  craton device create van-7 --type van\n  craton device create van-7 --type van --group night --group north --place Campinas --owner user:oskar"
     )]
     Create(Created),
+    /// Changes what is declared of a device; what is not named stays
+    #[command(
+        after_help = "Examples:\n  craton device update van-7 --group night --group north --place Campinas\n  craton device update van-7 --disabled true    it is not let in any more, and let go where it is connected\n  craton device update van-7 --group ''         it belongs to no group\n\nThe next `craton apply` of a folder that has the device sets what stands there."
+    )]
+    Update(Updated),
     /// Gives a device a token, which is shown once
     #[command(
         after_help = "Examples:\n  craton device token van-7\n  craton device token van-7 --summary workshop --expires 2027-01-01\n\nThe device sends it as the password of MQTT, or over HTTP as `Authorization: Bearer TOKEN`."
@@ -242,6 +247,28 @@ struct Created {
     owner: Option<String>,
 }
 
+/// What is to change of a device.
+#[derive(Debug, clap::Args)]
+struct Updated {
+    /// The device
+    name: String,
+    /// Its type from now on
+    #[arg(long = "type", value_name = "TYPE")]
+    type_name: Option<String>,
+    /// A group that it belongs to, in place of those that it had; several times for several, empty for none
+    #[arg(long = "group", value_name = "GROUP")]
+    groups: Vec<String>,
+    /// What its place is called, in place of the one that it had; empty where it has none any more
+    #[arg(long, value_name = "PLACE")]
+    place: Option<String>,
+    /// What it is
+    #[arg(long, value_name = "TEXT")]
+    summary: Option<String>,
+    /// Whether it is kept out
+    #[arg(long, value_name = "true|false")]
+    disabled: Option<bool>,
+}
+
 impl Device {
     /// Runs the command.
     pub fn run(self, globals: &Globals) -> Result<(), Problem> {
@@ -275,6 +302,7 @@ impl Device {
                 events(globals.output, &client, &name, limit, follow)
             }
             DeviceCommand::Create(created) => create(globals.output, &client, created),
+            DeviceCommand::Update(updated) => update(globals.output, &client, updated),
             DeviceCommand::Token { name, summary, expires } => {
                 let body = json!({"kind": "token", "summary": summary});
                 known_by(globals.output, &client, &name, body, expires)
@@ -462,6 +490,41 @@ fn create(format: Format, client: &Client, created: Created) -> Result<(), Probl
     }
 }
 
+fn update(format: Format, client: &Client, updated: Updated) -> Result<(), Problem> {
+    let name = updated.name.clone();
+    let answer = client.send(&routes::device_update(&name).json(&changes(updated)?))?;
+    match format {
+        Format::Table => {
+            output::line(format!("device/{name} updated"));
+            Ok(())
+        }
+        format => output::one(format, &answer),
+    }
+}
+
+/// Returns what is sent of what is to change.
+fn changes(updated: Updated) -> Result<Value, Problem> {
+    let Updated { name: _, type_name, groups, place, summary, disabled } = updated;
+    let is_regrouped = !groups.is_empty();
+    let groups: Vec<String> = groups.into_iter().filter(|group| !group.is_empty()).collect();
+    let place =
+        place.map(|name| if name.is_empty() { Value::Null } else { json!({ "name": name }) });
+    let named = [
+        ("type", type_name.map(Value::from)),
+        ("groups", is_regrouped.then(|| json!(groups))),
+        ("place", place),
+        ("summary", summary.map(Value::from)),
+        ("disabled", disabled.map(Value::from)),
+    ];
+    let named = named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    let body: Map<String, Value> = named.collect();
+    if body.is_empty() {
+        let hint = "name what is to change, for example `--group night` or `--disabled true`";
+        return Err(Error::usage("nothing is to change", hint).into());
+    }
+    Ok(Value::Object(body))
+}
+
 /// Gives a device a credential.
 fn known_by(
     format: Format,
@@ -535,6 +598,27 @@ mod tests {
         let texts = ["{\"seconds\": 5, \"door\": \"rear\"}", "seconds=10"].map(str::to_owned);
         let read = Value::Object(input_of(&texts).expect("reads"));
         assert_eq!(read, json!({"seconds": 10, "door": "rear"}));
+    }
+
+    #[test]
+    fn an_update_says_what_changes_and_nothing_else() {
+        let updated = || Updated {
+            name: "van-7".into(),
+            type_name: None,
+            groups: Vec::new(),
+            place: None,
+            summary: None,
+            disabled: None,
+        };
+        assert_eq!(changes(updated()).expect_err("refused").code, "cli.usage");
+        let off = changes(Updated { disabled: Some(false), ..updated() });
+        assert_eq!(off.expect("a change"), json!({"disabled": false}));
+        let groups = ["night", "north"].map(str::to_owned).to_vec();
+        let moved = Updated { groups, place: Some("Campinas".into()), ..updated() };
+        let expected = json!({"groups": ["night", "north"], "place": {"name": "Campinas"}});
+        assert_eq!(changes(moved).expect("a change"), expected);
+        let none = Updated { groups: vec![String::new()], place: Some(String::new()), ..updated() };
+        assert_eq!(changes(none).expect("a change"), json!({"groups": [], "place": null}));
     }
 
     #[test]
