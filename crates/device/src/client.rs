@@ -7,7 +7,7 @@ use crate::mqtt::{Encoded, Head, Qos, Version};
 use base::Problem;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use std::collections::{BTreeSet, VecDeque};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 
 /// What is read at once, and what is gathered before it is written.
 const CHUNK_BYTES: usize = 32 << 10;
@@ -258,6 +258,43 @@ impl<S: Read + Write> Client<S> {
         }
     }
 
+    /// Waits until something has come, as long as the stream waits for bytes and no longer; [`Client::heard`] returns the messages.
+    ///
+    /// # Errors
+    /// `mqtt.connection`; `mqtt.protocol` where an earlier message was refused.
+    pub fn listen(&mut self) -> Result<(), Problem> {
+        self.write()?;
+        while self.waiting.is_empty() {
+            if self.whole()?.is_some() {
+                self.acknowledged()?;
+                continue;
+            }
+            match self.fill() {
+                Ok(()) => {}
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut => return Ok(()),
+                    _ => return Err(broken(error)),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the next message that came while something else was waited for.
+    pub fn heard(&mut self) -> Option<Message> {
+        while let Some(incoming) = self.waiting.pop_front() {
+            if let Incoming::Message(message) = incoming {
+                return Some(message);
+            }
+        }
+        None
+    }
+
+    /// Returns the stream, to say how long it waits for bytes.
+    pub fn stream(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
     /// Says good-bye: its will is not published.
     ///
     /// # Errors
@@ -453,12 +490,21 @@ impl<S: Read + Write> Client<S> {
                 let first = packet.first().copied().unwrap_or(0);
                 return Ok((first, Body(packet.slice(start..))));
             }
-            let mut chunk = [0; CHUNK_BYTES];
-            let count = self.stream.read(&mut chunk).map_err(broken)?;
-            if count == 0 {
-                return Err(Error::Connection { reason: "the unit has closed it".into() }.into());
+            self.fill().map_err(broken)?;
+        }
+    }
+
+    /// Reads what there is, or waits for it.
+    fn fill(&mut self) -> std::io::Result<()> {
+        let mut chunk = [0; CHUNK_BYTES];
+        match self.stream.read(&mut chunk) {
+            Ok(0) => Err(std::io::Error::new(ErrorKind::UnexpectedEof, "the unit has closed it")),
+            Ok(count) => {
+                self.input.extend_from_slice(chunk.get(..count).unwrap_or_default());
+                Ok(())
             }
-            self.input.extend_from_slice(chunk.get(..count).unwrap_or_default());
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
@@ -668,6 +714,46 @@ mod tests {
         assert_eq!(client.publish("t", b"x", 1), Ok(2));
         let problem = client.flush().expect_err("refused");
         assert_eq!(problem.message, "a message was refused with 0x87: n");
+    }
+
+    /// A unit that says something now and then; where it says nothing the time of reading is up.
+    struct Slow(VecDeque<Option<&'static [u8]>>);
+
+    impl Read for Slow {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            match self.0.pop_front() {
+                Some(Some(mut part)) => part.read(into),
+                Some(None) => Err(ErrorKind::WouldBlock.into()),
+                None => Ok(0),
+            }
+        }
+    }
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn who_listens_hears_what_comes_in_time_also_in_parts() {
+        let parts: [&[u8]; 2] = [&[0x32, 8, 0, 1], &[b'a', 0, 9, 0, b'h', b'i']];
+        let says = [Some(WELCOME_5), None, Some(parts[0]), None, Some(parts[1])];
+        let options = Options { client: "c", ..Options::default() };
+        let mut client = Client::connect(Slow(VecDeque::from(says)), options).expect("let in");
+        for _ in 0..2 {
+            client.listen().expect("the time is up");
+            assert_eq!(client.heard(), None);
+        }
+        client.listen().expect("something comes");
+        let heard = client.heard().expect("a message");
+        assert_eq!((heard.topic.as_str(), heard.payload.as_slice()), ("a", &b"hi"[..]));
+        let closed = client.listen().expect_err("it is closed");
+        assert_eq!(closed.code, "mqtt.connection");
     }
 
     #[test]

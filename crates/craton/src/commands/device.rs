@@ -171,7 +171,7 @@ enum DeviceCommand {
         /// The id of the credential
         id: String,
     },
-    /// Plays a fleet: makes its type, stream, role and devices where they are absent, and has them report over MQTT
+    /// Plays a fleet: makes its type, stream, role and devices where they are absent, and has them report, and answer commands, over MQTT
     #[command(
         after_help = "Examples:\n  craton device simulate                                        ten vans, made up, until Ctrl-C\n  craton device simulate --count 50 --for PT10M\n  craton device simulate --data ../shared/data/nab --speed 0     recorded series, as fast as they go\n  craton device simulate --data ../shared/data/skab --speed 60 --mqtt 127.0.0.1:1883\n\nRecorded series are those of the Numenta Anomaly Benchmark (a file is a device) and of the Skoltech Anomaly Benchmark (an experiment is a device); their readings keep their own times."
     )]

@@ -11,15 +11,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long it may take to be connected, and how long nothing may come where an answer is awaited.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The port of MQTT where an address has none: without TLS, with it.
 const PORTS: (u16, u16) = (1883, 8883);
 
 /// A way to the unit and back.
-pub trait Stream: Read + Write + Send {}
+pub trait Stream: Read + Write + Send {
+    /// Has reads wait so long for bytes.
+    fn wait_for(&mut self, patience: Duration) -> std::io::Result<()>;
+}
 
-impl<S: Read + Write + Send> Stream for S {}
+impl Stream for TcpStream {
+    fn wait_for(&mut self, patience: Duration) -> std::io::Result<()> {
+        self.set_read_timeout(Some(patience))
+    }
+}
+
+impl Stream for StreamOwned<ClientConnection, TcpStream> {
+    fn wait_for(&mut self, patience: Duration) -> std::io::Result<()> {
+        self.sock.set_read_timeout(Some(patience))
+    }
+}
 
 /// Where devices of a unit connect.
 pub struct Door {

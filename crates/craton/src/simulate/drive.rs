@@ -1,9 +1,10 @@
-//! Plays readings in their time: each device on a thread and a connection of its own.
+//! Plays readings in their time: each device on a thread and a connection of its own. Between them it hears what is wanted of it: it answers
+//! commands with what it got, and reports what is desired as if it were so.
 
-use super::door::{Door, Stream};
+use super::door::{self, Door, Stream};
 use super::setup::Played;
 use base::{Clock, Problem, SystemClock, Time};
-use device::client::{Client, Options};
+use device::client::{Client, Message, Options};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// How long a device sleeps before it looks whether it is to stop.
+/// How long a device listens before it looks whether it is to stop.
 const NAP: Duration = Duration::from_millis(100);
 
 /// How readings are played.
@@ -95,12 +96,15 @@ impl Line<'_> {
         let options =
             Options { client: &device, password: Some(one.token.as_bytes()), ..Options::default() };
         let mut client = Client::connect(self.door.open()?, options)?;
+        for wanted in ["commands/#", "twin/desired"] {
+            client.subscribe(&format!("devices/{device}/{wanted}"), 1)?;
+        }
         let begun = self.clock.monotonic();
         for reading in one.series.readings {
             let reading = reading?;
             let from = *said.from.get_or_insert(reading.at);
             let due = begun + self.due(from, reading.at);
-            if !self.wait(due, begun, &mut client)? || self.is_enough(said.messages) {
+            if !self.wait(due, begun, &device, &mut client)? || self.is_enough(said.messages) {
                 break;
             }
             let payload = self.payload(reading.payload);
@@ -109,6 +113,8 @@ impl Line<'_> {
             self.bar.inc(1);
             (said.messages, said.to) = (said.messages + 1, Some(reading.at));
         }
+        client.flush()?;
+        answer(&device, &mut client)?;
         client.flush()?;
         said.set_aside = client.set_aside();
         client.disconnect()
@@ -123,16 +129,19 @@ impl Line<'_> {
         Duration::try_from_secs_f64(millis / 1_000.0).unwrap_or(Duration::MAX / 2)
     }
 
-    /// Waits until a reading is due; what was said before is with the unit meanwhile. Returns whether it is still wanted.
+    /// Waits until a reading is due; what was said before is with the unit meanwhile, and what is heard is answered. Returns whether it is
+    /// still wanted.
     fn wait(
         &self,
         due: Duration,
         begun: Duration,
+        device: &str,
         client: &mut Client<Box<dyn Stream>>,
     ) -> Result<bool, Problem> {
         let end = self.pace.lasting.map(|lasting| begun + lasting);
         let mut is_flushed = false;
         loop {
+            is_flushed &= !answer(device, client)?;
             let now = self.clock.monotonic();
             let is_over = end.is_some_and(|end| end <= now);
             if is_over || self.pace.stop.load(Ordering::Relaxed) {
@@ -146,7 +155,7 @@ impl Line<'_> {
                 is_flushed = true;
                 continue;
             }
-            std::thread::sleep(NAP.min(due - now));
+            listen(client, NAP.min(due - now))?;
         }
     }
 
@@ -162,5 +171,75 @@ impl Line<'_> {
             *at = json!(self.clock.wall());
         }
         Value::Object(payload)
+    }
+}
+
+/// Listens so long whether something is wanted.
+fn listen(client: &mut Client<Box<dyn Stream>>, patience: Duration) -> Result<(), Problem> {
+    let broken = |error: std::io::Error| device::Error::Connection { reason: error.to_string() };
+    client.stream().wait_for(patience).map_err(broken)?;
+    client.listen()?;
+    client.stream().wait_for(door::PATIENCE).map_err(broken)?;
+    Ok(())
+}
+
+/// Answers what was heard. Returns whether there was something to say.
+fn answer(device: &str, client: &mut Client<Box<dyn Stream>>) -> Result<bool, Problem> {
+    let mut has_said = false;
+    while let Some(message) = client.heard() {
+        if let Some((topic, payload)) = reply(device, &message) {
+            client.publish(&topic, payload.to_string().as_bytes(), 1)?;
+            has_said = true;
+        }
+    }
+    Ok(has_said)
+}
+
+/// Returns what a device says to what it hears: the topic, and what.
+fn reply(device: &str, message: &Message) -> Option<(String, Value)> {
+    let heard: Value = serde_json::from_slice(&message.payload).unwrap_or_default();
+    let of = format!("devices/{device}/");
+    let wanted = message.topic.strip_prefix(&of)?;
+    if wanted == "twin/desired" {
+        let state = heard["state"].as_object().filter(|state| !state.is_empty())?;
+        return Some((format!("{of}twin/reported"), json!(state)));
+    }
+    let (command, number) = wanted.strip_prefix("commands/")?.split_once('/')?;
+    Some((format!("{of}answers/{number}"), json!({"command": command, "got": heard})))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_answers_commands_with_what_it_got_and_reports_what_is_desired() {
+        let says = |topic: &str, payload: &str| {
+            let message = Message {
+                topic: topic.into(),
+                payload: payload.as_bytes().to_vec(),
+                qos: 1,
+                retain: false,
+                is_dup: false,
+                response_topic: None,
+            };
+            reply("van-7", &message).map(|(topic, payload)| format!("{topic} {payload}"))
+        };
+        assert_eq!(
+            says("devices/van-7/commands/unlock/42", r#"{"seconds":5}"#).as_deref(),
+            Some(r#"devices/van-7/answers/42 {"command":"unlock","got":{"seconds":5}}"#)
+        );
+        assert_eq!(
+            says("devices/van-7/twin/desired", r#"{"version":3,"state":{"mode":"eco"}}"#)
+                .as_deref(),
+            Some(r#"devices/van-7/twin/reported {"mode":"eco"}"#)
+        );
+        for (topic, payload) in [
+            ("devices/van-7/twin/desired", r#"{"version":0,"state":{}}"#),
+            ("devices/van-8/commands/unlock/42", "{}"),
+            ("devices/van-7/presence", "{}"),
+        ] {
+            assert_eq!(says(topic, payload), None, "{topic}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A [`fleet`] is a type with its streams, and series of readings; they come from recordings ([`nab`], [`skab`]) or are made up
 //! ([`vans`]). What the unit has not yet is made ([`setup`]), then each device has a connection ([`door`]) on which its readings are
-//! played in their time ([`drive`]).
+//! played in their time ([`drive`]), and where it hears what is wanted of it.
 
 mod command;
 mod door;

@@ -61,14 +61,20 @@ pub fn fleet(count: usize, seed: u64, type_name: Option<&str>) -> Fleet {
     Fleet { type_name, manifests, series, is_live: true }
 }
 
-/// Returns what vans report of themselves.
+/// Returns what vans report of themselves, and what they can be told.
 fn twin() -> Map<String, Value> {
     let properties = json!([
         {"name": "firmware", "type": "text", "indexed": true},
         {"name": "battery", "type": "int", "unit": "%", "indexed": true},
         {"name": "doors", "type": "text", "summary": "open or closed"},
+        {"name": "mode", "type": "text", "summary": "eco or fast", "desired": true},
     ]);
-    Map::from_iter([("properties".into(), properties)])
+    let commands = json!([{
+        "name": "unlock",
+        "summary": "Unlocks the rear door",
+        "input": [{"name": "seconds", "type": "int", "unit": "s"}],
+    }]);
+    Map::from_iter([("properties".into(), properties), ("commands".into(), commands)])
 }
 
 /// A van on its way.
