@@ -169,11 +169,12 @@ services = [
             token("olga", *(word for right in scope for word in ("--scope", right)))["token"], scope)
     for scope in (("Read",), ("Write", "Run"))
 ]
+command = json.loads(craton("device", "command", "probe", "probe", "-o", "json"))["command"]
 first = lambda kind, key: json.loads(craton(kind, "list", "-o", "json"))["items"][0][key]
 bulk = ask_owner("POST", "/v1/bulk/start", {"action": "suspend", "filter": {"process": "stuck"}, "dry_run": True})["bulk"]
 names = {
     "view": "probe_view", "table": "probe_latest", "relation": "system.audit", "instance": "1", "bulk": str(bulk),
-    "task": first("task", "task"), "job": first("job", "job"), "incident": first("incident", "incident"),
+    "command": str(command), "task": first("task", "task"), "job": first("job", "job"), "incident": first("incident", "incident"),
     "token": token("probe")["id"], "session": sign_in("probe")["id"],
 }
 craton("stream", "append", "probe", "--row", '{"id": "a", "amount": 1}')
@@ -370,8 +371,8 @@ for visitor in known:
                     fault(operation, visitor, "batch without a name", answer)
 unknown = sorted(name for name, codes in seen.items() if all(code.endswith(".not_found") for code in codes))
 assert not faults, "\n".join(faults)
-# Of these nothing is there: there is no other unit, no decision, no file and no browser that is told, and no query runs.
-absent = {"contract", "peer", "receipt", "decision", "file", "subscription", "sql.cancel", "exchange.skip"}
+# Of these nothing is there: there is no other unit, no decision, no file, no client of MQTT, no browser that is told, and no query runs.
+absent = {"contract", "mqtt_session", "peer", "receipt", "decision", "file", "subscription", "sql.cancel", "exchange.skip"}
 assert all({name, name.split(".")[0]} & absent for name in unknown), unknown
 print(f"{len(everything)} operations, {len(strangers) + len(known)} visitors: {len(refused)} refusals and {len(allowed)} permissions"
       f" by role through each door, {alone} of a batch's calls were not for a batch; nothing refused was done")
