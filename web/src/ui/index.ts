@@ -9,7 +9,7 @@ export { default as Copy } from './Copy.svelte';
 export { default as Dialog } from './Dialog.svelte';
 export { default as Drawer } from './Drawer.svelte';
 export { default as Empty } from './Empty.svelte';
-export { default as Facts, type Fact } from './Facts.svelte';
+export { default as Facts, isLong, type Fact } from './Facts.svelte';
 export { default as Field, type FieldMarks } from './Field.svelte';
 export { default as FilterBar } from './FilterBar.svelte';
 export { default as Icon } from './Icon.svelte';
