@@ -41,6 +41,8 @@ export function draw(element: HTMLElement): Drawn {
   };
 }
 
+const dayMs = 86_400_000;
+
 interface Line {
   name: string;
   values: (number | null)[];
@@ -75,7 +77,8 @@ function along(shape: Shape, common: object, token: Token): EChartsCoreOption {
   const { names, lines } = linesOf(shape);
   const hasLegend = 1 < lines.length;
   const isTime = 0 < names.length && names.every((name) => /^\d{4}-\d{2}/.test(name) && !Number.isNaN(Date.parse(name)));
-  const axis = { axisLine: { lineStyle: { color: token('line-strong') } }, axisTick: { show: false }, axisLabel: { color: token('text-3') } };
+  const isByDay = isTime && names.every((name) => /^[\d-]+(T00:00(:00(\.0+)?)?(Z|\+00:00)?)?$/.test(name));
+  const axis = { axisLine: { lineStyle: { color: token('line-strong') } }, axisTick: { show: false }, axisLabel: { color: token('text-3'), hideOverlap: true } };
   const target = shape.target === undefined ? undefined : markAt(shape.target, shape.format, token);
   const series = lines.map((line, index) => ({
     type: shape.kind === 'bar' ? 'bar' : 'line',
@@ -97,7 +100,7 @@ function along(shape: Shape, common: object, token: Token): EChartsCoreOption {
     legend: hasLegend ? (common as { legend: object }).legend : undefined,
     grid: { left: 4, right: 16, top: 16, bottom: hasLegend ? 34 : 4, containLabel: true },
     xAxis: isTime
-      ? { type: 'time', ...axis, splitLine: { show: false } }
+      ? { type: 'time', ...axis, splitLine: { show: false }, ...(isByDay && { minInterval: dayMs }) }
       : { type: 'category', data: names, ...axis, boundaryGap: shape.kind === 'bar' },
     yAxis: {
       type: 'value',
@@ -105,7 +108,8 @@ function along(shape: Shape, common: object, token: Token): EChartsCoreOption {
       axisLine: { show: false },
       axisLabel: { color: token('text-3'), formatter: (value: number) => shape.format(value) },
       splitLine: { lineStyle: { color: token('line') } },
-      scale: shape.kind === 'line',
+      // Around a single value there is no scale to be seen.
+      scale: shape.kind === 'line' && 1 < names.length,
     },
     series,
   };
