@@ -42,6 +42,10 @@ export function draw(element: HTMLElement): Drawn {
 }
 
 const dayMs = 86_400_000;
+/** Below this many pixels names have no room beside a ring or under each bar. */
+const narrowBelow = 480;
+/** About how wide a letter at an axis is. */
+const letterPixels = 7;
 
 interface Line {
   name: string;
@@ -68,12 +72,13 @@ function optionOf(shape: Shape, element: HTMLElement): EChartsCoreOption {
     },
     legend: { bottom: 0, type: 'scroll', icon: 'roundRect', itemWidth: 10, itemHeight: 10, textStyle: text, pageTextStyle: text },
   };
-  return shape.kind === 'pie' || shape.kind === 'funnel' ? round(shape, common, token) : along(shape, common, token);
+  const isNarrow = element.clientWidth < narrowBelow;
+  return shape.kind === 'pie' || shape.kind === 'funnel' ? round(shape, common, token, isNarrow) : along(shape, common, token, element.clientWidth);
 }
 
 type Token = (name: string) => string;
 
-function along(shape: Shape, common: object, token: Token): EChartsCoreOption {
+function along(shape: Shape, common: object, token: Token, width: number): EChartsCoreOption {
   const { names, lines } = linesOf(shape);
   const hasLegend = 1 < lines.length;
   const isTime = 0 < names.length && names.every((name) => /^\d{4}-\d{2}/.test(name) && !Number.isNaN(Date.parse(name)));
@@ -101,7 +106,7 @@ function along(shape: Shape, common: object, token: Token): EChartsCoreOption {
     grid: { left: 4, right: 16, top: 16, bottom: hasLegend ? 34 : 4, containLabel: true },
     xAxis: isTime
       ? { type: 'time', ...axis, splitLine: { show: false }, ...(isByDay && { minInterval: dayMs }) }
-      : { type: 'category', data: names, ...axis, boundaryGap: shape.kind === 'bar' },
+      : { type: 'category', data: names, ...axis, ...(shape.kind === 'bar' && { axisLabel: { ...axis.axisLabel, ...leaning(names, width) } }), boundaryGap: shape.kind === 'bar' },
     yAxis: {
       type: 'value',
       ...axis,
@@ -115,17 +120,32 @@ function along(shape: Shape, common: object, token: Token): EChartsCoreOption {
   };
 }
 
-function round(shape: Shape, common: object, token: Token): EChartsCoreOption {
+/** Names of bars that have no room side by side lean, so that none is left out; of very many bars some are. */
+function leaning(names: string[], width: number): object {
+  const longest = Math.max(0, ...names.map((name) => name.length));
+  const room = width / Math.max(1, names.length);
+  if (longest * letterPixels < room || room < 2 * letterPixels) return {};
+  return { interval: 0, hideOverlap: false, rotate: 40, width: 90, overflow: 'truncate' };
+}
+
+/** A ring with names beside it, or where it is narrow, with a list of names and values; a funnel with both inside, so that it needs no list. */
+function round(shape: Shape, common: object, token: Token, isNarrow: boolean): EChartsCoreOption {
   const value = shape.y[0] ?? 'value';
   const data = shape.rows.map((row) => ({ name: String(row[shape.x] ?? '–'), value: numberOf(row[value]) ?? 0 }));
-  const named = ({ name, value: shown }: { name: string; value: number }) => `${name}  ${shape.format(shown)}`;
-  const label = { color: token('text-2') };
-  const line = { itemStyle: { borderColor: token('surface'), borderWidth: 2 }, label, data };
+  const values = new Map(data.map((each) => [each.name, each.value]));
+  const named = (name: string) => `${name}  ${shape.format(values.get(name) ?? 0)}`;
+  const line = { itemStyle: { borderColor: token('surface'), borderWidth: 2 }, data };
+  const inside = { color: token('surface'), position: 'inside', formatter: ({ name }: { name: string }) => named(name) };
+  const { legend, tooltip } = common as { legend: { textStyle: object }; tooltip: object };
+  const list = { ...legend, bottom: undefined, orient: 'vertical', left: '58%', top: 'middle', formatter: named, textStyle: { ...legend.textStyle, width: 110, overflow: 'truncate' } };
+  const ring = isNarrow
+    ? { radius: ['44%', '66%'], center: ['30%', '50%'], label: { show: false }, labelLine: { show: false } }
+    : { radius: ['52%', '78%'], center: ['50%', '46%'], label: { color: token('text-2') } };
   const series =
     shape.kind === 'pie'
-      ? { type: 'pie', radius: ['52%', '78%'], center: ['50%', '46%'], ...line }
-      : { type: 'funnel', left: '6%', right: '6%', top: 8, bottom: 34, gap: 2, ...line, minSize: '18%', label: { color: token('surface'), position: 'inside', formatter: named } };
-  return { ...common, tooltip: { ...(common as { tooltip: object }).tooltip, trigger: 'item' }, series: [series] };
+      ? { type: 'pie', ...ring, ...line }
+      : { type: 'funnel', left: '6%', right: '6%', top: isNarrow ? 28 : 8, bottom: 8, gap: 2, ...line, minSize: '40%', label: inside };
+  return { ...common, legend: shape.kind === 'funnel' ? undefined : isNarrow ? list : legend, tooltip: { ...tooltip, trigger: 'item' }, series: [series] };
 }
 
 function markAt(target: number, format: (value: number) => string, token: Token): object {
