@@ -43,7 +43,8 @@ export interface NodeRow {
   calls: number;
   calls_refused: number;
   commits: number;
-  warnings: (string | Record<string, unknown>)[];
+  /** English sentences. */
+  warnings: string[];
 }
 
 /** `system.memory` */
