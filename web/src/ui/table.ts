@@ -18,6 +18,8 @@ export interface Column<Row> {
   sort?: boolean;
   /** On the phone: `title` is the card's heading, `hide` leaves it out. */
   card?: 'title' | 'hide';
+  /** On the phone: a card leaves out what is absent of its row. */
+  absent?: (row: Row) => boolean;
   mono?: boolean;
 }
 
