@@ -133,11 +133,11 @@ function round(shape: Shape, common: object, token: Token, isNarrow: boolean): E
   const value = shape.y[0] ?? 'value';
   const data = shape.rows.map((row) => ({ name: String(row[shape.x] ?? '–'), value: numberOf(row[value]) ?? 0 }));
   const values = new Map(data.map((each) => [each.name, each.value]));
-  const named = (name: string) => `${name}  ${shape.format(values.get(name) ?? 0)}`;
+  const named = (name: string, known = values.get(name) ?? 0) => `${name}  ${shape.format(known)}`;
   const line = { itemStyle: { borderColor: token('surface'), borderWidth: 2 }, data };
-  const inside = { color: token('surface'), position: 'inside', formatter: ({ name }: { name: string }) => named(name) };
+  const inside = { color: token('surface'), position: 'inside', formatter: ({ name, value: known }: { name: string; value: number }) => named(name, known) };
   const { legend, tooltip } = common as { legend: { textStyle: object }; tooltip: object };
-  const list = { ...legend, bottom: undefined, orient: 'vertical', left: '58%', top: 'middle', formatter: named, textStyle: { ...legend.textStyle, width: 110, overflow: 'truncate' } };
+  const list = { ...legend, bottom: undefined, orient: 'vertical', left: '58%', top: 'middle', formatter: (name: string) => named(name), textStyle: { ...legend.textStyle, width: 110, overflow: 'truncate' } };
   const ring = isNarrow
     ? { radius: ['44%', '66%'], center: ['30%', '50%'], label: { show: false }, labelLine: { show: false } }
     : { radius: ['52%', '78%'], center: ['50%', '46%'], label: { color: token('text-2') } };
