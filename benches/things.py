@@ -358,10 +358,11 @@ def listed(things: Things) -> dict:
             assert status == 200, text
         twins = unit.sql("SELECT count(*) AS n FROM system.twins WHERE reported_version = 1")[0]["n"]
         assert twins == LISTED, f"{twins} devices have a twin"
+        state = unit.sql(f"SELECT state FROM system.devices WHERE name = '{names[0]}'")[0]["state"]
         asked = {
             "all": "limit=100", "far behind": f"limit=100&after={names[LISTED // 2]}", "group": "limit=100&group=group-7",
             "place": "limit=100&place=place-77", "group and place": "limit=100&group=group-7&place=place-107",
-            "property": "limit=100&property=battery&value=0", "state": "limit=100&state=never",
+            "property": "limit=100&property=battery&value=0", "state": f"limit=100&state={state}",
         }
         connection = unit.connect()
         for name, query in asked.items():

@@ -65,8 +65,11 @@ class Paho:
             mid = self.client.publish(f"devices/{self.name}/telemetry/reading", payloads[number], self.qos).mid
             self.numbers[mid] = number
 
-    def end(self):
+    def rest(self):
         until(f"all that {self.name} has said is acknowledged", lambda: len(self.taken) == len(self.numbers))
+
+    def end(self):
+        self.rest()
         self.client.disconnect()
         self.client.loop_stop()
 
@@ -155,6 +158,10 @@ def publish(plant, publishers, payloads, kills, seconds):
     for part in range(kills + 1):
         numbers = range(part * size, min((part + 1) * size, len(payloads)))
         until("all are connected", lambda: connected(plant) == len(publishers) + 1)
+        # What is new goes out behind what comes again; paho lets it overtake while it is not told yet that it is connected.
+        for one in publishers:
+            if isinstance(one, Paho):
+                one.rest()
         # Half of it over the time until the next kill, the rest at once.
         half, step = len(numbers) // 2, -(-len(numbers) // (2 * STEPS))
         for at in range(0, half, step):
