@@ -23,7 +23,8 @@ from places import Mosquitto, Plant
 
 # Where mosquitto 2.0 does otherwise: by exchange and what is looked at there. Of all this the unit does what the standard says.
 MOSQUITTO = {
-    ("order", "order at QoS 2"): "where many are under way some are in another order, now and then",
+    ("order", "order at QoS 1"): "where many are under way some are in another order, now and then",
+    ("order", "order at QoS 2"): "as at QoS 1",
     ("overlapping", "heard"): "a copy for each subscription in MQTT 5, which may be; in 3.1.1 the quality of whichever comes first",
     ("flow", "under way"): "two more for each acknowledgement: more than the client takes",
     ("shared_beside", "retained"): "it is sent",
