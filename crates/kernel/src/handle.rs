@@ -19,8 +19,11 @@ type Done = Box<dyn FnOnce(Result<Reply, Problem>) + Send>;
 /// What a call costs in the queue besides its body, in bytes.
 const CALL_COST: usize = 512;
 
-/// Calls that a batch may have in any case: fewer would only wait for the disk.
-const BATCH_CALLS_MIN: usize = 128;
+/// What a batch may cost in any case, that of 128 calls: less would only wait for the disk.
+const BATCH_COST_MIN: usize = 128 * CALL_COST;
+
+/// The cost by which the time of batches is measured.
+const PACE: usize = 16 * CALL_COST;
 
 /// How long several principals count as waiting after they did.
 const CONTENDED: Duration = Duration::from_secs(1);
@@ -31,6 +34,11 @@ struct Message {
     done: Done,
     /// Given back when the call has its reply.
     _place: Place,
+}
+
+/// What a call costs in the queue, in bytes.
+fn cost(call: &Call) -> usize {
+    CALL_COST.saturating_add(call.body.len())
 }
 
 /// The way to the partition's thread, for every door.
@@ -106,7 +114,7 @@ impl Handle {
             Ok(place) => place,
             Err(problem) => return self.refuse(&call, done, problem),
         };
-        let (who, cost) = (call.actor.clone(), CALL_COST.saturating_add(call.body.len()));
+        let (who, cost) = (call.actor.clone(), cost(&call));
         // Counted before, so that it is never below zero.
         let waiting = &self.kernel.meters().queue;
         waiting.fetch_add(1, Ordering::Relaxed);
@@ -177,9 +185,10 @@ fn serve(mut writer: Writer, exit: &Exit) {
         let timeout = if queue.is_empty() { pause(&writer) } else { Duration::ZERO };
         match queue.next(timeout, |lines| pace.most(lines, clock.monotonic())) {
             Next::Batch(batch) => {
-                let (began, count) = (clock.monotonic(), batch.len());
+                let began = clock.monotonic();
+                let cost = batch.iter().map(|message| cost(&message.call)).sum();
                 take_turn(&mut writer, batch);
-                pace.took(count, clock.monotonic().saturating_sub(began));
+                pace.took(cost, clock.monotonic().saturating_sub(began));
             }
             Next::Idle => {
                 writer.turn(&[]);
@@ -213,8 +222,8 @@ struct Pace {
     count_max: usize,
     cost_max: usize,
     time_max: Duration,
-    /// How long a call took of late, its share of the commit included; zero where nothing is known.
-    call: Duration,
+    /// How long what costs [`PACE`] took of late, its share of the commit included; zero where nothing is known.
+    time: Duration,
     contended_until: Duration,
 }
 
@@ -225,7 +234,7 @@ impl Pace {
             count_max: config.batch_calls_max,
             cost_max: config.batch_bytes_max.saturating_add(calls_cost),
             time_max: Duration::from_millis(config.batch_ms_max),
-            call: Duration::ZERO,
+            time: Duration::ZERO,
             contended_until: Duration::ZERO,
         }
     }
@@ -234,24 +243,24 @@ impl Pace {
         if 1 < lines {
             self.contended_until = now.saturating_add(CONTENDED);
         }
-        let is_free = self.contended_until <= now || self.call.is_zero();
-        let count = if is_free {
-            self.count_max
+        let is_free = self.contended_until <= now || self.time.is_zero();
+        let cost = if is_free {
+            self.cost_max
         } else {
-            let fits = self.time_max.as_nanos() / self.call.as_nanos();
-            let fits = usize::try_from(fits).unwrap_or(usize::MAX).max(BATCH_CALLS_MIN);
-            self.count_max.min(fits)
+            let fits = self.time_max.as_nanos() * PACE as u128 / self.time.as_nanos();
+            let fits = usize::try_from(fits).unwrap_or(usize::MAX).max(BATCH_COST_MIN);
+            self.cost_max.min(fits)
         };
-        Most { count, cost: self.cost_max }
+        Most { count: self.count_max, cost }
     }
 
     /// Takes note of a batch. Small ones say little: they mostly wait for the disk.
-    fn took(&mut self, count: usize, time: Duration) {
-        if count < BATCH_CALLS_MIN / 2 {
+    fn took(&mut self, cost: usize, time: Duration) {
+        if cost < BATCH_COST_MIN / 2 {
             return;
         }
-        let call = time / u32::try_from(count).unwrap_or(u32::MAX);
-        self.call = if self.call.is_zero() { call } else { (self.call * 3 + call) / 4 };
+        let time = time / u32::try_from(cost / PACE).unwrap_or(u32::MAX);
+        self.time = if self.time.is_zero() { time } else { (self.time * 3 + time) / 4 };
     }
 }
 
@@ -278,17 +287,18 @@ mod tests {
 
     #[test]
     fn batches_are_cut_to_their_time_only_while_several_wait() {
-        let config = Config { batch_ms_max: 10, batch_calls_max: 1_000, ..Config::default() };
+        let config = Config { batch_ms_max: 10, ..Config::default() };
         let (mut pace, second) = (Pace::new(&config), Duration::from_secs(1));
-        assert_eq!(pace.most(5, second).count, 1_000, "nothing is known yet");
-        pace.took(1_000, Duration::from_millis(50));
-        assert_eq!(pace.most(5, second).count, 200, "50 us a call, 10 ms a batch");
-        assert_eq!(pace.most(1, second + CONTENDED / 2).count, 200, "they waited a moment ago");
-        assert_eq!(pace.most(1, second + CONTENDED).count, 1_000, "one is alone");
-        pace.took(1_000, Duration::from_secs(10));
-        assert_eq!(pace.most(2, second * 9).count, BATCH_CALLS_MIN);
-        let before = pace.call;
-        pace.took(3, Duration::from_secs(10));
-        assert_eq!(pace.call, before, "a small batch says nothing");
+        let all = pace.cost_max;
+        assert_eq!(pace.most(5, second).cost, all, "nothing is known yet");
+        pace.took(500 * PACE, Duration::from_millis(50));
+        assert_eq!(pace.most(5, second).cost, 100 * PACE, "100 us for each, 10 ms a batch");
+        assert_eq!(pace.most(1, second + CONTENDED / 2).cost, 100 * PACE, "they waited just now");
+        assert_eq!(pace.most(1, second + CONTENDED).cost, all, "one is alone");
+        pace.took(500 * PACE, Duration::from_secs(10));
+        assert_eq!(pace.most(2, second * 9).cost, BATCH_COST_MIN);
+        let before = pace.time;
+        pace.took(3 * CALL_COST, Duration::from_secs(10));
+        assert_eq!(pace.time, before, "a small batch says nothing");
     }
 }

@@ -1,5 +1,6 @@
 //! What waits for the partition's thread: a line for each principal, and turns between them (deficit round robin; Shreedhar and
-//! Varghese, 1995). Whoever has much waiting delays the others by no more than one batch.
+//! Varghese, 1995). Whoever has much waiting delays the others by no more than one batch. There are many more devices than anybody
+//! else: while both wait, all devices together get half of a batch.
 //!
 //! A line may be as long as there is room left for others (dynamic thresholds; Choudhury and Hahne, 1998): one principal alone gets
 //! half of the queue, two a third each, and whoever comes next always finds room.
@@ -44,8 +45,10 @@ struct Line<T> {
 
 struct State<T> {
     lines: HashMap<Principal, Line<T>>,
-    /// Whose turn it is, and who comes next.
-    ring: VecDeque<Principal>,
+    /// Whose turn it is, and who comes next: devices, and everybody else.
+    rings: [VecDeque<Principal>; 2],
+    /// The ring that begins the next batch.
+    begins: usize,
     count: usize,
     is_closed: bool,
 }
@@ -61,8 +64,13 @@ pub(crate) struct Queue<T> {
 
 impl<T> Queue<T> {
     pub(crate) fn new(count_max: usize, turn: usize) -> Self {
-        let state =
-            State { lines: HashMap::new(), ring: VecDeque::new(), count: 0, is_closed: false };
+        let state = State {
+            lines: HashMap::new(),
+            rings: Default::default(),
+            begins: 0,
+            count: 0,
+            is_closed: false,
+        };
         Self { state: Mutex::new(state), news: Condvar::new(), count_max, turn: turn.max(1) }
     }
 
@@ -84,7 +92,7 @@ impl<T> Queue<T> {
             None => {
                 let line = Line { waiting: VecDeque::from([(cost, item)]), credit: 0 };
                 state.lines.insert(who.clone(), line);
-                state.ring.push_back(who.clone());
+                state.rings[ring_of(who)].push_back(who.clone());
             }
         }
         state.count += 1;
@@ -125,7 +133,7 @@ impl<T> Queue<T> {
         let mut state = self.state();
         state.is_closed = true;
         state.count = 0;
-        state.ring.clear();
+        state.rings.iter_mut().for_each(VecDeque::clear);
         let lines = std::mem::take(&mut state.lines);
         drop(state);
         // Outside of the lock: whoever waits for these may do anything when he hears that they are gone.
@@ -137,22 +145,50 @@ impl<T> Queue<T> {
     }
 }
 
+/// Which ring a principal stands in.
+fn ring_of(who: &Principal) -> usize {
+    usize::from(matches!(who, Principal::Device(_)))
+}
+
+/// What was taken so far.
+struct Taken<T> {
+    batch: Vec<T>,
+    cost: usize,
+}
+
+impl<T> Taken<T> {
+    fn has_room(&self, most: Most) -> bool {
+        self.batch.is_empty() || self.batch.len() < most.count && self.cost < most.cost
+    }
+}
+
 impl<T> State<T> {
     fn take(&mut self, most: Most, turn: usize) -> Vec<T> {
-        let (mut batch, mut cost) = (Vec::new(), 0);
-        let has_room = |batch: &Vec<T>, cost: usize| {
-            batch.is_empty() || batch.len() < most.count && cost < most.cost
-        };
-        while has_room(&batch, cost)
-            && let Some(who) = self.ring.pop_front()
+        let mut taken = Taken { batch: Vec::new(), cost: 0 };
+        let (first, second) = (self.begins, 1 - self.begins);
+        if !self.rings[second].is_empty() {
+            let half = Most { count: most.count.div_ceil(2), cost: most.cost.div_ceil(2) };
+            self.take_of(first, half, turn, &mut taken);
+            self.take_of(second, most, turn, &mut taken);
+        }
+        self.take_of(first, most, turn, &mut taken);
+        self.begins = second;
+        self.count -= taken.batch.len();
+        taken.batch
+    }
+
+    /// Takes from the lines of a ring, until there is as much as may be.
+    fn take_of(&mut self, ring: usize, most: Most, turn: usize, taken: &mut Taken<T>) {
+        while taken.has_room(most)
+            && let Some(who) = self.rings[ring].pop_front()
         {
             let Some(line) = self.lines.get_mut(&who) else { continue };
             line.credit += turn;
-            while has_room(&batch, cost)
+            while taken.has_room(most)
                 && let Some((own, item)) = line.affordable()
             {
-                cost += own;
-                batch.push(item);
+                taken.cost += own;
+                taken.batch.push(item);
             }
             match line.waiting.front() {
                 // What is left of a turn is lost with the line: nobody saves up while he has nothing to do.
@@ -161,12 +197,10 @@ impl<T> State<T> {
                 }
                 Some((own, _)) => {
                     line.credit = line.credit.min(own.saturating_add(turn));
-                    self.ring.push_back(who);
+                    self.rings[ring].push_back(who);
                 }
             }
         }
-        self.count -= batch.len();
-        batch
     }
 }
 
@@ -209,6 +243,27 @@ mod tests {
         let next = batch(&queue);
         let place = next.iter().position(|(who, _)| *who == 1);
         assert!(place.is_some_and(|place| place <= 2 * TURN), "{place:?}");
+    }
+
+    #[test]
+    fn all_devices_together_leave_half_of_a_batch_to_others() {
+        let queue = Queue::new(100_000, TURN);
+        for number in 0..200 {
+            let meter = Principal::Device(format!("m{number}"));
+            (0..20).for_each(|_| queue.push(&meter, TURN, 0).expect("there is room"));
+        }
+        (0..4_000).for_each(|_| queue.push(&user(0), 1, 1).expect("there is room"));
+        let (mut devices, mut others) = (0, 0);
+        for _ in 0..20 {
+            for who in batch(&queue) {
+                if who == 0 { devices += TURN } else { others += 1 }
+            }
+        }
+        assert!(MOST.cost * 9 <= devices && MOST.cost * 9 <= others, "{devices} and {others}");
+        let meter = Principal::Device("alone".into());
+        let queue = Queue::new(100_000, TURN);
+        (0..4_000).for_each(|_| queue.push(&meter, 1, 0).expect("there is room"));
+        assert_eq!(batch(&queue).len(), MOST.count, "alone they get all");
     }
 
     #[test]

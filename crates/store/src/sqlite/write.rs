@@ -27,6 +27,8 @@ pub(super) struct Writer {
     copying: Option<Copying>,
     /// True where most of the log was copied, and it did not start anew since.
     is_copied: bool,
+    /// The length of the log when it was copied last.
+    pages_copied: u32,
     /// Snapshots of the committing thread that read through this connection.
     views: Vec<Weak<Mutex<View>>>,
     /// Pages in the write-ahead log, as of the last commit.
@@ -50,6 +52,7 @@ impl Writer {
             is_main_certain: true,
             copying: None,
             is_copied: false,
+            pages_copied: 0,
             views: Vec::new(),
             wal_pages: Arc::default(),
             wal_pages_next: config.checkpoint_pages,
@@ -306,7 +309,12 @@ impl Writer {
     /// tries again.
     pub fn shorten_log(&mut self, readers: &Readers) -> Result<(), Error> {
         let pages = self.wal_pages.load(Ordering::Relaxed);
-        let is_urgent = self.config.wal_pages_max <= pages;
+        let rest = pages.saturating_sub(self.pages_copied);
+        let is_little = rest <= self.config.checkpoint_pages / 4;
+        let is_full = self.config.wal_pages_max <= pages;
+        let most = self.config.wal_pages_max.saturating_add(self.config.checkpoint_pages / 2);
+        // What is copied between two commits holds up the next one: the more of it is copied beside them before, the better.
+        let is_urgent = most <= pages || is_full && is_little;
         if self.copying.as_ref().is_some_and(|copying| !is_urgent && !copying.is_over()) {
             return Ok(());
         }
@@ -314,29 +322,31 @@ impl Writer {
         if !self.is_main_certain {
             return self.reopen(readers);
         }
-        let is_last = self.is_copied && !readers.is_any_open();
-        if pages < self.wal_pages_next && !is_last {
+        let is_free = self.is_copied && !readers.is_any_open();
+        if pages < self.wal_pages_next && !is_free && !is_full {
             return Ok(());
         }
-        self.wal_pages_next = pages.saturating_add(self.config.checkpoint_pages / 4);
+        // A copy syncs the main file, for which commits wait: while a snapshot keeps the log, it is made as seldom as without one.
+        self.wal_pages_next = pages.saturating_add(self.config.checkpoint_pages);
         if readers.is_copied() && pages < self.config.copy_wal_pages_max {
             // An image reads what the log would be shortened by. It has its time; then all goes on as before.
             return Ok(());
         }
-        if !is_urgent && !is_last && self.begin_copying() {
+        if !is_urgent && !(is_free && is_little) && self.begin_copying() {
             return Ok(());
         }
         match self.copy(readers, is_urgent) {
             Ok(copied) => {
                 // The log starts anew with the next commit, unless a snapshot was opened just now.
                 self.is_copied = copied == Copied::Most;
+                self.pages_copied = pages;
                 if copied == Copied::All {
                     self.wal_pages_next = self.config.checkpoint_pages;
                 }
                 Ok(())
             }
             Err(Error::Full) => {
-                // Tried again once the log is longer by a quarter of `checkpoint_pages`, and not with each commit.
+                // Tried again once the log is longer by `checkpoint_pages`, and not with each commit.
                 self.is_copied = false;
                 Ok(())
             }
@@ -364,6 +374,7 @@ impl Writer {
     /// Begins to copy the log beside the commits; returns whether that is done.
     fn begin_copying(&mut self) -> bool {
         if self.place.is_real() {
+            self.pages_copied = self.wal_pages.load(Ordering::Relaxed);
             // Where no connection can be had now, the log is copied here.
             self.copying = Copying::begin(&self.place, self.config.wal_pages_max).ok();
         }
