@@ -118,7 +118,8 @@ impl Client {
         let Seated { mailbox, asker, seat, rights, accepted, client, mut sitting } = seated;
         let now = door.now();
         let finds = Finds::new(door, &asker.identity, &seat, &accepted.outgoing);
-        let mut budget = door.budgets.of(&asker.identity.principal, now);
+        let spread = door.kernel().entropy().number();
+        let mut budget = door.budgets.of(&asker.identity.principal, now, spread);
         if let Some(limits) = rights.limits {
             budget.limit(limits);
         }
