@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Things of the example, at two real units: a logger reports over HTTP, a parcel that is too warm for too long becomes a task at logistics and a
 # claim at the shop, once, also over a kill; a van is told what to do and answers. Then, where the data lies beside the project, the shipped
-# rules over NAB and SKAB: each crossing is what a computation of its own finds, and the table in the documents is what came out.
+# rules over NAB and SKAB: each crossing is what a computation of its own finds, and the table in the documents is what came out. At last a fleet
+# is played, which does what it is told, and a recorded series, of which every reading is there.
 #
 # usage: tests/doors/things/run.sh BINARY [DATA]      DATA has `nab/` and `skab/`; ../shared/data where absent
 set -euo pipefail
@@ -12,7 +13,7 @@ data=${2:-${CRATON_SHARED:-$root/../shared}/data}
 venv=$("$root/tests/doors/venv.sh")
 python=$venv/bin/python
 work=$(mktemp -d)
-units="logistics retail lab"
+units="logistics retail lab fleet"
 unset CRATON_UNIT CRATON_TOKEN
 export NO_PROXY=127.0.0.1,localhost no_proxy=127.0.0.1,localhost
 
@@ -44,9 +45,10 @@ up() {
     done
 }
 
-# Makes a unit on these ports, and starts it.
+# Makes a unit on these ports, the last of them for MQTT, and starts it.
 start() {
     "$binary" init "$1" --bare --listen "127.0.0.1:$2" --listen-peers "127.0.0.1:$3" --listen-postgres "127.0.0.1:$4" > /dev/null
+    [ $# -lt 5 ] || sed -i "1i listen_mqtt = \"127.0.0.1:$5\"" "$1/unit.toml"
     up "$1"
 }
 
@@ -78,9 +80,9 @@ value() { "$python" -c "import json, sys; print(json.load(sys.stdin)$1)"; }
 
 cd "$work"
 read -r -a ports < <("$python" -c "import socket
-sockets = [socket.create_server(('127.0.0.1', 0)) for _ in range(9)]
+sockets = [socket.create_server(('127.0.0.1', 0)) for _ in range(13)]
 print(*[each.getsockname()[1] for each in sockets])")
-declare -A port=([logistics]=${ports[0]} [retail]=${ports[3]} [lab]=${ports[6]})
+declare -A port=([logistics]=${ports[0]} [retail]=${ports[3]} [lab]=${ports[6]} [fleet]=${ports[9]})
 
 # 1. Two units that know each other, and a contract over claims.
 start logistics "${ports[@]:0:3}"
@@ -165,7 +167,27 @@ else
     echo "note: no data in $data: the rules over NAB and SKAB are left out" >&2
 fi
 
-for unit in logistics retail; do
+# 6. A fleet that is played until somebody ends it, and a recorded series.
+start fleet "${ports[@]:9:4}"
+# A shell has what runs beside it ignore Ctrl-C.
+"$python" -c "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])" \
+    "$binary" --unit fleet device simulate --count 3 --speed 50 -o json > played.json 2> played.log &
+player=$!
+await fleet "SELECT count(*) AS vans FROM system.devices WHERE state = 'connected'" $'vans\n3'
+say fleet device command simulated-van-001 unlock --input seconds=10 --wait 30 > /dev/null
+await fleet "SELECT name, state FROM system.commands" $'name,state\nunlock,answered'
+say fleet device set simulated-van-002 mode=eco > /dev/null
+await fleet "SELECT in_step FROM system.twins WHERE device = 'simulated-van-002'" $'in_step\ntrue'
+await fleet "SELECT count(DISTINCT device) AS vans FROM simulated_van_positions" $'vans\n3'
+kill -INT "$player"
+wait "$player" || fail "playing a fleet has not ended well: $(cat played.log)"
+[ "$("$python" -c "import json; print(sum(one['set_aside'] for one in json.load(open('played.json'))['items']))")" = 0 ] || fail "$(cat played.json)"
+if [ -d "$data/nab" ]; then
+    say fleet device simulate --data "$data/nab" --count 2 --readings 400 --speed 0 --qos 2 > /dev/null
+    await fleet "SELECT count(*) AS readings, count(DISTINCT device) AS devices FROM nab" $'readings,devices\n800,2'
+fi
+
+for unit in logistics retail fleet; do
     kill -TERM "$(cat "$unit.pid")"
     wait "$(cat "$unit.pid")" || fail "$unit did not stop in order"
     rm "$unit.pid"

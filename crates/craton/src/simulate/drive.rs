@@ -99,19 +99,21 @@ impl Line<'_> {
         for wanted in ["commands/#", "twin/desired"] {
             client.subscribe(&format!("devices/{device}/{wanted}"), 1)?;
         }
-        let begun = self.clock.monotonic();
+        let (begun, mut first) = (self.clock.monotonic(), None);
         for reading in one.series.readings {
             let reading = reading?;
-            let from = *said.from.get_or_insert(reading.at);
-            let due = begun + self.due(from, reading.at);
+            let due = begun + self.due(*first.get_or_insert(reading.at), reading.at);
             if !self.wait(due, begun, &device, &mut client)? || self.is_enough(said.messages) {
                 break;
             }
-            let payload = self.payload(reading.payload);
+            let at = if self.pace.is_live { self.clock.wall() } else { reading.at };
+            let payload = self.payload(reading.payload, at);
             let topic = format!("devices/{device}/{}", reading.topic);
             client.publish(&topic, payload.to_string().as_bytes(), self.pace.qos)?;
             self.bar.inc(1);
-            (said.messages, said.to) = (said.messages + 1, Some(reading.at));
+            said.messages += 1;
+            said.from.get_or_insert(at);
+            said.to = Some(at);
         }
         client.flush()?;
         answer(&device, &mut client)?;
@@ -164,11 +166,11 @@ impl Line<'_> {
     }
 
     /// Returns a payload, with the time at which it is sent where it is taken then.
-    fn payload(&self, mut payload: Map<String, Value>) -> Value {
+    fn payload(&self, mut payload: Map<String, Value>, now: Time) -> Value {
         if self.pace.is_live
             && let Some(at) = payload.get_mut("at")
         {
-            *at = json!(self.clock.wall());
+            *at = json!(now);
         }
         Value::Object(payload)
     }
