@@ -3,12 +3,8 @@
 /** Answers `[name, path]` for every page; what the unit has nothing of is left out. */
 export async function placesOf(unit) {
   const first = async (path, pick) => {
-    try {
-      const found = (await unit.api('GET', path)).items?.[0];
-      return found === undefined ? undefined : pick(found);
-    } catch {
-      return undefined;
-    }
+    const found = (await unit.api('GET', path)).items?.[0];
+    return found === undefined ? undefined : pick(found);
   };
   const screens = (await unit.api('GET', '/v1/screens')).items ?? [];
   const stuck = await first('/v1/incidents?limit=1', (row) => row.instance);
@@ -30,7 +26,7 @@ export async function placesOf(unit) {
     ['decision', await first('/v1/decisions?limit=1', (row) => `/decisions/${row.decision ?? row.name}`)],
     ['data', '/data'],
     ['relation', '/data/stream/orders'],
-    ['kpi', await first('/v1/kpis?limit=1', (row) => `/data/kpi/${row.name}`)],
+    ['kpi', await first('/v1/kpis', (row) => `/data/kpi/${row.name}`)],
     ['metric', await first('/v1/relations?kind=metric&limit=1', (row) => `/data/metric/${row.resource.name}`)],
     ['query', await first('/v1/queries?limit=1', (row) => `/data/query/${row.name}`)],
     ['sql', '/sql'],
@@ -43,8 +39,8 @@ export async function placesOf(unit) {
     ...screens.map((row) => [`screen-${row.name}`, `/screens/${row.name}`]),
     ['screen-linked', order && (await has(unit, 'order')) ? `/screens/order?order=${order}` : undefined],
     ['exchange', '/exchange'],
-    ['contract', await first('/v1/contracts?limit=1', (row) => `/exchange/contracts/${row.name}`)],
-    ['peer', await first('/v1/peers?limit=1', (row) => `/exchange/peers/${row.name}`)],
+    ['contract', await first('/v1/contracts', (row) => `/exchange/contracts/${row.name}`)],
+    ['peer', await first('/v1/peers', (row) => `/exchange/peers/${row.name}`)],
     ['roles', '/roles'],
     ['audit', '/audit'],
     ['quotas', '/quotas'],

@@ -25,7 +25,7 @@ const offers = {
     { capability: 'shipments', version: '1', summary: 'Every parcel as it stands.', columns: [field('order_id', 'text'), field('stage', 'text'), field('delivered_at', 'time')], on_revoke: 'finish', approval: 'none' },
   ],
   payment: [
-    { capability: 'authorise', version: '2', summary: 'Holds the sum of an order.', input: [field('order_id', 'text'), field('value', 'decimal(12,2)')], output: [field('approved', 'bool')], price: { currency: 'BRL', on_accept: '=0.30' }, service_level: { answer_within: 'P7D' }, on_revoke: 'finish', approval: 'manual' },
+    { capability: 'authorise', version: '2', summary: 'Holds the sum of an order.', input: [field('order_id', 'text'), field('value', 'decimal(12,2)')], output: [field('approved', 'bool')], price: { currency: 'BRL', on_accept: '=0.30' }, service_level: { answer_within: 'P7D' }, on_revoke: 'finish', approval: 'required' },
     { capability: 'refund', version: '1', summary: 'Pays back.', input: [field('order_id', 'text')], output: [field('paid_at', 'time')], on_revoke: 'cancel', approval: 'none' },
   ],
   shopfront: [],
@@ -84,7 +84,8 @@ export const answers = {
     const found = peers.find((each) => each.name === name) ?? refuse(404, 'peer.not_found', `there is no peer \`${name}\``);
     return { ...found, card: { unit: found.unit, name, root: hex(4, 43) + '=', keys: [{ number: 1, key: hex(5, 43) + '=', from: ago(90_000), until: ago(-5_000_000) }], url: found.url } };
   },
-  'offer.list': ({ peer: of }) => page(of ? (offers[of] ?? []) : ours),
+  // Own offers come as their manifests.
+  'offer.list': ({ peer: of }) => page(of ? (offers[of] ?? []) : ours.map(({ capability, ...spec }) => ({ name: capability, version: 4, spec: { process: 'take-order', to: 'any', ...spec } }))),
   'contract.list': () => page(contracts),
   'contract.get': ({ name }) => {
     const found = named(name);

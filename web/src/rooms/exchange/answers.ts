@@ -49,6 +49,14 @@ export interface Offer {
   approval?: string;
 }
 
+/** An own offer, as its manifest has it. */
+export interface OwnOffer {
+  name: string;
+  /** Of the manifest; that of the capability is in it. */
+  version: number;
+  spec: Omit<Offer, 'capability' | 'columns'> & { relation?: { name: string; columns?: string[] } };
+}
+
 export interface ContractRow {
   name: string;
   id: string | null;
@@ -142,6 +150,7 @@ declare module '../../api/answers' {
   interface Answers {
     'peer.list': Page<PeerRow>;
     'peer.get': PeerShown;
+    /** What a peer offers; own ones are `OwnOffer`. */
     'offer.list': Page<Offer>;
     'contract.list': Page<ContractRow>;
     'contract.get': ContractShown;

@@ -1,7 +1,17 @@
-// What the pages of the exchange read in SQL: sums over receipts by day, the receipts of one call, and the times that contracts promise.
+// What the pages of the exchange read: own offers; and in SQL sums over receipts by day, the receipts of one call, and the times that contracts promise.
 
 import { call } from '../../api/client';
-import type { LevelRow, ReceiptRow } from './answers';
+import type { LevelRow, Offer, OwnOffer, ReceiptRow } from './answers';
+
+/** What this unit offers, said as neighbours say what they offer. Columns that are lent have types where the manifest has them. */
+export async function readOwnOffers(signal: AbortSignal): Promise<Offer[]> {
+  const { items } = (await call('offer.list', {}, { signal })) as unknown as { items: OwnOffer[] };
+  return items.map(({ name, spec: { relation, ...said } }) => {
+    const typed = new Map(said.output?.map((field) => [field.name, field]));
+    const lent = relation && { output: [], columns: (relation.columns ?? [...typed.keys()]).map((column) => typed.get(column) ?? { name: column, type: '' }) };
+    return { on_revoke: 'finish', ...said, ...lent, capability: name };
+  });
+}
 
 interface Day extends Record<string, unknown> {
   day: string;

@@ -69,7 +69,7 @@ export function revokeWord(offer: Offer): string {
 
 export function approvalWord(offer: Offer): string {
   if (offer.approval === undefined || offer.approval === 'none') return t('exchange.approval_none');
-  return offer.approval === 'manual' ? t('exchange.approval_manual') : offer.approval;
+  return offer.approval === 'required' ? t('exchange.approval_manual') : offer.approval;
 }
 
 /** Says whether this side has something to accept now. */
