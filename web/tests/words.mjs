@@ -74,8 +74,8 @@ test('every word that is said is there', () => {
 test('no word is there that nobody says', () => {
   const all = code.map(({ text }) => text).join('\n');
   const ends = [...patterns.filter((pattern) => !/^\w+\.\*$/.test(pattern)), ...ofExchange];
-  // States and kinds are the unit's own words: it decides which there are.
-  const silent = keys(en).filter((key) => !/^(states|kinds)\./.test(key) && !all.includes(`'${key}'`) && !ends.some((pattern) => isLike(pattern, key)));
+  // States and kinds are the unit's own words, usual ones those of applications: they decide which there are.
+  const silent = keys(en).filter((key) => !/^(states|kinds|usual)\./.test(key) && !all.includes(`'${key}'`) && !ends.some((pattern) => isLike(pattern, key)));
   assert.deepEqual(silent, []);
 });
 

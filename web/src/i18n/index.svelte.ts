@@ -78,6 +78,17 @@ export function word(room: 'states' | 'kinds', name: string): string {
   return speech.tables[room]?.[name] ?? name.replaceAll('_', ' ');
 }
 
+/** Says what an application calls a column, where many call one so; else the name itself, as words. */
+export function usual(name: string): string {
+  const text = name.replaceAll('_', ' ');
+  return speech.tables.usual?.[text] ?? text;
+}
+
+/** Says a state that stands in an application's data: one that many use, or one of the unit's own; else the word itself. */
+export function usualState(name: string): string {
+  return speech.tables.usual?.[name.replaceAll('_', ' ')] ?? word('states', name);
+}
+
 /** Says a yes or no, as people read it; where data is looked at as data it stays `true` and `false`. */
 export const yesNo = (is: boolean): string => t(is ? 'ui.yes' : 'ui.no');
 

@@ -4,7 +4,7 @@ import { BarChart, FunnelChart, LineChart, PieChart } from 'echarts/charts';
 import { AriaComponent, GridComponent, LegendComponent, MarkLineComponent, TooltipComponent } from 'echarts/components';
 import { init, use, type ECharts, type EChartsCoreOption } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
-import { numberOf } from '../i18n/format';
+import { date, dayMonth, numberOf } from '../i18n/format';
 
 use([BarChart, FunnelChart, LineChart, PieChart, AriaComponent, GridComponent, LegendComponent, MarkLineComponent, TooltipComponent, SVGRenderer]);
 
@@ -42,8 +42,6 @@ export function draw(element: HTMLElement): Drawn {
 }
 
 const dayMs = 86_400_000;
-/** Below this many pixels names have no room beside a ring or under each bar. */
-const narrowBelow = 480;
 /** About how wide a letter at an axis is. */
 const letterPixels = 7;
 
@@ -72,8 +70,7 @@ function optionOf(shape: Shape, element: HTMLElement): EChartsCoreOption {
     },
     legend: { bottom: 0, type: 'scroll', icon: 'roundRect', itemWidth: 10, itemHeight: 10, textStyle: text, pageTextStyle: text },
   };
-  const isNarrow = element.clientWidth < narrowBelow;
-  return shape.kind === 'pie' || shape.kind === 'funnel' ? round(shape, common, token, isNarrow) : along(shape, common, token, element.clientWidth);
+  return shape.kind === 'pie' || shape.kind === 'funnel' ? round(shape, common, token, element.clientWidth) : along(shape, common, token, element.clientWidth);
 }
 
 type Token = (name: string) => string;
@@ -81,8 +78,10 @@ type Token = (name: string) => string;
 function along(shape: Shape, common: object, token: Token, width: number): EChartsCoreOption {
   const { names, lines } = linesOf(shape);
   const hasLegend = 1 < lines.length;
-  const isTime = 0 < names.length && names.every((name) => /^\d{4}-\d{2}/.test(name) && !Number.isNaN(Date.parse(name)));
-  const isByDay = isTime && names.every((name) => /^[\d-]+(T00:00(:00(\.0+)?)?(Z|\+00:00)?)?$/.test(name));
+  const isDated = 0 < names.length && names.every((name) => /^\d{4}-\d{2}/.test(name) && !Number.isNaN(Date.parse(name)));
+  const isByDay = isDated && names.every((name) => /^[\d-]+(T00:00(:00(\.0+)?)?(Z|\+00:00)?)?$/.test(name));
+  // A single moment makes no axis of time: it would stand between days that nobody asked for.
+  const isTime = isDated && 1 < names.length;
   const axis = { axisLine: { lineStyle: { color: token('line-strong') } }, axisTick: { show: false }, axisLabel: { color: token('text-3'), hideOverlap: true } };
   const target = shape.target === undefined ? undefined : markAt(shape.target, shape.format, token);
   const series = lines.map((line, index) => ({
@@ -105,8 +104,8 @@ function along(shape: Shape, common: object, token: Token, width: number): EChar
     legend: hasLegend ? (common as { legend: object }).legend : undefined,
     grid: { left: 4, right: 16, top: 16, bottom: hasLegend ? 34 : 4, containLabel: true },
     xAxis: isTime
-      ? { type: 'time', ...axis, splitLine: { show: false }, ...(isByDay && { minInterval: dayMs }) }
-      : { type: 'category', data: names, ...axis, ...(shape.kind === 'bar' && { axisLabel: { ...axis.axisLabel, ...leaning(names, width) } }), boundaryGap: shape.kind === 'bar' },
+      ? { type: 'time', ...axis, splitLine: { show: false }, ...(isByDay && { minInterval: dayMs, axisLabel: { ...axis.axisLabel, formatter: (at: number) => dayMonth(at) } }) }
+      : { type: 'category', data: isByDay ? names.map((name) => date(name)) : names, ...axis, ...(shape.kind === 'bar' && { axisLabel: { ...axis.axisLabel, ...leaning(names, width) } }), boundaryGap: shape.kind === 'bar' },
     yAxis: {
       type: 'value',
       ...axis,
@@ -120,16 +119,18 @@ function along(shape: Shape, common: object, token: Token, width: number): EChar
   };
 }
 
-/** Names of bars that have no room side by side lean, so that none is left out; of very many bars some are. */
+/** Names of bars that have no room side by side go on in further lines, or lean, so that none is left out; of very many bars some are. */
 function leaning(names: string[], width: number): object {
   const longest = Math.max(0, ...names.map((name) => name.length));
   const room = width / Math.max(1, names.length);
   if (longest * letterPixels < room || room < 2 * letterPixels) return {};
+  const longestWord = Math.max(0, ...names.flatMap((name) => name.split(' ').map((part) => part.length)));
+  if (longestWord * letterPixels < room) return { interval: 0, hideOverlap: false, width: room - letterPixels, overflow: 'break' };
   return { interval: 0, hideOverlap: false, rotate: 40, width: 90, overflow: 'truncate' };
 }
 
-/** A ring with names beside it, or where it is narrow, with a list of names and values; a funnel with both inside, so that it needs no list. */
-function round(shape: Shape, common: object, token: Token, isNarrow: boolean): EChartsCoreOption {
+/** A ring beside a list of names and values; a funnel with both inside, so that it needs no list. */
+function round(shape: Shape, common: object, token: Token, width: number): EChartsCoreOption {
   const value = shape.y[0] ?? 'value';
   const data = shape.rows.map((row) => ({ name: String(row[shape.x] ?? '–'), value: numberOf(row[value]) ?? 0 }));
   const values = new Map(data.map((each) => [each.name, each.value]));
@@ -137,15 +138,14 @@ function round(shape: Shape, common: object, token: Token, isNarrow: boolean): E
   const line = { itemStyle: { borderColor: token('surface'), borderWidth: 2 }, data };
   const inside = { color: token('surface'), position: 'inside', formatter: ({ name, value: known }: { name: string; value: number }) => named(name, known) };
   const { legend, tooltip } = common as { legend: { textStyle: object }; tooltip: object };
-  const list = { ...legend, bottom: undefined, orient: 'vertical', left: '58%', top: 'middle', formatter: (name: string) => named(name), textStyle: { ...legend.textStyle, width: 110, overflow: 'truncate' } };
-  const ring = isNarrow
-    ? { radius: ['44%', '66%'], center: ['30%', '50%'], label: { show: false }, labelLine: { show: false } }
-    : { radius: ['52%', '78%'], center: ['50%', '46%'], label: { color: token('text-2') } };
+  const list = { ...legend, bottom: undefined, orient: 'vertical', left: '58%', top: 'middle', formatter: (name: string) => named(name), textStyle: { ...legend.textStyle, width: 0.36 * width, overflow: 'truncate' } };
+  const ring = { radius: ['46%', '70%'], center: ['30%', '50%'], label: { show: false }, labelLine: { show: false } };
+  // Above the funnel there is room for the button that shows the table.
   const series =
     shape.kind === 'pie'
       ? { type: 'pie', ...ring, ...line }
-      : { type: 'funnel', left: '6%', right: '6%', top: isNarrow ? 28 : 8, bottom: 8, gap: 2, ...line, minSize: '40%', label: inside };
-  return { ...common, legend: shape.kind === 'funnel' ? undefined : isNarrow ? list : legend, tooltip: { ...tooltip, trigger: 'item' }, series: [series] };
+      : { type: 'funnel', left: '6%', right: '6%', top: 28, bottom: 8, gap: 2, ...line, minSize: '40%', label: inside };
+  return { ...common, legend: shape.kind === 'funnel' ? undefined : list, tooltip: { ...tooltip, trigger: 'item' }, series: [series] };
 }
 
 function markAt(target: number, format: (value: number) => string, token: Token): object {

@@ -20,6 +20,7 @@ import { system } from './system';
 import { tasks } from './tasks';
 import { things } from './things';
 import { ui } from './ui';
+import { usual } from './usual';
 
 export const tables = {
   data,
@@ -42,6 +43,7 @@ export const tables = {
   tasks,
   things,
   ui,
+  usual,
 } as const;
 
 /** By code, in words of the reader: English is what the unit itself says. */

@@ -22,6 +22,7 @@ import { system } from './system';
 import { tasks } from './tasks';
 import { things } from './things';
 import { ui } from './ui';
+import { usual } from './usual';
 export { errors } from './errors';
 
 export const tables = {
@@ -45,4 +46,5 @@ export const tables = {
   tasks,
   things,
   ui,
+  usual,
 } satisfies { [Room in keyof En]: Table<En[Room]> };

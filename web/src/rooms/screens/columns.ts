@@ -1,7 +1,7 @@
 // The columns of a list and the fields of a detail: what the manifest says of them, and what their types say where it does not.
 
-import { words } from '../../i18n/index.svelte';
-import type { ColumnSpec, Format, TableAnswer } from './answers';
+import { usual, usualState, words, yesNo } from '../../i18n/index.svelte';
+import type { ColumnSpec, Format, ScreenSpec, TableAnswer } from './answers';
 
 export interface Shown extends ColumnSpec {
   title: string;
@@ -23,8 +23,20 @@ export function absentOf(names: string[], columns: TableAnswer['columns']): stri
   return names.filter((name) => !known.has(name));
 }
 
+/** Returns what a screen calls columns, by their names: a chart has no words of its own for them. */
+export function labelsOf(spec: ScreenSpec): Map<string, string> {
+  const all = spec.parts.flatMap((part) => [...(part.list?.columns ?? []), ...(part.detail?.fields ?? [])]);
+  return new Map(all.filter((column) => column.label).map((column) => [column.name, words(column.label)]));
+}
+
+/** Says a value where it is a word: `handed_over` as people read it. Identifiers, times and numbers stay what they are. */
+export function saidOf(value: unknown): unknown {
+  if (typeof value === 'boolean') return yesNo(value);
+  return typeof value === 'string' && /^[a-z]+([_ ][a-z]+)*$/.test(value) ? usualState(value) : value;
+}
+
 export function titleOf(name: string): string {
-  const text = name.replaceAll('_', ' ');
+  const text = usual(name);
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 

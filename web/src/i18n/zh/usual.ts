@@ -1,0 +1,42 @@
+// Chinese: words that applications often use in their data, for states and for what they count. Others are shown as they are.
+
+import type { usual as En } from '../en/usual';
+import type { Table } from '../index.svelte';
+
+export const usual: Table<typeof En> = {
+  accepted: '已接受',
+  active: '进行中',
+  answered: '已答复',
+  announced: '已通知',
+  approved: '已批准',
+  asked: '请求',
+  cancelled: '已取消',
+  closed: '已关闭',
+  completed: '已完成',
+  days: '天数',
+  delivered: '已送达',
+  'delivered late': '逾期送达',
+  done: '已完成',
+  failed: '失败',
+  'handed over': '已交接',
+  high: '高',
+  late: '逾期',
+  low: '低',
+  medium: '中',
+  new: '新建',
+  'on its way': '运输中',
+  'on time': '准时',
+  open: '未结',
+  orders: '订单',
+  overdue: '已超期',
+  paid: '已付款',
+  pending: '待处理',
+  placed: '已下单',
+  refunded: '已退款',
+  rejected: '已拒绝',
+  score: '评分',
+  sent: '已发送',
+  unknown: '未知',
+  value: '金额',
+  waiting: '等待中',
+};
