@@ -30,5 +30,10 @@ export function readNew(text: string): Read {
   }
 }
 
+/** Leaves out what the unit notes for itself, `_time` of a message: it says nothing to who does a task. */
+export function ownValues(values: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([name]) => !name.startsWith('_')));
+}
+
 /** Names that a condition or a form can use. */
 export const isName = (name: string): boolean => /^[\p{L}_][\p{L}\p{N}_]*$/u.test(name);

@@ -7,6 +7,7 @@ export const tasks = {
   process: 'Process',
   instance: 'Instance',
   who: 'Assignee',
+  for_whom: 'Who may take it',
   priority: 'Priority',
   due: 'Due',
   since: 'Open since',

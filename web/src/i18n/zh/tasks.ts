@@ -10,6 +10,7 @@ export const tasks: Table<typeof En> = {
   process: '流程',
   instance: '实例',
   who: '处理人',
+  for_whom: '可领取者',
   priority: '优先级',
   due: '截止',
   since: '创建于',
