@@ -124,16 +124,22 @@ export function date(value: Moment): string {
   return known ? times({ dateStyle: 'medium' }).format(known) : nothing;
 }
 
+/** `23 Nov`, `11月23日`: where the year is known. */
+export function dayMonth(value: Moment): string {
+  const known = dateOf(value);
+  return known ? times({ day: 'numeric', month: 'short' }).format(known) : nothing;
+}
+
 /** `14:05` */
 export function clock(value: Moment): string {
   const known = dateOf(value);
   return known ? times({ timeStyle: 'short' }).format(known) : nothing;
 }
 
-/** `23 Nov 2026, 14:05` */
-export function dateTime(value: Moment): string {
+/** `23 Nov 2026, 14:05`, or `14:05:09` */
+export function dateTime(value: Moment, hasSeconds = false): string {
   const known = dateOf(value);
-  return known ? times({ dateStyle: 'medium', timeStyle: 'short' }).format(known) : nothing;
+  return known ? times({ dateStyle: 'medium', timeStyle: hasSeconds ? 'medium' : 'short' }).format(known) : nothing;
 }
 
 /** With seconds and zone: nothing is left to guess. */

@@ -20,6 +20,7 @@ export { default as Menu, type MenuItem } from './Menu.svelte';
 export { default as Meter } from './Meter.svelte';
 export { default as Page } from './Page.svelte';
 export { default as Panel } from './Panel.svelte';
+export { default as Principal } from './Principal.svelte';
 export { default as ProblemView } from './ProblemView.svelte';
 export { default as Said } from './Said.svelte';
 export { default as Segments } from './Segments.svelte';

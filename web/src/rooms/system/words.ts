@@ -4,7 +4,7 @@ import { say, t, word, type Key } from '../../i18n/index.svelte';
 import type { Tone } from '../../ui';
 import type { RunningRow } from './answers';
 
-const tones: Record<string, Tone> = { available: 'idle', held: 'busy', put_off: 'warn', received: 'busy', withdrawing: 'warn' };
+const tones: Record<string, Tone> = { available: 'idle', held: 'busy', put_off: 'held', received: 'busy', withdrawing: 'warn' };
 
 export const toneOfRunning = (state: string): Tone | undefined => tones[state];
 
@@ -12,6 +12,13 @@ export function runningWord(state: string): string {
   const key = `system.state_${state}` as Key;
   const text = say(key);
   return text === key ? word('states', state) : text;
+}
+
+/** What runs: background work by its name, all else by the unit's own sentence. */
+export function whatOf(row: Pick<RunningRow, 'id' | 'kind' | 'what'>): string {
+  const key = `system.work_${row.id.slice('work/'.length)}` as Key;
+  const text = row.kind === 'work' ? say(key) : key;
+  return text === key ? row.what : text;
 }
 
 export const kindWord = (kind: string): string => (kind === 'work' ? t('system.work') : kind === 'query' ? t('system.query') : word('kinds', kind));
