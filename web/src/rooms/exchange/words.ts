@@ -15,14 +15,14 @@ const tones: Record<string, Tone> = {
   agreed: 'busy',
   verified: 'busy',
   finalized: 'good',
-  terminated: 'done',
+  terminated: 'off',
   issued: 'idle',
   waived: 'done',
   settled: 'done',
   received: 'busy',
   open: 'busy',
   withdrawing: 'warn',
-  withdrawn: 'done',
+  withdrawn: 'off',
 };
 
 export const toneOfContract = (state: string): Tone | undefined => tones[state];
