@@ -11,7 +11,7 @@ export const data: Table<typeof En> = {
   relations: '数据集',
   kpis: 'KPI',
   queries: '查询',
-  dashboards: '仪表盘',
+  dashboards: '看板',
   open_sql: '用 SQL 查询',
   search: '名称或说明',
   name: '名称',

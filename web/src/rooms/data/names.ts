@@ -22,6 +22,8 @@ export const icons: Record<string, IconName> = {
   quality: 'check',
   screen: 'screen',
   set_aside: 'filter',
+  // What is not of another kind: rows set aside, what neighbours lend, the unit's own.
+  relation: 'table',
   lent: 'exchange',
   system: 'node',
 };
