@@ -111,6 +111,15 @@ test('lineage is walked by the keyboard, and a column lights up where it goes', 
   await close(page);
 });
 
+test('charts of a screen speak as the application does', async () => {
+  const page = await visit('/screens/overview', { locale: 'zh-CN' });
+  // Words that many use; the label that the screen has for a column elsewhere; a column that nobody names stays what it is.
+  await page.locator('svg text', { hasText: /已交接\s+802/ }).waitFor();
+  await page.locator('svg text', { hasText: '订单' }).first().waitFor();
+  await page.locator('svg text', { hasText: 'Late orders' }).first().waitFor();
+  await close(page);
+});
+
 test('a value of a KPI is taken apart down to its rows', async () => {
   const page = await visit('/data/kpi/on_time');
   await page.locator('tbody tr').first().focus();

@@ -67,10 +67,12 @@ test('a form shows and hides as it says, and what the unit refuses stands beside
   await close(page);
 });
 
-test('a task without a form has fields for its variables, and gives only what was changed', async () => {
+test('a task without a form has fields for its variables but not for what the unit notes, and gives only what was changed', async () => {
   const page = await visit('/tasks/4151-2', 'desk');
   await page.getByRole('button', { name: 'Take', exact: true }).click();
   await page.getByRole('button', { name: 'Give back' }).waitFor();
+  assert.equal(await page.getByLabel('_time').count(), 0);
+  await page.getByText('20 Nov 2026', { exact: false }).waitFor();
   await page.getByLabel('tries').fill('3');
   await page.getByLabel('urgent').check();
   await page.getByRole('button', { name: 'Add a value' }).click();

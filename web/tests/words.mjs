@@ -84,3 +84,11 @@ test('errors in Chinese are those of the unit', () => {
   const codes = Object.keys(textsOf(`${src}i18n/zh/errors.ts`)).filter((name) => !kinds.includes(name) && !name.startsWith('console.'));
   assert.deepEqual(codes.filter((name) => !existsSync(`${errorPages}${name}.md`)), []);
 });
+
+test('what a node warns of is said in the sentences of the unit', () => {
+  const node = readFileSync(fileURLToPath(new URL('../../crates/unit/src/node.rs', import.meta.url)), 'utf8');
+  const warned = [...node.matchAll(/warnings\.push\(\s*"([^"]+)"/g)].map(([, text]) => text);
+  const page = readFileSync(`${src}rooms/system/Nodes.svelte`, 'utf8');
+  const known = [...page.matchAll(/^ +'([^']+)': 'system\.warn_\w+',$/gm)].map(([, text]) => text);
+  assert.deepEqual(known.sort(), warned.sort());
+});

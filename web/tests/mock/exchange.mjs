@@ -7,7 +7,7 @@ const hex = (seed, length = 64) => Array.from({ length }, (_, at) => ((seed * 79
 const peer = (name, more = {}) => ({
   name, unit: hex(name.length * 3 + name.charCodeAt(0)), url: `https://${name}.example:7700`, added_at: ago(90_000), key_number: 1, sent: 9_120, waiting: 0, received: 8_803, problem: null, ...more,
 });
-const peers = [
+export const peers = [
   peer('logistics'),
   peer('payment', { sent: 12_003, received: 11_870 }),
   peer('shopfront', { sent: 210, received: 198, waiting: 3, problem: 'https://shopfront.example:7700 does not answer' }),

@@ -52,7 +52,7 @@ const variables = new Map([
   [4098, { ...order('order-8790'), weight_g: null, rate: 0.02, payments: [{ type: 'credit_card', value: 149.9, instalments: 3 }] }],
   [4127, { order_id: 'order-8812', customer: 'Beatriz Rocha', amount: 189.9, reason: 'broken' }],
   [4140, { order_id: 'order-9034', parcel: 'BR-7712-04', promised: '2026-11-20', carrier: 'correios' }],
-  [4151, { request: 'r-2210', subject: 'Where is my parcel?', urgent: false, tries: 2, contact: { mail: 'ana@example.org' } }],
+  [4151, { _time: '2026-11-20T08:30:00Z', request: 'r-2210', asked_at: '2026-11-20T08:30:00Z', subject: 'Where is my parcel?', urgent: false, tries: 2, contact: { mail: 'ana@example.org' } }],
 ]);
 
 export const found = (name) => instances.find((row) => String(row.instance) === String(name)) ?? refuse(404, 'instance.not_found', `there is no instance \`${name}\``);

@@ -1,5 +1,6 @@
 // The machine, what runs on it now, who uses how much of it.
 import { ago, has, page, refuse } from './base.mjs';
+import { peers } from './exchange.mjs';
 import { instances } from './instances.mjs';
 
 const use = (principal, running, refused, more = {}) => ({ principal, quota: null, rate: 100_000, burst: 200_000, concurrency: 10_000, bytes: 1_073_741_824, query_bytes: null, query_ms: null, running, refused, limited: false, ...more });
@@ -7,7 +8,7 @@ const use = (principal, running, refused, more = {}) => ({ principal, quota: nul
 export const uses = [
   use('user:flo', 18, 184_102, { rate: 200, concurrency: 20, bytes: 10_000_000, query_bytes: 67_108_864, query_ms: 10_000, limited: true }),
   use('user:flo', 0, 211, { quota: 'appends', rate: 50, bytes: null, concurrency: null }),
-  use('peer:2eabc84c1d54e6edb19c326129b641aa62f44559e61f46ce0fd5770a6b040e71', 2, 0),
+  use(`peer:${peers.find(({ name }) => name === 'shopfront').unit}`, 2, 0),
   use('user:ana', 1, 0),
 ];
 const running = [

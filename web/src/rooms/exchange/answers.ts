@@ -46,6 +46,7 @@ export interface Offer {
   price?: { currency: string; on_accept?: string | null; on_answer?: string | null } & Record<string, unknown>;
   service_level?: { answer_within?: string } & Record<string, unknown>;
   on_revoke?: string;
+  /** Of an offer; a contract has none in its terms. */
   approval?: string;
 }
 

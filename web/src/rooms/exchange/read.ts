@@ -9,7 +9,7 @@ export async function readOwnOffers(signal: AbortSignal): Promise<Offer[]> {
   return items.map(({ name, spec: { relation, ...said } }) => {
     const typed = new Map(said.output?.map((field) => [field.name, field]));
     const lent = relation && { output: [], columns: (relation.columns ?? [...typed.keys()]).map((column) => typed.get(column) ?? { name: column, type: '' }) };
-    return { on_revoke: 'finish', ...said, ...lent, capability: name };
+    return { on_revoke: 'finish', approval: 'none', ...said, ...lent, capability: name };
   });
 }
 

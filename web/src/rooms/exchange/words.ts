@@ -67,9 +67,9 @@ export function revokeWord(offer: Offer): string {
   return offer.on_revoke === 'cancel' ? t('exchange.on_revoke_cancel') : (offer.on_revoke ?? '–');
 }
 
-export function approvalWord(offer: Offer): string {
-  if (offer.approval === undefined || offer.approval === 'none') return t('exchange.approval_none');
-  return offer.approval === 'required' ? t('exchange.approval_manual') : offer.approval;
+export function approvalWord(approval: string): string {
+  if (approval === 'none') return t('exchange.approval_none');
+  return approval === 'required' ? t('exchange.approval_manual') : approval;
 }
 
 /** Says whether this side has something to accept now. */
