@@ -76,7 +76,7 @@ export const exchange = {
   any_capability: 'Any capability',
   any_side: 'Both sides',
 
-  owed: 'Owed',
+  owed: 'Balance',
   agreed: 'Signed by both',
   disputed: 'In dispute',
   failed: 'Failed',

@@ -24,7 +24,7 @@ export const home = {
   contract: 'Contract',
   capability: 'Capability',
   calls: 'Calls',
-  amount: 'Amount',
+  amount: 'Balance',
   we_owe: 'We owe',
   owed_to_us: 'Owed to us',
   nothing_title: 'Nothing to see yet',

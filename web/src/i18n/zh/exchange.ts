@@ -79,7 +79,7 @@ export const exchange: Table<typeof En> = {
   any_capability: '任意能力',
   any_side: '双方',
 
-  owed: '应付',
+  owed: '余额',
   agreed: '双方已签',
   disputed: '争议中',
   failed: '失败',

@@ -27,7 +27,7 @@ export const home: Table<typeof En> = {
   contract: '合同',
   capability: '能力',
   calls: '调用',
-  amount: '金额',
+  amount: '余额',
   we_owe: '应付',
   owed_to_us: '应收',
   nothing_title: '暂无内容',
