@@ -46,7 +46,8 @@ export async function realUnit(binary) {
     child = spawn(binary, ['up', unit], { env: environment, stdio: process.env.VERBOSE ? 'inherit' : 'ignore' });
     await until('the unit is ready', async () => {
       if (child.exitCode !== null) throw new Error('the unit has ended');
-      return (await fetch(`${url}/health/ready`).catch(() => undefined))?.ok;
+      // A look at a port that nobody has yet may connect to itself, and would never be answered.
+      return (await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(2_000) }).catch(() => undefined))?.ok;
     }, 60_000);
     // Where it stood before: the browser knows the console by that address.
     if (process.env.CONSOLE === 'dist') front = await fronted(url, front ? Number(new URL(front.url).port) : 0);
