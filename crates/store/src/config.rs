@@ -17,7 +17,8 @@ pub struct Config {
     pub readers_idle_max: usize,
     /// Pages in the write-ahead log at which they are copied into the main file.
     pub checkpoint_pages: u32,
-    /// Pages in the write-ahead log at which snapshots that keep it from shrinking are ended. Its file keeps the room of so many.
+    /// Pages in the write-ahead log at which snapshots that keep it from shrinking are ended, as soon as it is copied as far as they let
+    /// it; half of `checkpoint_pages` later in any case. Its file keeps the room of so many.
     pub wal_pages_max: u32,
     /// Pages in the write-ahead log at which copying for a backup is ended, which keeps it from shrinking too; until then it is waited
     /// for.

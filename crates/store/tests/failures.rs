@@ -13,6 +13,12 @@ use workload::{Contents, Kind, small};
 /// What is tried.
 const KINDS: [Kind; 2] = [Kind::Tables, Kind::Journal];
 
+/// Bytes of a page.
+const PAGE_BYTES: u64 = 4_096;
+
+/// Bytes that a page takes in the write-ahead log.
+const FRAME_BYTES: u64 = PAGE_BYTES + 24;
+
 fn open(disk: &SimulatedDisk) -> SqliteStore {
     SqliteStore::open_on(disk, "store", &small()).unwrap()
 }
@@ -112,10 +118,11 @@ fn verify_or_opening_finds_a_damaged_page() {
             store.commit(0, &put(epoch, &format!("key {number}"), 3_000)).unwrap();
         }
         drop(store);
-        let pages = disk.size("store").unwrap() / 8192;
+        let pages = disk.size("store").unwrap() / PAGE_BYTES;
         // The first bytes of a page say what it is and where its cells are.
         let page = SeededEntropy::new(seed).number() % pages;
-        disk.damage("store", page as usize * 8192 + if page == 0 { 101 } else { 0 });
+        let start = usize::try_from(page * PAGE_BYTES).unwrap();
+        disk.damage("store", start + if page == 0 { 101 } else { 0 });
         match SqliteStore::open_on(&disk, "store", &small()) {
             Ok(store) => assert_ne!(
                 store.verify().unwrap(),
@@ -277,7 +284,7 @@ fn a_long_log_shrinks_although_snapshots_never_stop() {
         if 10 < held.len() {
             held.pop_front();
         }
-        longest = longest.max(disk.size("store-wal").unwrap() / 8_216);
+        longest = longest.max(disk.size("store-wal").unwrap() / FRAME_BYTES);
     }
     let limit = u64::from(config.wal_pages_max + config.checkpoint_pages);
     assert!(longest < limit, "{longest} pages");
@@ -302,6 +309,31 @@ fn a_snapshot_that_is_held_too_long_is_ended_with_a_reason() {
     };
     assert!(reason.contains("wal_pages_max"), "{reason}");
     assert_eq!(store.snapshot().unwrap().get(b"key").unwrap(), Some(vec![7; 3_000]));
+}
+
+#[test]
+fn a_full_disk_ends_snapshots_once_and_not_with_each_commit() {
+    let disk = SimulatedDisk::new(1);
+    let store = open(&disk);
+    let epoch = store.open_epoch(0).unwrap();
+    let snapshot =
+        || std::thread::scope(|scope| scope.spawn(|| store.snapshot().unwrap()).join().unwrap());
+    let first = snapshot();
+    let mut number = 0;
+    while disk.size("store-wal").unwrap() < u64::from(small().wal_pages_max) * FRAME_BYTES {
+        store.commit(0, &put(epoch, &format!("key {number}"), 3_000)).unwrap();
+        number += 1;
+    }
+    assert!(first.get(b"key 0").is_ok(), "it has kept the log so far");
+    disk.set_room(Some(0));
+    let refused = || matches!(store.commit(0, &put(epoch, "late", 3_000)), Err(Error::Full));
+    assert!((0..3).all(|_| refused()));
+    assert!(first.get(b"key 0").is_err(), "the log is too long for it");
+    let second = snapshot();
+    assert!(refused());
+    assert!(second.get(b"key 0").unwrap().is_some(), "nothing was tried in vain");
+    disk.set_room(None);
+    store.commit(0, &put(epoch, "late", 3_000)).unwrap();
 }
 
 #[test]

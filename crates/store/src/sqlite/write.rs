@@ -27,8 +27,10 @@ pub(super) struct Writer {
     copying: Option<Copying>,
     /// True where most of the log was copied, and it did not start anew since.
     is_copied: bool,
-    /// The length of the log when it was copied last.
+    /// The length of the log when a copy of it was begun last; 0 where none was since it started anew.
     pages_copied: u32,
+    /// True after the disk had no room for a copy, until one was made.
+    is_disk_full: bool,
     /// Snapshots of the committing thread that read through this connection.
     views: Vec<Weak<Mutex<View>>>,
     /// Pages in the write-ahead log, as of the last commit.
@@ -53,6 +55,7 @@ impl Writer {
             copying: None,
             is_copied: false,
             pages_copied: 0,
+            is_disk_full: false,
             views: Vec::new(),
             wal_pages: Arc::default(),
             wal_pages_next: config.checkpoint_pages,
@@ -179,7 +182,10 @@ impl Writer {
     fn count_pages(&mut self) {
         let pages = self.wal_pages.load(Ordering::Relaxed);
         // A log that is shorter than before has begun anew.
-        let written = pages.checked_sub(self.wal_pages_last).unwrap_or(pages);
+        let written = pages.checked_sub(self.wal_pages_last).unwrap_or_else(|| {
+            self.pages_copied = 0;
+            pages
+        });
         self.pages_synced += u64::from(written);
         self.wal_pages_last = pages;
     }
@@ -288,6 +294,7 @@ impl Writer {
                     self.is_copied = false;
                     self.wal_pages.store(0, Ordering::Relaxed);
                     self.wal_pages_last = 0;
+                    self.pages_copied = 0;
                     self.wal_pages_next = self.config.checkpoint_pages;
                 }
                 Ok(is_all)
@@ -314,8 +321,9 @@ impl Writer {
         let is_full = self.config.wal_pages_max <= pages;
         let most = self.config.wal_pages_max.saturating_add(self.config.checkpoint_pages / 2);
         // What is copied between two commits holds up the next one: the more of it is copied beside them before, the better.
-        let is_urgent = most <= pages || is_full && is_little;
-        if self.copying.as_ref().is_some_and(|copying| !is_urgent && !copying.is_over()) {
+        let is_under_way = self.copying.as_ref().is_some_and(|copying| !copying.is_over());
+        let is_urgent = most <= pages || is_full && is_little && !is_under_way;
+        if is_under_way && !is_urgent {
             return Ok(());
         }
         self.end_copying();
@@ -323,7 +331,7 @@ impl Writer {
             return self.reopen(readers);
         }
         let is_free = self.is_copied && !readers.is_any_open();
-        if pages < self.wal_pages_next && !is_free && !is_full {
+        if pages < self.wal_pages_next && !is_free && (!is_full || self.is_disk_full) {
             return Ok(());
         }
         // A copy syncs the main file, for which commits wait: while a snapshot keeps the log, it is made as seldom as without one.
@@ -337,6 +345,7 @@ impl Writer {
         }
         match self.copy(readers, is_urgent) {
             Ok(copied) => {
+                self.is_disk_full = false;
                 // The log starts anew with the next commit, unless a snapshot was opened just now.
                 self.is_copied = copied == Copied::Most;
                 self.pages_copied = pages;
@@ -348,6 +357,7 @@ impl Writer {
             Err(Error::Full) => {
                 // Tried again once the log is longer by `checkpoint_pages`, and not with each commit.
                 self.is_copied = false;
+                self.is_disk_full = true;
                 Ok(())
             }
             Err(_) => {
@@ -387,6 +397,7 @@ impl Writer {
             let copied = copying.end();
             self.is_main_certain &= copied.is_ok();
             self.is_copied = copied.is_ok_and(|copied| copied != Copied::Little);
+            self.is_disk_full &= !self.is_copied;
         }
     }
 
