@@ -45,7 +45,7 @@ struct Line<T> {
 
 struct State<T> {
     lines: HashMap<Principal, Line<T>>,
-    /// Whose turn it is, and who comes next: devices, and everybody else.
+    /// Whose turn it is, and who comes next: of everybody but devices, and of devices.
     rings: [VecDeque<Principal>; 2],
     /// The ring that begins the next batch.
     begins: usize,
@@ -169,7 +169,9 @@ impl<T> State<T> {
         if !self.rings[second].is_empty() {
             let half = Most { count: most.count.div_ceil(2), cost: most.cost.div_ceil(2) };
             self.take_of(first, half, turn, &mut taken);
-            self.take_of(second, most, turn, &mut taken);
+            // What costs more than the half by itself leaves the others theirs all the same.
+            let cost = most.cost.max(taken.cost.saturating_add(half.cost));
+            self.take_of(second, Most { cost, ..most }, turn, &mut taken);
         }
         self.take_of(first, most, turn, &mut taken);
         self.begins = second;
@@ -264,6 +266,17 @@ mod tests {
         let queue = Queue::new(100_000, TURN);
         (0..4_000).for_each(|_| queue.push(&meter, 1, 0).expect("there is room"));
         assert_eq!(batch(&queue).len(), MOST.count, "alone they get all");
+    }
+
+    #[test]
+    fn a_call_of_a_device_that_is_longer_than_a_batch_leaves_others_in_it() {
+        let queue = Queue::new(100_000, TURN);
+        let meter = Principal::Device("m".into());
+        for _ in 0..4 {
+            queue.push(&meter, 10 * MOST.cost, 0).expect("there is room");
+            queue.push(&user(0), 1, 1).expect("there is room");
+            assert!(batch(&queue).contains(&1));
+        }
     }
 
     #[test]
