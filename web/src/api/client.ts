@@ -126,7 +126,7 @@ function requestOf(name: string, parameters: Record<string, unknown>, options: O
   }
   const headers: Record<string, string> = { accept: options.accept ?? 'application/json' };
   const init: RequestInit = { method, headers, credentials: 'same-origin', signal: options.signal ?? null };
-  if (!isRead && !keyless.has(name)) headers['idempotency-key'] = options.idempotencyKey ?? crypto.randomUUID?.() ?? fallbackKey();
+  if (!isRead && !keyless.has(name)) headers['idempotency-key'] = options.idempotencyKey ?? newKey();
   if (options.body !== undefined) {
     init.body = options.body;
     headers['content-type'] = options.media ?? 'application/octet-stream';
@@ -149,8 +149,8 @@ function ruled(name: string, parameters: Record<string, unknown>): readonly [str
   return ['POST', `${place}/${verb}`];
 }
 
-/** `randomUUID` is there on secure pages alone; a unit on a plain address of the house is none. */
-function fallbackKey(): string {
+/** Makes an idempotency key. `randomUUID` would do on secure pages alone; a unit on a plain address of the house is none. */
+export function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -1,5 +1,6 @@
 // What was done here and is not with the unit yet, as state: the badge in the bar, the page /queue, marks in lists of tasks.
 
+import { newKey } from '../api/client';
 import { session } from '../app/session.svelte';
 import { hub } from '../live/hub.svelte';
 import { now } from '../live/now.svelte';
@@ -161,11 +162,6 @@ async function wakeLater(): Promise<void> {
   } catch {
     // Not every browser has it; then the page sends when it is open.
   }
-}
-
-export function newKey(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** Things by their task, in the order of the first of each. */
