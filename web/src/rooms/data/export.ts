@@ -14,8 +14,8 @@ export const exportForms: { form: ExportForm; name: string; ending: string }[] =
 const rowsAll = 1_000_000_000;
 
 /** Asks for all rows and hands them to the browser as a file. */
-export async function save(operation: OperationName, parameters: object, form: ExportForm, name: string, signal: AbortSignal): Promise<void> {
-  const response = await ask(operation, { ...parameters, format: form, limits: { rows: rowsAll } }, { signal, accept: '*/*' });
+export async function save(operation: OperationName, parameters: object, form: ExportForm, name: string): Promise<void> {
+  const response = await ask(operation, { ...parameters, format: form, limits: { rows: rowsAll } }, { accept: '*/*' });
   const blob = await response.blob();
   const ending = exportForms.find((each) => each.form === form)?.ending ?? form;
   const link = document.createElement('a');
