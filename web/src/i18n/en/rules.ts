@@ -57,7 +57,7 @@ export const rules = {
   developer_is: 'Declares and changes streams, views, queries, KPIs, processes, decisions, forms and screens; sees all but people',
   analyst_is: 'Reads data and asks in SQL; shares queries and changes own ones',
   approver_is: 'Sees, takes and completes tasks',
-  viewer_is: 'Sees processes, decisions, views, queries, metrics and KPIs',
+  viewer_is: 'Sees processes, decisions, views, queries, metrics, KPIs and devices',
 
   when: 'When',
   actor: 'Who',

@@ -50,7 +50,7 @@ export const errors: Record<string, string> = {
   'peer.exists': '此邻居单元已存在。',
   'policy.forbidden': '您没有此操作的权限，请联系负责人授予角色。',
   'process.not_found': '没有此流程，或实例已不存在。',
-  'process.suspended': '流程已暂停，恢复后才能继续。',
+  'process.suspended': '流程已挂起，恢复后才能继续。',
   'process.key_active': '此业务编号已有运行中的实例。',
   'quota.exceeded': '已超出配额，请稍后再试。',
   'resource.not_found': '没有此资源，或不对您开放。',

@@ -22,7 +22,7 @@ export const home: Table<typeof En> = {
   overdue: '已逾期',
   active: '运行中',
   stuck: '受阻',
-  finished: '已完成',
+  finished: '已结束',
   process: '流程',
   contract: '合同',
   capability: '能力',

@@ -57,10 +57,10 @@ export const rules: Table<typeof En> = {
   changed: '变更时间',
   owner_is: '可对一切做任何事，读取密钥值除外',
   operator_is: '可查看一切；除密钥值外均可运行和写入；管理合同、邻居单元、实例、异常与运行中的事项',
-  developer_is: '声明并修改流、视图、查询、KPI、流程、决策、表单与界面；可查看人员以外的一切',
+  developer_is: '声明并修改数据流、视图、查询、KPI、流程、决策、表单与界面；可查看人员以外的一切',
   analyst_is: '读取数据、用 SQL 查询；共享查询并修改自己的查询',
   approver_is: '查看、领取并完成任务',
-  viewer_is: '查看流程、决策、视图、查询、指标与 KPI',
+  viewer_is: '查看流程、决策、视图、查询、指标、KPI 与设备',
 
   when: '时间',
   actor: '主体',

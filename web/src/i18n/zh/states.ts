@@ -16,7 +16,7 @@ export const states: Table<typeof En> = {
   completed: '已完成',
   cancelled: '已取消',
   active: '运行中',
-  suspended: '已暂停',
+  suspended: '已挂起',
   proposed: '已提议',
   accepted: '已接受',
   in_force: '生效中',
