@@ -3,7 +3,7 @@ import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vite';
 
 // A development server forwards everything that is not a file of the console to this unit.
-const unit = process.env.CRATON_URL ?? 'http://127.0.0.1:7700';
+const unit = process.env.CRATON_URL ?? 'http://127.0.0.1:8080';
 const doors = ['/v1', '/sign-in', '/sign-out', '/health', '/metrics'];
 
 /** Pages are asked for by browsers as HTML and belong to the console; all else at these paths belongs to the unit. */

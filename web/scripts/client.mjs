@@ -1,5 +1,5 @@
 // Makes the client's types and its table of routes from openapi.json, which is what GET /v1/openapi.json of a unit answers.
-// With an address as argument it fetches the document first: npm run client http://127.0.0.1:7700
+// With an address as argument it fetches the document first: npm run client http://127.0.0.1:8080
 // With --check it writes nothing, and says whether both are what the document makes of them.
 import { readFileSync, writeFileSync } from 'node:fs';
 import openapiTS, { astToString } from 'openapi-typescript';
