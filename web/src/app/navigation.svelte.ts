@@ -4,7 +4,7 @@ import type { ScreenRow } from '../api/answers';
 import { call } from '../api/client';
 import { say, words, type Key } from '../i18n/index.svelte';
 import type { IconName } from '../ui/icons';
-import { href, type RouteName } from './routes';
+import { href, type PlainRouteName, type RouteName } from './routes';
 import { may } from './session.svelte';
 import { viewport } from './viewport.svelte';
 
@@ -23,7 +23,7 @@ export interface Group {
 }
 
 interface Entry {
-  route: Exclude<RouteName, 'task' | 'bulks' | 'process' | 'instance' | 'decision' | 'relation' | 'live' | 'device' | 'thingRule' | 'screen' | 'contract' | 'peer'>;
+  route: PlainRouteName;
   title: Key;
   icon: IconName;
   /** Any of these operations is enough. */

@@ -78,6 +78,9 @@ type Parameter<Path> = Path extends `${string}:${infer Name}/${infer Rest}`
 /** What the path of a route needs. */
 export type RouteParameters<Name extends RouteName> = Record<Parameter<(typeof routes)[Name]['path']>, string | number>;
 
+/** Pages whose path needs nothing: those that can stand in the navigation. */
+export type PlainRouteName = { [Name in RouteName]: [Parameter<(typeof routes)[Name]['path']>] extends [never] ? Name : never }[RouteName];
+
 type Given<Name extends RouteName> = [Parameter<(typeof routes)[Name]['path']>] extends [never]
   ? [parameters?: Record<string, never>, query?: QueryValues]
   : [parameters: RouteParameters<Name>, query?: QueryValues];
