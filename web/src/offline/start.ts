@@ -7,13 +7,13 @@ import { confirm } from '../ui/feedback.svelte';
 import { startInstall } from './install.svelte';
 import { startKeeping } from './keep.svelte';
 import { outbox } from './outbox.svelte';
-import { keepPush } from './push';
+import { keepPush } from './push.svelte';
 
 export function startOffline(): void {
   outbox.start();
   startKeeping();
   startInstall();
-  void keepPush();
+  keepPush();
   session.askToLeave = async () => {
     const n = outbox.items.filter((item) => item.operation !== 'file.create').length;
     if (n === 0) return true;

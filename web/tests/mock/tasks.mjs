@@ -87,4 +87,5 @@ export const answers = {
   'subscription.key': () => ({ key: 'BOr0dHFQmJQXcVvJcxqWcYgWmDeF0pPpT0aMqYH1Zy0oO8u0zvVYbW1uS3sJpN4yqk1pYb1Rk3pUO7m5rTjS1mM' }),
   'subscription.create': () => ({ id: '0'.repeat(32) }),
   'subscription.delete': () => ({}),
+  'subscription.list': () => ({ items: [] }),
 };

@@ -5,7 +5,7 @@ import { recall, remember } from '../app/kept';
 import { may, session } from '../app/session.svelte';
 import { speech } from '../i18n/index.svelte';
 
-/** How old what the unit knows may become: it forgets browsers on which the console was not opened for long. */
+/** How old what the unit knows may become: it forgets browsers on which the console was not opened for long, and those of a session that was ended. */
 const renewMs = 86_400_000;
 
 /** Says whether this browser can be told anything at all, and whether the unit offers it. */
@@ -62,16 +62,32 @@ export async function stopPush(): Promise<void> {
   await call('subscription.delete', { name: id });
 }
 
-/** Tells the unit now and then that this browser is still there. */
-export async function keepPush(): Promise<void> {
+/** Sees to it, whenever somebody is in, that the unit knows this browser. */
+export function keepPush(): void {
+  $effect.root(() => {
+    $effect(() => {
+      if (session.state === 'in' && !session.isAlone) void renew();
+    });
+  });
+}
+
+/** Tells the unit now and then that this browser is still there, and at once where it knows nothing of it. */
+async function renew(): Promise<void> {
   try {
-    if (session.state !== 'in' || session.isAlone || !(await isPushed())) return;
-    if (Date.now() - (recall<number>('push.at') ?? 0) < renewMs) return;
+    if (!(await isPushed())) return;
     const subscription = await (await manager())?.getSubscription();
-    if (subscription) await tellUnit(subscription);
+    if (!subscription) return;
+    const isFresh = Date.now() - (recall<number>('push.at') ?? 0) < renewMs;
+    if (!isFresh || !(await isKnown(subscription))) await tellUnit(subscription);
   } catch {
     // The next time it is opened.
   }
+}
+
+async function isKnown({ endpoint }: PushSubscription): Promise<boolean> {
+  const id = await idOf(endpoint);
+  const { items = [] } = await call('subscription.list', {}, { quiet: true, once: true });
+  return items.some((each) => each.id === id);
 }
 
 function device(): string {
