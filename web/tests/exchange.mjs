@@ -21,6 +21,26 @@ test('an offer that a person has to approve says so', async () => {
   await close(page);
 });
 
+test('what is read has its price', async () => {
+  const page = await visit('/exchange/peers/logistics');
+  await page.getByRole('listitem').filter({ hasText: 'Every parcel as it stands.' }).getByText('rows * 0.01 BRL for what is read').waitFor();
+  await close(page);
+});
+
+test('who supplies proposes a contract over own offers', async () => {
+  const page = await visit('/exchange');
+  await page.getByRole('button', { name: 'Propose a contract' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('radio', { name: 'We supply them' }).check();
+  await dialog.getByLabel('Neighbour').selectOption('shopfront');
+  await dialog.getByLabel('Name of the contract').fill('wholesale');
+  await dialog.getByRole('checkbox', { name: /^orders/ }).check();
+  await dialog.getByRole('button', { name: 'Propose', exact: true }).click();
+  await page.getByRole('heading', { level: 1, name: 'wholesale' }).waitFor();
+  await page.locator('main').getByText('orders', { exact: true }).first().waitFor();
+  await close(page);
+});
+
 test('a neighbour has its name among those who call, in place of its key', async () => {
   const page = await visit('/quotas');
   await page.getByText('peer:shopfront').waitFor();

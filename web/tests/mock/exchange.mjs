@@ -22,7 +22,7 @@ const offers = {
       output: [field('handed_over_at', 'time'), field('delivered_at', 'time'), field('service', 'text')],
       price: { currency: 'BRL', on_accept: '=0.10', on_answer: '=input.freight' }, service_level: { answer_within: 'P60D' }, on_revoke: 'finish', approval: 'none',
     },
-    { capability: 'shipments', version: '1', summary: 'Every parcel as it stands.', columns: [field('order_id', 'text'), field('stage', 'text'), field('delivered_at', 'time')], on_revoke: 'finish', approval: 'none' },
+    { capability: 'shipments', version: '1', summary: 'Every parcel as it stands.', columns: [field('order_id', 'text'), field('stage', 'text'), field('delivered_at', 'time')], price: { currency: 'BRL', on_read: '=rows * 0.01' }, on_revoke: 'finish', approval: 'none' },
   ],
   payment: [
     { capability: 'authorise', version: '2', summary: 'Holds the sum of an order.', input: [field('order_id', 'text'), field('value', 'decimal(12,2)')], output: [field('approved', 'bool')], price: { currency: 'BRL', on_accept: '=0.30' }, service_level: { answer_within: 'P7D' }, on_revoke: 'finish', approval: 'required' },

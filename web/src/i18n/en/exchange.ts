@@ -27,6 +27,7 @@ export const exchange = {
   price: 'Price',
   price_accept: '{price} on acceptance',
   price_answer: '{price} on answer',
+  price_read: '{price} for what is read',
   no_price: 'free',
   level: 'Service level',
   answer_within: 'answer within {time}',

@@ -30,6 +30,7 @@ export const exchange: Table<typeof En> = {
   price: '价格',
   price_accept: '受理时 {price}',
   price_answer: '答复时 {price}',
+  price_read: '读取时 {price}',
   no_price: '免费',
   level: '服务水平',
   answer_within: '{time} 内答复',

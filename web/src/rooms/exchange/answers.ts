@@ -43,7 +43,7 @@ export interface Offer {
   output?: Field[];
   /** Of a relation that is lent. */
   columns?: Field[];
-  price?: { currency: string; on_accept?: string | null; on_answer?: string | null } & Record<string, unknown>;
+  price?: { currency: string; on_accept?: string | null; on_answer?: string | null; on_read?: string | null } & Record<string, unknown>;
   service_level?: { answer_within?: string } & Record<string, unknown>;
   on_revoke?: string;
   /** Of an offer; a contract has none in its terms. */

@@ -58,6 +58,7 @@ export function priceOf(offer: Offer): string {
   const parts = [
     price.on_accept ? t('exchange.price_accept', { price: said(String(price.on_accept)) }) : '',
     price.on_answer ? t('exchange.price_answer', { price: said(String(price.on_answer)) }) : '',
+    price.on_read ? t('exchange.price_read', { price: said(String(price.on_read)) }) : '',
   ].filter(Boolean);
   return parts.length ? parts.join(' + ') : said(JSON.stringify(price));
 }
