@@ -111,6 +111,16 @@ test('lineage is walked by the keyboard, and a column lights up where it goes', 
   await close(page);
 });
 
+test('who may not ask in SQL sees a KPI, and is not told that it stands alone', async () => {
+  const page = await visit('/data/kpi/on_time', { user: 'viewer' });
+  await page.locator('tbody tr').first().waitFor();
+  assert.equal(await page.getByRole('tab', { name: 'Lineage' }).count(), 0);
+  await close(page);
+  const other = await visit('/data/kpi/on_time');
+  await other.getByRole('tab', { name: 'Lineage' }).waitFor();
+  await close(other);
+});
+
 test('charts of a screen speak as the application does', async () => {
   const page = await visit('/screens/overview', { locale: 'zh-CN' });
   // Words that many use; the label that the screen has for a column elsewhere; a column that nobody names stays what it is.

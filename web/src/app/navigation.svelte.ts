@@ -83,7 +83,7 @@ const others: Partial<Record<RouteName, string[]>> = {
   instance: ['instance.get'],
   bulks: ['bulk.list'],
   decision: ['decision.get'],
-  relation: ['relation.get'],
+  relation: ['relation.get', 'kpi.get', 'query.get'],
   live: ['stream.read'],
   device: ['device.get'],
   thingRule: ['rule.get'],
