@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -319,13 +320,26 @@ fn make(
     })
 }
 
-/// Returns an address of loopback that nobody listens on.
+/// Returns an address of loopback that nobody listens on. It is below those ports that the system gives out by itself, to connections
+/// too, so that none of them takes it before the unit listens there.
 fn free_address() -> Result<String, Problem> {
-    let listener =
-        std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    listener.map(|address| address.to_string()).map_err(|source| {
-        Error::File { path: "127.0.0.1".into(), action: "listened on", source }.into()
-    })
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let mut tries = 1_000;
+    loop {
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        let number = std::process::id().wrapping_mul(61).wrapping_add(next);
+        let address = format!("127.0.0.1:{}", 12_000 + number % 20_000);
+        tries -= 1;
+        match std::net::TcpListener::bind(&address) {
+            Ok(_) => return Ok(address),
+            Err(source) if tries == 0 => {
+                return Err(
+                    Error::File { path: address.into(), action: "listened on", source }.into()
+                );
+            }
+            Err(_) => {}
+        }
+    }
 }
 
 fn apply(unit: &Unit) -> Result<(), Problem> {
